@@ -1,0 +1,40 @@
+# Everything a developer or a user runs; needs Python 3.11 or newer.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check kafka soak bench clean
+
+demo: .venv/demo ## everything on this machine: broker, worker, page
+	$(BIN)/tweetream demo $(DEMO)
+
+test: .venv/test check ## the whole gate: style, types, tests; ten minutes at most
+	$(BIN)/pytest -q $(PYTEST)
+
+check: .venv/test ## style and types alone
+	$(BIN)/ruff check tweetream tests bench
+	$(BIN)/ruff format --check tweetream tests bench
+	$(BIN)/mypy
+
+kafka: .venv/test ## Apache Kafka on port 9092, until Ctrl-C; needs Java and Maven
+	$(BIN)/python tests/run_kafka.py $(KAFKA)
+
+soak: .venv/test ## workers killed at random on Apache Kafka, for minutes; prints tables
+	$(BIN)/pytest -q -s -m soak $(PYTEST)
+
+bench: .venv/test ## posts a second and CPU a post, on Apache Kafka
+	$(BIN)/python bench/pipeline.py $(BENCH)
+
+clean:
+	rm -rf .venv .kafka build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Tweetream needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+
+.venv/demo: .venv/bin/python setup.cfg pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $@
+
+.venv/test: .venv/bin/python setup.cfg pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,test]'
+	@touch $@

@@ -1,0 +1,178 @@
+"""Workers that die at random while numbered posts flow: what reached the feed, and what a client saw.
+
+The feed is read by an independent Kafka client; the client is httpx-sse, which goes to another worker with
+its last id whenever a stream ends. Limits: one topic, one source.
+"""
+
+import asyncio
+import json
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from httpx_sse import connect_sse
+from workers import Worker, until
+
+TOPIC = "nomor"
+
+
+def numbered_lines(path: Path, count: int) -> Path:
+    """Posts that all match TOPIC and say their number, from 1."""
+    path.write_text("".join(f"nomor {number} di jalan\n" for number in range(1, count + 1)))
+    return path
+
+
+def number_of(data: str) -> int:
+    return int(json.loads(data)["text"].split()[1])
+
+
+class Client(threading.Thread):
+    """Follows the feed over SSE; resumes on whichever worker answers."""
+
+    def __init__(self, workers: Sequence[Worker], seed: int = 0) -> None:
+        super().__init__(daemon=True)
+        self.seen: list[int] = []
+        self.gaps: list[str] = []
+        self.streams = 0
+        self._workers = workers
+        self._random = random.Random(seed)
+        self._last_id = ""
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.is_set():
+            worker = self._random.choice(self._workers)
+            try:
+                self._follow(worker)
+            except (httpx.HTTPError, AssertionError):
+                time.sleep(0.1)
+
+    def _follow(self, worker: Worker) -> None:
+        headers = {"Last-Event-ID": self._last_id} if self._last_id else {}
+        url = f"{worker.url}/feeds/{TOPIC}"
+        timeout = httpx.Timeout(5, read=20)
+        with (
+            httpx.Client(timeout=timeout) as client,
+            connect_sse(client, "GET", url, headers=headers, params={"since": "0"}) as source,
+        ):
+            if source.response.status_code != 200:
+                time.sleep(0.2)
+                return
+            self.streams += 1
+            for event in source.iter_sse():
+                if event.event == "message":
+                    self.seen.append(number_of(event.data))
+                    self._last_id = event.id
+                elif event.event == "gap":
+                    self.gaps.append(event.data)
+                if self._ended.is_set():
+                    return
+
+    def end(self) -> None:
+        self._ended.set()
+
+
+@dataclass
+class Report:
+    """What came of it."""
+
+    sent: int
+    faults: list[str]
+    feed_records: int = 0
+    missing_in_feed: list[int] = field(default_factory=list)
+    redelivered: int = 0
+    missing_at_client: list[int] = field(default_factory=list)
+    doubled_at_client: list[int] = field(default_factory=list)
+    gaps: list[str] = field(default_factory=list)
+    streams: int = 0
+
+    def table(self) -> str:
+        rows = {
+            "lines sent": self.sent,
+            "faults": len(self.faults),
+            "of them on the worker that streams": sum("streaming" in fault for fault in self.faults),
+            "records in the feed": self.feed_records,
+            "missing in the feed": len(self.missing_in_feed),
+            "redelivered in the feed": self.redelivered,
+            "streams of the client": self.streams,
+            "missing at the client": len(self.missing_at_client),
+            "doubled at the client": len(self.doubled_at_client),
+            "gaps at the client": len(self.gaps),
+        }
+        return "\n".join(f"{name:<38}{value:>10,}" for name, value in rows.items())
+
+    def check(self) -> None:
+        """Everything came, and a client saw nothing twice."""
+        assert not self.missing_in_feed, self.missing_in_feed[:10]
+        assert not self.missing_at_client, self.missing_at_client[:10]
+        assert not self.doubled_at_client, self.doubled_at_client[:10]
+        assert not self.gaps, self.gaps
+
+
+async def read_feed(bootstrap: str, kafka_topic: str) -> list[int]:
+    """The numbers in the feed, in order, by a Kafka client that knows nothing of us."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
+    await consumer.start()
+    try:
+        tp = TopicPartition(kafka_topic, 0)
+        consumer.assign([tp])
+        end = (await consumer.end_offsets([tp]))[tp]
+        numbers: list[int] = []
+        while await consumer.position(tp) < end:
+            for records in (await consumer.getmany(timeout_ms=1000)).values():
+                numbers += [number_of(record.value.decode()) for record in records]
+        return numbers
+    finally:
+        await consumer.stop()
+
+
+def streaming(workers: Sequence[Worker]) -> Worker | None:
+    """The worker that reads the source now."""
+    before = {worker: worker.metric("tweetream_posts_read_total") for worker in workers}
+    time.sleep(0.3)
+    grown = {worker: worker.metric("tweetream_posts_read_total") - before[worker] for worker in workers}
+    best = max(workers, key=lambda worker: grown[worker])
+    return best if grown[best] > 0 else None
+
+
+def strike(workers: Sequence[Worker], kind: signal.Signals, on_streaming: bool, pause: float) -> str:
+    """Kill one worker, the streaming one or another, and start it again after a pause. Returns what was done."""
+    victim = until(lambda: streaming(workers), 30, "somebody streams")
+    if not on_streaming:
+        victim = random.choice([worker for worker in workers if worker is not victim])
+    victim.signal(kind)
+    assert victim.process is not None
+    victim.process.wait(15)
+    time.sleep(pause)
+    victim.start()
+    return f"{kind.name} {'streaming' if on_streaming else 'other'}"
+
+
+def finish(bootstrap: str, workers: Sequence[Worker], client: Client, sent: int, faults: list[str]) -> Report:
+    """Wait until the last line is at the client, and compare."""
+    for worker in workers:
+        worker.wait_ready()
+    until(lambda: sent in client.seen[-5000:], 120, f"line {sent} at the client, which has {len(client.seen)}", 0.5)
+    time.sleep(2)
+    client.end()
+    kafka_topic = until(lambda: workers[0].topics(), 30, "topics")[TOPIC]["kafka_topic"]
+    in_feed = asyncio.run(read_feed(bootstrap, kafka_topic))
+    all_lines = set(range(1, sent + 1))
+    return Report(
+        sent,
+        faults,
+        feed_records=len(in_feed),
+        missing_in_feed=sorted(all_lines - set(in_feed)),
+        redelivered=len(in_feed) - len(set(in_feed)),
+        missing_at_client=sorted(all_lines - set(client.seen)),
+        doubled_at_client=sorted(number for number, times in Counter(client.seen).items() if times > 1),
+        gaps=client.gaps,
+        streams=client.streams,
+    )

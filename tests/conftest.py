@@ -1,0 +1,106 @@
+"""Brokers for tests, and what is left out where a tool is missing.
+
+A test says what it needs by a marker, or by using a fixture that needs it. Where the tool is missing, such tests are
+not collected and one line at the end says so; where CI is set in the environment they fail instead, since there
+nothing may be left out.
+"""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import apache_kafka as kafka
+import pytest
+
+from tweetream.broker import EmbeddedBroker
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Something that not every machine has."""
+
+    marker: str
+    name: str
+    fixtures: frozenset[str]  # whoever uses one of them needs the tool
+    missing: Callable[[], str | None]
+
+
+TOOLS = [
+    Tool("kafka", "Apache Kafka", frozenset({"apache_kafka"}), kafka.missing),
+]
+
+LEFT_OUT = pytest.StashKey[list[str]]()
+MISSING = pytest.StashKey[dict[str, str]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Mark before pytest selects by -m and -k, leave out after it, so that only what was asked for is counted."""
+    for item in items:
+        for tool in TOOLS:
+            if tool.fixtures & set(getattr(item, "fixturenames", ())):
+                item.add_marker(tool.marker)
+    yield
+    if "soak" not in config.getoption("markexpr"):
+        _leave_out(config, items, "soak")
+    absent = {tool.marker: reason for tool in TOOLS if (reason := tool.missing())}
+    config.stash[MISSING], config.stash[LEFT_OUT] = absent, []
+    if os.environ.get("CI"):
+        return
+    for tool in TOOLS:
+        if tool.marker in absent and (count := _leave_out(config, items, tool.marker)):
+            line = (
+                f"{count} {'test that needs' if count == 1 else 'tests that need'} {tool.name} ({absent[tool.marker]})"
+            )
+            config.stash[LEFT_OUT].append(line)
+
+
+def _leave_out(config: pytest.Config, items: list[pytest.Item], marker: str) -> int:
+    """Take the tests with this marker out; how many they were."""
+    gone = [item for item in items if item.get_closest_marker(marker)]
+    if gone:
+        items[:] = [item for item in items if not item.get_closest_marker(marker)]
+        config.hook.pytest_deselected(items=gone)
+    return len(gone)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Reached with a missing tool only where nothing may be left out."""
+    for marker, reason in item.config.stash[MISSING].items():
+        if item.get_closest_marker(marker):
+            pytest.fail(f"{reason}, and with CI set no test is left out", pytrace=False)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if lines := config.stash.get(LEFT_OUT, []):
+        terminalreporter.write_line(f"left out: {'; '.join(lines)}", yellow=True)
+
+
+@pytest.fixture(scope="session")
+def apache_kafka() -> Iterator[kafka.ApacheKafka]:
+    """One broker for the whole run, with auto-creation off. Shared: keep to your own namespace and do not kill it."""
+    with kafka.ApacheKafka() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
+    """A fresh one, for this test alone: it may be killed."""
+    with EmbeddedBroker(tmp_path_factory.mktemp("broker")) as broker:
+        yield broker
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def any_broker(request: pytest.FixtureRequest) -> EmbeddedBroker | kafka.ApacheKafka:
+    """The same test on both: the embedded broker hides faults of ours that Apache Kafka shows."""
+    broker: EmbeddedBroker | kafka.ApacheKafka = request.getfixturevalue(
+        "embedded_broker" if request.param == "embedded" else "apache_kafka"
+    )
+    return broker
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A name no other test has, for topics, groups and app ids."""
+    return f"t{uuid.uuid4().hex[:12]}"

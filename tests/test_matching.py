@@ -1,0 +1,91 @@
+"""Which topics a post belongs to."""
+
+import pytest
+
+from tweetream.matching import Matcher, normalise_track
+from tweetream.models.topic import MAX_TERM, MAX_TERMS, BadTopic
+from tweetream.text import normalise
+
+
+def find(topics: dict[str, tuple[str, ...]], text: str) -> tuple[str, ...]:
+    return Matcher(topics).match(normalise(text))
+
+
+@pytest.mark.parametrize("text", ["macet", "MACET!", "tol #Macet", "macet,macet macet", "xmacet macet"])
+def test_a_whole_word_matches_anywhere_and_once(text: str) -> None:
+    assert find({"a": ("macet",)}, text) == ("a",)
+
+
+@pytest.mark.parametrize("text", ["", "kemacetan", "macet2", "info_macet", "@macet", "https://t.co/macet", "ma cet"])
+def test_a_part_of_a_word_a_name_and_an_address_do_not_match(text: str) -> None:
+    assert find({"a": ("macet",)}, text) == ()
+
+
+def test_a_phrase_matches_across_punctuation_and_in_order_only() -> None:
+    topics = {"a": ("Simpang Lima",)}
+    assert find(topics, "di simpang, lima arah") == ("a",)
+    assert find(topics, "lima simpang") == ()
+    assert find(topics, "simpang limabelas") == ()
+
+
+def test_terms_that_share_words_are_all_found() -> None:
+    topics = {"a": ("tol dalam",), "b": ("dalam kota",), "c": ("dalam",), "d": ("tol dalam kota",), "e": ("kota tol",)}
+    assert find(topics, "tol dalam kota") == ("a", "b", "c", "d")
+
+
+def test_keys_come_in_the_order_of_the_mapping_and_each_once() -> None:
+    topics = {"z": ("macet", "padat"), "a": ("padat",), "m": ("*",), "b": ("none",)}
+    assert find(topics, "padat macet padat") == ("z", "a", "m")
+    assert find(topics, "macet") == ("z", "m")
+
+
+def test_a_star_matches_every_post_even_an_empty_one() -> None:
+    assert find({"all": ("*",), "a": ("macet", "*")}, "") == ("all", "a")
+
+
+def test_without_topics_or_words_nothing_matches() -> None:
+    assert find({}, "macet") == ()
+    assert find({"a": ()}, "macet") == ()
+    assert find({"a": ("@x", "🚗")}, "@x 🚗") == ()
+
+
+def test_more_sets_of_topics_than_are_remembered_stay_right() -> None:
+    matcher = Matcher({f"t{i}": (f"w{i}",) for i in range(20)})
+    matcher._SETS = 4
+    for i in range(19):
+        assert matcher.match(f"w{i} w{i + 1}") == (f"t{i}", f"t{i + 1}")
+    assert len(matcher._found) <= 4
+
+
+def test_tracks_that_mean_the_same_compare_equal() -> None:
+    one = normalise_track(["#Macet", "simpang  lima", "macet!", " * "])
+    assert one == normalise_track(("Simpang-Lima", "*", "MACET")) == ("*", "macet", "simpang lima")
+    assert normalise_track(one) == one
+
+
+@pytest.mark.parametrize(
+    ("track", "reason"),
+    [
+        ("macet", "list"),
+        (None, "list"),
+        ({"macet": 1}, "list"),
+        ([], "1 to"),
+        (["a"] * (MAX_TERMS + 1), "1 to"),
+        (["a" * (MAX_TERM + 1)], "at most"),
+        ([1], "text"),
+        ([None], "text"),
+        ([["macet"]], "text"),
+        (["macet", ""], "no words"),
+        (["@macet"], "no words"),
+        (["🚗\n\ud800"], "no words"),
+    ],
+)
+def test_what_no_topic_can_track_is_refused_with_a_reason(track: object, reason: str) -> None:
+    with pytest.raises(BadTopic, match=reason) as error:
+        normalise_track(track)
+    assert "\n" not in str(error.value)
+    str(error.value).encode()  # it goes into an answer
+
+
+def test_the_largest_track_is_accepted() -> None:
+    assert len(normalise_track([f"{i:03d}" + "a" * (MAX_TERM - 3) for i in range(MAX_TERMS)])) == MAX_TERMS

@@ -1,0 +1,156 @@
+"""What a word is, and what the classifier gets to see."""
+
+import time
+
+import pytest
+
+from tweetream.text import BadAbbreviations, Cleaner, load_abbreviations, normalise, shorten
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("LANCAR... #Lancar lancar-lancar, (lancar)", "lancar lancar lancar lancar lancar"),
+        ("lancar2 kelancaran info_lancar _lancar_ ____", "lancar2 kelancaran info_lancar lancar"),
+        ("06.20 WIB Jl.Raya/Simpang", "06 20 wib jl raya simpang"),
+        ("&gt;50m &amp; macet&lt;b salam&parade AT&T", "50m macet b salam parade at t"),
+        ("jum'at", "jum at"),
+        ("", ""),
+        (" \t\n", ""),
+    ],
+)
+def test_words_are_runs_of_letters_digits_and_inner_underscores(text: str, words: str) -> None:
+    assert normalise(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("tol https://t.co/AbC1 macet", "tol macet"),
+        ("tol https://t.co/AbC1,macet", "tol macet"),
+        ("lancarHTTP://x.id/macet?a=b&c#d arah", "lancar arah"),
+        ("lihat www.macet.id/x pic.twitter.com/macet detik.com/news/macet ya", "lihat ya"),
+        ("詳細https://t.co/abcです", "詳細 です"),
+        ("https://example.com/pathです", "です"),
+    ],
+)
+def test_addresses_are_out_and_swallow_no_word_behind_them(text: str, words: str) -> None:
+    assert normalise(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("RT @macet_info: padat", "rt padat"),
+        ("@macet@mastodon.social padat", "padat"),
+        ("@macet.bsky.social, padat", "padat"),
+        ("via @polisi.Macet di tol", "via macet di tol"),
+        ("padat@macet", "padat"),
+        ("\uff20macet padat", "padat"),
+        ("padat @ semanggi", "padat semanggi"),
+    ],
+)
+def test_names_are_out_however_a_network_writes_them(text: str, words: str) -> None:
+    assert normalise(text) == words
+
+
+@pytest.mark.parametrize("separator", ["\0", "\r", "\u2028", "\x85", "\x1c", "\u00a0", "…", "🚗", "\ud800"])
+def test_odd_characters_separate_words_and_break_nothing(separator: str) -> None:
+    assert normalise(f"macet{separator}parah") == "macet parah"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("cafe\u0301", "café"),
+        ("ＭＡＣＥＴ", "macet"),
+        ("ma\u00adcet", "macet"),
+        ("STRASSE", "straße"),
+        ("𝗺𝗮𝗰𝗲𝘁", "macet"),
+    ],
+)
+def test_two_ways_to_write_a_word_compare_equal(one: str, other: str) -> None:
+    assert normalise(one) == normalise(other)
+
+
+@pytest.mark.parametrize("word", ["हिन्दी", "สวัสดี"])
+def test_combining_marks_do_not_split_a_word(word: str) -> None:
+    assert " " not in normalise(word) and len(normalise(word)) == len(word)
+
+
+@pytest.mark.parametrize("text", ["#Tol_Dalam… İstanbul ℡ ǅ", "Ａ_ _＠x&amp;amp; https://a.b", "ﬁ ﷺ ½ m² ΐ"])
+def test_normalising_twice_is_normalising_once(text: str) -> None:
+    assert normalise(normalise(text)) == normalise(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "&#" + "9" * 60_000 + ";",
+        "@" + "a." * 30_000,
+        "a." * 30_000 + "/",
+        "b" + "_" * 60_000 + "b",
+        "@a" * 30_000,
+        "a-" * 30_000 + "/",
+        "@" + "a.com." * 10_000 + "b",
+        "ma" + "c" * 60_000 + "et",
+    ],
+)
+def test_a_hostile_text_of_64_kib_takes_no_time(text: str) -> None:
+    """Stops a post made to send a pattern backtracking, or int() past its limit of digits."""
+    start = time.process_time()
+    Cleaner().clean(normalise(text))
+    assert time.process_time() - start < 1
+
+
+def test_lengthening_goes_and_rightful_doubles_stay() -> None:
+    words = ["macettt", "bangeeet", "maaaf", "tunggguuu", "tunggu", "saat", "1111", "hmmmm"]
+    assert [shorten(word) for word in words] == [
+        "macet", "banget", "maaf", "tunggu", "tunggu", "saat", "1111", "hm",
+    ]  # fmt: skip
+
+
+def test_abbreviations_are_expanded_and_km_is_a_distance() -> None:
+    clean = Cleaner().clean
+    assert clean("jln gatsu mcet km 10 lalin pdt") == "jalan gatot subroto macet km 10 lalu lintas padat"
+    assert clean("rambu2 lncrrr") == "rambu lancar"
+
+
+def test_stop_words_go_but_negations_and_directions_stay() -> None:
+    assert Cleaner().clean("yg di jalan tdk macet dari arah barat ke timur") == (
+        "jalan tidak macet dari arah barat ke timur"
+    )
+    assert Cleaner().clean("the road is not closed and no jam") == "road not closed no jam"
+    assert Cleaner().clean("yang dan di") == ""
+
+
+def test_a_users_table_extends_the_shipped_one_and_wins(tmp_path) -> None:
+    path = tmp_path / "own.tsv"
+    path.write_text("# mine\n\nJl.\tjalur\r\nxyz\tTol Dalam\n", "utf-8")
+    clean = Cleaner(load_abbreviations(path)).clean
+    assert clean("jl xyz yg pdt") == "jalur tol dalam padat"
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [(b"jl\tjalan\nno tab\n", 2), (b"\xff\n", 1), (b"#\n#\ntwo words\tx\n", 3), (b"jl\t\n", 1), (b"\tx\n", 1)],
+)
+def test_a_broken_table_names_its_file_and_line(tmp_path, content: bytes, line: int) -> None:
+    path = tmp_path / "own.tsv"
+    path.write_bytes(content)
+    with pytest.raises(BadAbbreviations) as error:
+        load_abbreviations(path)
+    assert str(error.value).startswith(f"{path}, line {line}: ") and "\n" not in str(error.value)
+
+
+def test_a_missing_table_is_one_line(tmp_path) -> None:
+    with pytest.raises(BadAbbreviations, match="No such file"):
+        load_abbreviations(tmp_path / "none.tsv")
+
+
+def test_the_memory_of_words_is_bounded() -> None:
+    cleaner = Cleaner()
+    cleaner._REMEMBERED = 10
+    for number in range(100):
+        assert cleaner.clean(f"kata{number}x macet") == f"kata{number}x macet"
+    assert len(cleaner._known) <= 10

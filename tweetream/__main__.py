@@ -1,0 +1,5 @@
+"""`python -m tweetream` is the command `tweetream`."""
+
+from tweetream.cli import main
+
+main()

@@ -1,0 +1,108 @@
+"""Tagged → feeds: one prediction a batch, then a record a post in the feed of each of its topics.
+
+The record is the JSON that browsers get; label, score and origin are its headers. A feed whose topic was
+deleted meanwhile gets nothing: sending there would wait, or bring it back.
+"""
+
+import asyncio
+from collections import defaultdict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from faust.types import EventT
+
+from tweetream import metrics
+from tweetream.agents.lane import Delivery, run
+from tweetream.app import app, settings
+from tweetream.models import codec
+from tweetream.models.feed import Origin, feed_entry
+from tweetream.models.post import TaggedBatch
+from tweetream.models.topic import CountRecord
+from tweetream.outbox import GivenUp, Headers
+from tweetream.streams import COUNTS, flowing, is_dead, outbox, tagged, topic_of
+from tweetream.worker import stop_worker
+
+if TYPE_CHECKING:
+    from tweetream.classifier import Classifier
+
+Records = dict[str, list[tuple[bytes, Headers]]]
+
+
+class Model:
+    """The classifier, loaded in a thread: its libraries take longer to import than a group takes to join."""
+
+    def __init__(self) -> None:
+        self._loading: asyncio.Future[Classifier] | None = None
+
+    async def load(self) -> None:
+        self._loading = asyncio.ensure_future(asyncio.to_thread(_load))
+
+    async def get(self) -> "Classifier":
+        assert self._loading is not None
+        return await asyncio.shield(self._loading)
+
+
+def _load() -> "Classifier":
+    from tweetream.classifier import BadModel, Classifier
+
+    try:
+        return Classifier.load(settings.model)
+    except BadModel as error:
+        stop_worker(f"TWEETREAM_MODEL: {error}" if settings.model else str(error))
+        raise
+
+
+model = Model()
+app.before(model.load)
+
+
+@app.agent(tagged, name="classification")
+async def classification(stream: Any) -> None:
+    """Classify the posts and feed them."""
+    await run(stream, _work)
+
+
+async def _work(event: EventT[Any]) -> Delivery | None:
+    batch = codec.decode(event.value, TaggedBatch)
+    if not batch.posts:
+        return None
+    records, counts = classify(await model.get(), event.message.partition, batch)
+    return partial(_send, batch.command, records, counts)
+
+
+def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tuple[Records, CountRecord]:
+    """The records of each feed, and how many posts of each label and minute each gets."""
+    labels, scores = classifier.predict([tagged.clean for tagged in batch.posts])
+    names = [topic_of(feed) for feed in batch.feeds]
+    dead = {number for number, feed in enumerate(batch.feeds) if is_dead(feed, batch.command)}
+    records: Records = defaultdict(list)
+    counts: dict[str, dict[int, dict[str, int]]] = {}
+    for tagged_post, label, score in zip(batch.posts, labels, scores, strict=True):
+        post = tagged_post.post
+        origin = Origin(partition, batch.epoch, batch.sequence, tagged_post.index)
+        headers = [("label", label.encode()), ("score", b"%.4f" % score), ("origin", origin.pack())]
+        minute = post.received_at // 60_000
+        for number in tagged_post.feeds:
+            if number in dead:
+                continue
+            feed = batch.feeds[number]
+            records[feed].append((codec.json_line(feed_entry(post, names[number], label, score)), headers))
+            by_label = counts.setdefault(feed, {}).setdefault(minute, {})
+            by_label[label] = by_label.get(label, 0) + 1
+    return records, CountRecord(partition, batch.epoch, batch.sequence, batch.posts[-1].index, counts)
+
+
+async def _send(command: int, records: Records, counts: CountRecord) -> None:
+    sends = [_feed(feed, command, found) for feed, found in records.items()]
+    await asyncio.gather(*sends, outbox.send(COUNTS, 0, codec.encode(counts), wanted=flowing))
+
+
+async def _feed(feed: str, command: int, records: list[tuple[bytes, Headers]]) -> None:
+    """Send what goes to one feed; a feed that is deleted meanwhile needs it no more."""
+    try:
+        await outbox.send_all(feed, 0, records, wanted=lambda: flowing() and not is_dead(feed, command))
+    except GivenUp:
+        if not flowing():
+            raise
+        return
+    metrics.posts_fed.labels(topic_of(feed)).inc(len(records))

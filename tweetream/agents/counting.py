@@ -1,0 +1,82 @@
+"""Counts → the counts table: posts by label and minute of each feed, each post once.
+
+Records are gathered for a moment, since a table's change costs more than a count. A record is counted in
+an entry only if its origin is above the highest that the entry has seen of that partition.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+from faust.types import EventT
+from mode import Service
+
+from tweetream.app import app
+from tweetream.models import codec
+from tweetream.models.topic import CountRecord, Counts
+from tweetream.outbox import GivenUp
+from tweetream.streams import counts, flowing, now_ms, put_aside, tallies
+
+log = logging.getLogger(__name__)
+GATHER = 0.25  # seconds
+MINUTES = 61  # kept of each feed: an hour and the minute that runs
+_waiting: list[tuple[EventT[Any], CountRecord]] = []
+
+
+@app.agent(counts, name="counting")
+async def counting(stream: Any) -> None:
+    """Gather the counts."""
+    async for event in stream.noack().events():
+        try:
+            _waiting.append((event, codec.decode(event.value, CountRecord)))
+        except (codec.Undecodable, codec.TooNew) as error:
+            await put_aside(event.message.topic, event.value, str(error))
+            event.ack()
+
+
+@app.service
+class Counting(Service):
+    """Writes what was gathered into the table, and then acknowledges it."""
+
+    @Service.task
+    async def _write(self) -> None:
+        while not self.should_stop:
+            await asyncio.sleep(GATHER)
+            if not flowing():
+                _waiting.clear()  # it comes again
+                continue
+            taken = _waiting[:]
+            del _waiting[: len(taken)]
+            add([record for _, record in taken])
+            try:
+                await tallies.flush(flowing)
+            except GivenUp:
+                continue
+            for event, _ in taken:
+                event.ack()
+
+
+def add(records: list[CountRecord]) -> None:
+    """Add the records to the entries of their feeds."""
+    oldest = now_ms() // 60_000 - MINUTES
+    changed: dict[str, Counts] = {}
+    for record in records:
+        origin = (record.epoch, record.sequence, record.index)
+        for feed, minutes in record.counts.items():
+            entry = changed.get(feed) or tallies.entry(feed)
+            if origin > entry.origins.get(record.partition, (-1, -1, -1)):
+                changed[feed] = entry
+                entry.origins[record.partition] = origin
+                count(entry, minutes)
+    for feed, entry in changed.items():
+        entry.minutes = {minute: labels for minute, labels in entry.minutes.items() if minute > oldest}
+        tallies.put(feed, entry)
+
+
+def count(entry: Counts, minutes: dict[int, dict[str, int]]) -> None:
+    """Add posts by minute and label to an entry."""
+    for minute, labels in minutes.items():
+        of_minute = entry.minutes.setdefault(minute, {})
+        for label, number in labels.items():
+            entry.labels[label] = entry.labels.get(label, 0) + number
+            of_minute[label] = of_minute.get(label, 0) + number

@@ -1,0 +1,84 @@
+"""How every agent of the way reads: events in order, a few being delivered at once, acknowledged when delivered.
+
+The body of an agent never lets an exception escape: Faust would commit what was not done. What the broker
+does not take is tried on, what cannot be read is put aside, and a record of a newer version stops the worker.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from faust.streams import Stream
+from faust.types import EventT
+
+from tweetream.models.codec import TooNew, Undecodable
+from tweetream.outbox import GivenUp, Refused
+from tweetream.streams import put_aside
+from tweetream.worker import stop_worker
+
+log = logging.getLogger(__name__)
+Delivery = Callable[[], Awaitable[None]]
+Work = Callable[[EventT[Any]], Awaitable[Delivery | None]]
+UNDELIVERED = 32  # events of an agent that may be on their way at once
+
+_running: set[asyncio.Task[None]] = set()
+
+
+async def run(stream: Stream[Any], work: Work) -> None:
+    """Give each event to `work`, one after the other; run the delivery it returns beside the next ones.
+
+    Deliveries begin in the order of the events, and the outbox keeps that order in each partition.
+    """
+    free = asyncio.Semaphore(UNDELIVERED)
+    async for event in stream.noack().events():
+        await free.acquire()
+        delivery = await _attempt(event, work)
+        if delivery is None:
+            free.release()
+            continue
+        task = asyncio.create_task(_deliver(event, delivery))
+        _running.add(task)
+        task.add_done_callback(_running.discard)
+        task.add_done_callback(lambda _: free.release())
+
+
+async def _attempt(event: EventT[Any], work: Work) -> Delivery | None:
+    """What `work` wants delivered; None if that is over, the event acknowledged or given up."""
+    message = event.message
+    try:
+        delivery = await work(event)
+        if delivery is None:
+            event.ack()
+        return delivery
+    except TooNew as error:
+        stop_worker(str(error))
+        return None
+    except GivenUp:
+        return None
+    except Undecodable as error:
+        reason = f"offset {message.offset} of partition {message.partition} does not decode: {error}"
+    except Exception as error:  # a fault of ours in one record must not stop the others; it is kept to be looked at
+        log.exception("offset %s of %s", message.offset, message.tp)
+        reason = f"offset {message.offset} of partition {message.partition}: {error!r}"
+    return lambda: put_aside(message.topic, message.value, reason)
+
+
+async def _deliver(event: EventT[Any], delivery: Delivery) -> None:
+    message = event.message
+    try:
+        await delivery()
+    except GivenUp:
+        return  # not acknowledged: it comes again
+    except Refused as error:
+        try:
+            await put_aside(message.topic, message.value, str(error))
+        except GivenUp:
+            return
+    except Exception as error:  # as above; without this the event would block every commit behind it
+        log.exception("offset %s of %s", message.offset, message.tp)
+        try:
+            await put_aside(message.topic, message.value, repr(error))
+        except GivenUp:
+            return
+    event.ack()

@@ -1,0 +1,112 @@
+"""Posts → tagged: clean, match with the topics, drop and count what no topic wants.
+
+A batch of a lower epoch behind a higher one in its partition is `fenced`: the worker that sent it had been
+replaced. Partition p of posts goes to partition p of tagged, so that a post keeps its stamp.
+"""
+
+from functools import partial
+from typing import Any
+
+from faust.types import EventT
+
+from tweetream import metrics
+from tweetream.agents.lane import Delivery, run
+from tweetream.app import app, settings
+from tweetream.matching import Matcher
+from tweetream.metrics import Drop
+from tweetream.models import codec
+from tweetream.models.post import PostBatch, TaggedBatch, TaggedPost
+from tweetream.settings import fail
+from tweetream.sources.base import MAX_BYTES
+from tweetream.streams import TAGGED, flowing, outbox, posts, topics, wait_applied
+from tweetream.text import BadAbbreviations, Cleaner, load_abbreviations, normalise
+
+WAIT_FOR_COMMAND = 5.0
+
+
+class Tagger:
+    """Tags batches with the feeds of the topics as they are now."""
+
+    def __init__(self, cleaner: Cleaner) -> None:
+        self._cleaner = cleaner
+        self._version = -1
+        self._matcher = Matcher({})
+        self._highest: dict[int, int] = {}  # the epoch of each partition
+        self._given_up: int = -1  # the command waited for in vain
+
+    async def catch_up(self, command: int) -> None:
+        """Wait until this worker knows the topics that were there when a batch was read; in vain once for each."""
+        if command > max(topics.applied, self._given_up) and not await wait_applied(command, WAIT_FOR_COMMAND):
+            self._given_up = command
+
+    def fenced(self, partition: int, epoch: int) -> bool:
+        self._highest[partition] = max(epoch, self._highest.get(partition, 0))
+        return epoch < self._highest[partition]
+
+    def tag(self, batch: PostBatch) -> TaggedBatch:
+        """The posts of a batch that match, each with its feeds."""
+        matcher = self._current()
+        feeds: dict[str, int] = {}
+        tagged = []
+        for index, post in enumerate(batch.posts):
+            text = normalise(post.text)
+            matched = matcher.match(text)
+            if matched:
+                numbers = tuple(feeds.setdefault(feed, len(feeds)) for feed in matched)
+                tagged.append(TaggedPost(index, post, self._cleaner.clean(text), numbers))
+        return TaggedBatch(batch.epoch, batch.sequence, topics.applied, list(feeds), tagged)
+
+    def _current(self) -> Matcher:
+        if topics.version != self._version:
+            self._version = topics.version
+            self._matcher = Matcher({topic.kafka_topic: topic.track for topic in topics.alive()})
+        return self._matcher
+
+
+def _abbreviations() -> dict[str, str] | None:
+    try:
+        return load_abbreviations(settings.abbreviations) if settings.abbreviations else None
+    except BadAbbreviations as error:
+        fail(f"TWEETREAM_ABBREVIATIONS: {error}")
+
+
+tagger = Tagger(Cleaner(_abbreviations()))
+
+
+@app.agent(posts, name="preprocessing")
+async def preprocessing(stream: Any) -> None:
+    """Tag the posts."""
+    await run(stream, _work)
+
+
+async def _work(event: EventT[Any]) -> Delivery | None:
+    batch = codec.decode(event.value, PostBatch)
+    partition = event.message.partition
+    if tagger.fenced(partition, batch.epoch):
+        metrics.posts_dropped.labels(Drop.FENCED.value).inc(len(batch.posts))
+        return None
+    if not batch.posts:
+        return None
+    await tagger.catch_up(batch.command)
+    return partial(_send, partition, len(batch.posts), tagger.tag(batch))
+
+
+async def _send(partition: int, read: int, tagged: TaggedBatch) -> None:
+    for part in split(tagged):
+        await outbox.send(TAGGED, partition, codec.encode(part), wanted=flowing)
+    metrics.posts_matched.inc(len(tagged.posts))
+    metrics.posts_dropped.labels(Drop.UNMATCHED.value).inc(read - len(tagged.posts))
+
+
+def split(batch: TaggedBatch) -> list[TaggedBatch]:
+    """Tagging makes a batch larger: cut it into parts of at most MAX_BYTES of text, in order."""
+    parts: list[TaggedBatch] = []
+    size = 0
+    for post in batch.posts:
+        length = len(post.post.text.encode()) + len(post.clean.encode())
+        if not parts or size + length > MAX_BYTES:
+            parts.append(TaggedBatch(batch.epoch, batch.sequence, batch.command, batch.feeds, []))
+            size = 0
+        parts[-1].posts.append(post)
+        size += length
+    return parts

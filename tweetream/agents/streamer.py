@@ -1,0 +1,113 @@
+"""Commands → the topics table and the Kafka topics of feeds, one command at a time.
+
+Adding: the Kafka topic first, then the table. Deleting: the table first (a tombstone), then, when writers
+and readers have let go, Kafka: the sweep does that, on the same worker and under the same lock. It deletes
+only what has a tombstone in the table, so an empty table deletes nothing.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+from faust.exceptions import ConsumerNotStarted
+from faust.types import TP, EventT
+
+from tweetream import cluster
+from tweetream.agents.lane import Delivery, run
+from tweetream.app import app, settings
+from tweetream.models import codec
+from tweetream.models.topic import Command, Topic
+from tweetream.outbox import GivenUp
+from tweetream.streams import COMMANDS, commands, feed_name, feed_spec, flowing, now_ms, outbox, topics
+
+log = logging.getLogger(__name__)
+LET_GO = 3.0  # seconds that writers and readers have to see a tombstone
+_lock = asyncio.Lock()  # a feed is not created while the sweep deletes
+
+
+@app.agent(commands, name="streamer")
+async def streamer(stream: Any) -> None:
+    """Apply the commands."""
+    await run(stream, _apply)
+
+
+async def _apply(event: EventT[Any]) -> Delivery | None:
+    offset = event.message.offset
+    try:
+        command = codec.decode(event.value, Command)
+    except codec.Undecodable:
+        _mark(offset)
+        await topics.flush(flowing)
+        raise
+    if offset > topics.applied:  # else it was applied, and is only here again
+        made_at = round(event.message.timestamp * 1000) or now_ms()
+        await _do(command, offset, made_at)
+    await topics.flush(flowing)
+    return None
+
+
+def _mark(offset: int) -> None:
+    if offset > topics.applied:
+        topics.apply(offset)
+
+
+async def _do(command: Command, offset: int, made_at: int) -> None:
+    """Change the table as the command says; every command, also one that changes nothing, moves `applied`."""
+    entry = topics.entry(command.name)
+    if command.action == "add" and (entry is None or (not entry.alive and not command.missing)):
+        generation = max(made_at, entry.generation + 1 if entry else 0)
+        topic = Topic(command.name, command.track, made_at, generation, feed_name(command.name, generation), offset)
+        await _create(topic)
+        topics.apply(offset, topic)
+    elif command.action == "delete" and entry is not None and entry.alive:
+        tombstone = Topic(
+            entry.name, entry.track, entry.created_at, entry.generation, entry.kafka_topic, offset, made_at
+        )
+        topics.apply(offset, tombstone)
+    elif command.action == "forget" and entry is not None and entry.generation == command.generation:
+        topics.apply(offset, forgotten="" if entry.alive else entry.name)
+    else:
+        topics.apply(offset)
+
+
+async def _create(topic: Topic) -> None:
+    """Create the feed's Kafka topic, for as long as it takes and flow is not suspended."""
+    while True:
+        async with _lock:
+            try:
+                return await cluster.create(settings.bootstrap, [feed_spec(topic.kafka_topic)], settings.replication)
+            except cluster.Unavailable as error:
+                log.warning("the feed of %s waits for Kafka: %s", topic.name, error)
+        await asyncio.sleep(0.5)
+        if not flowing():
+            raise GivenUp("a rebalance came before the feed was created")
+
+
+def owns_commands() -> bool:
+    """Whether this worker is the one that applies commands and runs the sources."""
+    try:
+        return TP(COMMANDS, 0) in app.consumer.assignment()
+    except ConsumerNotStarted:
+        return False
+
+
+@app.timer(settings.sweep_interval)
+async def sweep() -> None:
+    """Delete the Kafka topics of deleted feeds, and forget tombstones whose time is over."""
+    if not owns_commands() or app.rebalancing or not flowing():
+        return
+    dead = [entry for entry in topics.entries() if not entry.alive]
+    gone = [entry.kafka_topic for entry in dead if now_ms() - entry.deleted_at > LET_GO * 1000]
+    if not gone:
+        return
+    async with _lock:
+        try:
+            present = await cluster.names(settings.bootstrap)
+            await cluster.delete(settings.bootstrap, [name for name in gone if name in present])
+        except cluster.Unavailable as error:
+            log.warning("deleted feeds wait for Kafka: %s", error)
+            return
+    for entry in dead:
+        if now_ms() - entry.deleted_at > settings.tombstone_ttl * 1000 and entry.kafka_topic not in present:
+            command = Command("forget", entry.name, generation=entry.generation)
+            await outbox.send(COMMANDS, 0, codec.encode(command), wanted=flowing)

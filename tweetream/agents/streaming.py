@@ -1,0 +1,160 @@
+"""The service that runs the sources, on the one worker that owns the commands' partition.
+
+It looks four times a second whether that is this worker, and starts or ends the run. A run takes over,
+waits until the topics of the settings are active, and then has one batch in flight at a time, so that
+its numbers have no holes; each batch carries the positions of all sources: both are stored or neither.
+"""
+
+import asyncio
+import logging
+import time
+
+from mode import Service
+
+from tweetream import cluster, metrics
+from tweetream.agents.batching import Batcher, Read
+from tweetream.agents.streamer import owns_commands
+from tweetream.agents.takeover import take_over
+from tweetream.app import app, settings
+from tweetream.matching import normalise_track
+from tweetream.models import codec
+from tweetream.models.post import PostBatch
+from tweetream.models.topic import Command, check_name
+from tweetream.sources import open_source
+from tweetream.sources.base import Source, SourceError
+from tweetream.streams import COMMANDS, NAMESPACE, POSTS, now_ms, outbox, recovered, topics, wait_applied
+
+log = logging.getLogger(__name__)
+GRACE = 1.0  # seconds that a run goes on while the group rebalances
+AHEAD = 1_000  # records that sources without a pace of their own may be ahead of the group
+
+
+class Pace:
+    """Holds a source that has no pace of its own to at most AHEAD records before what the group has committed."""
+
+    def __init__(self) -> None:
+        self._first: dict[int, int] = {}
+        self._sent: dict[int, int] = {}
+        self._free = asyncio.Event()
+        self._free.set()
+
+    def sent(self, partition: int, offset: int) -> None:
+        self._first.setdefault(partition, offset)
+        self._sent[partition] = offset + 1
+
+    async def ready(self) -> None:
+        await self._free.wait()
+
+    async def watch(self) -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            try:
+                done = await cluster.committed(settings.bootstrap, NAMESPACE, POSTS, list(self._sent))
+            except cluster.Unavailable:
+                continue
+            ahead = sum(end - done.get(partition, self._first[partition]) for partition, end in self._sent.items())
+            if ahead < AHEAD:
+                self._free.set()
+            else:
+                self._free.clear()
+
+
+class Run:
+    """One term of streaming: from taking over to losing the partition."""
+
+    def __init__(self) -> None:
+        self._sources: list[Source] = [open_source(url) for url in settings.sources]
+        self._pace = Pace()
+
+    async def main(self) -> None:
+        await self._add_topics()
+        inherited = await take_over(settings.bootstrap, outbox, POSTS, settings.partitions, now_ms())
+        log.info("streaming from %d sources, epoch %d", len(self._sources), inherited.epoch)
+        batcher = Batcher(inherited.positions, inherited.ids)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._pace.watch())
+            for source in self._sources:
+                tasks.create_task(self._pump(source, batcher, inherited.positions.get(source.url)))
+            await self._send(batcher, inherited.epoch)
+
+    async def _add_topics(self) -> None:
+        """Add the topics of the settings that were never there, and wait for them."""
+        last = -1
+        for name in settings.topics:
+            command = codec.encode(Command("add", name, normalise_track([name]), missing=True))
+            last = (await outbox.send(COMMANDS, 0, command)).offset
+        while not await wait_applied(last, 5.0):
+            await asyncio.sleep(0.1)
+
+    async def _pump(self, source: Source, batcher: Batcher, position: str | None) -> None:
+        try:
+            async for chunk in source.chunks(position):
+                if source.unpaced:
+                    await self._pace.ready()
+                await batcher.put(source.url, chunk)
+        except SourceError as error:
+            log.error("%s ended: %s", source.url, error)
+        except Exception:  # one source that fails never stops the others
+            log.exception("%s failed", source.url)
+
+    async def _send(self, batcher: Batcher, epoch: int) -> None:
+        sequence = 0
+        async for read in batcher.batches():
+            sequence += 1
+            partition = sequence % settings.partitions
+            batch = PostBatch(epoch, sequence, topics.applied, read.positions, read.posts)
+            sent = await outbox.send(POSTS, partition, codec.encode(batch))
+            self._pace.sent(partition, sent.offset)
+            _count(read)
+
+
+def _count(read: Read) -> None:
+    for url, number in read.read.items():
+        metrics.posts_read.labels(url).inc(number)
+    for reason, number in read.dropped.items():
+        metrics.posts_dropped.labels(reason.value).inc(number)
+
+
+@app.service
+class Streaming(Service):
+    """Starts a run when this worker owns the commands, ends it when it does not."""
+
+    _run: asyncio.Task[None] | None = None
+
+    @Service.task
+    async def _watch(self) -> None:
+        rebalancing_since = 0.0
+        while not self.should_stop:
+            await asyncio.sleep(0.25)
+            if app.rebalancing:
+                rebalancing_since = rebalancing_since or time.monotonic()
+                mine = self._run is not None and time.monotonic() - rebalancing_since < GRACE
+            else:
+                rebalancing_since = 0.0
+                mine = owns_commands() and recovered()
+            if not mine:
+                await self._end()
+            elif self._run is None or self._run.done():
+                self._begin()
+
+    def _begin(self) -> None:
+        if self._run is not None and not self._run.cancelled() and self._run.exception():
+            log.error("streaming ended: %r; beginning again", self._run.exception())
+        self._run = asyncio.create_task(Run().main())
+
+    async def _end(self) -> None:
+        if self._run is not None:
+            run, self._run = self._run, None
+            run.cancel()
+            await asyncio.wait({run}, timeout=1.0)
+
+    async def on_stop(self) -> None:
+        await self._end()
+
+
+def check() -> None:
+    """Raise SourceError or BadTopic for settings that can be known to fail before anything starts."""
+    for url in settings.sources:
+        open_source(url).check()
+    for name in settings.topics:
+        check_name(name)

@@ -1,0 +1,85 @@
+"""Taking over the streaming: a new epoch, its markers, and what the last worker left in the posts topic.
+
+A marker in every partition divides what was sent before from what comes after: what another worker still
+sends behind it is of a lower epoch, and dropped. Before it are the positions to go on from.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from tweetream.models import codec
+from tweetream.models.post import PostBatch
+from tweetream.outbox import Outbox
+
+FIRST_TAIL = 64  # records of each partition that are read first; four times as many while they say nothing
+MAX_IDS = 50_000  # ids read lately that are remembered
+
+
+class Inheritance(msgspec.Struct):
+    """What a worker that takes over begins with."""
+
+    epoch: int
+    positions: dict[str, str]
+    ids: dict[str, None]  # in the order read
+
+
+async def take_over(bootstrap: list[str], outbox: Outbox, topic: str, partitions: int, now: int) -> Inheritance:
+    """Begin an epoch above any seen (`now`: ms since 1970, its least value). Waits for a broker that is away."""
+    epoch = now
+    while True:
+        marker = codec.encode(PostBatch(epoch, 0, -1, {}, []))
+        sent = await asyncio.gather(*(outbox.send(topic, p, marker) for p in range(partitions)))
+        markers = {p: metadata.offset for p, metadata in enumerate(sent)}
+        tails = [await _tail(bootstrap, topic, p, markers[p]) for p in markers]
+        highest = max((batch.epoch for tail in tails for batch in tail), default=0)
+        if highest < epoch:
+            return _inherit(epoch, tails)
+        epoch = highest + 1  # a worker whose clock is ahead was here
+
+
+def _inherit(epoch: int, tails: list[list[PostBatch]]) -> Inheritance:
+    batches = sorted((batch for tail in tails for batch in tail), key=lambda batch: (batch.epoch, batch.sequence))
+    positions: dict[str, str] = {}
+    ids: dict[str, None] = {}
+    for batch in batches:
+        if batch.sequence:
+            positions = batch.positions
+        ids.update((post.id, None) for post in batch.posts)
+    for old in list(ids)[: max(0, len(ids) - MAX_IDS)]:
+        del ids[old]
+    return Inheritance(epoch, positions, ids)
+
+
+async def _tail(bootstrap: list[str], topic: str, partition: int, marker: int) -> list[PostBatch]:
+    """The batches right before the marker's offset: enough of them to have one with positions, if there is one."""
+    span = FIRST_TAIL
+    while True:
+        start = max(0, marker - span)
+        batches = [batch async for batch in _read(bootstrap, topic, partition, start, marker)]
+        if start == 0 or any(batch.sequence for batch in batches):
+            return batches
+        span *= 4
+
+
+async def _read(bootstrap: list[str], topic: str, partition: int, start: int, end: int) -> AsyncIterator[PostBatch]:
+    if start >= end:
+        return
+    tp = TopicPartition(topic, partition)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        consumer.assign([tp])
+        earliest = (await consumer.beginning_offsets([tp]))[tp]
+        consumer.seek(tp, max(start, earliest))
+        async for record in consumer:
+            if record.offset < end:
+                with contextlib.suppress(codec.Undecodable):  # preprocessing puts it aside
+                    yield codec.decode(record.value, PostBatch)
+            if record.offset >= end - 1:
+                return
+    finally:
+        await consumer.stop()

@@ -1,0 +1,48 @@
+"""The map: the app, and its modules in the order a post flows.
+
+    sources → posts → preprocessing → tagged → classification → a feed for each topic → hub → browsers
+
+Commands come the other way (web.topics → agents.streamer → the topics table); counts go beside
+(agents.counting). `streams` names every Kafka topic and table; `delivery` is the consumer below them all.
+"""
+
+from tweetream.delivery import App
+from tweetream.settings import load
+from tweetream.web.middleware import application_options
+
+settings = load()
+
+app = App(
+    settings.namespace,
+    broker=[f"kafka://{host}" for host in settings.bootstrap],
+    origin="tweetream.app",
+    Worker="tweetream.worker:Worker",
+    env_prefix="TWEETREAM_FAUST_",
+    autodiscover=[
+        "tweetream.streams",
+        "tweetream.agents.streamer",
+        "tweetream.agents.streaming",
+        "tweetream.agents.preprocessing",
+        "tweetream.agents.classification",
+        "tweetream.agents.counting",
+        "tweetream.web.topics",
+        "tweetream.web.sse",
+        "tweetream.web.site",
+    ],
+    datadir=str(settings.data_dir),
+    store="memory://",
+    broker_commit_interval=1.0,
+    broker_heartbeat_interval=settings.session_timeout / 4,
+    broker_max_poll_records=200,  # a wait for a command must never fill a stream's queue
+    broker_rebalance_timeout=settings.rebalance_timeout,
+    broker_request_timeout=max(30.0, settings.session_timeout + 1),
+    broker_session_timeout=settings.session_timeout,
+    topic_partitions=settings.partitions,
+    topic_replication_factor=settings.replication,
+    web_application_options=application_options(settings),
+    web_bind=settings.web_host,
+    web_host=settings.web_host,
+    web_port=settings.web_port,
+    web_router_enabled=False,
+    web_tables_enabled=False,
+)

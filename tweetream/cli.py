@@ -1,0 +1,126 @@
+"""The command `tweetream`: each subcommand checks what it was given, and ends with one line if that is wrong.
+
+Nothing heavy is imported before it is needed, so that --help and errors are quick.
+"""
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tweetream import __version__, settings
+from tweetream.settings import fail
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command; ends by SystemExit."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["worker"]:
+        run_worker(arguments)
+    options = _parser().parse_args(arguments)
+    run: Callable[[Any], None] = options.run
+    try:
+        run(options)
+    except BrokenPipeError:
+        # Whoever read our output went away; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    raise SystemExit(0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tweetream", description="Live, classified topics from the stream of public posts on microblogs."
+    )
+    parser.add_argument("--version", action="version", version=f"tweetream {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="everything on this machine: a broker, a worker and the page")
+    demo.add_argument("--source", action="append", metavar="URL", help="in place of the demo's own posts; repeatable")
+    demo.add_argument("--topic", action="append", metavar="NAME", help="in place of the demo's own topics; repeatable")
+    demo.add_argument("--port", type=int, default=6066, metavar="N", help="of the page (0: any; default %(default)s)")
+    demo.add_argument("--no-browser", action="store_true", help="do not open the page")
+    demo.set_defaults(run=_demo)
+
+    commands.add_parser("worker", help="a worker of the group: the same as faust -A tweetream.app worker …")
+
+    topics = commands.add_parser("topics", help="list, add and delete topics of a running worker")
+    verbs = topics.add_subparsers(required=True, metavar="list|add|delete")
+    verb = verbs.add_parser("list", help="the topics with their counts")
+    _reach(verb, "list")
+    verb = verbs.add_parser("add", help="add a topic")
+    verb.add_argument("name")
+    verb.add_argument("--track", action="append", metavar="TERM", help="a word or phrase, * for all; repeatable")
+    _reach(verb, "add")
+    verb = verbs.add_parser("delete", help="delete a topic")
+    verb.add_argument("name")
+    _reach(verb, "delete")
+
+    train = commands.add_parser("train", help="train a model of labelled posts")
+    train.add_argument("data", nargs="+", metavar="LABEL=FILE", help="a post a line, or a CSV with text,label")
+    train.add_argument("--out", default="model.skops", metavar="MODEL", help="default %(default)s")
+    train.add_argument("--classifier", default="svm", choices=("svm", "naive-bayes", "decision-tree"))
+    train.set_defaults(run=_train)
+    return parser
+
+
+def _reach(parser: argparse.ArgumentParser, verb: str) -> None:
+    parser.add_argument("--url", default="http://127.0.0.1:6066", help="the worker, default %(default)s")
+    parser.add_argument("--token", default=os.environ.get("TWEETREAM_API_TOKEN", ""), help="for another machine's")
+    parser.set_defaults(run=_topics, verb=verb)
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from tweetream import demo
+
+    demo.run(options.source, options.topic, options.port, not options.no_browser)
+
+
+def _topics(options: argparse.Namespace) -> None:
+    from tweetream import client
+
+    client.run(options.verb, options.url, options.token, getattr(options, "name", ""), getattr(options, "track", None))
+
+
+def _train(options: argparse.Namespace) -> None:
+    from tweetream import training
+
+    try:
+        training.run(options.data, options.out, options.classifier)
+    except training.TrainingError as error:
+        fail(str(error))
+
+
+def run_worker(arguments: list[str]) -> None:
+    """Check what can be known to fail, then hand over to Faust."""
+    known = settings.load()
+    if not {"--help", "--without-web"} & set(arguments):
+        _check_port(known.web_host, _given_port(arguments) or known.web_port)
+    from tweetream import checks
+
+    checks.check(known)
+    from tweetream.app import app
+
+    sys.argv = ["tweetream", *arguments]
+    app.main()
+
+
+def _given_port(arguments: list[str]) -> int | None:
+    for index, argument in enumerate(arguments):
+        name, _, value = argument.partition("=")
+        if name in ("--web-port", "-p"):
+            value = value or (arguments[index + 1] if index + 1 < len(arguments) else "")
+            return int(value) if value.isdecimal() else None
+    return None
+
+
+def _check_port(host: str, port: int) -> None:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        fail(f"cannot serve on {host}:{port} ({error.strerror or error}): set TWEETREAM_WEB_PORT, or --port in a demo")

@@ -1,0 +1,123 @@
+"""Kafka's topics as a cluster keeps them: wait for a broker, create, delete, list. Knows no Faust.
+
+Every call ends within a few seconds: a broker that is away must never hold up a stop.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+
+log = logging.getLogger(__name__)
+TIMEOUT = 5.0
+SAY_EVERY = 5.0
+
+
+class Unavailable(Exception):
+    """Kafka did not do it in time; it may do it the next time."""
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """A Kafka topic to declare."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def admin(bootstrap: list[str]) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client for one call. Raises Unavailable for whatever Kafka did not do within TIMEOUT."""
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(TIMEOUT * 1000))
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            await client.start()
+            yield client
+    except (KafkaError, TimeoutError, OSError) as error:
+        raise Unavailable(repr(error)) from error
+    finally:
+        await _close(client.close())
+
+
+async def _close(closing: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(closing)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    await asyncio.wait({task}, timeout=1.0)
+
+
+async def create(bootstrap: list[str], specs: Iterable[TopicSpec], replication: int) -> None:
+    """Create the topics that are missing and wait until their metadata is there. Raises Unavailable."""
+    wanted = {spec.name: spec for spec in specs}
+    async with admin(bootstrap) as client:
+        missing = set(wanted) - set(await client.list_topics())
+        if missing:
+            new = [
+                NewTopic(name, wanted[name].partitions, replication, topic_configs=dict(wanted[name].config))
+                for name in sorted(missing)
+            ]
+            try:
+                response = await client.create_topics(new)
+            except TopicAlreadyExistsError:
+                response = None
+            for name, code, *detail in getattr(response, "topic_errors", ()):
+                if code not in (0, TopicAlreadyExistsError.errno):
+                    why = f"{for_code(code).__name__} {detail[0] if detail else ''}"
+                    raise Unavailable(f"{name} cannot be created: {why}")
+        while not set(wanted) <= set(await client.list_topics()):
+            await asyncio.sleep(0.05)
+
+
+async def delete(bootstrap: list[str], names: Iterable[str]) -> None:
+    """Delete these topics; one that is gone already is no fault. Raises Unavailable."""
+    async with admin(bootstrap) as client:
+        for name in names:
+            try:
+                await client.delete_topics([name])
+            except UnknownTopicOrPartitionError:
+                continue
+
+
+async def names(bootstrap: list[str]) -> set[str]:
+    """The names of all topics. Raises Unavailable."""
+    async with admin(bootstrap) as client:
+        return set(await client.list_topics())
+
+
+async def committed(bootstrap: list[str], group: str, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    """The group's committed offset in each of the partitions that has one. Raises Unavailable.
+
+    By a consumer that joins nothing: the embedded broker answers an admin client's question in a form of its own.
+    """
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+    tps = [TopicPartition(topic, partition) for partition in partitions]
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            await consumer.start()
+            consumer.assign(tps)
+            found = {tp.partition: await consumer.committed(tp) for tp in tps}
+    except (KafkaError, TimeoutError, OSError) as error:
+        raise Unavailable(repr(error)) from error
+    finally:
+        await _close(consumer.stop())
+    return {partition: offset for partition, offset in found.items() if offset is not None and offset >= 0}
+
+
+async def declare(bootstrap: list[str], specs: list[TopicSpec], replication: int) -> None:
+    """Declare the topics, waiting for a broker that is away and saying so every few seconds."""
+    loop = asyncio.get_running_loop()
+    said = loop.time()
+    while True:
+        try:
+            return await create(bootstrap, specs, replication)
+        except Unavailable as error:
+            if loop.time() >= said:
+                said = loop.time() + SAY_EVERY
+                log.warning("waiting for Kafka at %s: %s", ",".join(bootstrap), error)
+            await asyncio.sleep(0.5)

@@ -1,0 +1,73 @@
+"""A client's place in a feed: from Kafka while it is behind the hub's ring, from the ring after that."""
+
+import asyncio
+
+import msgspec
+
+from tweetream.feeds import Origins, Record
+from tweetream.hub import Feed, Hub
+from tweetream.models.feed import Position
+
+
+class Gap(msgspec.Struct):
+    """Posts are missing between two positions of a topic; `start` is the last that was delivered."""
+
+    topic: str
+    start: Position
+    end: Position
+
+
+class Cursor:
+    """The next offset a client wants of a feed. `at` is None for: what comes from now on."""
+
+    def __init__(self, hub: Hub, feed: Feed, name: str, generation: str, at: int | None) -> None:
+        self._hub = hub
+        self._feed = feed
+        self._origins: Origins | None = None
+        self.name = name
+        self.generation = generation
+        self.at = feed.end if at is None else at
+        self._known = at is None  # whether `at` is known to be in the log
+
+    @property
+    def position(self) -> Position | None:
+        """The position of the last record passed; None before the feed's first."""
+        return Position(self.name, self.generation, self.at - 1) if self.at else None
+
+    @property
+    def kafka_topic(self) -> str:
+        return self._feed.kafka_topic
+
+    async def check(self) -> Gap | None:
+        """Move into the log if it does not have the cursor's place (any more), and say what is missing then."""
+        if self._known or self._feed.start <= self.at <= self._feed.end:
+            self._known = True
+            return None
+        first, end = await self._hub.bounds(self.kafka_topic)
+        for _ in range(10):  # the hub may be a little behind, the embedded broker's answer a little wrong
+            if self.at <= max(end, self._feed.end):
+                break
+            await asyncio.sleep(0.05)
+        self._known = True
+        if first <= self.at <= max(end, self._feed.end):
+            return None
+        there = first if self.at < first else max(end, self._feed.end)
+        gap = Gap(
+            self.name,
+            Position(self.name, self.generation, max(0, self.at - 1)),
+            Position(self.name, self.generation, there),
+        )
+        self.at = there
+        return gap
+
+    async def next(self) -> list[Record]:
+        """The records that are there, up to a thousand, oldest first. Raises KafkaError."""
+        if self.at >= self._feed.start:
+            self._origins = None
+            records = self._feed.after(self.at)
+            self.at = records[-1].offset + 1 if records else max(self.at, self._feed.end)
+            return records
+        if self._origins is None:
+            self._origins = await self._hub.origins_at(self.kafka_topic, self.at)
+        records, self.at = await self._hub.fetch(self.kafka_topic, self.at, self._origins, self._feed.start)
+        return records

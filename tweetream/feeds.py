@@ -1,0 +1,85 @@
+"""Reading feeds out of Kafka: records, what was redelivered, and a place by time.
+
+A reader remembers the highest origin of each partition and skips what is not above it: constant memory, and
+the same answer on every worker. Starting in the middle it looks back a little, to know them. It passes on
+only what is one line of ASCII JSON, since others can write to Kafka too.
+"""
+
+import struct
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from tweetream import metrics
+from tweetream.models.feed import Origin
+
+MAX_LOOK_BACK = 50_000  # records
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A post in a feed: its offset, the data line of its event, its label, score (0 to 1) and time of arrival (ms)."""
+
+    offset: int
+    data: bytes
+    label: str
+    score: float
+    timestamp: int
+
+
+class Origins:
+    """What has been seen of each partition, to skip what comes again."""
+
+    def __init__(self) -> None:
+        self._highest: dict[int, Origin] = {}
+
+    def is_new(self, origin: Origin) -> bool:
+        """Whether this was not seen yet; it is from now on."""
+        highest = self._highest.get(origin.partition)
+        if highest is not None and origin <= highest:
+            return False
+        self._highest[origin.partition] = origin
+        return True
+
+    def copy(self) -> "Origins":
+        other = Origins()
+        other._highest = dict(self._highest)
+        return other
+
+
+def read_record(raw: Any, origins: Origins) -> Record | None:
+    """The record, or None if it is none of ours or was there already. `raw` is aiokafka's ConsumerRecord."""
+    try:
+        headers = dict(raw.headers)
+        origin = Origin.unpack(headers["origin"])
+        label, score = headers["label"].decode(), float(headers["score"])
+        data = raw.value
+        if not (data.startswith(b"{") and data.isascii() and b"\n" not in data and b"\r" not in data):
+            raise ValueError("not a line of ASCII JSON")
+    except (KeyError, ValueError, TypeError, AttributeError, struct.error):
+        metrics.dead_letters.labels(raw.topic).inc()
+        return None
+    if not origins.is_new(origin):
+        metrics.duplicates.inc()
+        return None
+    return Record(raw.offset, data, label, score, raw.timestamp)
+
+
+async def place_of_time(consumer: AIOKafkaConsumer, tp: TopicPartition, timestamp: int) -> int | None:
+    """The first offset that arrived at or after `timestamp` (ms since 1970); None if there is none yet."""
+    found = (await consumer.offsets_for_times({tp: timestamp}))[tp]
+    # The embedded broker answers offset 0 with timestamp -1 for a time past the end.
+    return None if found is None or found.timestamp < 0 else int(found.offset)
+
+
+async def look_back_start(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int, back: float) -> int:
+    """Where to begin reading so as to know the origins at `offset`: `back` seconds before it."""
+    earliest: int = (await consumer.beginning_offsets([tp]))[tp]
+    if offset <= earliest:
+        return earliest
+    consumer.seek(tp, offset - 1)
+    records = (await consumer.getmany(tp, timeout_ms=1000, max_records=1)).get(tp)
+    if not records:
+        return offset
+    start = await place_of_time(consumer, tp, records[0].timestamp - int(back * 1000))
+    return max(earliest, offset - MAX_LOOK_BACK, min(offset, offset if start is None else start))

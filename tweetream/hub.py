@@ -1,0 +1,256 @@
+"""The fan-out: one Kafka consumer a worker follows the feeds that somebody reads, whatever the number of clients.
+
+A client is a cursor into a ring of each feed's last records. Behind the ring a pooled reader fetches a
+piece and is given back, so that a slow client holds nothing. Replay meets live by offset, without a race.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+
+from tweetream.feeds import Origins, Record, look_back_start, place_of_time, read_record
+
+log = logging.getLogger(__name__)
+RING = 10_000
+PIECE = 1_000  # records that a reader fetches at once
+READERS = 4
+POLL_MS = 100
+LOG_APPEND_TIME = 1  # a record's time is that of its arrival: Apache Kafka, as our feeds are declared
+SCAN = 50_000  # records that are looked through at most for the last N that pass a filter
+
+
+class Feed:
+    """A feed that is followed: the records from offset `start` up to, not including, `end`."""
+
+    def __init__(self, kafka_topic: str, start: int, origins: Origins) -> None:
+        self.kafka_topic = kafka_topic
+        self.tp = TopicPartition(kafka_topic, 0)
+        self.start = self.end = start
+        self.origins = origins
+        self.clients: set[asyncio.Event] = set()
+        self.left_at = time.monotonic()
+        self._offsets: list[int] = []
+        self._records: list[Record] = []
+
+    def append(self, records: list[Record], end: int) -> None:
+        self._records += records
+        self._offsets += [record.offset for record in records]
+        self.end = end
+        surplus = len(self._records) - RING
+        if surplus > PIECE:
+            del self._records[:surplus], self._offsets[:surplus]
+            self.start = self._offsets[0]
+        for client in self.clients:
+            client.set()
+
+    def after(self, cursor: int) -> list[Record]:
+        """At most PIECE records from `cursor` on, which must be in [start, end]."""
+        first = bisect_left(self._offsets, cursor)
+        return self._records[first : first + PIECE]
+
+
+class Hub:
+    """Follows feeds for its clients. `follow` is a context manager: leaving the block removes the client."""
+
+    def __init__(self, bootstrap: list[str], *, look_back: float = 60.0, linger: float = 60.0) -> None:
+        self._bootstrap = bootstrap
+        self._look_back = look_back
+        self._linger = linger
+        self._feeds: dict[str, Feed] = {}
+        self._joining: dict[str, asyncio.Lock] = {}
+        self._readers: asyncio.Queue[AIOKafkaConsumer | None] = asyncio.Queue()
+        self._live: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        for _ in range(READERS):
+            self._readers.put_nowait(None)
+        self._live = asyncio.create_task(self._follow_all())
+
+    async def stop(self) -> None:
+        if self._live is not None:
+            self._live.cancel()
+            await asyncio.wait({self._live}, timeout=1.0)
+        while not self._readers.empty():
+            reader = self._readers.get_nowait()
+            if reader is not None:
+                await reader.stop()
+
+    @contextlib.asynccontextmanager
+    async def follow(self, kafka_topic: str, client: asyncio.Event) -> AsyncIterator[Feed]:
+        """The feed, followed; `client` is set whenever it has more."""
+        async with self._joining.setdefault(kafka_topic, asyncio.Lock()):
+            feed = self._feeds.get(kafka_topic)
+            if feed is None:
+                feed = self._feeds[kafka_topic] = await self._join(kafka_topic)
+            feed.clients.add(client)
+        try:
+            yield feed
+        finally:
+            feed.clients.discard(client)
+            feed.left_at = time.monotonic()
+
+    def drop(self, kafka_topic: str) -> None:
+        """Let go of a feed whose topic was deleted, and tell its clients."""
+        feed = self._feeds.pop(kafka_topic, None)
+        self._joining.pop(kafka_topic, None)
+        if feed is not None:
+            for client in feed.clients:
+                client.set()
+
+    def followed(self) -> list[str]:
+        return list(self._feeds)
+
+    async def bounds(self, kafka_topic: str) -> tuple[int, int]:
+        """The first offset that is there, and the one the next record will have."""
+        tp = TopicPartition(kafka_topic, 0)
+        async with self._reader() as reader:
+            return await _bounds(reader, tp)
+
+    async def offset_of_time(self, kafka_topic: str, timestamp: int) -> int | None:
+        """The first offset that arrived at or after `timestamp` (ms); None if nothing has yet."""
+        tp = TopicPartition(kafka_topic, 0)
+        async with self._reader() as reader:
+            reader.assign([tp])
+            return await place_of_time(reader, tp, timestamp)
+
+    async def origins_at(self, kafka_topic: str, offset: int) -> Origins:
+        """The origins that a reader who begins at `offset` must know."""
+        async with self._reader() as reader:
+            return await self._origins(reader, TopicPartition(kafka_topic, 0), offset)
+
+    async def fetch(self, kafka_topic: str, cursor: int, origins: Origins, until: int) -> tuple[list[Record], int]:
+        """Records from `cursor` on, fewer than PIECE and below `until`, and the cursor behind them."""
+        tp = TopicPartition(kafka_topic, 0)
+        async with self._reader() as reader:
+            reader.assign([tp])
+            reader.seek(tp, cursor)
+            raws = [raw for raw in await _piece(reader, tp) if raw.offset < until]
+            found = [record for raw in raws if (record := read_record(raw, origins)) is not None]
+            return found, raws[-1].offset + 1 if raws else until
+
+    async def last(self, kafka_topic: str, number: int, label: str | None = None) -> list[Record]:
+        """The last `number` records (of `label`), oldest first."""
+        first, end = await self.bounds(kafka_topic)
+        found: list[Record] = []
+        block_end = end
+        while len(found) < number and block_end > first and end - block_end < SCAN:
+            cursor = max(first, block_end - max(PIECE, number))
+            origins = await self.origins_at(kafka_topic, cursor)
+            block, upto = [], block_end
+            block_end = cursor
+            while cursor < upto:
+                records, cursor = await self.fetch(kafka_topic, cursor, origins, upto)
+                block += [record for record in records if label is None or record.label == label]
+            found = block + found
+        return found[-number:] if number else []
+
+    async def _join(self, kafka_topic: str) -> Feed:
+        tp = TopicPartition(kafka_topic, 0)
+        async with self._reader() as reader:
+            _, end = await _bounds(reader, tp)
+            return Feed(kafka_topic, end, await self._origins(reader, tp, end))
+
+    async def _origins(self, reader: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> Origins:
+        origins = Origins()
+        reader.assign([tp])
+        cursor = await look_back_start(reader, tp, offset, self._look_back)
+        reader.seek(tp, cursor)
+        while cursor < offset:
+            raws = await _piece(reader, tp)
+            for raw in raws:
+                if raw.offset < offset:
+                    read_record(raw, origins)
+            cursor = raws[-1].offset + 1
+        return origins
+
+    @contextlib.asynccontextmanager
+    async def _reader(self) -> AsyncIterator[AIOKafkaConsumer]:
+        reader = await self._readers.get()
+        sound = None
+        try:
+            if reader is None:
+                reader = _consumer(self._bootstrap)
+                await reader.start()
+            yield reader
+            reader.unsubscribe()  # a reader that keeps a deleted topic can bring it back to life
+            sound = reader
+        finally:
+            if sound is None and reader is not None:
+                closing = asyncio.ensure_future(reader.stop())
+                closing.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._readers.put_nowait(sound)
+
+    async def _follow_all(self) -> None:
+        while True:
+            consumer = _consumer(self._bootstrap)
+            try:
+                await consumer.start()
+                await self._follow_with(consumer)
+            except (KafkaError, OSError) as error:
+                log.warning("feeds wait for Kafka: %r", error)
+                await asyncio.sleep(0.5)
+            finally:
+                await consumer.stop()
+
+    async def _follow_with(self, consumer: AIOKafkaConsumer) -> None:
+        assigned: dict[TopicPartition, Feed] = {}
+        while True:
+            wanted = {feed.tp: feed for feed in self._wanted()}
+            if wanted != assigned:
+                assigned = wanted
+                consumer.assign(list(wanted))  # replaces everything, positions too
+                for tp, feed in wanted.items():
+                    consumer.seek(tp, feed.end)
+            if not assigned:
+                await asyncio.sleep(POLL_MS / 2000)
+                continue
+            for tp, raws in (await consumer.getmany(timeout_ms=POLL_MS, max_records=5 * PIECE)).items():
+                feed = assigned[tp]
+                records = [record for raw in raws if (record := read_record(raw, feed.origins)) is not None]
+                feed.append(records, raws[-1].offset + 1)
+
+    def _wanted(self) -> Iterator[Feed]:
+        """The feeds with clients, or whose last client left a short time ago; the others are let go."""
+        oldest = time.monotonic() - self._linger
+        for feed in list(self._feeds.values()):
+            if feed.clients or feed.left_at > oldest:
+                yield feed
+            else:
+                self._feeds.pop(feed.kafka_topic, None)
+                self._joining.pop(feed.kafka_topic, None)
+
+
+def _consumer(bootstrap: list[str]) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=POLL_MS
+    )
+
+
+async def _piece(reader: AIOKafkaConsumer, tp: TopicPartition) -> list[Any]:
+    """The next records, at least one. Raises KafkaTimeoutError: nothing is passed over because Kafka is slow."""
+    for _ in range(10):
+        raws = (await reader.getmany(tp, timeout_ms=1000, max_records=PIECE)).get(tp)
+        if raws:
+            return list(raws)
+    raise KafkaTimeoutError(f"{tp} gives nothing")
+
+
+async def _bounds(reader: AIOKafkaConsumer, tp: TopicPartition) -> tuple[int, int]:
+    reader.assign([tp])
+    first = (await reader.beginning_offsets([tp]))[tp]
+    end = (await reader.end_offsets([tp]))[tp]
+    if end > first:
+        reader.seek(tp, end - 1)
+        raws = await _piece(reader, tp)
+        while raws and raws[-1].timestamp_type != LOG_APPEND_TIME:
+            # The embedded broker keeps the producer's time, and says where the last batch began: read to its end.
+            end = raws[-1].offset + 1
+            raws = (await reader.getmany(tp, timeout_ms=POLL_MS, max_records=PIECE)).get(tp, [])
+    return first, end

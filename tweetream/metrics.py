@@ -1,0 +1,37 @@
+"""What is counted, and the closed list of reasons for which a post is dropped.
+
+read = matched + dropped, always: a post that is neither is a fault of ours.
+"""
+
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+registry = CollectorRegistry()
+
+
+class Drop(StrEnum):
+    """Why a post was dropped. Each member is a value of the label `reason`."""
+
+    BLANK = "blank"  # a line with nothing in it
+    NOT_A_POST = "not_a_post"  # deletes, limits and other notices among the posts
+    MALFORMED = "malformed"  # a line that no parser of its format can read
+    TOO_LONG = "too_long"  # a text over 64 KiB, or a line over 1 MiB
+    DUPLICATE = "duplicate"  # read again after another worker took over, or sent twice
+    FENCED = "fenced"  # read by a worker that another one had replaced
+    UNMATCHED = "unmatched"  # no topic wants it
+    REFUSED = "refused"  # Kafka will never take it; in the dead letters
+
+
+posts_read = Counter("tweetream_posts_read", "Posts and lines read", ["source"], registry=registry)
+posts_matched = Counter("tweetream_posts_matched", "Posts that matched at least one topic", registry=registry)
+posts_dropped = Counter("tweetream_posts_dropped", "Posts dropped", ["reason"], registry=registry)
+posts_fed = Counter("tweetream_posts_fed", "Posts written to feeds", ["topic"], registry=registry)
+dead_letters = Counter("tweetream_dead_letters", "Records put aside", ["topic"], registry=registry)
+duplicates = Counter("tweetream_duplicates", "Feed records skipped, being there already", registry=registry)
+offset_gaps = Counter("tweetream_offset_gaps", "Jumps in the offsets delivered, each caught", registry=registry)
+sse_clients = Gauge("tweetream_sse_clients", "Streams open", registry=registry)
+sse_dropped = Counter("tweetream_sse_dropped", "Streams cut off", ["reason"], registry=registry)
+
+for _reason in Drop:
+    posts_dropped.labels(_reason.value)

@@ -1,0 +1,1 @@
+"""What travels between the rooms: posts, topics, commands, batches, feed entries. No Faust here."""

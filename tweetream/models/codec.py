@@ -1,0 +1,64 @@
+"""Bytes in Kafka: msgpack with a version in front, and the JSON line of a feed.
+
+A record is one byte of version and a msgpack body. A version newer than ours stops the worker with
+one line: readers are upgraded before writers. Anything else that does not decode is a dead letter.
+"""
+
+import codecs
+from typing import Any, TypeVar
+
+import msgspec
+
+VERSION = 1
+_PREFIX = bytes([VERSION])
+_encoder = msgspec.msgpack.Encoder()
+_decoders: dict[type, msgspec.msgpack.Decoder[Any]] = {}
+_json = msgspec.json.Encoder()
+T = TypeVar("T")
+
+
+class Undecodable(ValueError):
+    """A record that is not ours to read: put it aside."""
+
+
+class TooNew(RuntimeError):
+    """A record of a newer version: stop, and be upgraded."""
+
+
+def encode(value: object) -> bytes:
+    """The record of a struct: version, then msgpack."""
+    return _PREFIX + _encoder.encode(value)
+
+
+def decode(data: bytes | None, type_: type[T]) -> T:
+    """The struct in a record. Raises Undecodable, or TooNew for a version above ours."""
+    if not data:
+        raise Undecodable("empty record")
+    if data[0] != VERSION:
+        # A stray byte is noise rather than a version; ours grow one by one.
+        if VERSION < data[0] < VERSION + 16:
+            raise TooNew(f"a record has version {data[0]}, this worker reads up to {VERSION}: upgrade it first")
+        raise Undecodable(f"not a record of ours (first byte {data[0]})")
+    decoder = _decoders.get(type_)
+    if decoder is None:
+        decoder = _decoders[type_] = msgspec.msgpack.Decoder(type_)
+    try:
+        return decoder.decode(memoryview(data)[1:])  # type: ignore[no-any-return]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Undecodable(str(error)) from None
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    """Write what is not ASCII as JSON does: \\uXXXX, in pairs above U+FFFF."""
+    assert isinstance(error, UnicodeEncodeError)
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2)), error.end
+
+
+codecs.register_error("tweetream.json", _escape)
+
+
+def json_line(value: object) -> bytes:
+    """One line of ASCII JSON. U+2028, NUL and CR inside a text arrive escaped, so that no reader breaks on them."""
+    data = _json.encode(value)
+    return data if data.isascii() else data.decode().encode("ascii", "tweetream.json")

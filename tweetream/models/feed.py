@@ -1,0 +1,106 @@
+"""A feed's records: the JSON that browsers get, its headers, and positions in feeds.
+
+The value of a record is the data line of the event as it is. Label, score and origin are headers, so
+that filters parse nothing.
+"""
+
+import re
+import struct
+import time
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
+
+from tweetream.models.post import Post
+
+_ORIGIN = struct.Struct(">HQQI")
+MAX_OFFSET = 2**63
+_POSITION = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})@([0-9a-z]{1,13}):([0-9]{1,19})")
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class Origin(NamedTuple):
+    """The stamp a post keeps for life: partition, epoch, sequence of its batch, index in the batch."""
+
+    partition: int
+    epoch: int
+    sequence: int
+    nth: int
+
+    def pack(self) -> bytes:
+        return _ORIGIN.pack(*self)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Origin":
+        """Raises struct.error for what is no origin."""
+        return cls(*_ORIGIN.unpack(data))
+
+
+class FeedEntry(msgspec.Struct):
+    """A post's event, in the order of its fields on the wire. Score is 0 to 1, for the label given."""
+
+    id: str
+    topic: str
+    source: str
+    url: str
+    author: str
+    text: str
+    lang: str
+    created_at: str
+    received_at: str
+    label: str
+    score: float
+
+
+class Position(NamedTuple):
+    """A place in a feed: `NAME@GENERATION:OFFSET` of the last record delivered; opaque to clients."""
+
+    name: str
+    generation: str
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.generation}:{self.offset}"
+
+
+class BadPosition(ValueError):
+    """What a client sent is no position."""
+
+
+def parse_positions(text: str) -> dict[str, Position]:
+    """The positions in `text`, joined by commas, by topic. Raises BadPosition."""
+    found = {}
+    for part in text.split(","):
+        match = _POSITION.fullmatch(part)
+        if not match or int(match[3]) >= MAX_OFFSET:
+            raise BadPosition(f"not a position: {part[:100]!r}")
+        found[match[1]] = Position(match[1], match[2], int(match[3]))
+    return found
+
+
+def base36(number: int) -> str:
+    """`number` >= 0 in lower-case base 36."""
+    digits = ""
+    while number >= 36:
+        number, rest = divmod(number, 36)
+        digits = _DIGITS[rest] + digits
+    return _DIGITS[number] + digits
+
+
+@lru_cache(maxsize=4096)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+def rfc3339(ms: int) -> str:
+    """Milliseconds since 1970 as RFC 3339 in UTC, with milliseconds."""
+    return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
+
+
+def feed_entry(post: Post, topic: str, label: str, score: float) -> FeedEntry:
+    """The event of `post` in the feed of `topic`."""
+    return FeedEntry(
+        post.id, topic, post.source, post.url, post.author, post.text, post.lang,
+        rfc3339(post.created_at), rfc3339(post.received_at), label, round(score, 4),
+    )  # fmt: skip

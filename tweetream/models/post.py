@@ -1,0 +1,66 @@
+"""A post, and the batches of posts that travel through Kafka.
+
+Several posts share one Kafka record, since what a record costs is paid per record.
+Every batch carries the stamp (epoch, sequence) that its posts keep for life.
+"""
+
+import msgspec
+
+
+class Post(msgspec.Struct, array_like=True, frozen=True):
+    """One public post. Times are milliseconds since 1970, UTC.
+
+    `id` is the network's, prefixed by it (`x:123`, `at://…`, `mastodon:HOST/123`,
+    `replay:BASENAME:LINE`); `source` the network's short name (`x`, `bluesky`, `mastodon`,
+    `replay`); `url`, `author` and `lang` are empty where the source does not say.
+    """
+
+    id: str
+    source: str
+    text: str
+    created_at: int
+    received_at: int
+    url: str = ""
+    author: str = ""
+    lang: str = ""
+
+
+class PostBatch(msgspec.Struct, array_like=True):
+    """A record of the posts topic: what the streamer read, in the order it was read.
+
+    `command` is the offset of the last command applied when the posts were read (-1: none);
+    `positions` maps each source's URL to its position after these posts. A batch without posts
+    and with sequence 0 is the marker that begins an epoch in a partition.
+    """
+
+    epoch: int
+    sequence: int
+    command: int
+    positions: dict[str, str]
+    posts: list[Post]
+
+
+class TaggedPost(msgspec.Struct, array_like=True, frozen=True):
+    """A post that matched: its index in the batch it came in, its cleaned text, and its feeds.
+
+    `feeds` are indices into the `feeds` of the batch.
+    """
+
+    index: int
+    post: Post
+    clean: str
+    feeds: tuple[int, ...]
+
+
+class TaggedBatch(msgspec.Struct, array_like=True):
+    """A record of the tagged topic: the posts of one batch that matched at least one topic.
+
+    `feeds` names the Kafka topics of the feeds that `posts` go to; `command` is the offset of the last command that
+    the worker who tagged them knew.
+    """
+
+    epoch: int
+    sequence: int
+    command: int
+    feeds: list[str]
+    posts: list[TaggedPost]

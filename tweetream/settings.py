@@ -1,0 +1,124 @@
+"""Settings, read once from the environment and `.env`, typed; every name begins with TWEETREAM_.
+
+An unknown TWEETREAM_ name or a bad value stops the program with one line. Names that begin with
+TWEETREAM_FAUST_ go to Faust as they are; those that Kubernetes sets for a service are let pass.
+"""
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+
+PREFIX = "TWEETREAM_"
+_PASSED = re.compile(r"TWEETREAM_(FAUST_|SERVICE_|PORT(_|$))")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def _seconds(value: Any) -> Any:
+    """`10`, `10s`, `5 m`, `12h`, `7d`, `50ms` as seconds."""
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|)\s*", value)
+        if not match:
+            raise ValueError("a time such as 30s, 5m, 12h or 7d is wanted")
+        return float(match[1]) * _UNITS[match[2] or "s"]
+    return value
+
+
+def _split(separator: str | None) -> BeforeValidator:
+    return BeforeValidator(
+        lambda value: (
+            tuple(part.strip() for part in value.split(separator) if part.strip()) if isinstance(value, str) else value
+        )
+    )
+
+
+def _namespace(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", value):
+        raise ValueError("1 to 64 of a-z 0-9 - _ are wanted, a letter or digit first")
+    return value
+
+
+def _broker(value: str) -> str:
+    hosts = value.removeprefix("kafka://").split(",")
+    if not all(re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}", host) for host in hosts):
+        raise ValueError("kafka://HOST:PORT[,HOST:PORT…] is wanted")
+    return "kafka://" + ",".join(hosts)
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+Words = Annotated[tuple[str, ...], NoDecode, _split(None)]
+List = Annotated[tuple[str, ...], NoDecode, _split(",")]
+
+
+class Settings(BaseSettings):
+    """The settings, each with its help text; lists are separated by commas, sources by spaces."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    broker: Annotated[str, AfterValidator(_broker)] = Field(
+        "kafka://127.0.0.1:9092", description="Kafka's bootstrap servers, kafka://HOST:PORT[,HOST:PORT…]"
+    )
+    sources: Words = Field((), description="where posts come from: URLs separated by spaces, such as replay:posts.csv")
+    topics: List = Field((), description="topics added at start if they were never there: names separated by commas")
+    model: Path | None = Field(None, description="a model file of one's own; the shipped one by default")
+    abbreviations: Path | None = Field(None, description="a file of further abbreviations, SHORT<tab>LONG a line")
+    api_token: SecretStr = Field(
+        SecretStr(""), description="the token that adding and deleting topics needs from another machine"
+    )
+    cors_origins: List = Field((), description="origins, besides our own, whose pages may call this worker")
+    web_host: str = Field("127.0.0.1", description="the address the page and the feeds are served on")
+    web_port: int = Field(6066, ge=1, le=65535, description="their port")
+    data_dir: Path = Field(Path("tweetream-data"), description="where a worker keeps what can be rebuilt from Kafka")
+    namespace: Annotated[str, AfterValidator(_namespace)] = Field(
+        "tweetream", description="the application's id and the prefix of all its Kafka topics"
+    )
+    partitions: int = Field(8, ge=1, le=1000, description="partitions of posts and tagged: the most workers of use")
+    replication: int = Field(1, ge=1, le=9, description="replicas of every Kafka topic")
+    feed_retention: Seconds = Field(7 * 86400.0, description="how long a feed keeps a post")
+    look_back: Seconds = Field(60.0, description="how far a reader looks back for what was redelivered")
+    sweep_interval: Seconds = Field(10.0, description="how often the Kafka topics of deleted feeds are looked for")
+    tombstone_ttl: Seconds = Field(86400.0, description="how long it is remembered that a topic was deleted")
+    session_timeout: Seconds = Field(10.0, description="how long a worker may be silent before others take over")
+    rebalance_timeout: Seconds = Field(10.0, description="how long a group waits for its members to join again")
+    linger: Seconds = Field(60.0, description="how long a feed is followed after its last client left")
+
+    @property
+    def bootstrap(self) -> list[str]:
+        """`HOST:PORT` of each broker."""
+        return self.broker.removeprefix("kafka://").split(",")
+
+
+def unknown_names() -> list[str]:
+    """The TWEETREAM_ names in the environment and in `.env` that mean nothing."""
+    names = set(os.environ)
+    dotenv = Path(".env")
+    if dotenv.is_file():
+        lines = dotenv.read_text(errors="replace").splitlines()
+        names |= {line.partition("=")[0].removeprefix("export ").strip() for line in lines}
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    return sorted(name for name in names if name.startswith(PREFIX) and name not in known and not _PASSED.match(name))
+
+
+def fail(line: str) -> NoReturn:
+    """End with one line on standard error and status 2."""
+    print(f"tweetream: {line}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def load() -> Settings:
+    """The settings, or an end with one line that says which name is wrong and why."""
+    unknown = unknown_names()
+    if unknown:
+        fail(f"unknown setting {unknown[0]}; .env.sample lists them all")
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + str(first["loc"][0]).upper()
+        fail(f"{name}: {first['msg'].removeprefix('Value error, ')}")
+    except (SettingsError, OSError, UnicodeDecodeError) as error:
+        fail(f"settings cannot be read: {str(error).splitlines()[0]}")

@@ -1,0 +1,118 @@
+"""A line of JSON to posts: X (v1.1, v2), Bluesky Jetstream, Mastodon, our own events, {"text": …}.
+
+Duty: `parse` tells the formats apart by their fields and gives a post, the reason why there is none,
+or, for a line that holds several (a page of X v2), an iterator of these. Limits: it never raises,
+whatever it is given; it remembers nothing between lines; it does not know files.
+"""
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Raw, Struct
+from msgspec.json import Decoder
+
+from tweetream.metrics import Drop
+from tweetream.sources.claims import Arrival, decode, make_post
+from tweetream.sources.networks import Outcome, Text, bluesky, mastodon, x_page, x_status, x_tweet
+
+
+class _Probe(Struct):
+    """The fields that tell one format from another, not decoded yet."""
+
+    did: Raw = Raw()
+    event: Raw = Raw()
+    payload: Raw = Raw()
+    content: Raw = Raw()
+    account: Raw = Raw()
+    data: Raw = Raw()
+    includes: Raw = Raw()
+    user: Raw = Raw()
+    id_str: Raw = Raw()
+    author_id: Raw = Raw()
+    edit_history_tweet_ids: Raw = Raw()
+    text: Raw = Raw()
+
+
+# What X sends among the posts: notices (v1.1); errors, and pages that found nothing (v2).
+_NOTICES = frozenset(
+    ("delete", "limit", "scrub_geo", "status_withheld", "user_withheld", "disconnect", "warning", "friends")
+    + ("errors", "meta")
+)
+
+
+class _Plain(Struct):
+    text: str
+    id: str | int | None = None
+    source: Text = None
+    url: Text = None
+    author: Text = None
+    lang: Text = None
+    created_at: str | int | float | None = None
+
+
+_probe, _plain, _string = Decoder(_Probe), Decoder(_Plain), Decoder(str)
+_fields, _any = Decoder(dict[str, Raw]), Decoder()
+
+
+def parse(line: bytes, at: Arrival, column: str = "text") -> Outcome | Iterator[Outcome]:
+    """What a line holds. With another `column` than text, the field of that name is the post's text."""
+    try:
+        return _parse(line, at) if column == "text" else _named(line, at, column)
+    except (ValueError, RecursionError):  # no JSON, a wrong type, brackets nested without end
+        return Drop.MALFORMED
+
+
+def _parse(line: bytes, at: Arrival) -> Outcome | Iterator[Outcome]:
+    seen = decode(_probe, line)
+    if _has(seen.did):
+        return bluesky(line, at)
+    if _has(seen.event) and not _has(seen.text):
+        return _mastodon_event(seen, at)
+    if _has(seen.content) and _has(seen.account):
+        return mastodon(line, at)
+    if _has(seen.data):
+        return x_page(seen.data, seen.includes if _has(seen.includes) else None, at)
+    if bytes(seen.user).startswith(b"{") or _has(seen.id_str):
+        return x_status(line, at)
+    if _has(seen.author_id) or _has(seen.edit_history_tweet_ids):
+        return x_tweet(line, at)
+    if _has(seen.text):
+        return _own(decode(_plain, line), at)
+    fields = decode(_fields, line)
+    return Drop.MALFORMED if _NOTICES.isdisjoint(fields) else Drop.NOT_A_POST
+
+
+def _has(field: Raw) -> bool:
+    return bytes(field) not in (b"", b"null")
+
+
+def _mastodon_event(seen: _Probe, at: Arrival) -> Outcome:
+    """An event of Mastodon's streaming: its payload is JSON in a string. An edit is no new post."""
+    if decode(_string, seen.event) != "update":
+        return Drop.NOT_A_POST
+    payload = bytes(seen.payload)
+    return mastodon(decode(_string, payload).encode() if payload.startswith(b'"') else payload, at)
+
+
+def _own(event: _Plain, at: Arrival) -> Outcome:
+    named = event.source is not None and re.fullmatch("[a-z0-9_-]{1,32}", event.source)
+    return make_post(
+        at,
+        event.source if event.source and named else "replay",
+        event.text,
+        id="" if event.id is None else str(event.id),
+        created=event.created_at,
+        url=event.url or "",
+        author=event.author or "",
+        lang=event.lang or "",
+    )
+
+
+def _named(line: bytes, at: Arrival, column: str) -> Outcome:
+    fields = decode(_fields, line)
+    if column not in fields:
+        return Drop.MALFORMED
+    fields["text"] = fields[column]
+    values = {name: decode(_any, fields[name]) for name in _Plain.__struct_fields__ if name in fields}
+    return _own(msgspec.convert(values, _Plain), at)

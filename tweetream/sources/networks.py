@@ -1,0 +1,215 @@
+"""How each network writes a post in JSON: X v1.1 and v2, Bluesky Jetstream v1, Mastodon.
+
+Duty: one function for each, from its decoded object to a Post or the reason why there is none; a
+later client of the network uses the same. A field of a wrong type is an error of `decode`
+(ValueError), which the caller counts. They hold nothing and wait for nothing.
+"""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from msgspec import Raw, Struct
+from msgspec.json import Decoder
+
+from tweetream.metrics import Drop
+from tweetream.models.post import Post
+from tweetream.sources.claims import Arrival, decode, make_post, plain
+
+Outcome = Post | Drop
+Text = str | None
+
+
+class _XUser(Struct):
+    screen_name: Text = None  # v1.1
+    id: str | int | None = None
+    username: Text = None  # v2
+
+
+class _Long(Struct):
+    full_text: Text = None  # v1.1
+    text: Text = None  # v2
+
+
+class _Status(Struct):
+    id_str: Text = None
+    id: int | None = None
+    text: Text = None
+    full_text: Text = None
+    extended_tweet: _Long | None = None
+    retweeted_status: "_Status | None" = None
+    user: _XUser | None = None
+    lang: Text = None
+    created_at: Text = None
+
+
+class _Reference(Struct):
+    type: Text = None
+    id: Text = None
+    text: Text = None  # in flattened tweets the tweet itself is here
+    note_tweet: _Long | None = None
+
+
+class _Tweet(Struct):
+    id: str
+    text: str
+    note_tweet: _Long | None = None
+    author_id: Text = None
+    author: _XUser | None = None  # in flattened tweets
+    referenced_tweets: list[_Reference] | None = None
+    lang: Text = None
+    created_at: Text = None
+
+
+class _Includes(Struct):
+    users: list[_XUser] | None = None
+    tweets: list[_Tweet] | None = None
+
+
+_status, _tweet, _includes, _list = Decoder(_Status), Decoder(_Tweet), Decoder(_Includes), Decoder(list[Raw])
+
+
+def x_status(line: bytes, at: Arrival) -> Outcome:
+    """A post of X's API v1.1. The text is that of the post repeated, where there is one, in its longest form."""
+    status = decode(_status, line)
+    inner = status.retweeted_status or status
+    extended = inner.extended_tweet.full_text if inner.extended_tweet else None
+    text = extended or inner.full_text or inner.text
+    if text is None:
+        return Drop.MALFORMED
+    number = status.id_str or ("" if status.id is None else str(status.id))
+    name = status.user.screen_name if status.user else None
+    return _x_post(at, number, text, name, status.lang, status.created_at)
+
+
+def x_page(data: Raw, includes: Raw | None, at: Arrival) -> Outcome | Iterator[Outcome]:
+    """What API v2 answers: `data` is a post (streams) or a list of them (pages)."""
+    known = decode(_includes, includes) if includes is not None else _Includes()
+    if not bytes(data).lstrip().startswith(b"["):
+        return x_tweet(data, at, known)
+    tweets = decode(_list, data)
+    return _x_tweets(tweets, at, known) if tweets else Drop.NOT_A_POST
+
+
+def _x_tweets(tweets: list[Raw], at: Arrival, known: _Includes) -> Iterator[Outcome]:
+    for tweet in tweets:
+        try:
+            yield x_tweet(tweet, at, known)
+        except (ValueError, RecursionError):  # one bad post does not take its page with it
+            yield Drop.MALFORMED
+
+
+def x_tweet(data: bytes | Raw, at: Arrival, known: _Includes | None = None) -> Outcome:
+    """A post of X's API v2, with its author and what it repeats from `includes`, or flattened."""
+    tweet, known = decode(_tweet, data), known or _Includes()
+    name = tweet.author.username if tweet.author else None
+    for user in known.users or ():
+        if user.id == tweet.author_id and user.id is not None:
+            name = user.username
+    text = _whole(tweet) or tweet.text
+    for reference in tweet.referenced_tweets or ():
+        if reference.type == "retweeted":
+            found: list[_Tweet | _Reference] = [t for t in known.tweets or () if t.id == reference.id]
+            text = next(filter(None, map(_whole, [*found, reference])), text)
+    return _x_post(at, tweet.id, text, name, tweet.lang, tweet.created_at)
+
+
+def _whole(tweet: _Tweet | _Reference) -> Text:
+    return (tweet.note_tweet and tweet.note_tweet.text) or tweet.text
+
+
+def _x_post(at: Arrival, number: str, text: str, name: Text, lang: Text, created: Text) -> Outcome:
+    if number and not (number.isascii() and number.isdigit()):
+        return Drop.MALFORMED
+    # x.com finds a post by its number alone, when its author is not known.
+    path = name if name and re.fullmatch(r"\w{1,50}", name, re.ASCII) else "i"
+    url = f"https://x.com/{path}/status/{number}" if number else ""
+    # X escapes these three in every text that it sends, and nothing else.
+    text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    id = f"x:{number}" if number else ""
+    return make_post(at, "x", text, id=id, created=created, url=url, author=name or "", lang=lang or "")
+
+
+class _Commit(Struct):
+    operation: str
+    collection: str
+    rkey: str
+    record: Raw = Raw()
+
+
+class _Jetstream(Struct):
+    did: str
+    kind: str
+    time_us: int | None = None
+    commit: _Commit | None = None
+
+
+class _Record(Struct):
+    text: str
+    createdAt: Text = None
+    langs: list[str] | None = None
+
+
+_jetstream, _record = Decoder(_Jetstream), Decoder(_Record)
+_DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]{1,300}")
+_RKEY = re.compile(r"[A-Za-z0-9._:~-]{1,150}")  # longer would not fit an id; real ones have 13
+
+
+def bluesky(line: bytes, at: Arrival) -> Outcome:
+    """An event of Bluesky's Jetstream v1: a post when it creates one."""
+    event = decode(_jetstream, line)
+    commit = event.commit
+    if event.kind != "commit":
+        return Drop.NOT_A_POST
+    if commit is None:
+        return Drop.MALFORMED
+    if commit.operation != "create" or commit.collection != "app.bsky.feed.post":
+        return Drop.NOT_A_POST
+    if not _DID.fullmatch(event.did) or not _RKEY.fullmatch(commit.rkey):
+        return Drop.MALFORMED
+    record = decode(_record, commit.record)
+    return make_post(
+        at,
+        "bluesky",
+        record.text,
+        id=f"at://{event.did}/app.bsky.feed.post/{commit.rkey}",
+        created=record.createdAt or (event.time_us and event.time_us // 1000),
+        url=f"https://bsky.app/profile/{event.did}/post/{commit.rkey}",
+        author=event.did,
+        lang=record.langs[0] if record.langs else "",
+    )
+
+
+class _Account(Struct):
+    acct: str
+
+
+class _Toot(Struct):
+    id: str | int
+    content: str
+    account: _Account
+    uri: Text = None
+    url: Text = None
+    language: Text = None
+    created_at: Text = None
+    reblog: "_Toot | None" = None
+
+
+_toot = Decoder(_Toot)
+
+
+def mastodon(line: bytes, at: Arrival) -> Outcome:
+    """A status of Mastodon. One that repeats another takes that one's content."""
+    toot = decode(_toot, line)
+    inner = toot.reblog or toot
+    host = next(filter(None, (urlsplit(address or "").hostname for address in (toot.uri, toot.url))), "")
+    return make_post(
+        at,
+        "mastodon",
+        plain(inner.content),
+        id=f"mastodon:{host}/{toot.id}" if host else "",
+        created=toot.created_at,
+        url=toot.url or inner.url or "",
+        author=toot.account.acct,
+        lang=toot.language or inner.language or "",
+    )

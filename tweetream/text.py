@@ -1,0 +1,185 @@
+r"""Text of posts: `normalise` for finding topics, `Cleaner` for the classifier. Plain functions; reads two tables.
+
+What a word is. After entities are decoded, case is folded, and addresses and @names are out, a word is a run of
+letters, digits and underscores with the marks that belong to them (`\w` of regular expressions), without underscores at
+its ends. Everything else, a hyphen, a full stop, an emoji, NUL or U+2028, only separates words. So `#lancar`,
+`lancar-lancar` and `LANCAR...` have the word `lancar`; `lancar2`, `kelancaran` and `info_lancar` are others.
+
+Posts that are ASCII, nearly all of them, take a table look-up; the others get Unicode's NFKC with case folding, so that
+full-width letters, ligatures and accents written in two ways compare equal. Invisible characters inside words (soft
+hyphens, joiners) are dropped. Accents themselves are kept: `jalán` is not `jalan`.
+
+Limits. A script written without spaces (Japanese, Chinese, Thai) gives one word for a whole run of letters. An address
+is known by its scheme, by `www.`, or by a common ending followed by a path; a bare `detik.com` stays as two words.
+Emoji are no words.
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+_DATA = Path(__file__).with_name("data")
+_SUFFIX = r"\.(?:com|co|net|org|edu|gov|info|id|my|sg|io|ly|gl|me|tv|be|app|dev|social|news|blog|xyz)"
+
+# Only entities closed by a semicolon: html.unescape alone reads `salam&parade` as a pilcrow and `de`, and raises on a
+# number of thousands of digits.
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+# All patterns below expect folded text. The possessive `++` keep a long run of letters or dots from being tried again
+# from every place in it.
+# A t.co address ends with its code, whatever is glued to it. Others run through the characters that RFC 3986 allows,
+# so that a word in another script right behind is not swallowed.
+_IN_URL = r"[!#-;=?\[\]_a-z~@]"
+_URL = re.compile(rf"https?://(?:t\.co/[0-9a-z]++|{_IN_URL}++)")
+_WWW = re.compile(rf"(?<!\w)www\.{_IN_URL}++")
+_BARE_URL = re.compile(rf"(?<![\w.@-])[0-9a-z-]++(?:\.[0-9a-z-]++)*{_SUFFIX}/{_IN_URL}*+")
+# @user, @user@host as Mastodon writes it, @user.host.tld as Bluesky does. A dotted name counts only if it ends like a
+# host, since people write the next word right after a full stop.
+_NAME = re.compile(rf"@\w++(?:(?:[.-]\w++)*+@\w++(?:[.-]\w++)*+|(?:[.-]\w++)*{_SUFFIX}\b)?")
+_OUTER_UNDERSCORES = re.compile(r"(?<!\w)_++|(?<!_)_++(?!\w)")
+_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u200c-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff]+")
+_ASCII = bytes(ord(chr(i).lower()) if i < 128 and (chr(i).isalnum() or chr(i) == "_") else 32 for i in range(256))
+_LENGTHENED = re.compile(r"([^\W\d_])\1{2,}")
+# Common words with a double letter, for telling `maaaf` from `macettt`.
+_DOUBLES = """
+    maaf saat taat manfaat tunggu nunggu tinggi tinggal tanggal hingga sehingga minggu sungguh pinggir panggil
+    panggung tangga tetangga bangga anggota anggap ganggu gangguan enggak nggak ngga engga longgar pengguna
+    menggunakan keadaan pertanyaan perusahaan pekerjaan kecelakaan kemacetan kendaraan pemeriksaan jumaat allah
+    masyaallah bbm all ball call fall full hell kill hello pull roll sell small still tell wall well will off
+    stuff traffic bass class less mess miss pass cross press jammed slipped happy sorry tomorrow worry foggy
+    flooded blood book cool food foot good look mood moon noon pool room school soon too took agree been feel
+    feet free freeze green keep meet need see seen sleep speed street sweet three week accident slippery butt
+    butter better sunny funny dinner
+"""
+_REDUPLICATED = re.compile(r"([^\W\d_]{3,})2(?:nya)?")
+
+
+class BadAbbreviations(ValueError):
+    """A table of abbreviations that cannot be read; the message is one line that names the file and the line."""
+
+
+@cache
+def _word_pattern() -> re.Pattern[str]:
+    """A word outside ASCII: `\\w` knows no combining marks, and without them Thai or Hindi words fall to pieces."""
+    marks = [chr(code) for code in range(0x300, 0xD800) if unicodedata.category(chr(code)) in ("Mn", "Mc")]
+    return re.compile(rf"\w[\w{''.join(marks)}]*+")
+
+
+def normalise(text: str) -> str:
+    """The words of `text`, folded and joined by single spaces; the terms of a topic's `track` go the same way."""
+    if "&" in text:
+        text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    text = text.casefold()
+    if "://" in text:
+        text = _URL.sub(" ", text)
+    if "www." in text:
+        text = _WWW.sub(" ", text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
+        # Compatibility forms may hide capitals, and folding may take composed letters apart again.
+        text = unicodedata.normalize("NFKC", text.casefold())
+    if "/" in text:
+        text = _BARE_URL.sub(" ", text)
+    if "@" in text:
+        text = _NAME.sub(" ", text)
+    if "_" in text:
+        text = _OUTER_UNDERSCORES.sub(" ", text)
+    # Bytes have the fastest translate and know only ASCII's spaces, so no rare separator slips through.
+    if text.isascii():
+        return " ".join(text.encode("ascii").translate(_ASCII).decode("ascii").split())
+    return " ".join(_word_pattern().findall(text))
+
+
+def load_abbreviations(path: Path | str) -> dict[str, str]:
+    """The table in `path`: a line each, the short form, a tab, the words it stands for; `#` starts a comment line.
+
+    Both sides are normalised; the short form must come out as one word. A later line wins. Raises BadAbbreviations.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")
+    except OSError as error:
+        raise BadAbbreviations(f"{path}: cannot be read ({error.strerror or error})") from None
+    except UnicodeDecodeError as error:
+        number = error.object.count(b"\n", 0, error.start) + 1
+        raise BadAbbreviations(f"{path}, line {number}: not UTF-8") from None
+    table: dict[str, str] = {}
+    for place, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        short, tab, full = line.partition("\t")
+        short, full = normalise(short), normalise(full)
+        if not tab or not full or not short or " " in short:
+            raise BadAbbreviations(f"{path}, line {place}: expected one short word, a tab and what it stands for")
+        table[short] = full
+    return table
+
+
+@cache
+def _stop_words() -> frozenset[str]:
+    """The shipped list: Indonesian and English words that say nothing; no negation and no word of traffic is in it."""
+    lines = (_DATA / "stopwords.txt").read_text("utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+@cache
+def _doubles() -> frozenset[str]:
+    return frozenset(_DOUBLES.split())
+
+
+def shorten(word: str) -> str:
+    """`word` without lengthening: a letter three times or more becomes one, or two if that makes a known word.
+
+    Two equal letters stay: `tunggu` and `saat` are right, and nothing here could tell `macett` from a name.
+    """
+    if not _LENGTHENED.search(word):
+        return word
+    runs = len(_LENGTHENED.findall(word))
+    for lengths in product((1, 2), repeat=min(runs, 4)):
+        wanted = iter(lengths)
+        candidate = _LENGTHENED.sub(lambda run, left=wanted: run[1] * next(left, 1), word)  # type: ignore[misc]
+        if candidate in _doubles():
+            return candidate
+    return _LENGTHENED.sub(r"\1", word)
+
+
+class Cleaner:
+    """Reduces normalised text to what the classifier sees: no lengthening, no abbreviations, no stop words.
+
+    `abbreviations` extend the shipped table and win over it. What a word becomes is worked out once and remembered;
+    the memory is emptied when full, since a stream has ever new words.
+    """
+
+    _REMEMBERED = 50_000
+    _LONGEST = 64
+
+    def __init__(self, abbreviations: Mapping[str, str] | None = None) -> None:
+        self._abbreviations = {**load_abbreviations(_DATA / "abbreviations.tsv"), **(abbreviations or {})}
+        self._known: dict[str, str] = {}
+
+    def clean(self, normalised: str) -> str:
+        """The reduced text of `normalised`, which comes from normalise(). May be empty."""
+        words = normalised.split()
+        reduced = list(map(self._known.get, words))
+        if None in reduced:
+            reduced = [self._reduce(word) for word in words]
+        return " ".join(filter(None, reduced))
+
+    def _reduce(self, word: str) -> str:
+        known = self._known.get(word)
+        if known is not None:
+            return known
+        short = shorten(word)
+        if short not in self._abbreviations and (twice := _REDUPLICATED.fullmatch(short)):
+            short = twice[1]  # Indonesian writes rambu-rambu as rambu2
+        stop = _stop_words()
+        full = self._abbreviations.get(short, short)
+        kept = " ".join([part for part in full.split() if part not in stop])
+        if len(word) <= self._LONGEST:
+            if len(self._known) >= self._REMEMBERED:
+                self._known.clear()
+            self._known[word] = kept
+        return kept

@@ -1,0 +1,46 @@
+"""The hub that this worker's clients share, and what they may ask for in a query."""
+
+import datetime
+
+from aiohttp import web
+
+from tweetream.app import app, settings
+from tweetream.hub import Hub
+from tweetream.web.middleware import Problem
+
+hub = Hub(settings.bootstrap, look_back=settings.look_back, linger=settings.linger)
+
+
+@app.before
+async def _start() -> None:
+    await hub.start()
+
+
+app.after(hub.stop)
+
+
+def number(request: web.Request, name: str, default: int, most: int) -> int:
+    """A whole number of the query, from 0 to `most`."""
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) < 19 and int(text) <= most):
+        raise Problem(400, f"{name} is a whole number from 0 to {most}")
+    return int(text)
+
+
+def when(request: web.Request) -> int | None:
+    """`since` of the query, ISO 8601 or ms since 1970, as ms since 1970."""
+    text = request.query.get("since")
+    if text is None:
+        return None
+    if text.isascii() and text.isdecimal() and len(text) < 16:
+        return int(text)
+    try:
+        # A "+" that was not escaped arrives as a blank.
+        time = datetime.datetime.fromisoformat(text.replace(" ", "+", 1) if "T" in text else text)
+    except ValueError:
+        raise Problem(400, "since is a time in ISO 8601 or in ms since 1970") from None
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=datetime.UTC)
+    return max(0, int(time.timestamp() * 1000))

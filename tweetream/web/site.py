@@ -1,0 +1,62 @@
+"""The page and its files, and what a machine asks of a worker: alive, ready, its counts."""
+
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from faust.web import View
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from tweetream import metrics
+from tweetream.app import app
+from tweetream.streams import flowing, recovered
+from tweetream.web.middleware import Problem
+
+STATIC = Path(__file__).with_name("static")
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_FILES = {path.name: path.read_bytes() for path in sorted(STATIC.iterdir()) if path.suffix in _TYPES}
+
+
+def _file(name: str) -> web.Response:
+    if name not in _FILES:
+        raise Problem(404, "there is no such file")
+    return web.Response(
+        body=_FILES[name],
+        content_type=_TYPES[Path(name).suffix],
+        charset="utf-8",
+        headers={"Cache-Control": "no-cache"},
+    )
+
+
+@app.page("/")
+class Page(View):
+    async def get(self, request: Any) -> web.StreamResponse:
+        return _file("index.html")
+
+
+@app.page("/static/{name}")
+class Static(View):
+    async def get(self, request: Any, name: str) -> web.StreamResponse:
+        return _file(name)
+
+
+@app.page("/livez")
+class Live(View):
+    async def get(self, request: Any) -> web.StreamResponse:
+        return web.Response(text="alive\n")
+
+
+@app.page("/readyz")
+class Ready(View):
+    """Ready: the tables are there and records flow."""
+
+    async def get(self, request: Any) -> web.StreamResponse:
+        if not recovered() or app.rebalancing or not flowing():
+            raise Problem(503, "the worker is starting or its group is rebalancing", {"Retry-After": "1"})
+        return web.Response(text="ready\n")
+
+
+@app.page("/metrics")
+class Metrics(View):
+    async def get(self, request: Any) -> web.StreamResponse:
+        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

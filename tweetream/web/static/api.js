@@ -1,0 +1,124 @@
+// Talks to the server's REST interface. Every failure is a Problem whose message can be shown as it is.
+// Changes that the server refuses for want of a token are tried again with one, as long as the person
+// gives one. The token stays in this tab.
+
+import { retryAfter } from "./format.js";
+
+const KEY = "tweetream-token";
+
+export class Problem extends Error {
+  // status 0: no answer came.
+  constructor(status, message, wait = 0) {
+    super(message);
+    this.status = status;
+    this.wait = wait;
+  }
+}
+
+function token() {
+  try {
+    return sessionStorage.getItem(KEY) ?? "";
+  } catch {
+    return ""; // storage can be forbidden; then the token is asked for each time
+  }
+}
+
+function keepToken(value) {
+  try {
+    if (value) sessionStorage.setItem(KEY, value);
+    else sessionStorage.removeItem(KEY);
+  } catch {
+    // see token()
+  }
+}
+
+async function problemOf(response) {
+  let body = {};
+  try {
+    body = (await response.json()) ?? {};
+  } catch {
+    // an answer of a proxy, say: no JSON in it
+  }
+  const said = [body.title, body.detail].filter((part) => typeof part === "string" && part);
+  const message = said.length ? said.join(": ") : `The server answered ${response.status} ${response.statusText}`.trim();
+  return new Problem(response.status, message, retryAfter(response.headers.get("Retry-After"), Date.now()));
+}
+
+async function call(method, path, { body, bearer = "", timeout = 10000 } = {}) {
+  const headers = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (bearer) headers.Authorization = `Bearer ${bearer}`;
+  let response;
+  try {
+    response = await fetch(path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(timeout),
+      cache: "no-store",
+    });
+  } catch (error) {
+    const late = error.name === "TimeoutError";
+    throw new Problem(0, late ? "The server takes too long to answer." : "The server cannot be reached.");
+  }
+  if (!response.ok) throw await problemOf(response);
+  if (response.status === 204) return { status: 204, data: null };
+  try {
+    return { status: response.status, data: await response.json() };
+  } catch {
+    throw new Problem(0, "The server's answer cannot be read.");
+  }
+}
+
+export class Api {
+  // askToken(reason) resolves to a token, or to "" when the person would rather not.
+  constructor(askToken) {
+    this.askToken = askToken;
+  }
+
+  async topics() {
+    const { data } = await call("GET", "/topics");
+    if (!Array.isArray(data)) throw new Problem(0, "The server's answer cannot be read.");
+    return data;
+  }
+
+  // true or false, or null where that cannot be told now
+  async exists(name) {
+    try {
+      await call("GET", `/topics/${encodeURIComponent(name)}`);
+      return true;
+    } catch (problem) {
+      return problem.status === 404 ? false : null;
+    }
+  }
+
+  // An empty track leaves the choice of words to the server. The server itself may take 15 s.
+  async add(name, track) {
+    const { status, data } = await this.#change("POST", "/topics", track.length ? { name, track } : { name });
+    return { made: status === 201, topic: data };
+  }
+
+  async remove(name) {
+    try {
+      await this.#change("DELETE", `/topics/${encodeURIComponent(name)}`);
+    } catch (problem) {
+      if (problem.status !== 404) throw problem; // gone already is as good
+    }
+  }
+
+  async #change(method, path, body) {
+    let bearer = token();
+    for (;;) {
+      try {
+        const answer = await call(method, path, { body, bearer, timeout: 30000 });
+        if (bearer) keepToken(bearer);
+        return answer;
+      } catch (problem) {
+        if (problem.status !== 401 && problem.status !== 403) throw problem;
+        keepToken("");
+        bearer = await this.askToken(problem.message);
+        if (!bearer) throw problem;
+      }
+    }
+  }
+}
