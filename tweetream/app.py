@@ -16,6 +16,7 @@ app = App(
     settings.namespace,
     broker=[f"kafka://{host}" for host in settings.bootstrap],
     origin="tweetream.app",
+    TableManager="tweetream.delivery:Tables",
     Worker="tweetream.worker:Worker",
     env_prefix="TWEETREAM_FAUST_",
     autodiscover=[

@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from tweetream import __version__, settings
@@ -88,7 +89,7 @@ def _train(options: argparse.Namespace) -> None:
     from tweetream import training
 
     try:
-        training.run(options.data, options.out, options.classifier)
+        print(training.run(options.data, Path(options.out), options.classifier))
     except training.TrainingError as error:
         fail(str(error))
 

@@ -65,7 +65,9 @@ def _work(settings: dict[str, str], port: int, browser: bool) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    worker = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=dies_with_parent())
+    worker = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True, preexec_fn=dies_with_parent()
+    )
     try:
         url = f"http://127.0.0.1:{port}"
         if _await_topics(worker, url, settings["TOPICS"].split(","), stopping):

@@ -5,6 +5,7 @@ deleted meanwhile gets nothing: sending there would wait, or bring it back.
 """
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -29,16 +30,14 @@ Records = dict[str, list[tuple[bytes, Headers]]]
 
 
 class Model:
-    """The classifier, loaded in a thread: its libraries take longer to import than a group takes to join."""
+    """The classifier, loaded in a thread once the worker is up: its libraries take longer to import than all else."""
 
     def __init__(self) -> None:
         self._loading: asyncio.Future[Classifier] | None = None
 
-    async def load(self) -> None:
-        self._loading = asyncio.ensure_future(asyncio.to_thread(_load))
-
     async def get(self) -> "Classifier":
-        assert self._loading is not None
+        if self._loading is None:
+            self._loading = asyncio.ensure_future(asyncio.to_thread(_load))
         return await asyncio.shield(self._loading)
 
 
@@ -49,11 +48,17 @@ def _load() -> "Classifier":
         return Classifier.load(settings.model)
     except BadModel as error:
         stop_worker(f"TWEETREAM_MODEL: {error}" if settings.model else str(error))
-        raise
+        raise GivenUp("there is no model") from None
 
 
 model = Model()
-app.before(model.load)
+
+
+@app.task
+async def load() -> None:
+    """Have the model before the first post comes."""
+    with contextlib.suppress(GivenUp):
+        await model.get()
 
 
 @app.agent(tagged, name="classification")
