@@ -46,4 +46,5 @@ app = App(
     web_port=settings.web_port,
     web_router_enabled=False,
     web_tables_enabled=False,
+    worker_redirect_stdouts=False,
 )

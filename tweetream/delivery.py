@@ -11,14 +11,14 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import faust
 from aiokafka.errors import KafkaError
 from faust.tables.manager import TableManager
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP
+from faust.types import TP, AppT
 from mode.utils.objects import cached_property
 from mode.utils.queues import FlowControlEvent
 
@@ -27,6 +27,7 @@ from tweetream import metrics
 Step = Callable[[], Awaitable[None]]
 FETCH_WAIT_MS = 200
 GIVE_UP = 2.0  # seconds that a rebalance or a stop waits for events that were not acknowledged
+GIVE_UP_AT_STOP = 1.5
 
 
 class ResumeOnce(FlowControlEvent):
@@ -48,6 +49,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         # A broker answers a connection's requests in turn: seeking would wait for a fetch that finds nothing.
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
+
+    async def on_thread_stop(self) -> None:
+        await _within(_patience(self.app), super().on_thread_stop())  # leaving a group asks its broker
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         consumer = self._ensure_consumer()
@@ -203,12 +207,12 @@ class Consumer(driver.Consumer):
 
     async def wait_empty(self) -> None:
         """Wait a moment for what is being worked on, then let it go: it will be delivered again."""
-        deadline = time.monotonic() + GIVE_UP
+        deadline = time.monotonic() + _patience(self.app)
         while self._unacked_messages and time.monotonic() < deadline:
             await self._wait_for_ack(timeout=0.1)
             self._clean_unacked_messages()
         self._unacked_messages.clear()
-        await _within(GIVE_UP, self.commit_and_end_transactions())
+        await _within(_patience(self.app), self.commit_and_end_transactions())
 
     async def _wait_for_ack(self, timeout: float) -> None:
         self._waiting_for_ack = self.loop.create_future()
@@ -216,6 +220,10 @@ class Consumer(driver.Consumer):
             await asyncio.wait({self._waiting_for_ack}, timeout=timeout)
         finally:
             self._waiting_for_ack = None
+
+
+def _patience(app: AppT) -> float:
+    return cast("App", app).patience()
 
 
 async def _within(seconds: float, work: Any) -> None:
@@ -233,8 +241,14 @@ class Tables(TableManager):
         await self.recovery.start()
 
 
+class Producer(driver.Producer):
+    async def on_stop(self) -> None:
+        await _within(_patience(self.app), super().on_stop())
+
+
 class Transport(driver.Transport):
     Consumer = Consumer
+    Producer = Producer
 
 
 class App(faust.App):
@@ -245,6 +259,7 @@ class App(faust.App):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._stop_by: float | None = None
         self._before: list[Step] = []
         self._closing: list[Step] = []
         self._after: list[Step] = []
@@ -271,18 +286,26 @@ class App(faust.App):
             await step()
         await super().on_start()
 
+    def patience(self) -> float:
+        """Seconds to wait for a broker: a rebalance has GIVE_UP each time, a stop has GIVE_UP_AT_STOP once for all."""
+        return GIVE_UP if self._stop_by is None else max(0.1, self._stop_by - time.monotonic())
+
     async def on_stop(self) -> None:
         for step in self._closing:
             await _within(GIVE_UP, step())
+        self._stop_by = time.monotonic() + GIVE_UP_AT_STOP
         await super().on_stop()
 
     async def on_shutdown(self) -> None:
         await super().on_shutdown()
         for step in reversed(self._after):
-            await _within(GIVE_UP, step())
+            await _within(self.patience(), step())
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
 
+    def _new_producer_transport(self) -> Transport:
+        return Transport(self.conf.broker_producer, self)
+
     async def _producer_flush(self, logger: Any) -> None:
-        await _within(GIVE_UP, super()._producer_flush(logger))
+        await _within(self.patience(), super()._producer_flush(logger))

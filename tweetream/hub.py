@@ -36,19 +36,30 @@ class Feed:
         self.origins = origins
         self.clients: set[asyncio.Event] = set()
         self.left_at = time.monotonic()
+        self.whole = False  # whether the ring begins where the feed begins
         self._offsets: list[int] = []
         self._records: list[Record] = []
 
-    def append(self, records: list[Record], end: int) -> None:
+    def take(self, raws: list[Any], end: int | None = None) -> None:
+        """Append what came from Kafka, less what was redelivered; `end` is behind it if `raws` does not say."""
+        records = [record for raw in raws if (record := read_record(raw, self.origins)) is not None]
         self._records += records
         self._offsets += [record.offset for record in records]
-        self.end = end
+        self.end = raws[-1].offset + 1 if raws else end or self.end
         surplus = len(self._records) - RING
         if surplus > PIECE:
             del self._records[:surplus], self._offsets[:surplus]
             self.start = self._offsets[0]
+            self.whole = False
         for client in self.clients:
             client.set()
+
+    def last(self, number: int, label: str | None) -> list[Record] | None:
+        """The last `number` records (of `label`), oldest first; None if the ring does not reach back so far."""
+        found = [record for record in self._records if label is None or record.label == label]
+        if len(found) < number and not self.whole:
+            return None
+        return found[len(found) - min(number, len(found)) :]
 
     def after(self, cursor: int) -> list[Record]:
         """At most PIECE records from `cursor` on, which must be in [start, end]."""
@@ -137,6 +148,10 @@ class Hub:
 
     async def last(self, kafka_topic: str, number: int, label: str | None = None) -> list[Record]:
         """The last `number` records (of `label`), oldest first."""
+        feed = self._feeds.get(kafka_topic)
+        there = feed.last(number, label) if feed is not None else None
+        if there is not None:
+            return there
         first, end = await self.bounds(kafka_topic)
         found: list[Record] = []
         block_end = end
@@ -149,13 +164,20 @@ class Hub:
                 records, cursor = await self.fetch(kafka_topic, cursor, origins, upto)
                 block += [record for record in records if label is None or record.label == label]
             found = block + found
-        return found[-number:] if number else []
+        return found[len(found) - min(number, len(found)) :]
 
     async def _join(self, kafka_topic: str) -> Feed:
+        """Follow a feed from a little before its end, so that the past most clients want is in the ring."""
         tp = TopicPartition(kafka_topic, 0)
         async with self._reader() as reader:
-            _, end = await _bounds(reader, tp)
-            return Feed(kafka_topic, end, await self._origins(reader, tp, end))
+            first, end = await _bounds(reader, tp)
+            start = max(first, end - PIECE)
+            feed = Feed(kafka_topic, start, await self._origins(reader, tp, start))
+            feed.whole = start == first
+            while feed.end < end:
+                raws = [raw for raw in await _piece(reader, tp) if raw.offset < end]
+                feed.take(raws, end)
+            return feed
 
     async def _origins(self, reader: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> Origins:
         origins = Origins()
@@ -212,9 +234,7 @@ class Hub:
                 await asyncio.sleep(POLL_MS / 2000)
                 continue
             for tp, raws in (await consumer.getmany(timeout_ms=POLL_MS, max_records=5 * PIECE)).items():
-                feed = assigned[tp]
-                records = [record for raw in raws if (record := read_record(raw, feed.origins)) is not None]
-                feed.append(records, raws[-1].offset + 1)
+                assigned[tp].take(raws)
 
     def _wanted(self) -> Iterator[Feed]:
         """The feeds with clients, or whose last client left a short time ago; the others are let go."""
@@ -243,9 +263,10 @@ async def _piece(reader: AIOKafkaConsumer, tp: TopicPartition) -> list[Any]:
 
 
 async def _bounds(reader: AIOKafkaConsumer, tp: TopicPartition) -> tuple[int, int]:
-    reader.assign([tp])
+    # Asked before anything is assigned: the answer would wait behind a fetch that finds nothing.
     first = (await reader.beginning_offsets([tp]))[tp]
     end = (await reader.end_offsets([tp]))[tp]
+    reader.assign([tp])
     if end > first:
         reader.seek(tp, end - 1)
         raws = await _piece(reader, tp)

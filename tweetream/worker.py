@@ -1,5 +1,6 @@
 """The end of a worker: soon, whatever hangs, and with one line when it is our own fault."""
 
+import asyncio
 import logging
 import os
 import signal
@@ -10,6 +11,7 @@ from typing import Any
 import faust
 
 log = logging.getLogger(__name__)
+SAY_EVERY = 10.0  # seconds
 PATIENCE = 4.5  # seconds from the signal to the end, at most
 _reason: list[str] = []
 
@@ -22,6 +24,23 @@ def stop_worker(reason: str) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+class Seldom(logging.Filter):
+    """Of what the Kafka client says again and again while a broker is away, one line every few seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("aiokafka"):
+            return True
+        template = str(record.msg)
+        if record.created - self._said.get(template, 0.0) < SAY_EVERY:
+            return False
+        self._said[template] = record.created
+        return True
+
+
 class Worker(faust.Worker):
     """Faust's worker, with an end that is bound in time.
 
@@ -29,6 +48,8 @@ class Worker(faust.Worker):
     """
 
     def on_setup_root_logger(self, logger: logging.Logger, level: int) -> None:
+        for handler in logger.handlers:
+            handler.addFilter(Seldom())
         logger.setLevel(level)  # Faust leaves it at DEBUG for all but -l info, and its senders pay for that
         super().on_setup_root_logger(logger, level)
 
@@ -41,6 +62,11 @@ class Worker(faust.Worker):
     def _cut(self) -> None:
         print("tweetream: something did not end in time, ending without it", file=sys.__stderr__, flush=True)
         os._exit(2 if _reason else 0)
+
+    def _gather_all(self) -> None:
+        """What is left now waits for a broker that is away, or for nothing: Faust would give it a second."""
+        for task in asyncio.all_tasks(loop=self.loop):
+            task.cancel()
 
     async def _sentinel_task(self) -> None:
         """Faust waits here for a second; there is nothing to wait for."""

@@ -49,6 +49,7 @@ class Stream:
 
     def __init__(self, request: web.Request, response: web.StreamResponse, asked: Asked) -> None:
         self.more = asyncio.Event()
+        self.task = asyncio.current_task()
         self._response = response
         self._asked = asked
         self._cursors: list[Cursor] = []
@@ -182,6 +183,9 @@ class Feeds(View):
             await stream.run(found)
         except (ConnectionError, KafkaError):
             pass  # the client went, or will come again when Kafka is back
+        except asyncio.CancelledError:
+            if not _closing.is_set():
+                raise
         finally:
             _streams.discard(stream)
             metrics.sse_clients.dec()
@@ -254,7 +258,10 @@ async def shut_streams() -> None:
     _closing.set()
     for stream in list(_streams):
         stream.more.set()
-    for _ in range(100):
+    for _ in range(50):
         if not _streams:
             return
         await asyncio.sleep(0.01)
+    for stream in list(_streams):  # those that wait for Kafka or for a client that does not read
+        if stream.task is not None:
+            stream.task.cancel()
