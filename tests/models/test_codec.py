@@ -1,0 +1,116 @@
+"""Bytes in Kafka: what is encoded comes back, and nothing that arrives can do more than be put aside."""
+
+import json
+import random
+
+import msgspec
+import pytest
+
+from tweetream.models import codec
+from tweetream.models.codec import TooNew, Undecodable, decode, encode, json_line
+from tweetream.models.post import Post, PostBatch, TaggedBatch, TaggedPost
+from tweetream.models.topic import Command, CountRecord, Counts, Topic
+
+TEXT = 'macet \U0001f697 \u2028\u2029 nul \x00 cr \r lf \n tab \t \x7f \x1b "quoted" \\ jalan é \U0010ffff'
+POST = Post("x:1", "x", TEXT, 1, 2, "https://x.com/1", "kurir", "id")
+VALUES = [
+    PostBatch(7, 3, -1, {"replay:a": "12"}, [POST, Post("x:2", "x", "", -1, 2)]),
+    PostBatch(2**63, 0, 5, {}, []),
+    TaggedBatch(7, 3, 9, ["t-feed-a-1"], [TaggedPost(199, POST, "macet", (0,))]),
+    Topic("macet", ("macet", "macet total"), 1, 2, "t-feed-macet-2", 3, 4),
+    Command("add", "macet", ("macet",), missing=True),
+    Command("forget", "macet", generation=5),
+    CountRecord(0, 1, 2, 3, {"t-feed-a-1": {29_000_000: {"traffic": 2}}}),
+    Counts({"traffic": 2}, {29_000_000: {"traffic": 2}}, {7: (1, 2, 3)}),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_what_is_encoded_comes_back_the_same(value: object) -> None:
+    data = encode(value)
+    assert data[0] == codec.VERSION
+    assert decode(data, type(value)) == value
+
+
+def test_a_newer_version_stops_the_reader_and_says_so() -> None:
+    newer = bytes([codec.VERSION + 1]) + encode(VALUES[0])[1:]
+    with pytest.raises(TooNew, match=f"version {codec.VERSION + 1}.*upgrade"):
+        decode(newer, PostBatch)
+
+
+def test_a_newer_version_is_told_before_its_body_is_read() -> None:
+    with pytest.raises(TooNew):
+        decode(bytes([codec.VERSION + 1]) + b"\xc1 a body of another kind", PostBatch)
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [None, b"", b"\x00", b'{"text": "hi"}', b"hello", bytes([codec.VERSION]), b"\xff" + encode(VALUES[0])[1:]],
+    ids=["none", "empty", "zero", "json", "text", "version alone", "far version"],
+)
+def test_what_is_not_ours_is_undecodable(junk: bytes | None) -> None:
+    with pytest.raises(Undecodable):
+        decode(junk, PostBatch)
+
+
+def test_another_struct_is_undecodable() -> None:
+    with pytest.raises(Undecodable):
+        decode(encode(Counts()), PostBatch)
+
+
+def test_a_command_of_an_unknown_action_is_undecodable() -> None:
+    with pytest.raises(Undecodable):
+        decode(bytes([codec.VERSION]) + msgspec.msgpack.encode({"action": "drop", "name": "a"}), Command)
+
+
+def test_a_text_that_is_no_utf8_is_undecodable() -> None:
+    with pytest.raises(Undecodable):
+        decode(encode(VALUES[0]).replace(b"macet", b"mac\xff\xfe"), PostBatch)
+
+
+def test_something_behind_the_struct_is_undecodable() -> None:
+    with pytest.raises(Undecodable):
+        decode(encode(VALUES[0]) + b"\x00", PostBatch)
+
+
+@pytest.mark.parametrize("length", [b"\xdd", b"\xdf", b"\xdb", b"\xc6"])
+def test_a_length_that_lies_takes_no_memory(length: bytes) -> None:
+    with pytest.raises(Undecodable):
+        decode(encode(PostBatch(1, 1, 1, {}, []))[:-1] + length + b"\xff\xff\xff\xff", PostBatch)
+
+
+def test_random_bytes_raise_nothing_but_undecodable_or_too_new() -> None:
+    chance = random.Random(3)
+    good = [encode(value) for value in VALUES]
+    for _ in range(4000):
+        base = bytearray(chance.choice(good)) if chance.random() < 0.7 else bytearray(chance.randbytes(40))
+        for _ in range(chance.randint(1, 6)):
+            base[chance.randrange(len(base))] = chance.randrange(256)
+        data = bytes(base[: chance.randint(1, len(base))])
+        for type_ in {type(value) for value in VALUES}:
+            try:
+                assert isinstance(decode(data, type_), type_)
+            except (Undecodable, TooNew):
+                pass
+
+
+class Line(msgspec.Struct):
+    text: str
+
+
+def test_a_json_line_is_one_line_of_ascii_that_reads_back_the_same() -> None:
+    line = json_line(Line(TEXT))
+    assert line.isascii() and not set(line) & set(b"\n\r\x00")
+    assert len(line.splitlines()) == 1 and len(line.decode().splitlines()) == 1
+    assert json.loads(line) == {"text": TEXT}
+
+
+def test_every_character_survives_a_json_line() -> None:
+    text = "".join(chr(i) for i in (*range(0xD800), *range(0xE000, 0x11000), 0x1F697, 0x10FFFF))
+    line = json_line(Line(text))
+    assert line.isascii() and b"\n" not in line and b"\r" not in line
+    assert json.loads(line)["text"] == text
+
+
+def test_a_character_above_u_ffff_is_a_pair_of_escapes() -> None:
+    assert json_line(Line("\U0001f697é")) == rb'{"text":"\ud83d\ude97\u00e9"}'
