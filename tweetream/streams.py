@@ -191,7 +191,7 @@ async def _follow() -> None:
     global _followed
     if topics.version != _followed:
         _followed = topics.version
-        outbox.follow([POSTS, TAGGED, COMMANDS, COUNTS, DEAD, *(topic.kafka_topic for topic in topics.alive())])
+        outbox.follow([*(spec.name for spec in specs()), *(topic.kafka_topic for topic in topics.alive())])
 
 
 _followed = -1

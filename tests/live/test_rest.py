@@ -1,0 +1,267 @@
+"""REST of a running worker: topics added and deleted, who may do so, and what is refused."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from httpx_sse import connect_sse
+from workers import Worker, until, workers
+
+TOKEN = "a-token-of-the-tests"
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """A worker with a token and an allowed origin, and posts that match `hujan` and `jalan`, five a second."""
+    from tweetream.broker import EmbeddedBroker
+
+    folder = tmp_path_factory.mktemp("rest")
+    file = folder / "posts.txt"
+    file.write_text("".join(f"hujan di jalan {number}\n" for number in range(5)))
+    settings = {
+        "SOURCES": f"replay:{file}?rate=10&loop=true",
+        "TOPICS": "hujan",
+        "API_TOKEN": TOKEN,
+        "CORS_ORIGINS": "https://desk.example.org",
+    }
+    with (
+        EmbeddedBroker(folder) as broker,
+        workers(1, broker.url, "rest", folder, **settings) as group,
+    ):
+        until(lambda: "hujan" in group[0].topics(), 20, "the topic of the settings")
+        yield group[0]
+
+
+def post(worker: Worker, body: object, **headers: str) -> httpx.Response:
+    return httpx.post(f"{worker.url}/topics", json=body, headers=headers, timeout=20)
+
+
+def test_a_topic_that_is_added_gets_its_posts_and_one_that_is_deleted_ends(worker: Worker) -> None:
+    answer = post(worker, {"name": "jalan"})
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == "/topics/jalan"
+    assert answer.json()["track"] == ["jalan"]
+    assert answer.json()["kafka_topic"].startswith("rest-feed-jalan-")
+    names: list[str] = []
+    with httpx.Client(timeout=20) as client, connect_sse(client, "GET", f"{worker.url}/feeds/jalan") as source:
+        for event in source.iter_sse():
+            if not names:
+                assert httpx.delete(f"{worker.url}/topics/jalan").status_code == 204
+            names.append(event.event)
+    assert names[0] == "message"
+    assert names[-1] == "deleted", "the stream ends with the event"
+    assert httpx.get(f"{worker.url}/topics/jalan").status_code == 404
+    assert httpx.delete(f"{worker.url}/topics/jalan").status_code == 404
+    assert httpx.get(f"{worker.url}/feeds/jalan").status_code == 204, "a browser must not come back"
+
+
+def test_the_same_topic_twice_is_harmless_and_another_track_is_a_conflict(worker: Worker) -> None:
+    assert post(worker, {"name": "dua", "track": ["Hujan", "#jalan raya"]}).status_code == 201
+    again = post(worker, {"name": "dua", "track": ["jalan raya", "hujan", "HUJAN"]})
+    assert again.status_code == 200, "the same track as a set, normalised"
+    other = post(worker, {"name": "dua", "track": ["hujan"]})
+    assert other.status_code == 409
+    assert "jalan raya" in other.json()["detail"]
+    assert httpx.get(f"{worker.url}/topics/dua").json()["track"] == ["hujan", "jalan raya"]
+    assert httpx.delete(f"{worker.url}/topics/dua").status_code == 204
+
+
+def test_a_topic_deleted_and_added_again_is_another_one(worker: Worker) -> None:
+    first = post(worker, {"name": "lagi"}).json()["kafka_topic"]
+    httpx.delete(f"{worker.url}/topics/lagi")
+    second = post(worker, {"name": "lagi"})
+    assert second.status_code == 201
+    assert second.json()["kafka_topic"] != first
+    assert second.json()["posts"] == {}
+    httpx.delete(f"{worker.url}/topics/lagi")
+
+
+def test_posts_come_newest_last_with_positions_that_a_stream_takes(worker: Worker) -> None:
+    until(lambda: worker.count("hujan") > 5, 20, "posts")
+    page = httpx.get(f"{worker.url}/topics/hujan/posts?last=3").json()
+    assert len(page["posts"]) == 3
+    assert page["before"] == page["posts"][0]["position"]
+    assert page["after"] == page["posts"][-1]["position"]
+    with (
+        httpx.Client(timeout=20) as client,
+        connect_sse(client, "GET", f"{worker.url}/feeds/hujan?last_event_id={page['before']}") as source,
+    ):
+        event = next(source.iter_sse())
+    assert event.id == page["posts"][1]["position"]
+
+
+def test_stats_count_the_posts_of_each_minute(worker: Worker) -> None:
+    until(lambda: worker.count("hujan") > 5, 20, "posts")
+    rows = httpx.get(f"{worker.url}/topics/hujan/stats?minutes=10").json()
+    assert len(rows) == 10
+    assert rows[-1]["minute"].endswith(":00.000Z")
+    counted = sum(sum(row["labels"].values()) for row in rows)
+    assert 0 < counted <= worker.count("hujan")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"name": 5}',
+        b'{"name": "Jakarta"}',
+        b'{"name": ""}',
+        b'{"name": "-x"}',
+        b'{"name": "' + b"x" * 65 + b'"}',
+        b'{"name": "x", "track": []}',
+        b'{"name": "x", "track": ["@name"]}',
+        b'{"name": "x", "track": "x"}',
+        b'{"name": "x", "track": [5]}',
+        b'{"name": "x", "track": ["' + b"y" * 101 + b'"]}',
+        b'{"name": "x", "track": [' + b",".join(b'"w%d"' % number for number in range(101)) + b"]}",
+        b'{"name": "x", "surprise": true}',
+        b'{"name": "x\xff"}',
+    ],
+)
+def test_a_wrong_body_is_400_with_a_reason(worker: Worker, body: bytes) -> None:
+    answer = httpx.post(f"{worker.url}/topics", content=body)
+    assert answer.status_code == 400
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["detail"]
+
+
+def test_a_body_that_is_too_large_is_413(worker: Worker) -> None:
+    answer = httpx.post(f"{worker.url}/topics", content=b" " * 2_000_000)
+    assert answer.status_code == 413
+    assert answer.json()["status"] == 413
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/topics"), ("POST", "/feeds/x"), ("DELETE", "/")])
+def test_another_method_is_405(worker: Worker, method: str, path: str) -> None:
+    answer = httpx.request(method, worker.url + path)
+    assert answer.status_code == 405
+    assert answer.json()["status"] == 405
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/topics/nowhere", "/table/topics/x/", "/router/", "/static/../app.py"])
+def test_what_is_not_there_is_404_faust_s_own_pages_too(worker: Worker, path: str) -> None:
+    answer = httpx.get(worker.url + path)
+    assert answer.status_code == 404
+    assert answer.json()["status"] == 404
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "attacker.example"}, 401),
+        ({"Host": "attacker.example", "Origin": "http://attacker.example"}, 401),
+        ({"Origin": "http://attacker.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"X-Forwarded-For": "127.0.0.1"}, 401),
+        ({"Forwarded": "for=127.0.0.1"}, 401),
+        ({"Authorization": "Bearer wrong"}, 403),
+        ({"Authorization": f"Basic {TOKEN}"}, 403),
+        ({"Host": "attacker.example", "Authorization": f"Bearer {TOKEN}"}, 404),
+        ({"Origin": "http://attacker.example", "Authorization": f"Bearer {TOKEN}"}, 403),
+        ({"Origin": "https://desk.example.org", "Authorization": f"Bearer {TOKEN}"}, 404),
+        ({"Host": "localhost:7"}, 404),
+        ({"Host": "[::1]"}, 404),
+    ],
+)
+def test_a_change_needs_the_token_unless_it_is_made_here(worker: Worker, headers: dict[str, str], status: int) -> None:
+    """404 is what somebody gets who may delete a topic that is not there."""
+    answer = httpx.delete(f"{worker.url}/topics/nowhere", headers=headers)
+    assert answer.status_code == status
+    if status == 401:
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_an_allowed_origin_may_read_and_another_may_not(worker: Worker) -> None:
+    allowed = httpx.get(f"{worker.url}/topics", headers={"Origin": "https://desk.example.org"})
+    assert allowed.headers["Access-Control-Allow-Origin"] == "https://desk.example.org"
+    assert allowed.headers["Vary"] == "Origin"
+    foreign = httpx.get(f"{worker.url}/topics", headers={"Origin": "https://attacker.example"})
+    assert "Access-Control-Allow-Origin" not in foreign.headers
+    preflight = {
+        "Origin": "https://desk.example.org",
+        "Access-Control-Request-Method": "DELETE",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    answer = httpx.options(f"{worker.url}/topics/x", headers=preflight)
+    assert answer.status_code == 204
+    assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+    refused = httpx.options(f"{worker.url}/topics/x", headers={**preflight, "Origin": "https://attacker.example"})
+    assert refused.status_code == 403
+
+
+def test_the_page_and_its_files_come_with_a_strict_policy(worker: Worker) -> None:
+    page = httpx.get(worker.url + "/")
+    assert page.status_code == 200
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    paths = {part.split('"')[0] for part in page.text.split('"/static/')[1:]}
+    assert paths
+    for path in paths:
+        assert httpx.get(f"{worker.url}/static/{path}").status_code == 200
+    assert "http" not in page.text.replace("http://www.w3.org", ""), "no request to any other host"
+
+
+def test_a_request_cut_in_the_middle_harms_nobody(worker: Worker) -> None:
+    for _ in range(50):
+        with socket.create_connection(("127.0.0.1", worker.port)) as connection:
+            connection.sendall(b"POST /topics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+    assert worker.get("/livez") == 200
+
+
+def test_the_shell_lists_adds_and_deletes(worker: Worker) -> None:
+    import subprocess
+    import sys
+
+    def shell(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "tweetream", "topics", *words, "--url", worker.url]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    added = shell("add", "kulit", "--track", "Kulit Manggis", "--track", "hujan")
+    assert (added.returncode, added.stdout) == (0, "kulit: hujan, kulit manggis\n")
+    assert "kulit" in shell("list").stdout
+    assert shell("delete", "kulit").returncode == 0
+    gone = shell("delete", "kulit")
+    assert gone.returncode == 2
+    assert gone.stderr == "tweetream: 404: there is no topic kulit\n"
+
+
+def test_a_deleted_feed_leaves_kafka_and_the_others_go_on(apache_kafka, namespace, tmp_path) -> None:
+    async def present() -> set[str]:
+        client = AIOKafkaAdminClient(bootstrap_servers=apache_kafka.bootstrap)
+        await client.start()
+        try:
+            return set(await client.list_topics())
+        finally:
+            await client.close()
+
+    settings = {"TOPICS": "tetap", "SWEEP_INTERVAL": "1s"}
+    with workers(2, apache_kafka.url, namespace, tmp_path, **settings) as group:
+        until(lambda: all("tetap" in worker.topics() for worker in group), 20, "the first topic")
+        kept = group[0].topics()["tetap"]["kafka_topic"]
+        feeds = [post(group[number % 2], {"name": f"t{number}"}).json()["kafka_topic"] for number in range(4)]
+        assert set(feeds) <= asyncio.run(present())
+        until(lambda: "t3" in group[0].topics() and "t2" in group[1].topics(), 10, "topics in step everywhere")
+        for number in range(4):
+            assert httpx.delete(f"{group[1 - number % 2].url}/topics/t{number}").status_code == 204
+        until(lambda: not set(feeds) & asyncio.run(present()), 30, "the feeds are gone from Kafka", 0.5)
+        assert kept in asyncio.run(present())
+
+
+def test_two_workers_that_add_the_same_name_at_once_agree(apache_kafka, namespace, tmp_path) -> None:
+    async def race(urls: list[str]) -> list[int]:
+        async with httpx.AsyncClient(timeout=30) as client:
+            body = {"name": "sama"}
+            answers = await asyncio.gather(*(client.post(f"{url}/topics", json=body) for url in urls * 4))
+        return sorted(answer.status_code for answer in answers)
+
+    with workers(2, apache_kafka.url, namespace, tmp_path) as group:
+        assert asyncio.run(race([worker.url for worker in group])) == [200] * 7 + [201]
+        until(lambda: len({str(worker.topics()["sama"]["kafka_topic"]) for worker in group}) == 1, 10, "one feed")

@@ -1,0 +1,176 @@
+"""Settings: typed, read once, and anything that is not one ends the program with one line."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from tweetream.settings import PREFIX, Settings, load
+
+SAMPLE = Path(__file__).resolve().parent.parent / ".env.sample"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.upper().startswith(PREFIX):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)  # no .env but the test's own
+
+
+def refused(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line with which load() ends."""
+    with pytest.raises(SystemExit) as end:
+        load()
+    assert end.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("tweetream: ") and err.count("\n") == 1 and err.endswith("\n")
+    return err
+
+
+def test_without_anything_set_the_defaults_are_those_of_the_design() -> None:
+    settings = load()
+    assert settings.broker == "kafka://127.0.0.1:9092" and settings.bootstrap == ["127.0.0.1:9092"]
+    assert (settings.web_host, settings.web_port) == ("127.0.0.1", 6066)
+    assert (settings.namespace, settings.partitions, settings.replication) == ("tweetream", 8, 1)
+    assert settings.feed_retention == 7 * 24 * 3600 and settings.tombstone_ttl == 24 * 3600
+    assert (settings.look_back, settings.sweep_interval, settings.linger) == (60, 10, 60)
+    assert settings.sources == settings.topics == () and settings.model is None
+
+
+def test_values_arrive_with_their_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWEETREAM_WEB_PORT", "7000")
+    monkeypatch.setenv("TWEETREAM_DATA_DIR", "/data/tweetream")
+    monkeypatch.setenv("TWEETREAM_BROKER", "kafka://one:9092,[::1]:9093")
+    settings = load()
+    assert settings.web_port == 7000 and settings.data_dir == Path("/data/tweetream")
+    assert settings.bootstrap == ["one:9092", "[::1]:9093"]
+
+
+def test_a_broker_without_its_scheme_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWEETREAM_BROKER", "kafka-0.kafka:9092")
+    assert load().broker == "kafka://kafka-0.kafka:9092"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WEB_PORT", "0"), ("WEB_PORT", "http"), ("WEB_PORT", "65536"), ("PARTITIONS", "0"), ("REPLICATION", "x"),
+        ("BROKER", "http://host:9092"), ("BROKER", "host"), ("BROKER", "kafka://host:9092,"), ("BROKER", ""),
+        ("NAMESPACE", "Tweets"), ("NAMESPACE", "-a"), ("NAMESPACE", "a/b"), ("NAMESPACE", ""),
+        ("LINGER", "soon"), ("LINGER", "0"), ("LINGER", "-1s"), ("LINGER", "1w"), ("LINGER", ""), ("LINGER", "1 s s"),
+    ],
+)  # fmt: skip
+def test_a_bad_value_ends_with_a_line_that_names_it(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(PREFIX + name, value)
+    assert f"{PREFIX}{name}: " in refused(capsys)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("10", 10), ("1.5", 1.5), ("50ms", 0.05), ("10s", 10), ("5m", 300), ("5 m", 300), ("12h", 43200), (" 7d ", 604800)],
+)
+def test_times_have_units(text: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWEETREAM_LINGER", text)
+    assert load().linger == seconds
+
+
+def test_lists_are_separated_by_commas_and_sources_by_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWEETREAM_TOPICS", "macet, lancar,,tol ")
+    monkeypatch.setenv("TWEETREAM_CORS_ORIGINS", "https://a.example,http://b.example:8080")
+    monkeypatch.setenv("TWEETREAM_SOURCES", "  replay:a,b.csv?rate=1&loop=true \n bluesky: ")
+    settings = load()
+    assert settings.topics == ("macet", "lancar", "tol")
+    assert settings.cors_origins == ("https://a.example", "http://b.example:8080")
+    assert settings.sources == ("replay:a,b.csv?rate=1&loop=true", "bluesky:")
+
+
+def test_an_unknown_name_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("TWEETREAM_BROKERS", "kafka://host:9092")
+    assert "TWEETREAM_BROKERS" in refused(capsys)
+
+
+@pytest.mark.parametrize("name", ["TWEETREAM_SERVICES", "TWEETREAM_PORTS", "TWEETREAM_FAUSTX", "TWEETREAM_"])
+def test_a_name_that_only_resembles_one_let_pass_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(name, "1")
+    assert name in refused(capsys)
+
+
+def test_an_unknown_name_in_the_env_file_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    Path(".env").write_text("OTHER=1\n# TWEETREAM_NOTE=1\nexport TWEETREAM_WEBPORT=1\n")
+    assert "TWEETREAM_WEBPORT" in refused(capsys)
+
+
+def test_names_that_kubernetes_sets_for_a_service_are_let_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_6066_TCP", "PORT_6066_TCP_ADDR"):
+        monkeypatch.setenv(PREFIX + name, "tcp://10.0.0.1:6066")
+    assert load() == Settings()
+
+
+def test_names_for_faust_are_let_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWEETREAM_FAUST_BROKER_MAX_POLL_RECORDS", "10")
+    monkeypatch.setenv("UNRELATED", "1")
+    assert load().web_port == 6066
+
+
+def test_the_env_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text('TWEETREAM_WEB_PORT=7001\nTWEETREAM_LINGER="5m"\nTWEETREAM_SOURCES=\'replay:a replay:b\'\n')
+    monkeypatch.setenv("TWEETREAM_WEB_PORT", "7002")
+    settings = load()
+    assert (settings.web_port, settings.linger) == (7002, 300)
+    assert settings.sources == ("replay:a", "replay:b")
+
+
+def test_an_env_file_that_is_no_text_ends_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Path(".env").write_bytes(b"TWEETREAM_API_TOKEN=\xff\xfe\n")
+    assert "cannot be read" in refused(capsys)
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWEETREAM_API_TOKEN", "sesame-open")
+    settings = load()
+    assert settings.api_token.get_secret_value() == "sesame-open"
+    for shown in (repr(settings), str(settings), str(settings.model_dump()), settings.model_dump_json()):
+        assert "sesame" not in shown
+
+
+def test_what_is_named_a_token_password_or_secret_is_one() -> None:
+    for name, field in Settings.model_fields.items():
+        if re.search("token|password|secret", name):
+            assert field.annotation is SecretStr, name
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load().web_port = 1  # type: ignore[misc]
+
+
+def test_every_setting_has_a_help_text() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def documented() -> dict[str, str]:
+    """The settings in the sample, commented out or not."""
+    found = re.findall(r"^#?\s*(TWEETREAM_[A-Z0-9_]+)=(.*)$", SAMPLE.read_text(), re.MULTILINE)
+    assert len(found) == len(dict(found)), "a setting is there twice"
+    return {name: value.strip().strip("\"'") for name, value in found if not name.startswith("TWEETREAM_FAUST_")}
+
+
+def test_the_sample_names_every_setting_and_no_other() -> None:
+    assert sorted(documented()) == sorted(PREFIX + name.upper() for name in Settings.model_fields)
+
+
+def test_the_sample_has_the_real_defaults() -> None:
+    for name, value in documented().items():
+        field = name.removeprefix(PREFIX).lower()
+        default = Settings.model_fields[field].get_default()
+        if value == "":
+            assert default in (None, (), SecretStr("")), name
+        else:
+            assert getattr(Settings(**{field: value}), field) == default, name
