@@ -100,15 +100,14 @@ async def test_a_broker_that_is_away_gives_unavailable_within_six_seconds(silent
         if silent:
             listener.listen()
         servers = [f"127.0.0.1:{listener.getsockname()[1]}"]
-        for call in (
-            cluster.names(servers),
-            cluster.create(servers, [TopicSpec("t", 1)], 1),
-            cluster.delete(servers, ["t"]),
-            cluster.committed(servers, "g", "t", [0]),
-        )[: 2 if silent else 4]:
+        calls = [lambda: cluster.names(servers), lambda: cluster.committed(servers, "g", "t", [0])]
+        if not silent:
+            calls.append(lambda: cluster.create(servers, [TopicSpec("t", 1)], 1))
+            calls.append(lambda: cluster.delete(servers, ["t"]))
+        for call in calls:
             began = loop.time()
             with pytest.raises(Unavailable):
-                await call
+                await call()
             assert loop.time() - began < 6.5
 
 

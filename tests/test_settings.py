@@ -72,7 +72,16 @@ def test_a_bad_value_ends_with_a_line_that_names_it(
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("10", 10), ("1.5", 1.5), ("50ms", 0.05), ("10s", 10), ("5m", 300), ("5 m", 300), ("12h", 43200), (" 7d ", 604800)],
+    [
+        ("10", 10),
+        ("1.5", 1.5),
+        ("50ms", 0.05),
+        ("10s", 10),
+        ("5m", 300),
+        ("5 m", 300),
+        ("12h", 43200),
+        (" 7d ", 604800),
+    ],
 )
 def test_times_have_units(text: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWEETREAM_LINGER", text)
@@ -120,7 +129,7 @@ def test_names_for_faust_are_let_pass(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_env_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    Path(".env").write_text('TWEETREAM_WEB_PORT=7001\nTWEETREAM_LINGER="5m"\nTWEETREAM_SOURCES=\'replay:a replay:b\'\n')
+    Path(".env").write_text("TWEETREAM_WEB_PORT=7001\nTWEETREAM_LINGER=\"5m\"\nTWEETREAM_SOURCES='replay:a replay:b'\n")
     monkeypatch.setenv("TWEETREAM_WEB_PORT", "7002")
     settings = load()
     assert (settings.web_port, settings.linger) == (7002, 300)

@@ -22,7 +22,7 @@ from tweetream.broker import BrokerError, EmbeddedBroker, dies_with_parent, free
 from tweetream.settings import PREFIX, fail
 
 SAMPLE = Path(__file__).with_name("data") / "sample.csv"
-TOPICS = ("jakarta", "macet", "banjir", "london")
+TOPICS = ("jakarta", "macet", "hujan", "london")
 STOP = 5.0  # seconds that the worker has to end
 
 
@@ -34,7 +34,7 @@ def run(sources: Sequence[str] | None, topics: Sequence[str] | None, port: int, 
         fail(f"--port: {port} is no port")
     _check_port("127.0.0.1", port)
     settings = {
-        "SOURCES": " ".join(sources or (f"replay:{quote(str(SAMPLE))}?rate=5&loop=true",)),
+        "SOURCES": " ".join(sources or (f"replay:{quote(str(SAMPLE))}?rate=20&loop=true",)),
         "TOPICS": ",".join(topics or TOPICS),
         "WEB_HOST": "127.0.0.1",
         "PARTITIONS": "2",

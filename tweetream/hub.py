@@ -201,7 +201,9 @@ class Hub:
                 reader = _consumer(self._bootstrap)
                 await reader.start()
             yield reader
-            reader.unsubscribe()  # a reader that keeps a deleted topic can bring it back to life
+            # A reader that keeps a deleted topic can bring it back to life. (To unsubscribe would end aiokafka's
+            # fetching for good if it comes at a bad moment.)
+            reader.assign([])
             sound = reader
         finally:
             if sound is None and reader is not None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import faust
 
-log = logging.getLogger(__name__)
+from tweetream.settings import fail
+
 SAY_EVERY = 10.0  # seconds
 PATIENCE = 4.5  # seconds from the signal to the end, at most
 _reason: list[str] = []
@@ -20,7 +21,6 @@ def stop_worker(reason: str) -> None:
     """Stop this worker, with one line on standard error and status 2."""
     if not _reason:
         _reason.append(reason)
-        log.critical("%s", reason)
         os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -60,7 +60,8 @@ class Worker(faust.Worker):
         super()._schedule_shutdown(signum)
 
     def _cut(self) -> None:
-        print("tweetream: something did not end in time, ending without it", file=sys.__stderr__, flush=True)
+        reason = _reason[0] if _reason else "something did not end in time, ending without it"
+        print(f"tweetream: {reason}", file=sys.__stderr__, flush=True)
         os._exit(2 if _reason else 0)
 
     def _gather_all(self) -> None:
@@ -71,13 +72,10 @@ class Worker(faust.Worker):
     async def _sentinel_task(self) -> None:
         """Faust waits here for a second; there is nothing to wait for."""
 
-    def on_worker_shutdown(self) -> None:
-        super().on_worker_shutdown()
-        if _reason:
-            print(f"tweetream: {_reason[0]}", file=sys.__stderr__, flush=True)
-
     def execute_from_commandline(self) -> Any:
         try:
             super().execute_from_commandline()
         except SystemExit as end:
-            raise SystemExit(2 if _reason else end.code) from None
+            if _reason:
+                fail(_reason[0])
+            raise SystemExit(end.code) from None

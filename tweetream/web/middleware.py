@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
+from aiokafka.errors import KafkaError
 
 from tweetream.settings import Settings
 
@@ -139,6 +140,9 @@ def application_options(settings: Settings) -> dict[str, Any]:
             response = Problem(error.status, _reason(error), _kept(error)).response()
         except ConnectionError:
             raise
+        except KafkaError as error:
+            log.warning("%s %s: %r", request.method, request.path, error)
+            response = Problem(503, "Kafka does not answer", {"Retry-After": "5"}).response()
         except Exception as error:  # a fault of ours: it is logged, and the client gets an answer it can read
             log.exception("%s %s", request.method, request.path)
             response = Problem(500, f"a fault of the worker ({type(error).__name__}); its log says more").response()

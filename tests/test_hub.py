@@ -1,0 +1,283 @@
+"""The fan-out: feeds that are followed, pieces fetched behind the ring, and the last records."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from apache_kafka import ApacheKafka
+
+from tweetream import cluster, hub
+from tweetream.broker import EmbeddedBroker
+from tweetream.feeds import Origins, Record
+from tweetream.hub import Feed, Hub
+from tweetream.models.feed import Origin
+
+Broker = EmbeddedBroker | ApacheKafka
+LABELS = [b"traffic", b"non_traffic"]
+
+
+class Writer:
+    """Writes a feed as the classification does: record n has the data {"n":n} and the origin of n."""
+
+    def __init__(self, broker: Broker, topic: str) -> None:
+        self.servers = [broker.bootstrap]
+        self.topic = topic
+        self.producer = AIOKafkaProducer(bootstrap_servers=self.servers, max_batch_size=1_000_000)
+
+    async def begin(self) -> None:
+        config = {"message.timestamp.type": "LogAppendTime"}
+        await cluster.create(self.servers, [cluster.TopicSpec(self.topic, 1, config)], 1)
+        await self.producer.start()
+
+    async def write(self, *numbers: int) -> None:
+        """In one batch."""
+        batch = self.producer.create_batch()
+        for n in numbers:
+            value = b'{"n":%d}' % n
+            assert batch.append(key=None, value=value, timestamp=None, headers=self.headers(n)) is not None
+        await (await self.producer.send_batch(batch, self.topic, partition=0))
+
+    async def write_singly(self, *numbers: int) -> None:
+        for n in numbers:
+            await self.raw(b'{"n":%d}' % n, self.headers(n))
+
+    async def raw(self, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
+        await self.producer.send_and_wait(self.topic, value, partition=0, headers=headers)
+
+    def headers(self, n: int) -> list[tuple[str, bytes]]:
+        return [("label", LABELS[n % 2]), ("score", b"0.5"), ("origin", Origin(0, 1, n // 200, n % 200).pack())]
+
+
+@pytest.fixture
+async def writer(any_broker: Broker, namespace: str) -> AsyncIterator[Writer]:
+    writer = Writer(any_broker, f"{namespace}-feed-x-1")
+    await writer.begin()
+    yield writer
+    await writer.producer.stop()
+
+
+@pytest.fixture
+async def live(writer: Writer) -> AsyncIterator[Hub]:
+    live = Hub(writer.servers, linger=0.3)
+    await live.start()
+    yield live
+    await live.stop()
+
+
+def numbers(records: list[Record]) -> list[int]:
+    return [int(record.data.removeprefix(b'{"n":').removesuffix(b"}")) for record in records]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(15):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_client_sees_what_comes_after_it_joined(writer: Writer, live: Hub) -> None:
+    await writer.write(0, 1, 2)
+    client = asyncio.Event()
+    async with live.follow(writer.topic, client) as feed:
+        assert feed.end == 3
+        await writer.write_singly(3)
+        await writer.write(4, 5)
+        await until(lambda: feed.end == 6)
+        assert client.is_set() and numbers(feed.after(3)) == [3, 4, 5]
+        assert [record.offset for record in feed.after(5)] == [5]
+        assert feed.after(6) == []
+
+
+async def test_all_clients_of_a_feed_share_it(writer: Writer, live: Hub) -> None:
+    events = [asyncio.Event() for _ in range(20)]
+    async with contextlib.AsyncExitStack() as stack:
+        follows = [stack.enter_async_context(live.follow(writer.topic, event)) for event in events]
+        feeds = await asyncio.gather(*follows)
+        assert all(feed is feeds[0] for feed in feeds) and feeds[0].clients == set(events)
+        await writer.write(0)
+        await until(lambda: all(event.is_set() for event in events))
+
+
+async def test_a_client_that_leaves_is_removed_also_when_it_fails(writer: Writer, live: Hub) -> None:
+    with pytest.raises(RuntimeError):
+        async with live.follow(writer.topic, asyncio.Event()) as feed:
+            raise RuntimeError
+    assert not feed.clients
+
+
+async def test_what_was_redelivered_is_skipped_also_when_it_was_there_before_the_reader(
+    writer: Writer, live: Hub
+) -> None:
+    await writer.write(0, 1, 2)
+    async with live.follow(writer.topic, asyncio.Event()) as feed:
+        await writer.write(1, 2, 3)
+        await writer.write(2, 3, 4)
+        await until(lambda: feed.end == 9)
+        assert numbers(feed.after(3)) == [3, 4]
+
+
+async def test_junk_in_a_feed_is_passed_over_and_what_follows_it_comes(writer: Writer, live: Hub) -> None:
+    async with live.follow(writer.topic, asyncio.Event()) as feed:
+        for value in (b"junk", b"", b'{"n":1}\n{"n":2}', '{"n":"é"}'.encode()):
+            await writer.raw(value, writer.headers(1))
+        await writer.raw(b'{"n":1}', [])
+        await writer.write(1)
+        await until(lambda: feed.end == 6)
+        assert numbers(feed.after(0)) == [1]
+    assert numbers(await live.last(writer.topic, 10)) == [1]
+
+
+async def test_several_feeds_are_followed_at_once_and_none_goes_back(
+    writer: Writer, live: Hub, any_broker: Broker
+) -> None:
+    second = Writer(any_broker, writer.topic.replace("-x-", "-y-"))
+    await second.begin()
+    async with live.follow(writer.topic, asyncio.Event()) as x:
+        await writer.write(0, 1)
+        await until(lambda: x.end == 2)
+        async with live.follow(second.topic, asyncio.Event()) as y:  # whose assignment replaces everything
+            await writer.write(2)
+            await second.write(0, 1)
+            await until(lambda: x.end == 3 and y.end == 2)
+            assert numbers(x.after(0)) == [0, 1, 2] and numbers(y.after(0)) == [0, 1]
+    await second.producer.stop()
+
+
+async def test_a_feed_is_let_go_some_time_after_its_last_client_left(writer: Writer, live: Hub) -> None:
+    async with live.follow(writer.topic, asyncio.Event()):
+        await asyncio.sleep(0.6)
+        assert live.followed() == [writer.topic]
+    await until(lambda: live.followed() == [])
+    await writer.write(0)
+    async with live.follow(writer.topic, asyncio.Event()) as feed:
+        assert feed.end == 1
+
+
+async def test_a_client_that_comes_back_in_time_finds_the_same_feed(writer: Writer, live: Hub) -> None:
+    async with live.follow(writer.topic, asyncio.Event()) as feed:
+        pass
+    async with live.follow(writer.topic, asyncio.Event()) as again:
+        assert again is feed
+
+
+async def test_dropping_a_feed_wakes_its_clients_and_lets_it_go(writer: Writer, live: Hub) -> None:
+    client = asyncio.Event()
+    async with live.follow(writer.topic, client):
+        client.clear()
+        live.drop(writer.topic)
+        assert client.is_set() and live.followed() == []
+    live.drop(writer.topic)
+    live.drop("never followed")
+
+
+def raw(offset: int, n: int) -> SimpleNamespace:
+    stamp = {"label": LABELS[n % 2], "score": b"0.5", "origin": Origin(0, 1, n, 0).pack()}
+    return SimpleNamespace(
+        topic="t", offset=offset, value=b'{"n":%d}' % n, timestamp=0, headers=tuple(stamp.items())
+    )  # fmt: skip
+
+
+def test_a_ring_keeps_the_newest_records_and_says_from_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "RING", 10)
+    monkeypatch.setattr(hub, "PIECE", 4)
+    feed = Feed("t", 100, Origins())
+    feed.whole = True
+    for n in range(50):
+        feed.take([raw(100 + 2 * n, n), raw(101 + 2 * n, n)])  # each is there twice
+        held = [record.offset for record in feed._records]
+        assert len(held) <= 14 and held[-1] == 100 + 2 * n and feed.end == 102 + 2 * n
+        assert feed.start <= held[0], "what the ring says to have it has"
+        assert feed.whole == (held[0] == 100)
+    assert [record.offset for record in feed.after(feed.start + 1)] == [feed.start + 2 * i for i in (1, 2, 3, 4)]
+
+
+def test_a_ring_answers_for_the_last_records_only_if_it_has_them() -> None:
+    feed = Feed("t", 100, Origins())
+    feed.take([raw(100 + n, n) for n in range(6)])
+    assert numbers(feed.last(2, None) or []) == [4, 5] and numbers(feed.last(2, "traffic") or []) == [2, 4]
+    assert feed.last(0, None) == []
+    assert feed.last(7, None) is None and feed.last(4, "traffic") is None
+    feed.whole = True
+    assert numbers(feed.last(7, None) or []) == [0, 1, 2, 3, 4, 5] and feed.last(1, "unknown") == []
+
+
+@pytest.mark.parametrize("count", [0, 1, 250])
+async def test_bounds_are_the_first_offset_and_the_next_one(writer: Writer, live: Hub, count: int) -> None:
+    if count:
+        await writer.write(*range(count))
+    assert await live.bounds(writer.topic) == (0, count)
+
+
+async def test_a_piece_is_fetched_and_the_cursor_behind_it_known(
+    writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "PIECE", 10)
+    await writer.write(*range(20))
+    await writer.write(*range(15, 40))  # 15 to 19 again
+    origins, cursor, found = Origins(), 0, []
+    while cursor < 45:
+        records, cursor = await live.fetch(writer.topic, cursor, origins, 45)
+        assert len(records) <= 10
+        found += records
+    assert numbers(found) == list(range(40)) and cursor == 45
+
+
+async def test_nothing_is_fetched_from_the_end_given_on(writer: Writer, live: Hub) -> None:
+    await writer.write(*range(20))
+    records, cursor = await live.fetch(writer.topic, 5, Origins(), 8)
+    assert (numbers(records), cursor) == ([5, 6, 7], 8)
+
+
+async def test_a_reader_in_the_middle_knows_what_came_before(writer: Writer, live: Hub) -> None:
+    await writer.write(0, 1, 2)
+    await writer.write(1, 2, 3)
+    origins = await live.origins_at(writer.topic, 3)
+    records, _ = await live.fetch(writer.topic, 3, origins, 6)
+    assert numbers(records) == [3]
+
+
+@pytest.mark.parametrize(("number", "expected"), [(0, []), (3, [97, 98, 99]), (1000, list(range(100)))])
+async def test_the_last_records_come_oldest_first(
+    writer: Writer, live: Hub, number: int, expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "PIECE", 8)
+    await writer.write(*range(100))
+    await writer.write(*range(60, 100))  # all of it again
+    assert numbers(await live.last(writer.topic, number)) == expected
+
+
+async def test_the_last_records_of_a_label_are_looked_for_as_far_as_need_be(
+    writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "PIECE", 8)
+    await writer.write(*range(10), *range(11, 201, 2))
+    assert numbers(await live.last(writer.topic, 4, "traffic")) == [2, 4, 6, 8]
+    assert await live.last(writer.topic, 4, "unknown") == []
+
+
+async def test_an_empty_feed_has_no_last_records(writer: Writer, live: Hub) -> None:
+    assert await live.last(writer.topic, 5) == []
+
+
+async def test_many_readers_at_once_are_all_served(writer: Writer, live: Hub) -> None:
+    await writer.write(*range(50))
+    async with asyncio.timeout(20):
+        found = await asyncio.gather(*(live.last(writer.topic, 5) for _ in range(30)))
+    assert all(numbers(records) == [45, 46, 47, 48, 49] for records in found)
+
+
+async def test_a_reader_that_failed_is_replaced(apache_kafka: ApacheKafka, namespace: str) -> None:
+    writer = Writer(apache_kafka, f"{namespace}-feed-x-1")
+    await writer.begin()
+    await writer.write(0)
+    live = Hub(writer.servers)
+    await live.start()
+    for _ in range(hub.READERS + 1):
+        with pytest.raises(KafkaError):
+            await live.fetch(writer.topic, 99, Origins(), 100)  # past the end
+    assert numbers(await live.last(writer.topic, 1)) == [0]
+    await live.stop()
+    await writer.producer.stop()

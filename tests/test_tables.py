@@ -1,0 +1,216 @@
+"""The replicated table: no change is lost, and no key ever goes back to an older value."""
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from tweetream.delivery import App
+from tweetream.outbox import GivenUp
+from tweetream.tables import ReplicatedTable
+
+
+class FakeOutbox:
+    """Keeps what it is sent, one after the other, once `free` is set."""
+
+    def __init__(self) -> None:
+        self.log: list[tuple[bytes, bytes | None]] = []
+        self.free = asyncio.Event()
+        self.free.set()
+
+    async def send(
+        self, topic: str, partition: int, value: bytes | None, *, key: bytes, wanted: Callable[[], bool]
+    ) -> Any:
+        while not self.free.is_set():
+            await asyncio.sleep(0)
+            if not wanted():
+                raise GivenUp
+        self.log.append((key, value))
+        return SimpleNamespace(offset=len(self.log) - 1)
+
+
+@pytest.fixture
+async def table() -> ReplicatedTable:
+    app = App("t", broker="kafka://127.0.0.1:1", store="memory://")
+    table = ReplicatedTable(
+        app, name="things", key_type=bytes, value_type=bytes, partitions=1, is_global=True,
+        recovery_buffer_size=1, standby_buffer_size=1,
+    )  # fmt: skip
+    table.outbox = FakeOutbox()  # type: ignore[assignment]
+    app.tables.add(table)
+    return table
+
+
+def changelog(table: ReplicatedTable, *records: tuple[int, bytes, bytes | None]) -> None:
+    """Records (offset, key, value) of the changelog arrive."""
+    tp = TP(table.changelog_topic_name, 0)
+    for offset, key, value in records:
+        message = SimpleNamespace(offset=offset, value=value, partition=0, tp=tp)
+        table.apply_changelog_batch([SimpleNamespace(key=key, value=value, message=message)])
+
+
+async def rebalanced(table: ReplicatedTable, monkeypatch: pytest.MonkeyPatch, mine: bool) -> None:
+    tp = TP(table.changelog_topic_name, 0)
+    monkeypatch.setattr(table.app.assignor, "assigned_actives", lambda: {tp} if mine else set())
+    await table.on_rebalance({tp}, set(), set())
+
+
+async def soon() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_a_change_is_sent_only_by_a_flush_and_shows_at_once(table: ReplicatedTable) -> None:
+    table[b"a"] = b"1"
+    assert table[b"a"] == b"1" and table.outbox.log == []
+    await table.flush()
+    assert table.outbox.log == [(b"a", b"1")]
+    await table.flush()
+    assert len(table.outbox.log) == 1, "what was delivered is not sent again"
+
+
+async def test_changes_are_delivered_in_the_order_they_were_made_the_last_value_of_each(table: ReplicatedTable) -> None:
+    table[b"b"] = b"1"
+    table[b"a"] = b"2"
+    table[b"b"] = b"3"
+    table.pop(b"a", None)
+    await table.flush()
+    assert table.outbox.log == [(b"b", b"3"), (b"a", None)]
+
+
+async def test_a_flush_that_is_given_up_leaves_the_change_for_the_next_one(table: ReplicatedTable) -> None:
+    table.outbox.free.clear()
+    table[b"a"] = b"1"
+    with pytest.raises(GivenUp):
+        await table.flush(lambda: False)
+    table.outbox.free.set()
+    await table.flush()
+    assert table.outbox.log == [(b"a", b"1")]
+
+
+async def test_a_change_made_while_its_key_is_being_sent_is_sent_after_it(table: ReplicatedTable) -> None:
+    table.outbox.free.clear()
+    table[b"a"] = b"1"
+    flushing = asyncio.create_task(table.flush())
+    await soon()
+    table[b"a"] = b"2"
+    table.outbox.free.set()
+    await flushing
+    assert table.outbox.log == [(b"a", b"1"), (b"a", b"2")]
+
+
+async def test_the_changelog_of_another_worker_is_taken(table: ReplicatedTable) -> None:
+    changelog(table, (0, b"a", b"1"), (1, b"b", b"2"), (2, b"a", b"3"), (3, b"b", None))
+    assert dict(table.items()) == {b"a": b"3"} and table.outbox.log == []
+
+
+async def test_an_older_record_never_replaces_a_newer_value(table: ReplicatedTable) -> None:
+    changelog(table, (5, b"a", b"new"))
+    changelog(table, (3, b"a", b"old"), (4, b"a", None))
+    assert table[b"a"] == b"new"
+
+
+async def test_the_echo_of_an_older_change_of_ours_does_not_undo_a_newer_one(table: ReplicatedTable) -> None:
+    table[b"a"] = b"1"
+    await table.flush()
+    table[b"a"] = b"2"
+    await table.flush()
+    changelog(table, (0, b"a", b"1"))
+    assert table[b"a"] == b"2"
+    changelog(table, (1, b"a", b"2"), (2, b"a", b"3"))
+    assert table[b"a"] == b"3"
+
+
+async def test_the_echo_of_a_change_does_not_bring_back_what_was_deleted_after_it(table: ReplicatedTable) -> None:
+    table[b"a"] = b"1"
+    await table.flush()
+    table.pop(b"a", None)
+    await table.flush()
+    changelog(table, (0, b"a", b"1"), (1, b"a", None))
+    assert b"a" not in table
+
+
+async def test_an_echo_that_comes_while_its_key_is_pending_changes_nothing(table: ReplicatedTable) -> None:
+    table[b"a"] = b"1"
+    await table.flush()
+    table[b"a"] = b"2"
+    changelog(table, (0, b"a", b"1"))
+    assert table[b"a"] == b"2"
+    await table.flush()
+    assert table.outbox.log[-1] == (b"a", b"2")
+
+
+async def test_an_echo_that_comes_before_the_answer_to_the_send_is_known_as_ours(table: ReplicatedTable) -> None:
+    table.outbox.free.clear()
+    table[b"a"] = b"1"
+    flushing = asyncio.create_task(table.flush())
+    await soon()
+    changelog(table, (0, b"a", b"1"))
+    table.outbox.free.set()
+    await flushing
+    table[b"a"] = b"2"
+    changelog(table, (0, b"a", b"1"))
+    assert table[b"a"] == b"2"
+
+
+async def test_who_loses_the_partition_withdraws_what_was_not_delivered(
+    table: ReplicatedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changelog(table, (0, b"changed", b"kafka's"), (1, b"deleted", b"kafka's"))
+    table[b"changed"] = b"ours"
+    table.pop(b"deleted", None)
+    table[b"new"] = b"ours"
+    await rebalanced(table, monkeypatch, mine=False)
+    assert dict(table.items()) == {b"changed": b"kafka's", b"deleted": b"kafka's"}
+    await table.flush()
+    assert table.outbox.log == [], "another worker writes now"
+
+
+async def test_what_is_withdrawn_gives_way_to_what_came_from_kafka_while_it_was_pending(
+    table: ReplicatedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table[b"a"] = b"ours"
+    changelog(table, (0, b"a", b"the other's"))
+    assert table[b"a"] == b"ours"
+    await rebalanced(table, monkeypatch, mine=False)
+    assert table[b"a"] == b"the other's"
+
+
+async def test_a_change_that_was_delivered_is_not_withdrawn(
+    table: ReplicatedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table[b"a"] = b"1"
+    await table.flush()
+    await rebalanced(table, monkeypatch, mine=False)
+    assert table[b"a"] == b"1"
+
+
+async def test_who_keeps_the_partition_withdraws_nothing(
+    table: ReplicatedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table[b"a"] = b"1"
+    await rebalanced(table, monkeypatch, mine=True)
+    assert table[b"a"] == b"1"
+    await table.flush()
+    assert table.outbox.log == [(b"a", b"1")]
+
+
+async def test_the_recovery_of_a_standby_deletes_nothing(table: ReplicatedTable) -> None:
+    changelog(table, (0, b"a", b"1"))
+    tp = TP(table.changelog_topic_name, 0)
+    await table.on_recovery_completed(set(), {tp})
+    assert dict(table.items()) == {b"a": b"1"}
+
+
+async def test_every_change_gives_the_table_another_version(table: ReplicatedTable) -> None:
+    seen = {table.version}
+    table[b"a"] = b"1"
+    seen.add(table.version)
+    changelog(table, (0, b"b", b"2"))
+    seen.add(table.version)
+    table.pop(b"a", None)
+    seen.add(table.version)
+    assert len(seen) == 4
