@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-RATE = 200  # samples a second
+RATE = 100  # samples a second
 
 
 class Sampler:
@@ -26,7 +26,7 @@ class Sampler:
         assert program is not None
         command = [program, "record", "--pid", str(pid), "--rate", str(RATE), "--format", "raw", "--threads"]
         self._process = subprocess.Popen(
-            [*command, "--output", str(self._file), "--duration", "3600"],
+            [*command, "--output", str(self._file), "--duration", "3600", "--nonblocking"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

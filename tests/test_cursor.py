@@ -139,9 +139,7 @@ async def test_a_client_that_stops_reading_goes_on_from_kafka(writer: Writer, li
 
 
 @pytest.mark.usefixtures("small")
-async def test_what_was_redelivered_is_skipped_behind_the_ring_and_in_it(
-    writer: Writer, live: Hub, feed: Feed
-) -> None:
+async def test_what_was_redelivered_is_skipped_behind_the_ring_and_in_it(writer: Writer, live: Hub, feed: Feed) -> None:
     await writer.write(*range(5, 60))
     await writer.write(*range(20, 100))
     await until(lambda: feed.end == 145)

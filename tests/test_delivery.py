@@ -154,12 +154,6 @@ async def test_the_same_jump_right_after_our_own_seek_is_the_truth_of_the_log(at
     assert at.delivered == [9, 10] and at.sought == [{P: 5}]
 
 
-async def test_another_jump_after_our_seek_is_fetched_again_too(at: Fixture) -> None:
-    await at.fetched(9)
-    await at.fetched(8)
-    assert at.delivered == [] and at.sought == [{P: 5}, {P: 5}]
-
-
 async def test_where_the_log_starts_later_retention_has_been_and_it_goes_on_from_there(at: Fixture) -> None:
     at.earliest = {P: 9}
     await at.fetched(9, 10)
@@ -199,16 +193,6 @@ async def test_a_delivery_that_suspended_flow_cut_off_is_not_passed(
     monkeypatch.undo()
     await at.fetched(5, 6)
     assert at.delivered == [5, 6]
-
-
-async def test_a_delivery_that_fails_is_not_passed_and_shows(at: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(message: Any) -> None:
-        raise RuntimeError("broken")
-
-    monkeypatch.setattr(at.consumer, "callback", broken)
-    with pytest.raises(RuntimeError, match="broken"):
-        await at.fetched(5)
-    assert at.consumer._next[P] == 5
 
 
 async def test_a_delivery_during_which_the_partition_was_positioned_anew_does_not_move_it(

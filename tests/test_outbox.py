@@ -42,15 +42,18 @@ async def read(broker: Broker, topic: str, count: int, partition: int = 0) -> li
 def failing(outbox: Outbox, monkeypatch: pytest.MonkeyPatch, errors: Any) -> None:
     """Let each try fail with what `errors` gives, if it gives something, before anything is sent."""
     producer = outbox._producer
-    for name in ("send", "send_batch"):
 
-        async def flaky(*args: Any, _real: Any = getattr(producer, name), **kwargs: Any) -> Any:
+    def flaky(real: Any) -> Any:
+        async def attempt(*args: Any, **kwargs: Any) -> Any:
             await asyncio.sleep(0)
             if error := next(errors):
                 raise error
-            return await _real(*args, **kwargs)
+            return await real(*args, **kwargs)
 
-        monkeypatch.setattr(producer, name, flaky)
+        return attempt
+
+    for name in ("send", "send_batch"):
+        monkeypatch.setattr(producer, name, flaky(getattr(producer, name)))
 
 
 async def test_what_was_sent_is_there_with_key_and_headers(outbox: Outbox, any_broker: Broker, namespace: str) -> None:

@@ -43,7 +43,7 @@ def _namespace(value: str) -> str:
 
 
 def _broker(value: str) -> str:
-    hosts = value.removeprefix("kafka://").split(",")
+    hosts = [host.removeprefix("kafka://") for host in re.split("[,;]", value)]
     if not all(re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}", host) for host in hosts):
         raise ValueError("kafka://HOST:PORT[,HOST:PORT…] is wanted")
     return "kafka://" + ",".join(hosts)

@@ -1,5 +1,6 @@
 """Bytes in Kafka: what is encoded comes back, and nothing that arrives can do more than be put aside."""
 
+import contextlib
 import json
 import random
 
@@ -88,10 +89,8 @@ def test_random_bytes_raise_nothing_but_undecodable_or_too_new() -> None:
             base[chance.randrange(len(base))] = chance.randrange(256)
         data = bytes(base[: chance.randint(1, len(base))])
         for type_ in {type(value) for value in VALUES}:
-            try:
+            with contextlib.suppress(Undecodable, TooNew):
                 assert isinstance(decode(data, type_), type_)
-            except (Undecodable, TooNew):
-                pass
 
 
 class Line(msgspec.Struct):

@@ -48,8 +48,8 @@ def test_positions_come_back_the_same() -> None:
     [
         "", ",", "macet", "macet@1", "macet@1:", "@1:1", "macet@:1", "macet@1:-1", "macet@1:+1", "macet@1:1.0",
         "macet@1:1,", ",macet@1:1", "macet@1:1 ", " macet@1:1", "macet@1:1\n", "Macet@1:1", "macet@A:1", "macet@1:0x1",
-        "macet@1:1_0", "macet@1:\u0661", "macet@1:\uff11", "-macet@1:1", "é@1:1", f"macet@1:{2**63}", "macet@1:" + "9" * 20,
-        "a" * 65 + "@1:1", "macet@" + "1" * 14 + ":1", "macet@1:1;lancar@1:1", "9" * 100_000,
+        "macet@1:1_0", "macet@1:\u0661", "macet@1:\uff11", "-macet@1:1", "é@1:1", f"macet@1:{2**63}",
+        "macet@1:" + "9" * 20,        "a" * 65 + "@1:1", "macet@" + "1" * 14 + ":1", "macet@1:1;lancar@1:1", "9" * 100_000,
     ],
 )  # fmt: skip
 def test_anything_else_is_a_bad_position(text: str) -> None:
