@@ -49,6 +49,12 @@ def test_values_arrive_with_their_types(monkeypatch: pytest.MonkeyPatch) -> None
     assert settings.bootstrap == ["one:9092", "[::1]:9093"]
 
 
+def test_an_empty_value_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.setenv(PREFIX + name.upper(), "")
+    assert load() == Settings()
+
+
 def test_a_broker_without_its_scheme_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWEETREAM_BROKER", "kafka-0.kafka:9092")
     assert load().broker == "kafka://kafka-0.kafka:9092"
@@ -58,9 +64,9 @@ def test_a_broker_without_its_scheme_is_taken(monkeypatch: pytest.MonkeyPatch) -
     ("name", "value"),
     [
         ("WEB_PORT", "0"), ("WEB_PORT", "http"), ("WEB_PORT", "65536"), ("PARTITIONS", "0"), ("REPLICATION", "x"),
-        ("BROKER", "http://host:9092"), ("BROKER", "host"), ("BROKER", "kafka://host:9092,"), ("BROKER", ""),
-        ("NAMESPACE", "Tweets"), ("NAMESPACE", "-a"), ("NAMESPACE", "a/b"), ("NAMESPACE", ""),
-        ("LINGER", "soon"), ("LINGER", "0"), ("LINGER", "-1s"), ("LINGER", "1w"), ("LINGER", ""), ("LINGER", "1 s s"),
+        ("BROKER", "http://host:9092"), ("BROKER", "host"), ("BROKER", "kafka://host:9092,"),
+        ("NAMESPACE", "Tweets"), ("NAMESPACE", "-a"), ("NAMESPACE", "a/b"),
+        ("LINGER", "soon"), ("LINGER", "0"), ("LINGER", "-1s"), ("LINGER", "1w"), ("LINGER", "1 s s"),
     ],
 )  # fmt: skip
 def test_a_bad_value_ends_with_a_line_that_names_it(

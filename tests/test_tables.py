@@ -214,3 +214,29 @@ async def test_every_change_gives_the_table_another_version(table: ReplicatedTab
     table.pop(b"a", None)
     seen.add(table.version)
     assert len(seen) == 4
+
+
+async def test_a_send_that_ends_after_the_partition_was_lost_leaves_the_table_as_kafka_has_it(
+    table: ReplicatedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.outbox.free.clear()
+    table[b"a"] = b"1"
+    flushing = asyncio.create_task(table.flush())
+    await soon()
+    await rebalanced(table, monkeypatch, mine=False)
+    table.outbox.free.set()
+    await flushing
+    changelog(table, (0, b"a", b"1"))
+    assert table[b"a"] == b"1"
+    changelog(table, (1, b"a", b"2"))
+    await rebalanced(table, monkeypatch, mine=False)
+    assert table[b"a"] == b"2", "nothing stale is put back"
+
+
+async def test_what_is_withdrawn_gives_the_table_another_version(
+    table: ReplicatedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table[b"a"] = b"1"
+    version = table.version
+    await rebalanced(table, monkeypatch, mine=False)
+    assert table.version != version

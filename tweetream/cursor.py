@@ -3,6 +3,7 @@
 import asyncio
 
 import msgspec
+from aiokafka.errors import OffsetOutOfRangeError
 
 from tweetream.feeds import Origins, Record
 from tweetream.hub import Feed, Hub
@@ -10,7 +11,7 @@ from tweetream.models.feed import Position
 
 
 class Gap(msgspec.Struct):
-    """Posts are missing between two positions of a topic; `start` is the last that was delivered."""
+    """Posts of a topic are missing: `start` is the last that was delivered, `end` the first that is there."""
 
     topic: str
     start: Position
@@ -28,11 +29,12 @@ class Cursor:
         self.generation = generation
         self.at = feed.end if at is None else at
         self._known = at is None  # whether `at` is known to be in the log
+        self._passed = feed.last_offset if at is None else at - 1  # the last record passed that was not skipped
 
     @property
     def position(self) -> Position | None:
         """The position of the last record passed; None before the feed's first."""
-        return Position(self.name, self.generation, self.at - 1) if self.at else None
+        return Position(self.name, self.generation, self._passed) if self._passed >= 0 else None
 
     @property
     def kafka_topic(self) -> str:
@@ -57,11 +59,19 @@ class Cursor:
             Position(self.name, self.generation, max(0, self.at - 1)),
             Position(self.name, self.generation, there),
         )
-        self.at = there
+        self.at, self._passed = there, there - 1
         return gap
 
     async def next(self) -> list[Record]:
         """The records that are there, up to a thousand, oldest first. Raises KafkaError."""
+        records = await self._next()
+        if records:
+            self._passed = records[-1].offset
+        return records
+
+    async def _next(self) -> list[Record]:
+        if self._feed.lost:
+            raise OffsetOutOfRangeError(self.kafka_topic)
         if self.at >= self._feed.start:
             self._origins = None
             records = self._feed.after(self.at)

@@ -13,15 +13,16 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from tweetream.feeds import Origins, Record, look_back_start, place_of_time, read_record
+from tweetream.feeds import Origins, Record, look_back_start, piece, place_of_time, read_record
 
 log = logging.getLogger(__name__)
 RING = 10_000
 PIECE = 1_000  # records that a reader fetches at once
 READERS = 4
 POLL_MS = 100
+SAY_EVERY = 5.0
 LOG_APPEND_TIME = 1  # a record's time is that of its arrival: Apache Kafka, as our feeds are declared
 SCAN = 50_000  # records that are looked through at most for the last N that pass a filter
 
@@ -36,6 +37,7 @@ class Feed:
         self.origins = origins
         self.clients: set[asyncio.Event] = set()
         self.left_at = time.monotonic()
+        self.lost = False  # whether Kafka's log is not the one that was followed
         self.whole = False  # whether the ring begins where the feed begins
         self._offsets: list[int] = []
         self._records: list[Record] = []
@@ -53,6 +55,11 @@ class Feed:
             self.whole = False
         for client in self.clients:
             client.set()
+
+    @property
+    def last_offset(self) -> int:
+        """The offset of the last record that was not skipped, -1 before the first."""
+        return self._offsets[-1] if self._offsets else self.start - 1
 
     def last(self, number: int, label: str | None) -> list[Record] | None:
         """The last `number` records (of `label`), oldest first; None if the ring does not reach back so far."""
@@ -142,7 +149,7 @@ class Hub:
         async with self._reader() as reader:
             reader.assign([tp])
             reader.seek(tp, cursor)
-            raws = [raw for raw in await _piece(reader, tp) if raw.offset < until]
+            raws = [raw for raw in await piece(reader, tp, PIECE) if raw.offset < until]
             found = [record for raw in raws if (record := read_record(raw, origins)) is not None]
             return found, raws[-1].offset + 1 if raws else until
 
@@ -174,8 +181,9 @@ class Hub:
             start = max(first, end - PIECE)
             feed = Feed(kafka_topic, start, await self._origins(reader, tp, start))
             feed.whole = start == first
+            reader.seek(tp, start)  # looking back may have read on
             while feed.end < end:
-                raws = [raw for raw in await _piece(reader, tp) if raw.offset < end]
+                raws = [raw for raw in await piece(reader, tp, PIECE) if raw.offset < end]
                 feed.take(raws, end)
             return feed
 
@@ -185,7 +193,7 @@ class Hub:
         cursor = await look_back_start(reader, tp, offset, self._look_back)
         reader.seek(tp, cursor)
         while cursor < offset:
-            raws = await _piece(reader, tp)
+            raws = await piece(reader, tp, PIECE)
             for raw in raws:
                 if raw.offset < offset:
                     read_record(raw, origins)
@@ -212,16 +220,29 @@ class Hub:
             self._readers.put_nowait(sound)
 
     async def _follow_all(self) -> None:
+        said = 0.0
         while True:
             consumer = _consumer(self._bootstrap)
             try:
                 await consumer.start()
                 await self._follow_with(consumer)
+            except OffsetOutOfRangeError as error:
+                for tp in error.args[0]:
+                    self._lose(tp.topic)
             except (KafkaError, OSError) as error:
-                log.warning("feeds wait for Kafka: %r", error)
+                if time.monotonic() > said + SAY_EVERY:
+                    said = time.monotonic()
+                    log.warning("feeds wait for Kafka: %r", error)
                 await asyncio.sleep(0.5)
             finally:
                 await consumer.stop()
+
+    def _lose(self, kafka_topic: str) -> None:
+        """Kafka's log is shorter than it was, or another one: clients begin again, and are told of the gap."""
+        log.warning("%s has lost records in Kafka", kafka_topic)
+        if kafka_topic in self._feeds:
+            self._feeds[kafka_topic].lost = True
+            self.drop(kafka_topic)
 
     async def _follow_with(self, consumer: AIOKafkaConsumer) -> None:
         assigned: dict[TopicPartition, Feed] = {}
@@ -255,15 +276,6 @@ def _consumer(bootstrap: list[str]) -> AIOKafkaConsumer:
     )
 
 
-async def _piece(reader: AIOKafkaConsumer, tp: TopicPartition) -> list[Any]:
-    """The next records, at least one. Raises KafkaTimeoutError: nothing is passed over because Kafka is slow."""
-    for _ in range(10):
-        raws = (await reader.getmany(tp, timeout_ms=1000, max_records=PIECE)).get(tp)
-        if raws:
-            return list(raws)
-    raise KafkaTimeoutError(f"{tp} gives nothing")
-
-
 async def _bounds(reader: AIOKafkaConsumer, tp: TopicPartition) -> tuple[int, int]:
     # Asked before anything is assigned: the answer would wait behind a fetch that finds nothing.
     first = (await reader.beginning_offsets([tp]))[tp]
@@ -271,7 +283,7 @@ async def _bounds(reader: AIOKafkaConsumer, tp: TopicPartition) -> tuple[int, in
     reader.assign([tp])
     if end > first:
         reader.seek(tp, end - 1)
-        raws = await _piece(reader, tp)
+        raws = await piece(reader, tp, PIECE)
         while raws and raws[-1].timestamp_type != LOG_APPEND_TIME:
             # The embedded broker keeps the producer's time, and says where the last batch began: read to its end.
             end = raws[-1].offset + 1

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
@@ -57,7 +58,9 @@ List = Annotated[tuple[str, ...], NoDecode, _split(",")]
 class Settings(BaseSettings):
     """The settings, each with its help text; lists are separated by commas, sources by spaces."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     broker: Annotated[str, AfterValidator(_broker)] = Field(
         "kafka://127.0.0.1:9092", description="Kafka's bootstrap servers, kafka://HOST:PORT[,HOST:PORT…]"
@@ -92,14 +95,15 @@ class Settings(BaseSettings):
         return self.broker.removeprefix("kafka://").split(",")
 
 
-def unknown_names() -> list[str]:
+def _dotenv() -> dict[str, str]:
+    """What `.env` says, if there is one."""
+    return {name: value or "" for name, value in dotenv_values(".env").items()}
+
+
+def unknown_names(dotenv: dict[str, str]) -> list[str]:
     """The TWEETREAM_ names in the environment and in `.env` that mean nothing."""
-    names = set(os.environ)
-    dotenv = Path(".env")
-    if dotenv.is_file():
-        lines = dotenv.read_text(errors="replace").splitlines()
-        names |= {line.partition("=")[0].removeprefix("export ").strip() for line in lines}
     known = {PREFIX + name.upper() for name in Settings.model_fields}
+    names = {*os.environ, *dotenv}
     return sorted(name for name in names if name.startswith(PREFIX) and name not in known and not _PASSED.match(name))
 
 
@@ -111,10 +115,14 @@ def fail(line: str) -> NoReturn:
 
 def load() -> Settings:
     """The settings, or an end with one line that says which name is wrong and why."""
-    unknown = unknown_names()
-    if unknown:
-        fail(f"unknown setting {unknown[0]}; .env.sample lists them all")
     try:
+        dotenv = _dotenv()
+        unknown = unknown_names(dotenv)
+        if unknown:
+            fail(f"unknown setting {unknown[0]}; .env.sample lists them all")
+        for name in dotenv:  # Faust reads the environment alone
+            if name.startswith(f"{PREFIX}FAUST_"):
+                os.environ.setdefault(name, dotenv[name])
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]

@@ -23,6 +23,7 @@ class ReplicatedTable(GlobalTable):
         self._pending: dict[bytes, bytes | None] = {}  # changed here, not delivered yet
         self._delivered: dict[bytes, bytes | None] = {}  # what Kafka has for the keys that are pending
         self._offsets: dict[bytes, int] = {}  # the changelog offset behind each key's value
+        self._term = 0  # another number each time this worker loses the partition
         self.version = 0  # another number after each change, for those who keep what they made of the table
         super().__init__(*args, **kwargs)
 
@@ -42,7 +43,10 @@ class ReplicatedTable(GlobalTable):
         """Deliver what was changed, in the order of change. Raises GivenUp (it stays pending)."""
         while self._pending:
             key, value = next(iter(self._pending.items()))
+            term = self._term
             sent = await self.outbox.send(self.changelog_topic_name, 0, value, key=key, wanted=wanted)
+            if term != self._term:
+                continue  # withdrawn while it was sent: the changelog tells what became of it
             self._offsets[key] = max(sent.offset, self._offsets.get(key, -1))
             self.data.set_persisted_offset(TP(self.changelog_topic_name, 0), sent.offset)
             self._delivered[key] = value
@@ -77,6 +81,8 @@ class ReplicatedTable(GlobalTable):
                 self.data[key] = value
         self._pending.clear()
         self._delivered.clear()
+        self._term += 1
+        self.version += 1
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         # Faust's memory store drops every key of a partition that is not active here: of a global table, all

@@ -156,7 +156,7 @@ async def test_no_more_ids_are_remembered_than_the_limit_and_the_oldest_go_first
     batcher = Batcher({}, ids)
     await put(batcher, chunk("1", 0, 15))
     await first(batcher)
-    assert list(ids) == [f"t:{i}" for i in range(5, 15)]
+    assert list(batcher._ids) == [f"t:{i}" for i in range(5, 15)]
 
 
 async def test_put_waits_while_a_few_chunks_are_waiting() -> None:

@@ -153,3 +153,27 @@ async def test_no_more_ids_are_inherited_than_the_limit_and_the_newest_stay(
     await posts.batch(500, 1, "p1", [f"t:{i}" for i in range(10)])
     await posts.batch(500, 2, "p2", ["t:10"])
     assert list((await posts.take_over(1000)).ids) == ["t:8", "t:9", "t:10"]
+
+
+async def test_what_a_fenced_worker_sent_is_not_inherited(posts: Posts) -> None:
+    await posts.batch(500, 1, "p1", ["t:1"])
+    await posts.take_over(1000)
+    await posts.batch(500, 2, "p2", ["t:2"])  # by a worker that was frozen
+    inherited = await posts.take_over(2000)
+    assert inherited.positions == {"replay:a": "p1"}
+    assert list(inherited.ids) == ["t:1"]
+
+
+def test_a_tail_that_begins_behind_the_marker_still_knows_what_is_fenced() -> None:
+    def batch(epoch: int, sequence: int) -> PostBatch:
+        return PostBatch(epoch, sequence, -1, {}, [])
+
+    fenced, good = batch(500, 7), batch(1000, 3)
+    assert takeover.unfenced([fenced, good]) == [good]
+    assert takeover.unfenced([batch(500, 6), batch(1000, 0), fenced, good]) == [batch(500, 6), batch(1000, 0), good]
+
+
+async def test_a_record_nested_without_end_is_passed_over(posts: Posts) -> None:
+    nested = b"\x01\x96\x01\x01\x01\x80\x90" + b"\x91" * 100_000
+    await posts.outbox.send(posts.topic, 1, nested)
+    await posts.take_over(1000)

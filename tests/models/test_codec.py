@@ -113,3 +113,8 @@ def test_every_character_survives_a_json_line() -> None:
 
 def test_a_character_above_u_ffff_is_a_pair_of_escapes() -> None:
     assert json_line(Line("\U0001f697é")) == rb'{"text":"\ud83d\ude97\u00e9"}'
+
+
+def test_a_record_nested_without_end_is_undecodable() -> None:
+    with pytest.raises(Undecodable):
+        decode(b"\x01\x96\x01\x01\x01\x80\x90" + b"\x91" * 100_000, PostBatch)

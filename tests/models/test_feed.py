@@ -49,7 +49,8 @@ def test_positions_come_back_the_same() -> None:
         "", ",", "macet", "macet@1", "macet@1:", "@1:1", "macet@:1", "macet@1:-1", "macet@1:+1", "macet@1:1.0",
         "macet@1:1,", ",macet@1:1", "macet@1:1 ", " macet@1:1", "macet@1:1\n", "Macet@1:1", "macet@A:1", "macet@1:0x1",
         "macet@1:1_0", "macet@1:\u0661", "macet@1:\uff11", "-macet@1:1", "é@1:1", f"macet@1:{2**63}",
-        "macet@1:" + "9" * 20,        "a" * 65 + "@1:1", "macet@" + "1" * 14 + ":1", "macet@1:1;lancar@1:1", "9" * 100_000,
+        "macet@1:" + "9" * 20, "a" * 65 + "@1:1", "macet@" + "1" * 14 + ":1", "macet@1:1;lancar@1:1",
+        "9" * 100_000,
     ],
 )  # fmt: skip
 def test_anything_else_is_a_bad_position(text: str) -> None:
@@ -68,6 +69,8 @@ def test_base36_is_what_int_reads() -> None:
 def test_times_are_rfc_3339_in_utc_with_milliseconds() -> None:
     assert rfc3339(0) == "1970-01-01T00:00:00.000Z"
     assert rfc3339(1_700_000_000_007) == "2023-11-14T22:13:20.007Z"
+    assert rfc3339(10**20) == "9999-12-31T23:59:59.999Z"
+    assert rfc3339(-(10**20)) == "1000-01-01T00:00:00.000Z"
     assert rfc3339(-1) == "1969-12-31T23:59:59.999Z"
     chance = random.Random(2)
     for ms in (chance.randrange(-(2**40), 2**42) for _ in range(500)):

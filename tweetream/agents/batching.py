@@ -4,7 +4,7 @@ Chunks stay whole, since their positions are true only behind them.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -32,7 +32,7 @@ class Batcher:
     def __init__(self, positions: dict[str, str], ids: dict[str, None]) -> None:
         self._queue: asyncio.Queue[tuple[str, Chunk]] = asyncio.Queue(maxsize=4)
         self._positions = dict(positions)
-        self._ids = ids
+        self._ids = OrderedDict(ids)  # a dict would walk over what was deleted, ever further
         self._held: tuple[str, Chunk] | None = None
 
     async def put(self, url: str, chunk: Chunk) -> None:
@@ -52,7 +52,7 @@ class Batcher:
                         item = await self._queue.get()
                 except TimeoutError:
                     break
-                if len(read.posts) + len(item[1].posts) > MAX_POSTS or size + _size(item[1]) > MAX_BYTES:
+                if len(read.posts) + len(item[1].posts) > MAX_POSTS or size + _size(item[1].posts) > MAX_BYTES:
                     self._held = item
                     break
                 size += self._add(read, *item)
@@ -70,12 +70,13 @@ class Batcher:
                 ids[post.id] = None
                 read.posts.append(post)
         while len(ids) > MAX_IDS:
-            del ids[next(iter(ids))]
+            ids.popitem(last=False)
         read.dropped.update(chunk.dropped)
         read.read[url] += len(chunk.posts) + chunk.dropped.total()
         self._positions[url] = chunk.position
-        return sum(len(post.text) for post in read.posts[before:])
+        return _size(read.posts[before:])
 
 
-def _size(chunk: Chunk) -> int:
-    return sum(len(post.text) for post in chunk.posts)
+def _size(posts: list[Post]) -> int:
+    """The bytes of their texts."""
+    return sum(len(post.text) if post.text.isascii() else len(post.text.encode()) for post in posts)

@@ -17,12 +17,15 @@ from tweetream.agents.streamer import owns_commands
 from tweetream.agents.takeover import take_over
 from tweetream.app import app, settings
 from tweetream.matching import normalise_track
+from tweetream.metrics import Drop
 from tweetream.models import codec
 from tweetream.models.post import PostBatch
 from tweetream.models.topic import Command, check_name
+from tweetream.outbox import Refused
 from tweetream.sources import open_source
 from tweetream.sources.base import Source, SourceError
-from tweetream.streams import COMMANDS, NAMESPACE, POSTS, now_ms, outbox, recovered, topics, wait_applied
+from tweetream.streams import COMMANDS, NAMESPACE, POSTS, now_ms, outbox, put_aside, recovered, topics, wait_applied
+from tweetream.worker import stop_worker
 
 log = logging.getLogger(__name__)
 GRACE = 1.0  # seconds that a run goes on while the group rebalances
@@ -103,8 +106,13 @@ class Run:
             sequence += 1
             partition = sequence % settings.partitions
             batch = PostBatch(epoch, sequence, topics.applied, read.positions, read.posts)
-            sent = await outbox.send(POSTS, partition, codec.encode(batch))
-            self._pace.sent(partition, sent.offset)
+            try:
+                sent = await outbox.send(POSTS, partition, codec.encode(batch))
+            except Refused as error:
+                await put_aside(POSTS, codec.encode(batch), str(error))
+                read.dropped[Drop.REFUSED] += len(read.posts)
+            else:
+                self._pace.sent(partition, sent.offset)
             _count(read)
 
 
@@ -138,8 +146,11 @@ class Streaming(Service):
                 self._begin()
 
     def _begin(self) -> None:
-        if self._run is not None and not self._run.cancelled() and self._run.exception():
-            log.error("streaming ended: %r; beginning again", self._run.exception())
+        if self._run is not None and not self._run.cancelled() and (error := self._run.exception()):
+            log.error("streaming ended: %r; beginning again", error)
+            if isinstance(error, codec.TooNew):
+                stop_worker(str(error))
+                return
         self._run = asyncio.create_task(Run().main())
 
     async def _end(self) -> None:

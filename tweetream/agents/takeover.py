@@ -59,10 +59,23 @@ async def _tail(bootstrap: list[str], topic: str, partition: int, marker: int) -
     span = FIRST_TAIL
     while True:
         start = max(0, marker - span)
-        batches = [batch async for batch in _read(bootstrap, topic, partition, start, marker)]
+        batches = unfenced([batch async for batch in _read(bootstrap, topic, partition, start, marker)])
         if start == 0 or any(batch.sequence for batch in batches):
             return batches
         span *= 4
+
+
+def unfenced(batches: list[PostBatch]) -> list[PostBatch]:
+    """The batches of a partition's tail that preprocessing does not drop: none of a lower epoch behind a higher one."""
+    kept: list[PostBatch] = []
+    highest = 0
+    for batch in batches:
+        if batch.epoch > highest and batch.sequence:
+            kept.clear()  # its marker is before this tail, so all up to here stands behind it
+        if batch.epoch >= highest:
+            highest = batch.epoch
+            kept.append(batch)
+    return kept
 
 
 async def _read(bootstrap: list[str], topic: str, partition: int, start: int, end: int) -> AsyncIterator[PostBatch]:
@@ -70,8 +83,8 @@ async def _read(bootstrap: list[str], topic: str, partition: int, start: int, en
         return
     tp = TopicPartition(topic, partition)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
-    await consumer.start()
     try:
+        await consumer.start()
         consumer.assign([tp])
         earliest = (await consumer.beginning_offsets([tp]))[tp]
         consumer.seek(tp, max(start, earliest))

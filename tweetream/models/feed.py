@@ -17,6 +17,8 @@ from tweetream.models.post import Post
 _ORIGIN = struct.Struct(">HQQI")
 MAX_OFFSET = 2**63
 _POSITION = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})@([0-9a-z]{1,13}):([0-9]{1,19})")
+_FIRST_MS = -30_610_224_000_000  # the beginning of the year 1000, as strftime pads no year
+_LAST_MS = 253_402_300_799_999  # the end of the year 9999
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -94,7 +96,8 @@ def _second(seconds: int) -> str:
 
 
 def rfc3339(ms: int) -> str:
-    """Milliseconds since 1970 as RFC 3339 in UTC, with milliseconds."""
+    """Milliseconds since 1970 as RFC 3339 in UTC, with milliseconds; what is out of its years is at their ends."""
+    ms = max(_FIRST_MS, min(ms, _LAST_MS))
     return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
 
 

@@ -21,7 +21,7 @@ from tweetream.cursor import Cursor, Gap
 from tweetream.feeds import Record
 from tweetream.models.feed import BadPosition, Position, base36, parse_positions
 from tweetream.models.topic import BadTopic, Topic, check_name
-from tweetream.streams import recovered, topics
+from tweetream.streams import recovered, topic_of, topics
 from tweetream.web.clients import hub, number, when
 from tweetream.web.middleware import Problem, common_headers
 from tweetream.web.topics import MAX_LAST
@@ -239,17 +239,10 @@ def _find(names: str, asked: Asked) -> dict[str, Topic | None]:
 @app.timer(0.1)
 async def _let_go() -> None:
     """Streams and readers of deleted topics let go at once, before Kafka's own topic goes."""
-    global _seen
-    if topics.version == _seen:
-        return
-    _seen = topics.version
-    alive = {topic.kafka_topic for topic in topics.alive()}
     for kafka_topic in hub.followed():
-        if kafka_topic not in alive:
+        topic = topics.entry(topic_of(kafka_topic))
+        if topic is None or not topic.alive or topic.kafka_topic != kafka_topic:
             hub.drop(kafka_topic)
-
-
-_seen = -1
 
 
 @app.closing
