@@ -79,7 +79,7 @@ async def test_what_kafka_will_not_create_is_said(apache_kafka: ApacheKafka, nam
 async def test_committed_offsets_are_those_of_the_group(any_broker: Broker, namespace: str) -> None:
     servers = [any_broker.bootstrap]
     await cluster.create(servers, [TopicSpec(namespace, 2)], 1)
-    assert await cluster.committed(servers, f"{namespace}-group", namespace, [0, 1]) == {}
+    assert await cluster.Committed(servers, f"{namespace}-group", namespace).offsets([0, 1]) == {}
     tp = TopicPartition(namespace, 1)
     async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
         for _ in range(3):
@@ -89,7 +89,7 @@ async def test_committed_offsets_are_those_of_the_group(any_broker: Broker, name
     ) as consumer:
         consumer.assign([tp])
         await consumer.commit({tp: 2})
-    assert await cluster.committed(servers, f"{namespace}-group", namespace, [0, 1]) == {1: 2}
+    assert await cluster.Committed(servers, f"{namespace}-group", namespace).offsets([0, 1]) == {1: 2}
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["nobody listens", "somebody listens and says nothing"])
@@ -104,7 +104,7 @@ async def test_a_broker_that_is_away_gives_unavailable_within_six_seconds(silent
         if not silent:
             calls.append(lambda: cluster.create(servers, [TopicSpec("t", 1)], 1))
             calls.append(lambda: cluster.delete(servers, ["t"]))
-            calls.append(lambda: cluster.committed(servers, "g", "t", [0]))
+            calls.append(lambda: cluster.Committed(servers, "g", "t").offsets([0]))
         for call in calls:
             began = loop.time()
             with pytest.raises(Unavailable):

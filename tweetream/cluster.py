@@ -90,23 +90,36 @@ async def names(bootstrap: list[str]) -> set[str]:
         return set(await client.list_topics())
 
 
-async def committed(bootstrap: list[str], group: str, topic: str, partitions: Iterable[int]) -> dict[int, int]:
-    """The group's committed offset in each of the partitions that has one. Raises Unavailable.
+class Committed:
+    """Asks what a group has committed of a topic, by a consumer that joins nothing.
 
-    By a consumer that joins nothing: the embedded broker answers an admin client's question in a form of its own.
+    The embedded broker answers an admin client's question in a form of its own.
     """
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
-    tps = [TopicPartition(topic, partition) for partition in partitions]
-    try:
-        async with asyncio.timeout(TIMEOUT):
-            await consumer.start()
-            consumer.assign(tps)
-            found = {tp.partition: await consumer.committed(tp) for tp in tps}
-    except (KafkaError, TimeoutError, OSError) as error:
-        raise Unavailable(repr(error)) from error
-    finally:
-        await _close(consumer.stop())
-    return {partition: offset for partition, offset in found.items() if offset is not None and offset >= 0}
+
+    def __init__(self, bootstrap: list[str], group: str, topic: str) -> None:
+        self._bootstrap, self._group, self._topic = bootstrap, group, topic
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def offsets(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The committed offset of each of the partitions that has one. Raises Unavailable."""
+        tps = [TopicPartition(self._topic, partition) for partition in partitions]
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                if self._consumer is None:
+                    self._consumer = AIOKafkaConsumer(
+                        bootstrap_servers=self._bootstrap, group_id=self._group, enable_auto_commit=False
+                    )
+                    await self._consumer.start()
+                found = {tp.partition: await self._consumer.committed(tp) for tp in tps}
+        except (KafkaError, TimeoutError, OSError) as error:
+            await self.close()
+            raise Unavailable(repr(error)) from error
+        return {partition: offset for partition, offset in found.items() if offset is not None and offset >= 0}
+
+    async def close(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await _close(consumer.stop())
 
 
 async def declare(bootstrap: list[str], specs: list[TopicSpec], replication: int) -> None:

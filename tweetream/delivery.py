@@ -72,6 +72,7 @@ class Consumer(driver.Consumer):
         self._next: dict[TP, int] = {}  # the next offset to deliver; none: not positioned yet
         self._gaps: dict[TP, dict[int, int]] = defaultdict(dict)  # offsets the log does not have: start → end
         self._jumped: dict[TP, tuple[int, int]] = {}  # the jump after which we sought back
+        self._suspended: asyncio.Future[Any] | None = None  # done when flow is suspended; one serves many deliveries
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -139,17 +140,17 @@ class Consumer(driver.Consumer):
 
     async def _deliver(self, message: Any) -> bool:
         """Hand the message to its streams; false if flow was suspended before that had finished."""
+        if self._suspended is None or self._suspended.done():
+            self._suspended = asyncio.ensure_future(self.suspend_flow.wait())
         delivery = asyncio.ensure_future(self.callback(message))
-        suspended = asyncio.ensure_future(self.suspend_flow.wait())
         try:
-            await asyncio.wait({delivery, suspended}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({delivery, self._suspended}, return_when=asyncio.FIRST_COMPLETED)
             if delivery.done():
                 delivery.result()
                 return True
             return False
         finally:
             delivery.cancel()
-            suspended.cancel()
 
     async def _deliver_next(self, tp: TP, message: Any) -> bool:
         """Deliver what is next; false if the rest of this fetch is of no use for the partition."""

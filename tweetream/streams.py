@@ -7,7 +7,7 @@ worker joins.
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any, cast
 
 from faust.tables.manager import TableManager
@@ -69,15 +69,24 @@ class TopicsTable(ReplicatedTable):
             self.pop(forgotten.encode(), None)
         self[self._APPLIED] = str(offset).encode()
 
+    _read: dict[str, Topic]
+    _read_at = -1
+
     def entry(self, name: str) -> Topic | None:
         """The topic or tombstone of that name."""
-        data = self.get(name.encode())
-        return None if data is None else codec.decode(data, Topic)
+        return self._entries().get(name)
 
-    def entries(self) -> Iterator[Topic]:
-        for key, data in list(self.items()):
-            if key != self._APPLIED:
-                yield codec.decode(data, Topic)
+    def entries(self) -> Iterable[Topic]:
+        """All topics and tombstones."""
+        return self._entries().values()
+
+    def _entries(self) -> dict[str, Topic]:
+        """The table decoded, once for each version of it: agents ask for each batch."""
+        if self._read_at != self.version:
+            topics = [codec.decode(data, Topic) for key, data in self.items() if key != self._APPLIED]
+            self._read = {topic.name: topic for topic in topics}
+            self._read_at = self.version
+        return self._read
 
     def alive(self) -> list[Topic]:
         """The active topics, by name."""

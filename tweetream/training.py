@@ -26,7 +26,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from tweetream.classifier import CLASSIFIER, WORDS, Classifier
+from tweetream.classifier import CLASSIFIER, TOKEN, WORDS, Classifier
 from tweetream.text import Cleaner, normalise
 
 SEED = 2016
@@ -113,7 +113,7 @@ def _fit(cleaned: Sequence[Row], classifier: str) -> Pipeline:
         if (number := len({text for text, of in cleaned if of == label})) < FEWEST:
             raise TrainingError(f"label {label!r} has {number} different posts with words; {FEWEST} are needed")
     # Words of one post alone are names and slips; they would double the file and say little.
-    words = CountVectorizer(token_pattern=r"\S+", lowercase=False, binary=True, min_df=2, dtype=np.float64)
+    words = CountVectorizer(token_pattern=TOKEN, lowercase=False, binary=True, min_df=2, dtype=np.float64)
     # One model on all posts, its calibration from posts held out five times.
     model = CalibratedClassifierCV(CLASSIFIERS[classifier](), method="sigmoid", cv=5, ensemble=False)
     pipeline = Pipeline([(WORDS, words), (CLASSIFIER, model)])

@@ -1,4 +1,4 @@
-"""How the demo and a worker end: soon, cleanly, whatever is open or dead. Deadlines are three times the design's 5 s."""
+"""How the demo and a worker end: soon, cleanly, whatever is open or dead. Deadlines are three times the design's."""
 
 import os
 import signal

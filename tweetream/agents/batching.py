@@ -11,7 +11,7 @@ import msgspec
 
 from tweetream.metrics import Drop
 from tweetream.models.post import Post
-from tweetream.sources.base import MAX_BYTES, MAX_POSTS, Chunk
+from tweetream.sources.base import MAX_BYTES, MAX_POSTS, Chunk, size_of
 
 WAIT = 0.05  # seconds that a post waits for others
 MAX_IDS = 50_000  # ids remembered, to drop what a source gives twice
@@ -79,4 +79,4 @@ class Batcher:
 
 def _size(posts: list[Post]) -> int:
     """The bytes of their texts."""
-    return sum(len(post.text) if post.text.isascii() else len(post.text.encode()) for post in posts)
+    return sum([size_of(post.text) for post in posts])

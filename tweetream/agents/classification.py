@@ -6,7 +6,7 @@ deleted meanwhile gets nothing: sending there would wait, or bring it back.
 
 import asyncio
 import contextlib
-from collections import defaultdict
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,8 @@ from tweetream import metrics
 from tweetream.agents.lane import Delivery, run
 from tweetream.app import app, settings
 from tweetream.models import codec
-from tweetream.models.feed import Origin, feed_entry
+from tweetream.models.codec import json_line
+from tweetream.models.feed import feed_entry, pack_origin
 from tweetream.models.post import TaggedBatch
 from tweetream.models.topic import CountRecord
 from tweetream.outbox import GivenUp, Headers
@@ -80,20 +81,22 @@ def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tu
     labels, scores = classifier.predict([tagged.clean for tagged in batch.posts])
     names = [topic_of(feed) for feed in batch.feeds]
     dead = {number for number, feed in enumerate(batch.feeds) if is_dead(feed, batch.command)}
-    records: Records = defaultdict(list)
-    counts: dict[str, dict[int, dict[str, int]]] = {}
+    found: list[list[tuple[bytes, Headers]]] = [[] for _ in batch.feeds]
+    tally: Counter[tuple[int, int, str]] = Counter()
+    label_header = {label: ("label", label.encode()) for label in set(labels)}
+    origin = partial(pack_origin, partition, batch.epoch, batch.sequence)
     for tagged_post, label, score in zip(batch.posts, labels, scores, strict=True):
         post = tagged_post.post
-        origin = Origin(partition, batch.epoch, batch.sequence, tagged_post.index)
-        headers = [("label", label.encode()), ("score", b"%.4f" % score), ("origin", origin.pack())]
+        headers = [label_header[label], ("score", b"%.4f" % score), ("origin", origin(tagged_post.index))]
         minute = post.received_at // 60_000
         for number in tagged_post.feeds:
-            if number in dead:
-                continue
-            feed = batch.feeds[number]
-            records[feed].append((codec.json_line(feed_entry(post, names[number], label, score)), headers))
-            by_label = counts.setdefault(feed, {}).setdefault(minute, {})
-            by_label[label] = by_label.get(label, 0) + 1
+            if number not in dead:
+                found[number].append((json_line(feed_entry(post, names[number], label, score)), headers))
+                tally[number, minute, label] += 1
+    counts: dict[str, dict[int, dict[str, int]]] = {}
+    for (number, minute, label), posts in tally.items():
+        counts.setdefault(batch.feeds[number], {}).setdefault(minute, {})[label] = posts
+    records = {feed: of_feed for feed, of_feed in zip(batch.feeds, found, strict=True) if of_feed}
     return records, CountRecord(partition, batch.epoch, batch.sequence, batch.posts[-1].index, counts)
 
 

@@ -17,7 +17,7 @@ from tweetream.metrics import Drop
 from tweetream.models import codec
 from tweetream.models.post import PostBatch, TaggedBatch, TaggedPost
 from tweetream.settings import fail
-from tweetream.sources.base import MAX_BYTES
+from tweetream.sources.base import MAX_BYTES, size_of
 from tweetream.streams import TAGGED, flowing, outbox, posts, topics, wait_applied
 from tweetream.text import BadAbbreviations, Cleaner, load_abbreviations, normalise
 
@@ -103,7 +103,7 @@ def split(batch: TaggedBatch) -> list[TaggedBatch]:
     parts: list[TaggedBatch] = []
     size = 0
     for post in batch.posts:
-        length = len(post.post.text.encode()) + len(post.clean.encode())
+        length = size_of(post.post.text) + size_of(post.clean)
         if not parts or size + length > MAX_BYTES:
             parts.append(TaggedBatch(batch.epoch, batch.sequence, batch.command, batch.feeds, []))
             size = 0

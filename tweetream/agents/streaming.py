@@ -6,6 +6,7 @@ its numbers have no holes; each batch carries the positions of all sources: both
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 
@@ -29,6 +30,7 @@ from tweetream.worker import stop_worker
 
 log = logging.getLogger(__name__)
 GRACE = 1.0  # seconds that a run goes on while the group rebalances
+PACE = 0.5  # seconds between two looks at what the group has committed
 AHEAD = 1_000  # records that sources without a pace of their own may be ahead of the group
 
 
@@ -49,17 +51,21 @@ class Pace:
         await self._free.wait()
 
     async def watch(self) -> None:
-        while True:
-            await asyncio.sleep(0.5)
-            try:
-                done = await cluster.committed(settings.bootstrap, NAMESPACE, POSTS, list(self._sent))
-            except cluster.Unavailable:
-                continue
-            ahead = sum(end - done.get(partition, self._first[partition]) for partition, end in self._sent.items())
-            if ahead < AHEAD:
-                self._free.set()
-            else:
-                self._free.clear()
+        committed = cluster.Committed(settings.bootstrap, NAMESPACE, POSTS)
+        try:
+            while True:
+                await asyncio.sleep(PACE)
+                with contextlib.suppress(cluster.Unavailable):
+                    self._compare(await committed.offsets(list(self._sent)))
+        finally:
+            await committed.close()
+
+    def _compare(self, done: dict[int, int]) -> None:
+        ahead = sum(end - done.get(partition, self._first[partition]) for partition, end in self._sent.items())
+        if ahead < AHEAD:
+            self._free.set()
+        else:
+            self._free.clear()
 
 
 class Run:

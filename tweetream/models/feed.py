@@ -39,7 +39,10 @@ class Origin(NamedTuple):
         return cls(*_ORIGIN.unpack(data))
 
 
-class FeedEntry(msgspec.Struct):
+pack_origin = _ORIGIN.pack  # the same without an Origin: for each post of each feed
+
+
+class FeedEntry(msgspec.Struct, gc=False):
     """A post's event, in the order of its fields on the wire. Score is 0 to 1, for the label given."""
 
     id: str
@@ -95,6 +98,7 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
+@lru_cache(maxsize=4096)
 def rfc3339(ms: int) -> str:
     """Milliseconds since 1970 as RFC 3339 in UTC, with milliseconds; what is out of its years is at their ends."""
     ms = max(_FIRST_MS, min(ms, _LAST_MS))

@@ -7,7 +7,7 @@ Every batch carries the stamp (epoch, sequence) that its posts keep for life.
 import msgspec
 
 
-class Post(msgspec.Struct, array_like=True, frozen=True):
+class Post(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One public post. Times are milliseconds since 1970, UTC.
 
     `id` is the network's, prefixed by it (`x:123`, `at://…`, `mastodon:HOST/123`,
@@ -40,7 +40,7 @@ class PostBatch(msgspec.Struct, array_like=True):
     posts: list[Post]
 
 
-class TaggedPost(msgspec.Struct, array_like=True, frozen=True):
+class TaggedPost(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A post that matched: its index in the batch it came in, its cleaned text, and its feeds.
 
     `feeds` are indices into the `feeds` of the batch.

@@ -19,6 +19,11 @@ MAX_TEXT = 64 * 1024  # bytes of UTF-8; longer is dropped as too_long
 MAX_LINE = 1024 * 1024  # bytes of a line or message; longer is dropped unread
 
 
+def size_of(text: str) -> int:
+    """The bytes of a text in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
 class Chunk(msgspec.Struct):
     """Posts in the order read, what was dropped among them, and the position after all of them.
 
