@@ -32,9 +32,11 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/demo: .venv/bin/python setup.cfg pyproject.toml
+	@echo "installing into .venv; this takes a minute the first time"
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo]'
 	@touch $@
 
 .venv/test: .venv/bin/python setup.cfg pyproject.toml
+	@echo "installing into .venv; this takes a minute the first time"
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,test]'
 	@touch $@
