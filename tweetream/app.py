@@ -6,11 +6,13 @@ Commands come the other way (web.topics → agents.streamer → the topics table
 (agents.counting). `streams` names every Kafka topic and table; `delivery` is the consumer below them all.
 """
 
+from tweetream.checks import check
 from tweetream.delivery import App
 from tweetream.settings import load
 from tweetream.web.middleware import application_options
 
 settings = load()
+check(settings)
 
 app = App(
     settings.namespace,

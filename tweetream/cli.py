@@ -99,9 +99,6 @@ def run_worker(arguments: list[str]) -> None:
     known = settings.load()
     if not {"--help", "--without-web"} & set(arguments):
         _check_port(known.web_host, _given_port(arguments) or known.web_port)
-    from tweetream import checks
-
-    checks.check(known)
     from tweetream.app import app
 
     sys.argv = ["tweetream", *arguments]

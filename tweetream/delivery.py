@@ -8,6 +8,7 @@ and the test that kills workers guards it.
 """
 
 import asyncio
+import gc
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,6 +20,7 @@ from faust.tables.manager import TableManager
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT
+from mode.utils.futures import notify
 from mode.utils.objects import cached_property
 from mode.utils.queues import FlowControlEvent
 
@@ -85,6 +87,11 @@ class Consumer(driver.Consumer):
                 state.pop(tp, None)  # type: ignore[attr-defined]
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        # Faust forgets what was acknowledged before it commits: all since the last commit would come again.
+        self.stop_flow()
+        self.app.flow_control.suspend()
+        self.app.flow_control.clear()
+        await self.wait_empty()
         self._forget()
         await super().on_partitions_revoked(revoked)
 
@@ -208,12 +215,22 @@ class Consumer(driver.Consumer):
 
     async def wait_empty(self) -> None:
         """Wait a moment for what is being worked on, then let it go: it will be delivered again."""
+        gc.collect()  # what was only queued is gone from the set once nothing refers to it
         deadline = time.monotonic() + _patience(self.app)
         while self._unacked_messages and time.monotonic() < deadline:
             await self._wait_for_ack(timeout=0.1)
             self._clean_unacked_messages()
         self._unacked_messages.clear()
-        await _within(_patience(self.app), self.commit_and_end_transactions())
+        await _within(_patience(self.app), self._commit_all())
+
+    async def _commit_all(self) -> None:
+        await self.maybe_wait_for_commit_to_finish()  # it began before the last acknowledgement
+        await self.commit_and_end_transactions()
+
+    def give_up(self, message: Any) -> None:
+        """Nobody works on this message any more, and it is not acknowledged: do not wait for it."""
+        self._unacked_messages.discard(message)
+        notify(self._waiting_for_ack)
 
     async def _wait_for_ack(self, timeout: float) -> None:
         self._waiting_for_ack = self.loop.create_future()

@@ -160,6 +160,7 @@ def specs() -> list[cluster.TopicSpec]:
         cluster.TopicSpec(COMMANDS, 1, keep),
         cluster.TopicSpec(COUNTS, 1, keep),
         cluster.TopicSpec(DEAD, 1, keep),
+        cluster.TopicSpec(f"{NAMESPACE}-__assignor-__leader", 1, keep),  # Faust's own
         *(cluster.TopicSpec(table.changelog_topic_name, 1, compact) for table in (topics, tallies)),
     ]
 

@@ -165,3 +165,10 @@ async def test_put_waits_while_a_few_chunks_are_waiting() -> None:
     await asyncio.sleep(0.1)
     assert not filling.done() and batcher._queue.qsize() <= 4
     filling.cancel()
+
+
+async def test_positions_are_written_again_when_nothing_comes_for_long(monkeypatch) -> None:
+    monkeypatch.setattr(batching, "KEEP", 0.05)
+    read = await first(Batcher({"replay:a": "7"}, {}))
+    assert read.posts == []
+    assert read.positions == {"replay:a": "7"}

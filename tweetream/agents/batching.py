@@ -14,6 +14,7 @@ from tweetream.models.post import Post
 from tweetream.sources.base import MAX_BYTES, MAX_POSTS, Chunk, size_of
 
 WAIT = 0.05  # seconds that a post waits for others
+KEEP = 3600.0  # seconds without a post after which the positions are written again, lest retention takes them
 MAX_IDS = 50_000  # ids remembered, to drop what a source gives twice
 
 
@@ -41,9 +42,15 @@ class Batcher:
     async def batches(self) -> AsyncIterator[Read]:
         loop = asyncio.get_running_loop()
         while True:
-            item = self._held or await self._queue.get()
-            self._held = None
             read = Read([], {}, Counter(), Counter())
+            try:
+                async with asyncio.timeout(KEEP):
+                    item = self._held or await self._queue.get()
+            except TimeoutError:
+                read.positions = dict(self._positions)
+                yield read
+                continue
+            self._held = None
             size = self._add(read, *item)
             closes = loop.time() + WAIT
             while len(read.posts) < MAX_POSTS and size < MAX_BYTES:

@@ -7,11 +7,13 @@ does not take is tried on, what cannot be read is put aside, and a record of a n
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from faust.streams import Stream
 from faust.types import EventT
 
+from tweetream.app import app
+from tweetream.delivery import Consumer
 from tweetream.models.codec import TooNew, Undecodable
 from tweetream.outbox import GivenUp, Refused
 from tweetream.streams import put_aside
@@ -55,6 +57,7 @@ async def _attempt(event: EventT[Any], work: Work) -> Delivery | None:
         stop_worker(str(error))
         return None
     except GivenUp:
+        _give_up(event)
         return None
     except Undecodable as error:
         reason = f"offset {message.offset} of partition {message.partition} does not decode: {error}"
@@ -67,18 +70,21 @@ async def _attempt(event: EventT[Any], work: Work) -> Delivery | None:
 async def _deliver(event: EventT[Any], delivery: Delivery) -> None:
     message = event.message
     try:
-        await delivery()
-    except GivenUp:
-        return  # not acknowledged: it comes again
-    except Refused as error:
         try:
+            await delivery()
+        except Refused as error:
             await put_aside(message.topic, message.value, str(error))
         except GivenUp:
-            return
-    except Exception as error:  # as above; without this the event would block every commit behind it
-        log.exception("offset %s of %s", message.offset, message.tp)
-        try:
+            raise
+        except Exception as error:  # as above; without this the event would block every commit behind it
+            log.exception("offset %s of %s", message.offset, message.tp)
             await put_aside(message.topic, message.value, repr(error))
-        except GivenUp:
-            return
-    event.ack()
+    except GivenUp:
+        _give_up(event)
+    else:
+        event.ack()
+
+
+def _give_up(event: EventT[Any]) -> None:
+    """Not acknowledged: it comes again, and the rebalance that is the reason need not wait for it."""
+    cast(Consumer, app.consumer).give_up(event.message)

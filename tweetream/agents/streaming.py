@@ -21,7 +21,7 @@ from tweetream.matching import normalise_track
 from tweetream.metrics import Drop
 from tweetream.models import codec
 from tweetream.models.post import PostBatch
-from tweetream.models.topic import Command, check_name
+from tweetream.models.topic import Command
 from tweetream.outbox import Refused
 from tweetream.sources import open_source
 from tweetream.sources.base import Source, SourceError
@@ -39,6 +39,7 @@ class Pace:
 
     def __init__(self) -> None:
         self._first: dict[int, int] = {}
+        self._done: dict[int, int] = {}
         self._sent: dict[int, int] = {}
         self._free = asyncio.Event()
         self._free.set()
@@ -46,6 +47,7 @@ class Pace:
     def sent(self, partition: int, offset: int) -> None:
         self._first.setdefault(partition, offset)
         self._sent[partition] = offset + 1
+        self._compare()
 
     async def ready(self) -> None:
         await self._free.wait()
@@ -56,12 +58,13 @@ class Pace:
             while True:
                 await asyncio.sleep(PACE)
                 with contextlib.suppress(cluster.Unavailable):
-                    self._compare(await committed.offsets(list(self._sent)))
+                    self._done = await committed.offsets(list(self._sent))
+                    self._compare()
         finally:
             await committed.close()
 
-    def _compare(self, done: dict[int, int]) -> None:
-        ahead = sum(end - done.get(partition, self._first[partition]) for partition, end in self._sent.items())
+    def _compare(self) -> None:
+        ahead = sum(end - self._done.get(partition, self._first[partition]) for partition, end in self._sent.items())
         if ahead < AHEAD:
             self._free.set()
         else:
@@ -167,11 +170,3 @@ class Streaming(Service):
 
     async def on_stop(self) -> None:
         await self._end()
-
-
-def check() -> None:
-    """Raise SourceError or BadTopic for settings that can be known to fail before anything starts."""
-    for url in settings.sources:
-        open_source(url).check()
-    for name in settings.topics:
-        check_name(name)
