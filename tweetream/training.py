@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import sklearn
 import skops.io
+from nltk.metrics import ConfusionMatrix
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import precision_recall_fscore_support
 from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import BernoulliNB
 from sklearn.pipeline import Pipeline
@@ -196,6 +197,7 @@ def evaluate(cleaned: Sequence[Row], classifier: str) -> dict[str, Any]:
     gaps = [abs(right[bands == band].mean() - np.array(scores)[bands == band].mean()) for band in set(bands.tolist())]
     weights = [float((bands == band).mean()) for band in set(bands.tolist())]
     labels = list(tested.labels)
+    confusion = ConfusionMatrix(truth, given)
     precision, recall, f1, support = precision_recall_fscore_support(truth, given, labels=labels, zero_division=0.0)
     return {
         "tested": len(test),
@@ -203,7 +205,7 @@ def evaluate(cleaned: Sequence[Row], classifier: str) -> dict[str, Any]:
         "accuracy": float(right.mean()),
         "calibration": float(np.dot(gaps, weights)),
         "labels": list(zip(labels, precision, recall, f1, support, strict=True)),
-        "confusion": confusion_matrix(truth, given, labels=labels).tolist(),
+        "confusion": [[confusion[a, b] for b in labels] for a in labels],
     }
 
 
