@@ -10,7 +10,8 @@ from faust.types import TP
 from mode.utils.queues import FlowControlQueue
 
 from tweetream import delivery
-from tweetream.delivery import App, Consumer, ResumeOnce
+from tweetream.delivery import Consumer
+from tweetream.engine import App, ResumeOnce
 
 P = TP("t", 0)
 

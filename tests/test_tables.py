@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from tweetream.delivery import App
+from tweetream.engine import App
 from tweetream.outbox import GivenUp
 from tweetream.tables import ReplicatedTable
 

@@ -3,11 +3,12 @@
     sources → posts → preprocessing → tagged → classification → a feed for each topic → hub → browsers
 
 Commands come the other way (web.topics → agents.streamer → the topics table); counts go beside
-(agents.counting). `streams` names every Kafka topic and table; `delivery` is the consumer below them all.
+(agents.counting). `streams` names every Kafka topic and table; `delivery` is the consumer below them all, `engine` the
+Faust app it runs in.
 """
 
 from tweetream.checks import check
-from tweetream.delivery import App
+from tweetream.engine import App
 from tweetream.settings import load
 from tweetream.web.middleware import application_options
 
@@ -18,7 +19,7 @@ app = App(
     settings.namespace,
     broker=[f"kafka://{host}" for host in settings.bootstrap],
     origin="tweetream.app",
-    TableManager="tweetream.delivery:Tables",
+    TableManager="tweetream.engine:Tables",
     Worker="tweetream.worker:Worker",
     env_prefix="TWEETREAM_FAUST_",
     autodiscover=[

@@ -1,4 +1,4 @@
-"""The Faust consumer that loses nothing, and the app that uses it.
+"""The Faust consumer that loses nothing.
 
 Stock Faust drops records around a rebalance (docs/architecture.md tells how). This consumer delivers
 only what is contiguous: it keeps, for each partition, the next offset to deliver, unknown until the
@@ -11,36 +11,19 @@ import asyncio
 import gc
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
-import faust
 from aiokafka.errors import KafkaError
-from faust.tables.manager import TableManager
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP, AppT
+from faust.types import TP
 from mode.utils.futures import notify
-from mode.utils.objects import cached_property
-from mode.utils.queues import FlowControlEvent
 
 from tweetream import metrics
 
-Step = Callable[[], Awaitable[None]]
 FETCH_WAIT_MS = 200
 GIVE_UP = 2.0  # seconds that a rebalance or a stop waits for events that were not acknowledged
-GIVE_UP_AT_STOP = 1.5
-
-
-class ResumeOnce(FlowControlEvent):
-    """Flow control whose `resume` empties the queues only when flow was suspended.
-
-    Recovery resumes several times in a row; each would throw away what was delivered in between.
-    """
-
-    def resume(self) -> None:
-        if not self.is_active():
-            super().resume()
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -53,7 +36,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def on_thread_stop(self) -> None:
-        await _within(_patience(self.app), super().on_thread_stop())  # leaving a group asks its broker
+        await within(patience(self.app), super().on_thread_stop())  # leaving a group asks its broker
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         consumer = self._ensure_consumer()
@@ -216,12 +199,12 @@ class Consumer(driver.Consumer):
     async def wait_empty(self) -> None:
         """Wait a moment for what is being worked on, then let it go: it will be delivered again."""
         gc.collect()  # what was only queued is gone from the set once nothing refers to it
-        deadline = time.monotonic() + _patience(self.app)
+        deadline = time.monotonic() + patience(self.app)
         while self._unacked_messages and time.monotonic() < deadline:
             await self._wait_for_ack(timeout=0.1)
             self._clean_unacked_messages()
         self._unacked_messages.clear()
-        await _within(_patience(self.app), self._commit_all())
+        await within(patience(self.app), self._commit_all())
 
     async def _commit_all(self) -> None:
         await self.maybe_wait_for_commit_to_finish()  # it began before the last acknowledgement
@@ -240,90 +223,13 @@ class Consumer(driver.Consumer):
             self._waiting_for_ack = None
 
 
-def _patience(app: AppT) -> float:
-    return cast("App", app).patience()
+def patience(app: Any) -> float:
+    """How many seconds our app (engine.App) waits for a broker now."""
+    return float(app.patience())
 
 
-async def _within(seconds: float, work: Any) -> None:
+async def within(seconds: float, work: Any) -> None:
     """Await `work` for so long, then go on without it."""
     task = asyncio.ensure_future(work)
     task.add_done_callback(lambda done: done.cancelled() or done.exception())
     await asyncio.wait({task}, timeout=seconds)
-
-
-class Tables(TableManager):
-    """Faust's table manager without its second of sleep at the start: our tables are made when modules load."""
-
-    async def on_start(self) -> None:
-        await self._update_channels()
-        await self.recovery.start()
-
-
-class Producer(driver.Producer):
-    async def on_stop(self) -> None:
-        await _within(_patience(self.app), super().on_stop())
-
-
-class Transport(driver.Transport):
-    Consumer = Consumer
-    Producer = Producer
-
-
-class App(faust.App):
-    """A Faust app with the consumer above, whose rebalances and stops never wait for a broker that is away.
-
-    `before`, `closing` and `after` register what is done before its services start, when a stop begins, and when
-    they have stopped.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._stop_by: float | None = None
-        self._before: list[Step] = []
-        self._closing: list[Step] = []
-        self._after: list[Step] = []
-        super().__init__(*args, **kwargs)
-
-    def before(self, step: Step) -> Step:
-        self._before.append(step)
-        return step
-
-    def closing(self, step: Step) -> Step:
-        self._closing.append(step)
-        return step
-
-    def after(self, step: Step) -> Step:
-        self._after.append(step)
-        return step
-
-    @cached_property
-    def flow_control(self) -> FlowControlEvent:
-        return ResumeOnce(loop=self.loop)
-
-    async def on_start(self) -> None:
-        for step in self._before:
-            await step()
-        await super().on_start()
-
-    def patience(self) -> float:
-        """Seconds to wait for a broker: a rebalance has GIVE_UP each time, a stop has GIVE_UP_AT_STOP once for all."""
-        return GIVE_UP if self._stop_by is None else max(0.1, self._stop_by - time.monotonic())
-
-    async def on_stop(self) -> None:
-        for step in self._closing:
-            await _within(GIVE_UP, step())
-        self._stop_by = time.monotonic() + GIVE_UP_AT_STOP
-        await super().on_stop()
-
-    async def on_shutdown(self) -> None:
-        await super().on_shutdown()
-        for step in reversed(self._after):
-            await _within(self.patience(), step())
-
-    def _new_transport(self) -> Transport:
-        return Transport(self.conf.broker_consumer, self)
-
-    def _new_producer_transport(self) -> Transport:
-        return Transport(self.conf.broker_producer, self)
-
-    async def _producer_flush(self, logger: Any) -> None:
-        await _within(self.patience(), super()._producer_flush(logger))

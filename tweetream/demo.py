@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import quote
 
-from tweetream.broker import BrokerError, EmbeddedBroker, dies_with_parent, free_ports
+from tweetream.broker import BrokerError, EmbeddedBroker, dies_with_parent, end_process, free_ports
 from tweetream.settings import PREFIX, fail
 
 SAMPLE = Path(__file__).with_name("data") / "sample.csv"
@@ -77,7 +77,7 @@ def _work(settings: dict[str, str], port: int, browser: bool) -> int:
         while worker.poll() is None and not stopping.is_set():
             stopping.wait(0.2)
     finally:
-        _end(worker)
+        end_process(worker, STOP)
     return 0 if stopping.is_set() else worker.returncode
 
 
@@ -91,13 +91,3 @@ def _await_topics(worker: "subprocess.Popen[bytes]", url: str, names: list[str],
             pass
         time.sleep(0.05)
     return False
-
-
-def _end(worker: "subprocess.Popen[bytes]") -> None:
-    if worker.poll() is None:
-        worker.terminate()
-        try:
-            worker.wait(STOP)
-        except subprocess.TimeoutExpired:
-            worker.kill()
-            worker.wait()

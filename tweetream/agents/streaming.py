@@ -29,6 +29,7 @@ from tweetream.streams import COMMANDS, NAMESPACE, POSTS, now_ms, outbox, put_as
 from tweetream.worker import stop_worker
 
 log = logging.getLogger(__name__)
+PAUSE = 2.0  # seconds between two runs that fail at once, as when the broker is away
 GRACE = 1.0  # seconds that a run goes on while the group rebalances
 PACE = 0.5  # seconds between two looks at what the group has committed
 AHEAD = 1_000  # records that sources without a pace of their own may be ahead of the group
@@ -137,6 +138,7 @@ class Streaming(Service):
     """Starts a run when this worker owns the commands, ends it when it does not."""
 
     _run: asyncio.Task[None] | None = None
+    _begun = 0.0
 
     @Service.task
     async def _watch(self) -> None:
@@ -151,10 +153,11 @@ class Streaming(Service):
                 mine = owns_commands() and recovered()
             if not mine:
                 await self._end()
-            elif self._run is None or self._run.done():
+            elif self._run is None or (self._run.done() and time.monotonic() > self._begun + PAUSE):
                 self._begin()
 
     def _begin(self) -> None:
+        self._begun = time.monotonic()
         if self._run is not None and not self._run.cancelled() and (error := self._run.exception()):
             log.error("streaming ended: %r; beginning again", error)
             if isinstance(error, codec.TooNew):

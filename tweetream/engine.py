@@ -1,0 +1,105 @@
+"""The Faust app that Tweetream is: its consumer, its tables, and starts and ends that no broker can hold up."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import faust
+from faust.tables.manager import TableManager
+from faust.transport.drivers import aiokafka as driver
+from mode.utils.objects import cached_property
+from mode.utils.queues import FlowControlEvent
+
+from tweetream.delivery import GIVE_UP, Consumer, patience, within
+
+Step = Callable[[], Awaitable[None]]
+GIVE_UP_AT_STOP = 1.5  # seconds that a stop waits for a broker, in all
+
+
+class ResumeOnce(FlowControlEvent):
+    """Flow control whose `resume` empties the queues only when flow was suspended.
+
+    Recovery resumes several times in a row; each would throw away what was delivered in between.
+    """
+
+    def resume(self) -> None:
+        if not self.is_active():
+            super().resume()
+
+
+class Tables(TableManager):
+    """Faust's table manager without its second of sleep at the start: our tables are made when modules load."""
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
+
+
+class Producer(driver.Producer):
+    async def on_stop(self) -> None:
+        await within(patience(self.app), super().on_stop())
+
+
+class Transport(driver.Transport):
+    Consumer = Consumer
+    Producer = Producer
+
+
+class App(faust.App):
+    """A Faust app with the consumer above, whose rebalances and stops never wait for a broker that is away.
+
+    `before`, `closing` and `after` register what is done before its services start, when a stop begins, and when
+    they have stopped.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._stop_by: float | None = None
+        self._before: list[Step] = []
+        self._closing: list[Step] = []
+        self._after: list[Step] = []
+        super().__init__(*args, **kwargs)
+
+    def before(self, step: Step) -> Step:
+        self._before.append(step)
+        return step
+
+    def closing(self, step: Step) -> Step:
+        self._closing.append(step)
+        return step
+
+    def after(self, step: Step) -> Step:
+        self._after.append(step)
+        return step
+
+    @cached_property
+    def flow_control(self) -> FlowControlEvent:
+        return ResumeOnce(loop=self.loop)
+
+    async def on_start(self) -> None:
+        for step in self._before:
+            await step()
+        await super().on_start()
+
+    def patience(self) -> float:
+        """Seconds to wait for a broker: a rebalance has GIVE_UP each time, a stop has GIVE_UP_AT_STOP once for all."""
+        return GIVE_UP if self._stop_by is None else max(0.1, self._stop_by - time.monotonic())
+
+    async def on_stop(self) -> None:
+        for step in self._closing:
+            await within(GIVE_UP, step())
+        self._stop_by = time.monotonic() + GIVE_UP_AT_STOP
+        await super().on_stop()
+
+    async def on_shutdown(self) -> None:
+        await super().on_shutdown()
+        for step in reversed(self._after):
+            await within(self.patience(), step())
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
+
+    def _new_producer_transport(self) -> Transport:
+        return Transport(self.conf.broker_producer, self)
+
+    async def _producer_flush(self, logger: Any) -> None:
+        await within(self.patience(), super()._producer_flush(logger))
