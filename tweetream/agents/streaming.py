@@ -29,6 +29,7 @@ from tweetream.streams import COMMANDS, NAMESPACE, POSTS, now_ms, outbox, put_as
 from tweetream.worker import stop_worker
 
 log = logging.getLogger(__name__)
+LAST = 0.8  # seconds that the last batch of a run has to arrive
 PAUSE = 2.0  # seconds between two runs that fail at once, as when the broker is away
 GRACE = 1.0  # seconds that a run goes on while the group rebalances
 PACE = 0.5  # seconds between two looks at what the group has committed
@@ -116,14 +117,24 @@ class Run:
             sequence += 1
             partition = sequence % settings.partitions
             batch = PostBatch(epoch, sequence, topics.applied, read.positions, read.posts)
+            delivery = asyncio.ensure_future(self._deliver(partition, batch, read))
             try:
-                sent = await outbox.send(POSTS, partition, codec.encode(batch))
-            except Refused as error:
-                await put_aside(POSTS, codec.encode(batch), str(error))
-                read.dropped[Drop.REFUSED] += len(read.posts)
-            else:
-                self._pace.sent(partition, sent.offset)
-            _count(read)
+                await asyncio.shield(delivery)
+            except asyncio.CancelledError:
+                # What is on its way may arrive: let it, so that what was read is counted.
+                await asyncio.wait({delivery}, timeout=LAST)
+                delivery.cancel()
+                raise
+
+    async def _deliver(self, partition: int, batch: PostBatch, read: Read) -> None:
+        try:
+            sent = await outbox.send(POSTS, partition, codec.encode(batch))
+        except Refused as error:
+            await put_aside(POSTS, codec.encode(batch), str(error))
+            read.dropped[Drop.REFUSED] += len(read.posts)
+        else:
+            self._pace.sent(partition, sent.offset)
+        _count(read)
 
 
 def _count(read: Read) -> None:
