@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check kafka soak bench clean
+.PHONY: demo test check kafka soak bench data clean
 
 demo: .venv/demo ## everything on this machine: broker, worker, page
 	$(BIN)/tweetream demo $(DEMO)
@@ -11,8 +11,8 @@ test: .venv/test check ## the whole gate: style, types, tests; ten minutes at mo
 	$(BIN)/pytest -q $(PYTEST)
 
 check: .venv/test ## style and types alone
-	$(BIN)/ruff check tweetream tests bench
-	$(BIN)/ruff format --check tweetream tests bench
+	$(BIN)/ruff check tweetream tests bench data
+	$(BIN)/ruff format --check tweetream tests bench data
 	$(BIN)/mypy
 
 kafka: .venv/test ## Apache Kafka on port 9092, until Ctrl-C; needs Java and Maven
@@ -20,6 +20,9 @@ kafka: .venv/test ## Apache Kafka on port 9092, until Ctrl-C; needs Java and Mav
 
 soak: .venv/test ## workers killed at random on Apache Kafka, for minutes; prints tables
 	$(BIN)/pytest -q -s -m soak $(PYTEST)
+
+data: .venv/test ## check the labelled posts against what their card says
+	$(BIN)/python data/check.py
 
 bench: .venv/test ## posts a second and CPU a post, on Apache Kafka
 	$(BIN)/python bench/pipeline.py $(BENCH)

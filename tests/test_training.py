@@ -1,5 +1,6 @@
 """From labelled posts to a model and its card."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -7,7 +8,8 @@ import sys
 import pytest
 
 from tweetream.classifier import Classifier
-from tweetream.training import FEWEST, TrainingError, evaluate, model_card, read_rows, run, save, train
+from tweetream.labelled import BadData, Post
+from tweetream.training import FEWEST, check, clean, cross_validate, run, save, train
 
 POSTS = {
     "traffic": [f"jalan tol macet km{i} arah kota{i % 9}" for i in range(60)],
@@ -22,67 +24,35 @@ def args(tmp_path) -> list[str]:
     return [f"{label}={tmp_path / label}.txt" for label in POSTS]
 
 
-def test_a_text_file_is_a_post_a_line_and_a_line_ends_at_lf(tmp_path) -> None:
-    path = tmp_path / "a=b.txt"
-    path.write_bytes("\ufeffsatu\rdua\u2028tiga\n\n \nempat\r\nlima \xff".encode("utf-8")[:-2] + b"\xff")
-    assert read_rows([f"x={path}"]) == [("satu\rdua\u2028tiga", "x"), ("empat", "x"), ("lima \ufffd", "x")]
-
-
-def test_a_csv_has_columns_text_and_label(tmp_path) -> None:
-    path = tmp_path / "posts.csv"
-    path.write_text('id,label,text\n1,traffic,"macet,\nparah"\n2,talk,rezeki\n3,talk,\n', "utf-8")
-    assert read_rows([str(path)]) == [("macet,\nparah", "traffic"), ("rezeki", "talk")]
+def posts(**texts: list[str]) -> list[Post]:
+    return [Post(text, label) for label, of_label in texts.items() for text in of_label]
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
+    ("given", "reason"),
     [
-        ("a,b\n1,2\n", "no columns"),
-        ("", "no columns"),
-        ("text,label\nmacet\n", "line 2: no label"),
-        ("text,label\nmacet, \n", "line 2: no label"),
-        ('text,label\n"' + "a" * 200_000 + '",x\n', "field larger"),
+        ({}, "have 0"),
+        ({"a": [f"macet {i}" for i in range(50)]}, "have 1"),
+        ({"a": [f"macet {i}" for i in range(50)], "b": ["sama saja"] * 50}, f"'b' has 1 .* {FEWEST}"),
+        ({of: [f"{of}{i}" for i in range(50)] for of in ("aku", "kau")}, "cannot train"),
     ],
 )
-def test_a_csv_that_cannot_serve_is_refused_in_one_line(tmp_path, content: str, reason: str) -> None:
-    path = tmp_path / "posts.csv"
-    path.write_text(content, "utf-8")
-    with pytest.raises(TrainingError, match=reason) as error:
-        read_rows([str(path)])
-    assert str(path) in str(error.value) and "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("given", [[], ["=file"], ["label="], ["x=/no/such/file"], ["/no/such/file.csv"]])
-def test_arguments_that_name_no_posts_are_refused(given: list[str]) -> None:
-    with pytest.raises(TrainingError) as error:
-        read_rows(given)
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("rows", "reason"),
-    [
-        ([], "have 0"),
-        ([(f"macet {i}", "a") for i in range(50)], "have 1"),
-        ([(f"macet {i}", "a") for i in range(50)] + [("sama saja", "b")] * 50, f"'b' has 1 .* {FEWEST}"),
-        ([(f"{of}{i}", of) for of in ("aku", "kau") for i in range(50)], "cannot train"),
-    ],
-)
-def test_too_little_to_learn_from_is_said(rows: list[tuple[str, str]], reason: str) -> None:
-    with pytest.raises(TrainingError, match=reason) as error:
-        train(rows)
+def test_too_little_to_learn_from_is_said(given: dict[str, list[str]], reason: str) -> None:
+    with pytest.raises(BadData, match=reason) as error:
+        train(posts(**given), "words-svm")
     assert "\n" not in str(error.value)
 
 
 def test_an_unknown_classifier_is_refused_by_naming_the_known() -> None:
-    with pytest.raises(TrainingError, match="naive-bayes"):
+    with pytest.raises(BadData, match="naive-bayes"):
         train([], "forest")
 
 
 def test_the_texts_are_cleaned_before_they_are_learnt() -> None:
-    pipeline = train([(post.upper() + " https://t.co/x @kota1", of) for of, posts in POSTS.items() for post in posts])
-    words = pipeline.named_steps["words"].vocabulary_
+    given = posts(**{of: [text.upper() + " https://t.co/x @kota1" for text in texts] for of, texts in POSTS.items()})
+    words = train(clean(given), "words-svm").named_steps["features"].vocabulary_
     assert "macet" in words and not {"MACET", "https", "co"} & set(words)
+    assert clean([Post("https://t.co/x", "a")]) == []
 
 
 def test_the_same_input_gives_the_same_bytes_in_another_process(args: list[str], tmp_path) -> None:
@@ -107,31 +77,68 @@ def test_the_card_has_the_computed_numbers_and_the_origin(args: list[str], tmp_p
     run(args, tmp_path / "m.skops", "naive-bayes")
     card = (tmp_path / "m.md").read_text("utf-8")
     assert "| `traffic` | 60 | 60 |" in card and "| `talk` | 40 | 40 |" in card
-    assert "Trained on 80 posts, tested on 20" in card
+    assert "Trained on 80 posts" in card and "Tested on 20 posts" in card
     assert "`traffic.txt` (SHA-256 `" in card and str(tmp_path) not in card
     assert "`naive-bayes`" in card
 
 
-def test_no_text_is_both_learnt_and_tested() -> None:
+def test_no_text_is_both_learnt_and_tested(args: list[str], tmp_path) -> None:
     """Equal posts are common; on both sides they would flatter the model."""
-    rows = [(post, of) for of, posts in POSTS.items() for post in posts for _ in range(3)]
-    results = evaluate(rows, "svm")
-    assert results["tested"] == 60 and results["trained"] == 240
-    assert sum(map(sum, results["confusion"])) == results["tested"]
+    noise = [Post(f"kata{i} lain{i}", "ab"[i * 7 % 5 % 2]) for i in range(100)] * 5
+    assert cross_validate(noise, 5, "words-svm").accuracy < 0.7
+
+
+def test_every_post_is_answered_once_in_a_cross_validation() -> None:
+    result = cross_validate(posts(**POSTS), 4)
+    assert result.tested == 100 and sum(map(sum, result.confusion)) == 100
+    assert result.accuracy == 1
+
+
+def test_a_test_file_is_what_the_card_tells_of(args: list[str], tmp_path) -> None:
+    test = tmp_path / "test.csv"
+    test.write_text("text,label\njalan tol macet,traffic\nrezeki sayang,traffic\nrezeki cinta,talk\n", "utf-8")
+    line = run(args, tmp_path / "m.skops", test=[str(test)])
+    card = (tmp_path / "m.md").read_text("utf-8")
+    assert "66.67% of 3 " in line
+    assert "Tested on 3 posts: accuracy 0.6667" in card and "`test.csv` (SHA-256 `" in card
+    assert "tweetream train traffic=traffic.txt talk=talk.txt --test=test.csv --classifier=svm" in card
+
+
+def test_of_each_text_file_so_many_posts_are_taken(args: list[str], tmp_path) -> None:
+    run(args, tmp_path / "m.skops", at_most=25)
+    card = (tmp_path / "m.md").read_text("utf-8")
+    assert "| `traffic` | 25 | 25 |" in card and "| `talk` | 25 | 25 |" in card and "--at-most=25" in card
+
+
+def test_a_test_without_posts_is_refused(args: list[str], tmp_path) -> None:
+    test = tmp_path / "test.csv"
+    test.write_text("text,label\n", "utf-8")
+    with pytest.raises(BadData, match="no posts"):
+        run(args, tmp_path / "m.skops", test=[str(test)])
+
+
+def test_the_card_has_the_hash_of_the_model(args: list[str], tmp_path) -> None:
+    run(args, tmp_path / "m.skops")
+    digest = hashlib.sha256((tmp_path / "m.skops").read_bytes()).hexdigest()
+    assert digest in (tmp_path / "m.md").read_text("utf-8")
+    assert Classifier.load(tmp_path / "m.skops").digest == digest
 
 
 def test_wrong_answers_show_in_the_numbers() -> None:
-    noise = [(f"kata{i % 5} lain{i}", "traffic" if i % 2 else "talk") for i in range(200)]
-    assert 0.2 < evaluate(noise, "svm")["accuracy"] < 0.8
+    noise = [Post(f"kata{i % 5} lain{i}", "traffic" if i % 2 else "talk") for i in range(200)]
+    model = Classifier(train(noise, "words-svm"))
+    assert 0.2 < check(model, [post._replace(text=post.text[:5]) for post in noise]).accuracy < 0.8
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path) -> None:
-    pipeline = train([(post, of) for of, posts in POSTS.items() for post in posts])
-    with pytest.raises(TrainingError, match="cannot be written"):
-        save(pipeline, tmp_path / "no" / "m.skops")
+    with pytest.raises(BadData, match="cannot be written"):
+        save(train(posts(**POSTS)), tmp_path / "no" / "m.skops")
 
 
-def test_more_labels_than_two_are_in_the_card(args: list[str]) -> None:
-    rows = [(f"{of} kata{i} x{i % 3}", of) for of in ("satu", "dua1", "tiga") for i in range(30)]
-    card = model_card(args, rows, rows, train(rows), "svm", evaluate(rows, "svm"))
+def test_more_labels_than_two_are_in_the_card(tmp_path) -> None:
+    path = tmp_path / "posts.csv"
+    lines = [f"{of} kata{i} x{i % 3},{of}" for of in ("satu", "dua1", "tiga") for i in range(30)]
+    path.write_text("text,label\n" + "\n".join(lines) + "\n", "utf-8")
+    run([str(path)], tmp_path / "m.skops")
+    card = (tmp_path / "m.md").read_text("utf-8")
     assert "| true label | given `dua1` | given `satu` | given `tiga` |\n| --- | --: | --: | --: |" in card

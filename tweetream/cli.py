@@ -4,6 +4,7 @@ Nothing heavy is imported before it is needed, so that --help and errors are qui
 """
 
 import argparse
+import json
 import os
 import socket
 import sys
@@ -13,6 +14,9 @@ from typing import Any
 
 from tweetream import __version__, settings
 from tweetream.settings import fail
+
+_FILE = "a post a line; or a CSV with text,label and, for related posts, family"
+_CLASSIFIERS = ("svm", "words-svm", "naive-bayes", "decision-tree")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -28,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         # Whoever read our output went away; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None  # as a shell says it
     raise SystemExit(0)
 
 
@@ -59,12 +65,47 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("name")
     _reach(verb, "delete")
 
+    classify = commands.add_parser("classify", help="the rows of a file with a label and a score")
+    classify.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: standard input")
+    classify.add_argument("--column", metavar="NAME", help="where the text is, default text; makes standard input CSV")
+    classify.add_argument("--input-format", choices=("csv", "jsonl", "text"), help="by default, by the file's name")
+    classify.add_argument("--output-format", choices=("csv", "jsonl"), help="default: that of the input, csv for text")
+    _model(classify, _classify)
+
+    explain = commands.add_parser("explain", help="the label of a text, its score, and the words that decided")
+    explain.add_argument("text", metavar="TEXT")
+    _model(explain, _explain)
+
     train = commands.add_parser("train", help="train a model of labelled posts")
-    train.add_argument("data", nargs="+", metavar="LABEL=FILE", help="a post a line, or a CSV with text,label")
+    train.add_argument("data", nargs="+", metavar="LABEL=FILE", help=_FILE)
     train.add_argument("--out", default="model.skops", metavar="MODEL", help="default %(default)s")
-    train.add_argument("--classifier", default="svm", choices=("svm", "naive-bayes", "decision-tree"))
+    train.add_argument("--test", action="append", default=[], metavar="[LABEL=]FILE", help="test on this; repeatable")
+    train.add_argument("--at-most", type=_positive, metavar="N", help="posts of each LABEL=FILE, chosen at random")
+    train.add_argument("--classifier", default="svm", choices=_CLASSIFIERS)
     train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser(
+        "evaluate", help="how well a classifier does, by cross-validation, or a model there is"
+    )
+    evaluate.add_argument("data", nargs="+", metavar="LABEL=FILE", help=_FILE)
+    evaluate.add_argument("--folds", type=_positive, default=10, metavar="N", help="default %(default)s")
+    evaluate.add_argument("--balanced", action="store_true", help="as many posts of each label as the rarest has")
+    evaluate.add_argument("--classifier", default="svm", choices=_CLASSIFIERS)
+    evaluate.add_argument("--model", metavar="MODEL", help="test this model, or the `shipped` one, and train none")
+    evaluate.add_argument("--json", action="store_true", help="the numbers for a program")
+    evaluate.set_defaults(run=_evaluate)
     return parser
+
+
+def _model(parser: argparse.ArgumentParser, run: Callable[[Any], None]) -> None:
+    parser.add_argument("--model", type=Path, metavar="MODEL", help="default: TWEETREAM_MODEL, or the shipped one")
+    parser.set_defaults(run=run)
+
+
+def _positive(value: str) -> int:
+    if not value.isdecimal() or int(value) < 1:
+        raise argparse.ArgumentTypeError(f"{value!r} is no number of posts or folds")
+    return int(value)
 
 
 def _reach(parser: argparse.ArgumentParser, verb: str) -> None:
@@ -85,13 +126,47 @@ def _topics(options: argparse.Namespace) -> None:
     client.run(options.verb, options.url, options.token, getattr(options, "name", ""), getattr(options, "track", None))
 
 
+def _classify(options: argparse.Namespace) -> None:
+    from tweetream import labelling, serving
+
+    predict = serving.load(options.model).predict
+    try:
+        said = labelling.run(options.file, options.column, options.input_format, options.output_format, predict)
+    except labelling.BadInput as error:
+        fail(str(error))
+    if said:
+        print(f"tweetream: {said}", file=sys.stderr)
+
+
+def _explain(options: argparse.Namespace) -> None:
+    from tweetream import serving
+
+    print(serving.table(serving.load(options.model).explain(options.text)))
+
+
 def _train(options: argparse.Namespace) -> None:
-    from tweetream import training
+    from tweetream import labelled, training
 
     try:
-        print(training.run(options.data, Path(options.out), options.classifier))
-    except training.TrainingError as error:
+        print(training.run(options.data, Path(options.out), options.classifier, options.test, options.at_most))
+    except labelled.BadData as error:
         fail(str(error))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from tweetream import labelled, serving, training
+
+    try:
+        posts = labelled.read(options.data)
+        posts = training.clean(labelled.balance(posts) if options.balanced else posts)
+        if options.model:
+            path = None if options.model == "shipped" else Path(options.model)
+            result = training.check(serving.classifier(path), posts)
+        else:
+            result = training.cross_validate(posts, options.folds, options.classifier)
+    except labelled.BadData as error:
+        fail(str(error))
+    print(json.dumps(result.as_dict(), indent=2) if options.json else result.table())
 
 
 def run_worker(arguments: list[str]) -> None:

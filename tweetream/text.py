@@ -119,13 +119,6 @@ def load_abbreviations(path: Path | str) -> dict[str, str]:
 
 
 @cache
-def _stop_words() -> frozenset[str]:
-    """The shipped list: Indonesian and English words that say nothing; no negation and no word of traffic is in it."""
-    lines = (_DATA / "stopwords.txt").read_text("utf-8").splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
-
-
-@cache
 def _doubles() -> frozenset[str]:
     return frozenset(_DOUBLES.split())
 
@@ -147,7 +140,9 @@ def shorten(word: str) -> str:
 
 
 class Cleaner:
-    """Reduces normalised text to what the classifier sees: no lengthening, no abbreviations, no stop words.
+    """Reduces normalised text to what the classifier sees: without lengthening and abbreviations.
+
+    Stop words stay: who asks "kok macet?" or says "was stuck" tells it by them (docs/model.md).
 
     `abbreviations` extend the shipped table and win over it. What a word becomes is worked out once and remembered;
     the memory is emptied when full, since a stream has ever new words.
@@ -161,12 +156,12 @@ class Cleaner:
         self._known: dict[str, str] = {}
 
     def clean(self, normalised: str) -> str:
-        """The reduced text of `normalised`, which comes from normalise(). May be empty."""
+        """The reduced text of `normalised`, which comes from normalise()."""
         words = normalised.split()
         reduced = list(map(self._known.get, words))
         if None in reduced:
-            reduced = [self._reduce(word) for word in words]
-        return " ".join(filter(None, reduced))
+            return " ".join(self._reduce(word) for word in words)
+        return " ".join(reduced)  # type: ignore[arg-type]
 
     def _reduce(self, word: str) -> str:
         known = self._known.get(word)
@@ -175,11 +170,9 @@ class Cleaner:
         short = shorten(word)
         if short not in self._abbreviations and (twice := _REDUPLICATED.fullmatch(short)):
             short = twice[1]  # Indonesian writes rambu-rambu as rambu2
-        stop = _stop_words()
         full = self._abbreviations.get(short, short)
-        kept = " ".join([part for part in full.split() if part not in stop])
         if len(word) <= self._LONGEST:
             if len(self._known) >= self._REMEMBERED:
                 self._known.clear()
-            self._known[word] = kept
-        return kept
+            self._known[word] = full
+        return full

@@ -6,6 +6,7 @@ deleted meanwhile gets nothing: sending there would wait, or bring it back.
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from tweetream.worker import stop_worker
 if TYPE_CHECKING:
     from tweetream.classifier import Classifier
 
+log = logging.getLogger(__name__)
 Records = dict[str, list[tuple[bytes, Headers]]]
 
 
@@ -46,7 +48,9 @@ def _load() -> "Classifier":
     from tweetream.classifier import BadModel, Classifier
 
     try:
-        return Classifier.load(settings.model)
+        found = Classifier.load(settings.model)
+        log.info("model %s, SHA-256 %s", settings.model or "as shipped", found.digest)
+        return found
     except BadModel as error:
         stop_worker(f"TWEETREAM_MODEL: {error}" if settings.model else str(error))
         raise GivenUp("there is no model") from None

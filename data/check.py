@@ -1,0 +1,133 @@
+"""Checks the data set of labelled posts against what README.md beside it says; prints a table, ends with 1 on a breach.
+
+    python data/check.py
+
+The parts are split by family; no test post shares more than half of its characters, five in a row, with a training one;
+and what has not to do with the road does not tell the labels apart: length, questions, emoji and place names are alike.
+The second labels are those of a reader who saw the texts of the test part alone.
+"""
+
+import csv
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from nltk.metrics.agreement import AnnotationTask
+from nltk.tokenize import TweetTokenizer
+
+from tweetream.features import shipped_kinds
+from tweetream.labelled import Post, read
+from tweetream.text import normalise
+
+HERE = Path(__file__).parent
+PARTS = ("train", "test")
+LABELS = ("traffic", "non_traffic")
+FEWEST_POSTS, FEWEST_FAMILIES, FEWEST_TESTED, LARGEST_FAMILY = 3_000, 600, 600, 5
+GRAM, SHARED = 5, 0.5
+EMOJI = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
+
+
+def main() -> None:
+    parts = {part: read([str(HERE / f"posts-{part}.csv")]) for part in PARTS}
+    breaches = [*_sizes(parts), *_likeness([*parts["train"], *parts["test"]]), *_overlap(parts["train"], parts["test"])]
+    _agreement(parts["test"])
+    for breach in breaches:
+        print(f"data/check.py: {breach}", file=sys.stderr)
+    raise SystemExit(bool(breaches))
+
+
+def _sizes(parts: dict[str, list[Post]]) -> list[str]:
+    """Print the counts; returns what is wrong with them."""
+    everything = [post for part in PARTS for post in parts[part]]
+    print(f"{'part':<6} {'posts':>6} {'families':>9} " + " ".join(f"{label:>12}" for label in LABELS))
+    for part in PARTS:
+        labels = Counter(post.label for post in parts[part])
+        families = {post.family for post in parts[part]}
+        counts = " ".join(f"{labels[label]:>12}" for label in LABELS)
+        print(f"{part:<6} {len(parts[part]):>6} {len(families):>9} {counts}")
+    sizes = Counter(post.family for post in everything)
+    both = {post.family for post in parts["train"]} & {post.family for post in parts["test"]}
+    twice = [text for text, times in Counter(normalise(post.text) for post in everything).items() if times > 1]
+    checks = [
+        (len(everything) >= FEWEST_POSTS, f"{len(everything)} posts, {FEWEST_POSTS} are wanted"),
+        (len(sizes) >= FEWEST_FAMILIES, f"{len(sizes)} families, {FEWEST_FAMILIES} are wanted"),
+        (len(parts["test"]) >= FEWEST_TESTED, f"{len(parts['test'])} test posts, {FEWEST_TESTED} are wanted"),
+        (max(sizes.values()) <= LARGEST_FAMILY, f"families of more than {LARGEST_FAMILY}: {sizes.most_common(3)}"),
+        ("" not in sizes, "posts without a family"),
+        ({post.label for post in everything} == {*LABELS}, "other labels than " + ", ".join(LABELS)),
+        (not both, f"families in both parts: {sorted(both)[:3]}"),
+        (not twice, f"the same text twice: {twice[:3]}"),
+    ]
+    return [said for good, said in checks if not good]
+
+
+def _likeness(posts: Sequence[Post]) -> list[str]:
+    """Print what a shortcut could go by, for each label; returns what differs too much."""
+    words = TweetTokenizer().tokenize
+    places = {
+        word
+        for line in shipped_kinds().splitlines()
+        if line.startswith(("place:", "roadname:"))
+        for word in line.split()[1:]
+    }
+    measures: list[tuple[str, Callable[[str], float], float]] = [
+        ("characters", len, 4),
+        ("words", lambda text: len(words(text)), 1),
+        ("question", lambda text: "?" in text, 0.03),
+        ("emoji", lambda text: bool(EMOJI.search(text)), 0.03),
+        ("place name", lambda text: not places.isdisjoint(normalise(text).split()), 0.08),
+        ("hashtag", lambda text: "#" in text, 0.03),
+        ("mention", lambda text: "@" in text, 0.03),
+    ]
+    print(f"\n{'mean of':<12} " + " ".join(f"{label:>12}" for label in LABELS))
+    breaches = []
+    for name, measure, most in measures:
+        means = []
+        for label in LABELS:
+            values = [measure(post.text) for post in posts if post.label == label]
+            means.append(sum(values) / max(len(values), 1))
+        print(f"{name:<12} " + " ".join(f"{mean:>12.3f}" for mean in means))
+        if abs(means[0] - means[1]) > most:
+            breaches.append(f"the labels differ in {name}: {means[0]:.3f} and {means[1]:.3f}, by {most} at most")
+    return breaches
+
+
+def _overlap(training: Sequence[Post], testing: Sequence[Post]) -> list[str]:
+    """The test posts more than half of whose characters, five in a row, are in one training post."""
+    having: dict[str, list[int]] = {}
+    for place, post in enumerate(training):
+        for gram in _grams(post.text):
+            having.setdefault(gram, []).append(place)
+    breaches, highest = [], 0.0
+    for post in testing:
+        grams = _grams(post.text)
+        shared = Counter(place for gram in grams for place in having.get(gram, ()))
+        place, most = shared.most_common(1)[0] if shared else (0, 0)
+        share = most / max(len(grams), 1)
+        highest = max(highest, share)
+        if share > SHARED:
+            breaches.append(f"{share:.0%} of {post.family} {post.text!r} is in {training[place].text!r}")
+    print(f"\nmost of a test post's character {GRAM}-grams in one training post: {highest:.2f}")
+    return breaches
+
+
+def _grams(text: str) -> set[str]:
+    folded = normalise(text)
+    return {folded[place : place + GRAM] for place in range(max(len(folded) - GRAM + 1, 1))}
+
+
+def _agreement(testing: Sequence[Post]) -> None:
+    """Print Cohen's kappa of the labels and the second reader's."""
+    with (HERE / "second-labels.csv").open(encoding="utf-8", newline="") as file:
+        second = {row["text"]: row["label"] for row in csv.DictReader(file)}
+    found = [post for post in testing if post.text in second]
+    labels = [("first", post.text, post.label) for post in found]
+    labels += [("second", post.text, second[post.text]) for post in found]
+    task = AnnotationTask(data=labels)
+    print(f"two readers of {len(found)} test posts: agreement {task.avg_Ao():.3f}, kappa {task.kappa():.3f}")
+
+
+if __name__ == "__main__":
+    main()

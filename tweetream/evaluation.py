@@ -1,0 +1,88 @@
+"""The numbers that say how well labels and scores fit the truth; plain functions over held-out answers.
+
+The calibration error is the mean distance of score and share of
+right answers over ten bins with as many posts in each (Guo et al. 2017, with bins of equal mass).
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from nltk.metrics import ConfusionMatrix
+from sklearn.metrics import cohen_kappa_score, precision_recall_fscore_support
+
+BINS = 10
+_CORNER = "true \\ given"
+
+
+class Result(NamedTuple):
+    """What was found: shares are 0 to 1; `labels` has (label, precision, recall, F1, posts) for each label."""
+
+    tested: int
+    accuracy: float
+    kappa: float
+    calibration: float
+    labels: list[tuple[str, float, float, float, int]]
+    confusion: list[list[int]]  # a row a true label, a column a given one, in the order of `labels`
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for JSON."""
+        names = [name for name, *_ in self.labels]
+        return {
+            "posts": self.tested,
+            "accuracy": self.accuracy,
+            "kappa": self.kappa,
+            "calibration_error": self.calibration,
+            "labels": {name: {"precision": p, "recall": r, "f1": f, "posts": n} for name, p, r, f, n in self.labels},
+            "confusion": {
+                name: dict(zip(names, row, strict=True)) for name, row in zip(names, self.confusion, strict=True)
+            },
+        }
+
+    def table(self) -> str:
+        """The same to read."""
+        names = [name for name, *_ in self.labels]
+        width = max(map(len, [*names, _CORNER]))
+        columns = [max(len(name), len(str(self.tested))) for name in names]
+        lines = [
+            f"posts              {self.tested}",
+            f"accuracy           {self.accuracy:.4f}",
+            f"kappa              {self.kappa:.4f}",
+            f"calibration error  {self.calibration:.4f}",
+            "",
+            f"{'label':<{width}}  precision  recall      F1   posts",
+            *(f"{name:<{width}}  {p:>9.4f}  {r:>6.4f}  {f:>6.4f}  {n:>6}" for name, p, r, f, n in self.labels),
+            "",
+            "  ".join([f"{_CORNER:<{width}}", *(f"{name:>{size}}" for name, size in zip(names, columns, strict=True))]),
+        ]
+        for name, row in zip(names, self.confusion, strict=True):
+            cells = (f"{count:>{size}}" for count, size in zip(row, columns, strict=True))
+            lines.append("  ".join([f"{name:<{width}}", *cells]))
+        return "\n".join(lines)
+
+
+def result(truth: Sequence[str], given: Sequence[str], scores: Sequence[float]) -> Result:
+    """Compare labels and scores given with the truth; all three have one entry a post, in the same order."""
+    right = np.array([a == b for a, b in zip(truth, given, strict=True)])
+    names = sorted({*truth, *given})
+    precision, recall, f1, support = precision_recall_fscore_support(truth, given, labels=names, zero_division=0.0)
+    confusion = ConfusionMatrix(list(truth), list(given))
+    return Result(
+        tested=len(right),
+        accuracy=float(right.mean()),
+        kappa=float(cohen_kappa_score(truth, given)) if len(names) > 1 else 1.0,
+        calibration=calibration_error(right, np.asarray(scores)),
+        labels=[
+            (name, float(p), float(r), float(f), int(n))
+            for name, p, r, f, n in zip(names, precision, recall, f1, support, strict=True)
+        ],
+        confusion=[[int(confusion[a, b]) for b in names] for a in names],
+    )
+
+
+def calibration_error(right: Any, scores: Any) -> float:
+    """The mean distance of score and share of right answers over BINS bins of equal mass. Both arrays: one a post."""
+    order = np.argsort(scores, kind="stable")
+    bins = [part for part in np.array_split(order, BINS) if len(part)]
+    gaps = [abs(right[part].mean() - scores[part].mean()) * len(part) for part in bins]
+    return float(np.sum(gaps) / len(order))

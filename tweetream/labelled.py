@@ -1,0 +1,114 @@
+"""Labelled posts: read from files, sampled, and split for training and testing.
+
+A file is text, a post a line (ending at LF), named as LABEL=FILE; or CSV with columns `text` and `label`, and `family`
+if posts are related, so that a split keeps them together. All rows are held in memory.
+"""
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.model_selection import KFold, StratifiedKFold
+
+SEED = 2016
+
+
+class BadData(ValueError):
+    """Posts that cannot be read, or not be learnt from; the message is one line that says why."""
+
+
+class Post(NamedTuple):
+    """A labelled post. Posts of one `family` are related and belong on the same side of a split; "" is none."""
+
+    text: str
+    label: str
+    family: str = ""
+
+
+def read(args: Sequence[str], at_most: int | None = None) -> list[Post]:
+    """The posts of `LABEL=FILE` and of CSV files, blank ones left out; of each text file `at_most` at random.
+
+    Raises BadData.
+    """
+    posts: list[Post] = []
+    for label, path in files(args):
+        try:
+            with path.open(encoding="utf-8-sig", errors="replace", newline="" if label is None else "\n") as file:
+                found = _csv(path, file) if label is None else (Post(line.rstrip("\r\n"), label) for line in file)
+                kept = [post for post in found if post.text.strip()]
+        except OSError as error:
+            raise BadData(f"{path} cannot be read: {error.strerror or error}") from None
+        posts += kept if label is None or at_most is None else sample(kept, at_most)
+    return posts
+
+
+def sample(posts: Sequence[Post], at_most: int) -> list[Post]:
+    """`at_most` of `posts`, chosen at random with a fixed seed, in their order."""
+    if len(posts) <= at_most:
+        return list(posts)
+    chosen = np.random.default_rng(SEED).choice(len(posts), at_most, replace=False)
+    return [posts[place] for place in sorted(chosen.tolist())]
+
+
+def files(args: Sequence[str]) -> Iterator[tuple[str | None, Path]]:
+    """The label, None for CSV, and the path of each argument. Raises BadData."""
+    if not args:
+        raise BadData("no posts: give LABEL=FILE for each label, or a CSV file with text and label")
+    for arg in args:
+        label, equals, name = arg.partition("=")
+        if not equals:
+            yield None, Path(arg)
+        elif label and name:
+            yield label, Path(name)
+        else:
+            raise BadData(f"{arg!r} is not LABEL=FILE")
+
+
+def _csv(path: Path, file: Iterable[str]) -> Iterator[Post]:
+    reader = csv.DictReader(file)
+    try:
+        if not {"text", "label"} <= set(reader.fieldnames or ()):
+            raise BadData(f"{path} has no columns text and label: for a post a line, write LABEL={path}")
+        for row in reader:
+            label = (row["label"] or "").strip()
+            if not label:
+                raise BadData(f"{path}, line {reader.line_num}: no label")
+            yield Post(row["text"], label, (row.get("family") or "").strip())
+    except csv.Error as error:
+        raise BadData(f"{path}, line {reader.line_num}: {error}") from None
+
+
+def balance(posts: Sequence[Post]) -> list[Post]:
+    """As many posts of each label as the rarest has, chosen at random with a fixed seed, in their order."""
+    labels = np.array([post.label for post in posts])
+    names, counts = np.unique(labels, return_counts=True)
+    choice = np.random.default_rng(SEED)
+    kept = [choice.choice(np.flatnonzero(labels == name), counts.min(), replace=False) for name in names]
+    return [posts[place] for place in sorted(np.concatenate(kept).tolist())]
+
+
+def folds(posts: Sequence[Post], number: int) -> list[tuple[list[int], list[int]]]:
+    """(train, test) places of `posts`, `number` times, labels in like proportion, seed fixed. Raises BadData.
+
+    Equal texts and posts of a family are always on one side: on both they would flatter the model.
+    """
+    label_of: dict[tuple[str, str], str] = {}
+    for post in posts:
+        label_of.setdefault(_group(post), post.label)
+    groups = {group: place for place, group in enumerate(label_of)}
+    of_post = np.array([groups[_group(post)] for post in posts])
+    labels = list(label_of.values())
+    if not 2 <= number <= len(groups):
+        raise BadData(f"folds are 2 or more, and {len(groups)} at most, the texts or families there are; not {number}")
+    # A family has the label of its first post here, so one label may be the first of too few.
+    kind = StratifiedKFold if min(Counter(labels).values()) >= number else KFold
+    parts = kind(number, shuffle=True, random_state=SEED).split(labels, labels)
+    inside = (np.isin(of_post, test) for _, test in parts)
+    return [(np.flatnonzero(~test).tolist(), np.flatnonzero(test).tolist()) for test in inside]
+
+
+def _group(post: Post) -> tuple[str, str]:
+    return ("family", post.family) if post.family else ("text", post.text)
