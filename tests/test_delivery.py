@@ -107,6 +107,17 @@ async def test_a_committed_offset_of_zero_is_one(at: Fixture) -> None:
     assert at.delivered == [0]
 
 
+async def test_what_is_fetched_while_we_seek_is_delivered(at: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thrown away, it was missed until another record came behind it: a topic of the settings never began."""
+
+    async def seek(offsets: dict[TP, int]) -> None:
+        await at.fetched(5)
+
+    monkeypatch.setattr(at.consumer, "seek_wait", seek)
+    await at.consumer.perform_seek()
+    assert at.delivered == [5]
+
+
 async def test_changelogs_are_not_positioned(at: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(at.consumer, "_is_changelog_tp", lambda tp: True)
     await at.consumer.perform_seek()
@@ -114,12 +125,13 @@ async def test_changelogs_are_not_positioned(at: Fixture, monkeypatch: pytest.Mo
 
 
 async def test_a_position_of_a_rebalance_that_is_over_is_not_used(at: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def rebalanced(offsets: Any) -> None:
+    async def rebalanced() -> dict[TP, int | None]:
         at.app.consumer_generation_id += 1
+        return {P: 5}
 
-    monkeypatch.setattr(at.consumer, "seek_wait", rebalanced)
+    monkeypatch.setattr(at.consumer, "seek_to_committed", rebalanced)
     await at.consumer.perform_seek()
-    assert await at.fetched(5) == [False] and at.delivered == []
+    assert await at.fetched(5) == [False] and at.delivered == [] and at.sought == []
 
 
 @pytest.mark.parametrize("what", ["revoked", "assigned"])

@@ -96,8 +96,6 @@ class Consumer(driver.Consumer):
         rest = tps - set(start)
         if rest:
             start |= {ensure_TP(tp): offset for tp, offset in (await self.earliest_offsets(*rest)).items()}
-        if start:
-            await self.seek_wait(start)
         if generation != self.app.consumer_generation_id:
             return  # another rebalance has begun, and will seek again
         for tp, offset in start.items():
@@ -105,6 +103,10 @@ class Consumer(driver.Consumer):
             self._acked_index.pop(tp, None)
             self._committed_offset[tp] = offset
             self._next[tp] = offset
+        # Last, since flow may be on: what is fetched from there before we know that it is next would be thrown away,
+        # and missed only when another record comes behind it.
+        if start:
+            await self.seek_wait(start)
 
     async def _drain_messages(self, fetcher: Any) -> None:
         try:

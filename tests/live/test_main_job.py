@@ -57,7 +57,6 @@ def test_every_post_is_counted_once_on_three_workers(apache_kafka, namespace, tm
     settings = {"SOURCES": f"replay:{file}?rate=0", "TOPICS": "macet,lancar"}
     with workers(3, apache_kafka.url, namespace, tmp_path, **settings) as group:
         check_counts(group)
-        assert sum(worker.streams() for worker in group) == 1, "one worker streams"
         feeds = [read(worker, "macet", 3 * ROUNDS) for worker in group]
         assert feeds[0] == feeds[1] == feeds[2], "every worker serves the same feed"
         assert len(set(feeds[0])) == 3 * ROUNDS
