@@ -6,6 +6,7 @@ nothing may be left out.
 """
 
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,8 +27,16 @@ class Tool:
     missing: Callable[[], str | None]
 
 
+def _no_program(*names: str) -> Callable[[], str | None]:
+    """What to say when none of these programs is installed."""
+    return lambda: None if any(map(shutil.which, names)) else f"{names[0]} is not installed"
+
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 TOOLS = [
     Tool("kafka", "Apache Kafka", frozenset({"apache_kafka"}), kafka.missing),
+    Tool("node", "Node", frozenset(), _no_program("node")),
+    Tool("browser", "a browser", frozenset({"chromium"}), _no_program(*CHROMIUM)),
 ]
 
 LEFT_OUT = pytest.StashKey[list[str]]()
@@ -82,6 +91,12 @@ def apache_kafka() -> Iterator[kafka.ApacheKafka]:
     """One broker for the whole run, with auto-creation off. Shared: keep to your own namespace and do not kill it."""
     with kafka.ApacheKafka() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a browser for playwright, which brings none of its own here."""
+    return next(path for path in map(shutil.which, CHROMIUM) if path)
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ def test_a_record_is_read_with_its_label_score_and_time() -> None:
         ('{"a":"é"}'.encode(), None), ('{"a":"\u2028"}'.encode(), None), (b'{"a":"\xff"}', None),
         (b'{"a":1}', {}), (b'{"a":1}', GOOD | {"origin": b"short"}), (b'{"a":1}', GOOD | {"origin": None}),
         (b'{"a":1}', GOOD | {"score": b"high"}), (b'{"a":1}', GOOD | {"score": None}),
+        (b'{"a":1}', GOOD | {"score": b"nan"}), (b'{"a":1}', GOOD | {"score": b"1.01"}),
         (b'{"a":1}', GOOD | {"label": b"\xff"}), (b'{"a":1}', GOOD | {"label": None}),
         (b'{"a":1}', {"origin": GOOD["origin"]}),
     ],

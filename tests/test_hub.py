@@ -12,7 +12,7 @@ from apache_kafka import ApacheKafka
 
 from tweetream import cluster, hub
 from tweetream.broker import EmbeddedBroker
-from tweetream.feeds import Origins, Record
+from tweetream.feeds import EVERY_POST, Filter, Origins, Record
 from tweetream.hub import Feed, Hub
 from tweetream.models.feed import Origin
 
@@ -197,11 +197,14 @@ def test_a_ring_keeps_the_newest_records_and_says_from_where(monkeypatch: pytest
 def test_a_ring_answers_for_the_last_records_only_if_it_has_them() -> None:
     feed = Feed("t", 100, Origins())
     feed.take([raw(100 + n, n) for n in range(6)])
-    assert numbers(feed.last(2, None) or []) == [4, 5] and numbers(feed.last(2, "traffic") or []) == [2, 4]
-    assert feed.last(0, None) == []
-    assert feed.last(7, None) is None and feed.last(4, "traffic") is None
+    assert numbers(feed.last(2, EVERY_POST) or []) == [4, 5] and numbers(feed.last(2, Filter("traffic")) or []) == [
+        2,
+        4,
+    ]
+    assert feed.last(0, EVERY_POST) == []
+    assert feed.last(7, EVERY_POST) is None and feed.last(4, Filter("traffic")) is None
     feed.whole = True
-    assert numbers(feed.last(7, None) or []) == [0, 1, 2, 3, 4, 5] and feed.last(1, "unknown") == []
+    assert numbers(feed.last(7, EVERY_POST) or []) == [0, 1, 2, 3, 4, 5] and feed.last(1, Filter("unknown")) == []
 
 
 @pytest.mark.parametrize("count", [0, 1, 250])
@@ -254,8 +257,8 @@ async def test_the_last_records_of_a_label_are_looked_for_as_far_as_need_be(
 ) -> None:
     monkeypatch.setattr(hub, "PIECE", 8)
     await writer.write(*range(10), *range(11, 201, 2))
-    assert numbers(await live.last(writer.topic, 4, "traffic")) == [2, 4, 6, 8]
-    assert await live.last(writer.topic, 4, "unknown") == []
+    assert numbers(await live.last(writer.topic, 4, Filter("traffic"))) == [2, 4, 6, 8]
+    assert await live.last(writer.topic, 4, Filter("unknown")) == []
 
 
 async def test_an_empty_feed_has_no_last_records(writer: Writer, live: Hub) -> None:

@@ -37,7 +37,8 @@ def test_without_anything_set_the_defaults_are_those_of_the_design() -> None:
     assert (settings.namespace, settings.partitions, settings.replication) == ("tweetream", 8, 1)
     assert settings.feed_retention == 7 * 24 * 3600 and settings.tombstone_ttl == 24 * 3600
     assert (settings.look_back, settings.sweep_interval, settings.linger) == (60, 10, 60)
-    assert settings.sources == settings.topics == () and settings.model is None
+    assert (settings.max_streams, settings.max_streams_per_address) == (10_000, 1_000)
+    assert settings.trusted_proxies == settings.sources == settings.topics == () and settings.model is None
 
 
 def test_values_arrive_with_their_types(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,6 +68,8 @@ def test_a_broker_without_its_scheme_is_taken(monkeypatch: pytest.MonkeyPatch) -
         ("BROKER", "http://host:9092"), ("BROKER", "host"), ("BROKER", "kafka://host:9092,"),
         ("NAMESPACE", "Tweets"), ("NAMESPACE", "-a"), ("NAMESPACE", "a/b"),
         ("LINGER", "soon"), ("LINGER", "0"), ("LINGER", "-1s"), ("LINGER", "1w"), ("LINGER", "1 s s"),
+        ("MAX_STREAMS", "0"), ("MAX_STREAMS_PER_ADDRESS", "many"),
+        ("TRUSTED_PROXIES", "proxy.example"), ("TRUSTED_PROXIES", "10.0.0.0/8,10.0.0.0/33"),
     ],
 )  # fmt: skip
 def test_a_bad_value_ends_with_a_line_that_names_it(
@@ -97,9 +100,11 @@ def test_times_have_units(text: str, seconds: float, monkeypatch: pytest.MonkeyP
 def test_lists_are_separated_by_commas_and_sources_by_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWEETREAM_TOPICS", "macet, lancar,,tol ")
     monkeypatch.setenv("TWEETREAM_CORS_ORIGINS", "https://a.example,http://b.example:8080")
+    monkeypatch.setenv("TWEETREAM_TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.7,fd00::/8")
     monkeypatch.setenv("TWEETREAM_SOURCES", "  replay:a,b.csv?rate=1&loop=true \n bluesky: ")
     settings = load()
     assert settings.topics == ("macet", "lancar", "tol")
+    assert settings.trusted_proxies == ("10.0.0.0/8", "192.0.2.7", "fd00::/8")
     assert settings.cors_origins == ("https://a.example", "http://b.example:8080")
     assert settings.sources == ("replay:a,b.csv?rate=1&loop=true", "bluesky:")
 

@@ -28,6 +28,19 @@ class Record(msgspec.Struct, frozen=True):
     timestamp: int
 
 
+class Filter(msgspec.Struct, frozen=True):
+    """Which posts are wanted: those of a label, those with a score of at least so much. As it is made, every post."""
+
+    label: str | None = None
+    min_score: float = 0.0
+
+    def passes(self, record: Record) -> bool:
+        return (self.label is None or record.label == self.label) and record.score >= self.min_score
+
+
+EVERY_POST = Filter()
+
+
 class Origins:
     """What has been seen of each partition, to skip what comes again."""
 
@@ -57,6 +70,8 @@ def read_record(raw: Any, origins: Origins) -> Record | None:
         data = raw.value
         if not (data.startswith(b"{") and data.isascii() and b"\n" not in data and b"\r" not in data):
             raise ValueError("not a line of ASCII JSON")
+        if not 0.0 <= score <= 1.0:  # also what is not a number, which no comparison would let pass
+            raise ValueError("not a probability")
     except (KeyError, ValueError, TypeError, AttributeError, struct.error):
         metrics.dead_letters.labels(raw.topic).inc()
         return None

@@ -15,7 +15,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from tweetream.feeds import Origins, Record, look_back_start, piece, place_of_time, read_record
+from tweetream.feeds import EVERY_POST, Filter, Origins, Record, look_back_start, piece, place_of_time, read_record
 
 log = logging.getLogger(__name__)
 RING = 10_000
@@ -61,9 +61,9 @@ class Feed:
         """The offset of the last record that was not skipped, -1 before the first."""
         return self._offsets[-1] if self._offsets else self.start - 1
 
-    def last(self, number: int, label: str | None) -> list[Record] | None:
-        """The last `number` records (of `label`), oldest first; None if the ring does not reach back so far."""
-        found = [record for record in self._records if label is None or record.label == label]
+    def last(self, number: int, wanted: Filter) -> list[Record] | None:
+        """The last `number` records that are wanted, oldest first; None if the ring does not reach back so far."""
+        found = [record for record in self._records if wanted.passes(record)]
         if len(found) < number and not self.whole:
             return None
         return found[len(found) - min(number, len(found)) :]
@@ -72,6 +72,10 @@ class Feed:
         """At most PIECE records from `cursor` on, which must be in [start, end]."""
         first = bisect_left(self._offsets, cursor)
         return self._records[first : first + PIECE]
+
+    def between(self, start: int, end: int) -> list[Record]:
+        """The records from `start` up to `end`, both in [self.start, self.end]."""
+        return self._records[bisect_left(self._offsets, start) : bisect_left(self._offsets, end)]
 
 
 class Hub:
@@ -125,6 +129,11 @@ class Hub:
     def followed(self) -> list[str]:
         return list(self._feeds)
 
+    def feed(self, kafka_topic: str) -> Feed | None:
+        """The feed, if it is followed and sound."""
+        feed = self._feeds.get(kafka_topic)
+        return None if feed is None or feed.lost else feed
+
     async def bounds(self, kafka_topic: str) -> tuple[int, int]:
         """The first offset that is there, and the one the next record will have."""
         tp = TopicPartition(kafka_topic, 0)
@@ -153,10 +162,10 @@ class Hub:
             found = [record for raw in raws if (record := read_record(raw, origins)) is not None]
             return found, raws[-1].offset + 1 if raws else until
 
-    async def last(self, kafka_topic: str, number: int, label: str | None = None) -> list[Record]:
-        """The last `number` records (of `label`), oldest first."""
+    async def last(self, kafka_topic: str, number: int, wanted: Filter = EVERY_POST) -> list[Record]:
+        """The last `number` records that are wanted, oldest first."""
         feed = self._feeds.get(kafka_topic)
-        there = feed.last(number, label) if feed is not None else None
+        there = feed.last(number, wanted) if feed is not None else None
         if there is not None:
             return there
         first, end = await self.bounds(kafka_topic)
@@ -165,11 +174,11 @@ class Hub:
         while len(found) < number and block_end > first and end - block_end < SCAN:
             cursor = max(first, block_end - max(PIECE, number))
             origins = await self.origins_at(kafka_topic, cursor)
-            block, upto = [], block_end
-            block_end = cursor
+            block: list[Record] = []
+            block_end, upto = cursor, block_end
             while cursor < upto:
                 records, cursor = await self.fetch(kafka_topic, cursor, origins, upto)
-                block += [record for record in records if label is None or record.label == label]
+                block += filter(wanted.passes, records)
             found = block + found
         return found[len(found) - min(number, len(found)) :]
 

@@ -4,6 +4,7 @@ An unknown TWEETREAM_ name or a bad value stops the program with one line. Names
 TWEETREAM_FAUST_ go to Faust as they are; those that Kubernetes sets for a service are let pass.
 """
 
+import ipaddress
 import os
 import re
 import sys
@@ -50,6 +51,15 @@ def _broker(value: str) -> str:
     return "kafka://" + ",".join(hosts)
 
 
+def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        try:
+            ipaddress.ip_network(value, strict=False)
+        except ValueError:
+            raise ValueError(f"{value} is no address or network such as 10.0.0.0/8") from None
+    return values
+
+
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
 Words = Annotated[tuple[str, ...], NoDecode, _split(None)]
 List = Annotated[tuple[str, ...], NoDecode, _split(",")]
@@ -73,6 +83,13 @@ class Settings(BaseSettings):
         SecretStr(""), description="the token that adding and deleting topics needs from another machine"
     )
     cors_origins: List = Field((), description="origins, besides our own, whose pages may call this worker")
+    max_streams: int = Field(10_000, ge=1, description="streams that a worker serves at a time; more get 503")
+    max_streams_per_address: int = Field(
+        1_000, ge=1, description="of these, streams of one IPv4 address or IPv6 /64 network; more get 429"
+    )
+    trusted_proxies: Annotated[List, AfterValidator(_networks)] = Field(
+        (), description="addresses and networks of one's own proxies, whose X-Forwarded-For says who the client is"
+    )
     web_host: str = Field("127.0.0.1", description="the address the page and the feeds are served on")
     web_port: int = Field(6066, ge=1, le=65535, description="their port")
     data_dir: Path = Field(Path("tweetream-data"), description="where a worker keeps what can be rebuilt from Kafka")

@@ -211,6 +211,29 @@ def test_a_client_that_goes_is_forgotten_within_a_second(worker: Worker) -> None
     until(lambda: worker.metric("tweetream_sse_clients") == 0, 3, "no client")
 
 
+def test_streams_end_soon_after_their_last_topic_was_deleted_and_the_others_go_on(worker: Worker) -> None:
+    """No post comes to wake them."""
+    for name in ("sepi", "sunyi"):
+        httpx.post(f"{worker.url}/topics", json={"name": name}, timeout=20).raise_for_status()
+    request = "GET /feeds/{} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    alone, both = (socket.create_connection(("127.0.0.1", worker.port), timeout=5) for _ in range(2))
+    with alone, both:
+        alone.sendall(request.format("sepi").encode())
+        both.sendall(request.format("sepi,sunyi").encode())
+        until(lambda: worker.metric("tweetream_sse_clients") == 2, 10, "two clients")
+        ended = {}
+        for name, ending in (("sepi", alone), ("sunyi", both)):
+            httpx.delete(f"{worker.url}/topics/{name}", timeout=20).raise_for_status()
+            data = b""
+            while not data.endswith(b"\r\n0\r\n\r\n"):  # the end of a chunked body; nothing within 5 s is a failure
+                piece = ending.recv(65536)
+                assert piece, data
+                data += piece
+            ended[name] = data
+    assert ended["sepi"].count(b"event: deleted") == 1
+    assert ended["sunyi"].count(b"event: deleted") == 2, "the other topic went on until it was deleted too"
+
+
 def test_a_post_is_there_soon_after_it_was_read(embedded_broker, namespace, tmp_path: Path) -> None:
     file = tmp_path / "slow.txt"
     file.write_text("".join(f"pelan {number}\n" for number in range(100)))

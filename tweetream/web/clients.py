@@ -1,10 +1,12 @@
 """The hub that this worker's clients share, and what they may ask for in a query."""
 
 import datetime
+import re
 
 from aiohttp import web
 
 from tweetream.app import app, settings
+from tweetream.feeds import Filter
 from tweetream.hub import Hub
 from tweetream.web.middleware import Problem
 
@@ -19,14 +21,22 @@ async def _start() -> None:
 app.after(hub.stop)
 
 
-def number(request: web.Request, name: str, default: int, most: int) -> int:
-    """A whole number of the query, from 0 to `most`."""
+def number(request: web.Request, name: str, default: int, most: int, least: int = 0) -> int:
+    """A whole number of the query, from `least` to `most`."""
     text = request.query.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdecimal() and len(text) < 19 and int(text) <= most):
-        raise Problem(400, f"{name} is a whole number from 0 to {most}")
+    if not (text.isascii() and text.isdecimal() and len(text) < 19 and least <= int(text) <= most):
+        raise Problem(400, f"{name} is a whole number from {least} to {most}")
     return int(text)
+
+
+def wanted(request: web.Request) -> Filter:
+    """Which posts the query lets pass, by `label` and `min_score`."""
+    text = request.query.get("min_score", "0")
+    if not re.fullmatch(r"(0|1|0\.[0-9]{1,20}|1\.0{1,20})", text):
+        raise Problem(400, "min_score is a number from 0 to 1, such as 0.75")
+    return Filter(request.query.get("label"), float(text))
 
 
 def when(request: web.Request) -> int | None:

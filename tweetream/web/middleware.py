@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler
 from aiokafka.errors import KafkaError
 
 from tweetream.settings import Settings
+from tweetream.web.answers import ProblemAnswer
 
 log = logging.getLogger(__name__)
 MAX_BODY = 1024 * 1024
@@ -43,12 +44,7 @@ class Problem(Exception):
         self.status, self.detail, self.headers = status, detail, headers or {}
 
     def response(self) -> web.Response:
-        body = {
-            "type": "about:blank",
-            "title": HTTPStatus(self.status).phrase,
-            "status": self.status,
-            "detail": self.detail,
-        }
+        body = ProblemAnswer("about:blank", HTTPStatus(self.status).phrase, self.status, self.detail)
         return web.Response(
             body=msgspec.json.encode(body),
             status=self.status,

@@ -18,19 +18,22 @@ from faust.web import View
 from tweetream import metrics
 from tweetream.app import app, settings
 from tweetream.cursor import Cursor, Gap
-from tweetream.feeds import Record
+from tweetream.feeds import EVERY_POST, Filter, Record
 from tweetream.models.feed import BadPosition, Position, base36, parse_positions
 from tweetream.models.topic import BadTopic, Topic, check_name
 from tweetream.streams import recovered, topic_of, topics
-from tweetream.web.clients import hub, number, when
+from tweetream.web.clients import hub, number, wanted, when
+from tweetream.web.history import MAX_LAST
+from tweetream.web.limits import Clients, Limits, raise_open_files
 from tweetream.web.middleware import Problem, common_headers
-from tweetream.web.topics import MAX_LAST
 
 MAX_TOPICS = 20
 HEARTBEAT = 15.0
 STUCK = 30.0  # seconds that a client may not read before it is cut off; it can resume
 TELL_POSITION = 5.0  # seconds without an event after which a filtered stream is told where it is
 
+_clients = Clients(settings.trusted_proxies)
+_limits = Limits(settings.max_streams, settings.max_streams_per_address)
 _streams: set["Stream"] = set()
 _closing = asyncio.Event()
 
@@ -41,20 +44,20 @@ class Asked(msgspec.Struct):
     positions: dict[str, Position] | None
     since: int | None
     last: int | None
-    label: str | None
+    wanted: Filter
 
 
 class Stream:
     """One client: its cursors, and the order of its events."""
 
-    def __init__(self, request: web.Request, response: web.StreamResponse, asked: Asked) -> None:
+    def __init__(self, response: web.StreamResponse, asked: Asked) -> None:
         self.more = asyncio.Event()
         self.task = asyncio.current_task()
         self._response = response
         self._asked = asked
         self._cursors: list[Cursor] = []
         self._told = asyncio.get_running_loop().time()
-        self._last_id = ""
+        self._last_id = ""  # what the client was told last
         self._version = -1
 
     async def run(self, found: dict[str, Topic | None]) -> None:
@@ -67,13 +70,19 @@ class Stream:
                     await self._write(_event("deleted", {"topic": name}))
                 else:
                     await self._open(stack, topic)
-            while self._cursors and not _closing.is_set():
+            while not _closing.is_set():
                 self.more.clear()
                 await self._drop_deleted()
+                if not self._cursors:
+                    return
+                before = [cursor.at for cursor in self._cursors]
                 data = b"".join([piece async for piece in self._pieces()])
                 if data:
                     await self._write(data)
-                else:
+                elif self._must_tell():
+                    self._last_id = self._id()
+                    await self._write(b"id: %s\n%s" % (self._last_id.encode(), _event("position", {})))
+                elif before == [cursor.at for cursor in self._cursors]:  # else it passed over what nobody wants
                     await self._idle()
 
     async def _open(self, stack: contextlib.AsyncExitStack, topic: Topic) -> None:
@@ -99,18 +108,19 @@ class Stream:
         if asked.since is not None:
             return await hub.offset_of_time(topic.kafka_topic, asked.since), None
         if asked.last:
-            records = await hub.last(topic.kafka_topic, asked.last, asked.label)
+            records = await hub.last(topic.kafka_topic, asked.last, asked.wanted)
             return (records[0].offset if records else None), None
         return None, None
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         for cursor in self._cursors:
             for record in await cursor.next():
-                if self._asked.label is None or record.label == self._asked.label:
+                if self._asked.wanted.passes(record):
                     yield self._frame(cursor, record)
 
     def _frame(self, cursor: Cursor, record: Record) -> bytes:
-        return b"id: %s\ndata: %s\n\n" % (self._id(cursor, record.offset).encode(), record.data)
+        self._last_id = self._id(cursor, record.offset)
+        return b"id: %s\ndata: %s\n\n" % (self._last_id.encode(), record.data)
 
     def _id(self, moving: Cursor | None = None, offset: int = 0) -> str:
         """The position of the whole stream, `moving` being at `offset`."""
@@ -122,13 +132,14 @@ class Stream:
                 parts.append(str(cursor.position))
         return ",".join(parts)
 
+    def _must_tell(self) -> bool:
+        """Whether a filtered stream has moved on and its client, having got nothing for a while, cannot know."""
+        silent = asyncio.get_running_loop().time() - self._told > TELL_POSITION
+        return silent and self._asked.wanted != EVERY_POST and self._id() != self._last_id
+
     async def _idle(self) -> None:
         """Nothing to send: wait for more, and show now and then that the stream is alive."""
-        now = asyncio.get_running_loop().time()
-        if self._asked.label is not None and now - self._told > TELL_POSITION and self._id() != self._last_id:
-            await self._write(b"id: %s\n%s" % (self._id().encode(), _event("position", {})))
-            return
-        wait = TELL_POSITION if self._asked.label is not None else HEARTBEAT
+        wait = TELL_POSITION if self._asked.wanted != EVERY_POST else HEARTBEAT
         try:
             async with asyncio.timeout(wait):
                 await self.more.wait()
@@ -154,7 +165,6 @@ class Stream:
             metrics.sse_dropped.labels("stuck").inc()
             raise ConnectionResetError("the client does not read") from None
         self._told = asyncio.get_running_loop().time()
-        self._last_id = self._id()
 
 
 def _event(name: str, data: object) -> bytes:
@@ -174,27 +184,34 @@ class Feeds(View):
         found = _find(names, asked)
         if not any(topic and topic.alive for topic in found.values()):
             return web.Response(status=204)
-        response = web.StreamResponse(headers=_headers(request))
-        await response.prepare(request)
-        stream = Stream(request, response, asked)
-        _streams.add(stream)
-        metrics.sse_clients.inc()
-        try:
-            await stream.run(found)
-        except (ConnectionError, KafkaError):
-            pass  # the client went, or will come again when Kafka is back
-        except asyncio.CancelledError:
-            if not _closing.is_set():
-                raise
-        finally:
-            _streams.discard(stream)
-            metrics.sse_clients.dec()
+        with _limits.place(_clients.of(request)):
+            response = web.StreamResponse(headers=_headers(request))
+            await response.prepare(request)
+            await _serve(Stream(response, asked), found)
         return response
 
     async def head(self, request: Any, names: str) -> web.StreamResponse:
         found = _find(names, _asked(request))
-        alive = any(topic and topic.alive for topic in found.values())
-        return web.Response(status=200 if alive else 204, headers=_headers(request))
+        if not any(topic and topic.alive for topic in found.values()):
+            return web.Response(status=204)
+        _limits.check(_clients.of(request))
+        return web.Response(headers=_headers(request))
+
+
+async def _serve(stream: Stream, found: dict[str, Topic | None]) -> None:
+    """Run the stream until it ends, whatever ends it."""
+    _streams.add(stream)
+    metrics.sse_clients.inc()
+    try:
+        await stream.run(found)
+    except (ConnectionError, KafkaError):
+        pass  # the client went, or will come again when Kafka is back
+    except asyncio.CancelledError:
+        if not _closing.is_set():
+            raise
+    finally:
+        _streams.discard(stream)
+        metrics.sse_clients.dec()
 
 
 def _headers(request: web.Request) -> dict[str, str]:
@@ -214,13 +231,13 @@ def _asked(request: web.Request) -> Asked:
     except BadPosition as error:
         raise Problem(400, str(error)) from None
     last = number(request, "last", 0, MAX_LAST)
-    return Asked(positions, when(request), last, request.query.get("label"))
+    return Asked(positions, when(request), last, wanted(request))
 
 
 def _find(names: str, asked: Asked) -> dict[str, Topic | None]:
     """The topics (or tombstones, or None for what a position says was there) of a stream; else a Problem."""
     wanted = list(dict.fromkeys(names.split(",")))
-    if len(wanted) > MAX_TOPICS:
+    if names.count(",") >= MAX_TOPICS:
         raise Problem(400, f"a stream has at most {MAX_TOPICS} topics")
     try:
         for name in wanted:
@@ -234,6 +251,11 @@ def _find(names: str, asked: Asked) -> dict[str, Topic | None]:
         if topic is None and name not in (asked.positions or {}):
             raise Problem(404, f"there is no topic {name}")
     return found
+
+
+@app.before
+async def _room_for_all() -> None:
+    raise_open_files(settings.max_streams)
 
 
 @app.timer(0.1)

@@ -1,4 +1,4 @@
-"""REST of topics: list, add, delete, their past posts and their counts.
+"""REST of topics: list, add, delete.
 
 A change is a command in Kafka; the answer waits until this worker's own table has it, so that what was
 answered can be read here at once.
@@ -14,32 +14,24 @@ from faust.web import View
 from tweetream.app import app
 from tweetream.matching import normalise_track
 from tweetream.models import codec
-from tweetream.models.feed import base36, rfc3339
+from tweetream.models.feed import rfc3339
 from tweetream.models.topic import BadTopic, Command, Topic, check_name
-from tweetream.streams import COMMANDS, now_ms, outbox, recovered, tallies, topics
-from tweetream.web.clients import hub, number, when
+from tweetream.streams import COMMANDS, outbox, recovered, tallies, topics
+from tweetream.web.answers import TopicAnswer, TopicBody
 from tweetream.web.middleware import Problem, json_response, may_change
 
 WAIT = 15.0  # seconds that a change may take until it is here
-MAX_LAST = 1_000
 
 
-class TopicBody(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of POST /topics."""
-
-    name: str
-    track: list[str] | None = None
-
-
-def shown(topic: Topic) -> dict[str, Any]:
+def shown(topic: Topic) -> TopicAnswer:
     """A topic as the interface has it."""
-    return {
-        "name": topic.name,
-        "track": list(topic.track),
-        "created_at": rfc3339(topic.created_at),
-        "kafka_topic": topic.kafka_topic,
-        "posts": tallies.entry(topic.kafka_topic).labels,
-    }
+    return TopicAnswer(
+        topic.name,
+        list(topic.track),
+        rfc3339(topic.created_at),
+        topic.kafka_topic,
+        tallies.entry(topic.kafka_topic).labels,
+    )
 
 
 def find(name: str) -> Topic:
@@ -115,35 +107,3 @@ class OneTopic(View):
         if entry is None or entry.command != offset:
             raise Problem(404, f"there is no topic {name}")
         return web.Response(status=204)
-
-
-@app.page("/topics/{name}/posts")
-class Posts(View):
-    """The past of a feed."""
-
-    async def get(self, request: Any, name: str) -> web.StreamResponse:
-        topic = find(name)
-        last = number(request, "last", 100, MAX_LAST)
-        label = request.query.get("label")
-        since = when(request)
-        records = await hub.last(topic.kafka_topic, last, label)
-        if since is not None:
-            records = [record for record in records if record.timestamp >= since]
-        place = f"{name}@{base36(topic.generation)}"
-        posts = [b'%s,"position":"%s:%d"}' % (r.data[:-1], place.encode(), r.offset) for r in records]
-        ends = [f'"{place}:{record.offset}"' for record in (records[:1] + records[-1:])] or ["null", "null"]
-        body = b'{"posts":[%s],"before":%s,"after":%s}' % (b",".join(posts), ends[0].encode(), ends[-1].encode())
-        return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})
-
-
-@app.page("/topics/{name}/stats")
-class Stats(View):
-    """Posts a minute, by label."""
-
-    async def get(self, request: Any, name: str) -> web.StreamResponse:
-        topic = find(name)
-        minutes = tallies.entry(topic.kafka_topic).minutes
-        now = now_ms() // 60_000
-        asked = range(now - number(request, "minutes", 60, 60) + 1, now + 1)
-        rows = [{"minute": rfc3339(minute * 60_000), "labels": minutes.get(minute, {})} for minute in asked]
-        return json_response(rows)
