@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, metavar="MODEL", help="default: the shipped one")
     options = parser.parse_args()
     try:
-        lines = options.posts.read_text("utf-8", errors="replace").splitlines()
+        lines = options.posts.read_text("utf-8", errors="replace").split("\n")
         model = Classifier.load(options.model)
     except (OSError, BadModel) as error:
         sys.exit(f"bench/classifier.py: {error}")

@@ -149,6 +149,56 @@ def test_a_tree_that_leads_out_of_itself_is_refused(tmp_path, place: str, value:
     assert "damaged" in refused(tmp_path / "m.skops")
 
 
+def _short(model, features) -> None:
+    model.calibrated_classifiers_[0].estimator.coef_ = model.calibrated_classifiers_[0].estimator.coef_[:, :5]
+
+
+def _no_number(model, features) -> None:
+    model.calibrated_classifiers_[0].estimator.coef_[0, 0] = math.nan
+
+
+def _no_chance(model, features) -> None:
+    model.calibrated_classifiers_[0].calibrators[0].a_ = math.inf
+
+
+def _fewer_labels(model, features) -> None:
+    model.classes_ = model.classes_[:2]
+
+
+def _same_labels(model, features) -> None:
+    model.classes_ = np.array(["a", "a", "a"])
+
+
+def _disorder(model, features) -> None:
+    features.kept_ = features.kept_[::-1].copy()
+
+
+def _alike(model, features) -> None:
+    features.kept_ = np.arange(len(features.kept_), dtype=np.uint64)
+
+
+def _signed(model, features) -> None:
+    features.kept_ = features.kept_.astype(np.int64)
+
+
+@pytest.mark.parametrize(
+    "spoil", [_short, _no_number, _no_chance, _fewer_labels, _same_labels, _disorder, _alike, _signed]
+)
+def test_a_model_whose_parts_do_not_fit_is_refused(tmp_path, spoil) -> None:
+    """It would load, and end at the first post, or label every post wrongly without a word."""
+    pipeline = train(posts("a1", "b1", "c1"))
+    spoil(pipeline.named_steps[CLASSIFIER], pipeline.named_steps[FEATURES])
+    save(pipeline, tmp_path / "m.skops")
+    refused(tmp_path / "m.skops")
+
+
+def test_the_marks_of_a_texts_edges_are_no_words(shipped: Classifier) -> None:
+    labels, _ = shipped.predict(["<s> macet </s>", "macet", "</s>"])
+    assert len(labels) == 3
+    found = shipped.explain("<s> macet </s>")
+    assert found.bias + sum(weight for _, weight in found.words) == pytest.approx(found.decision)
+
+
 def test_a_model_of_another_version_is_refused(tmp_path) -> None:
     """Its features may mean something else, and every label would be wrong without a word."""
     pipeline = train(posts("a1", "b1"))

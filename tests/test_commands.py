@@ -75,6 +75,12 @@ def test_evaluate_cross_validates_or_tests_a_model_there_is(posts: Path, model: 
         ("train", "{posts}", "--out", "/no/such/place/m.skops"),
         ("train", "{posts}", "--test", "/no/such.csv"),
         ("explain", "macet", "--model", "{posts}"),
+        ("evaluate", "a=/dev/null", "--balanced"),
+        ("train", "{posts}", "--out", "m.md"),
+        ("train", "{posts}", "--out", ""),
+        ("train", "{posts}", "--out", "/tmp"),
+        ("train", "{posts}", "--out", "{posts}"),
+        ("train", "a=/dev/null", "--out", "m.skops"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(posts: Path, arguments: tuple[str, ...]) -> None:

@@ -54,7 +54,7 @@ def copy(folder: Path, change) -> None:
         (lambda part, lines: [*lines[:-1], *[f"{part},traffic,kata {part} {i}" for i in range(6)], ""], "more than 5"),
         (lambda part, lines: [*lines[:-1], f"{part},lain,kata {part}", ""], "other labels"),
         (
-            lambda part, lines: [re.sub(",traffic,(.*)$", ',traffic,"\\1 ?"', line) for line in lines],
+            lambda part, lines: [re.sub(r",traffic,([^\"]*)$", r",traffic,\1 ?", line) for line in lines],
             "differ in question",
         ),
     ],

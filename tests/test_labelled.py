@@ -28,6 +28,11 @@ def test_a_csv_has_columns_text_and_label_and_may_have_families(tmp_path) -> Non
         ("", "no columns"),
         ("text,label\nmacet\n", "line 2: no label"),
         ("text,label\nmacet, \n", "line 2: no label"),
+        ("label,text\na\n", "line 2: not as many cells"),
+        ("label,text\na,b,c\n", "line 2: not as many cells"),
+        ('text,label\nmacet,"a\nb"\n', "line break"),
+        ("text,label,text\na,b,c\n", "two columns"),
+        ("text,label\n", "no posts"),
         ('text,label\n"' + "a" * 200_000 + '",x\n', "field larger"),
     ],
 )

@@ -90,6 +90,40 @@ def test_lines_of_json_keep_what_they_have(model: Path) -> None:
     assert "3 of 5" in done.stderr.decode()
 
 
+def test_json_that_cannot_be_written_again_as_it_came_stops_nothing(model: Path) -> None:
+    """Half of a character that JSON escapes has no UTF-8, and numbers without end no JSON."""
+    stdin = b'{"text": "macet"}\n{"text": "\\ud800 macet"}\n{"text": "macet", "n": 1e999}\n{"text": "rezeki"}\n'
+    done = classify(model, "--input-format", "jsonl", stdin=stdin)
+    found = [json.loads(line) for line in done.stdout.decode("utf-8").splitlines()]
+    assert [row["label"] for row in found] == ["traffic", "traffic", "", "talk"]
+    assert found[1]["text"] == "\ufffd macet" and "1 of 4" in done.stderr.decode()
+
+
+def test_the_columns_of_json_lines_are_those_of_the_first_that_can_be_read(model: Path) -> None:
+    stdin = b'broken\n{"id": 7, "text": "macet"}\n'
+    done = classify(model, "--input-format", "jsonl", "--output-format", "csv", stdin=stdin)
+    assert [(row["id"], row["label"]) for row in rows(done.stdout)] == [("", ""), ("7", "traffic")]
+
+
+def test_a_line_too_long_is_a_bad_row_and_costs_no_more_than_itself(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text("macet\n" + "a" * 30_000_000 + "\nrezeki\n", "utf-8")
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30,) * 2); "
+    code = f"{limit}from tweetream.cli import main; main()"
+    command = [sys.executable, "-c", code, "classify", "--model", str(model), str(path)]
+    done = subprocess.run(command, capture_output=True, timeout=60, env=clean() | {"OMP_NUM_THREADS": "1"})
+    assert done.stderr.decode() == "tweetream: 1 of 3 rows could not be classified and have an empty label\n"
+    assert done.stdout.endswith(b",,\nrezeki,talk," + done.stdout.rpartition(b",")[2])
+
+
+def test_a_full_disk_and_closed_streams_are_one_line(model: Path) -> None:
+    for redirect, reason in (("> /dev/full", "cannot be written"), (">&-", "is closed"), ("<&-", "is closed")):
+        line = f'printf "macet\\n" | {sys.executable} -m tweetream classify --model {model} {redirect}'
+        line = line.removeprefix('printf "macet\\n" | ') if redirect == "<&-" else line
+        done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=60, env=clean())
+        assert done.returncode == 2 and done.stderr.count("\n") == 1 and reason in done.stderr, redirect
+
+
 def test_json_becomes_csv_and_csv_json(model: Path) -> None:
     done = classify(model, "--input-format", "jsonl", "--output-format", "csv", stdin=b'{"id": 1, "text": "macet"}\n')
     assert rows(done.stdout)[0]["id"] == "1"

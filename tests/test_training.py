@@ -117,6 +117,30 @@ def test_a_test_without_posts_is_refused(args: list[str], tmp_path) -> None:
         run(args, tmp_path / "m.skops", test=[str(test)])
 
 
+def test_a_label_with_just_enough_posts_is_enough(tmp_path) -> None:
+    path = tmp_path / "posts.csv"
+    lines = [f"{of} kata{i} x{i % 3},{of}" for of in ("satu", "dua1") for i in range(FEWEST)]
+    path.write_text("text,label\n" + "\n".join(lines) + "\n", "utf-8")
+    assert "of 8 held-out" in run([str(path)], tmp_path / "m.skops")
+
+
+def test_a_card_never_replaces_what_it_is_about(args: list[str], tmp_path) -> None:
+    run(args, tmp_path / "mine.1")
+    assert (tmp_path / "mine.1.md").exists() and Classifier.load(tmp_path / "mine.1").labels == ("talk", "traffic")
+    text = (tmp_path / "talk.txt").rename(tmp_path / "mine.md")
+    before = text.read_bytes()
+    with pytest.raises(BadData, match="replace"):
+        run([args[0], f"talk={text}"], tmp_path / "mine.skops")
+    assert text.read_bytes() == before
+
+
+def test_a_label_does_not_break_the_cards_tables(tmp_path) -> None:
+    path = tmp_path / "posts.csv"
+    path.write_text("text,label\n" + "".join(f"{of}{i} kata,{of}|x\n" for of in "ab" for i in range(30)), "utf-8")
+    run([str(path)], tmp_path / "m.skops")
+    assert "| `a\\|x` | 30 | 30 |" in (tmp_path / "m.md").read_text("utf-8")
+
+
 def test_the_card_has_the_hash_of_the_model(args: list[str], tmp_path) -> None:
     run(args, tmp_path / "m.skops")
     digest = hashlib.sha256((tmp_path / "m.skops").read_bytes()).hexdigest()

@@ -40,6 +40,11 @@ class Test(NamedTuple):
     results: Result
 
 
+def _cell(label: str) -> str:
+    """A label in a table."""
+    return f"`{label}`".replace("|", "\\|")
+
+
 def text(made: Made, test: Test) -> str:
     """The card in Markdown."""
     results = test.results
@@ -48,7 +53,7 @@ def text(made: Made, test: Test) -> str:
     for post in made.posts:
         labels_of.setdefault(post.text, set()).add(post.label)
     counts = [
-        f"| `{name}` | {sum(post.label == name for post in made.raw)} |"
+        f"| {_cell(name)} | {sum(post.label == name for post in made.raw)} |"
         f" {sum(name in labels for labels in labels_of.values())} |"
         for name in names
     ]
@@ -70,11 +75,11 @@ def text(made: Made, test: Test) -> str:
         tested=results.tested,
         accuracy=results.accuracy,
         calibration=results.calibration,
-        scores="\n".join(f"| `{n}` | {s} | {p:.4f} | {r:.4f} | {f:.4f} |" for n, p, r, f, s in results.labels),
-        given=" | ".join(f"given `{name}`" for name in tested),
+        scores="\n".join(f"| {_cell(n)} | {s} | {p:.4f} | {r:.4f} | {f:.4f} |" for n, p, r, f, s in results.labels),
+        given=" | ".join(f"given {_cell(name)}" for name in tested),
         rule=" --: |" * len(tested),
         confusion="\n".join(
-            f"| `{name}` | " + " | ".join(map(str, row)) + " |"
+            f"| {_cell(name)} | " + " | ".join(map(str, row)) + " |"
             for name, row in zip(tested, results.confusion, strict=True)
         ),
     )

@@ -84,6 +84,12 @@ class Classifier:
         model = pipeline.named_steps[CLASSIFIER]
         self._chances = Chances(model)
         self._scorer = scorer(pipeline.named_steps[FEATURES], model.calibrated_classifiers_[0].estimator)
+        columns = 1 if len(self.labels) == 2 else len(self.labels)
+        shapes = {self._scorer.decisions([""]).shape[1], len(self._chances.slope), len(self._chances.shift)}
+        if shapes != {columns} or len(set(self.labels)) < len(self.labels):
+            raise ValueError("labels, decisions and probabilities are not as many")
+        if not np.isfinite([self._chances.slope, self._chances.shift]).all():
+            raise ValueError("a probability is no number")
 
     @classmethod
     def load(cls, path: Path | None = None) -> "Classifier":

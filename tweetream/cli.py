@@ -4,6 +4,7 @@ Nothing heavy is imported before it is needed, so that --help and errors are qui
 """
 
 import argparse
+import errno
 import json
 import os
 import socket
@@ -26,12 +27,20 @@ def main(argv: Sequence[str] | None = None) -> None:
         run_worker(arguments)
     options = _parser().parse_args(arguments)
     run: Callable[[Any], None] = options.run
+    if sys.stdout is None:
+        fail("standard output is closed")
     try:
         run(options)
+        sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output went away; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left must not fail again at the end
+        fail(f"the output cannot be written: {error.strerror}")
     except KeyboardInterrupt:
         raise SystemExit(130) from None  # as a shell says it
     raise SystemExit(0)

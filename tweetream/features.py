@@ -23,6 +23,7 @@ from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin
 
 LONGEST = 120
+LONGEST_WORD = 64  # letters of which it sees the pieces
 WINDOW = 4  # words apart, at most, that are seen together
 PIECES = (3, 4, 5)
 BEGIN, END = "<s>", "</s>"
@@ -76,8 +77,8 @@ def pairs(word: Hashes, kind: Hashes, text: Places) -> Iterator[Pairs]:
 
 
 def pieces(words: Sequence[str]) -> tuple[Hashes, Places]:
-    """The features of the pieces of words, edges marked; and of each the number of its word."""
-    edged = [f"<{word}>" for word in words]
+    """The features of the pieces of words, edges marked; and of each the number of its word. Long words are cut."""
+    edged = [f"<{word[:LONGEST_WORD]}>" for word in words]
     letters = np.frombuffer("".join(edged).encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
     of_letter = np.repeat(np.arange(len(words)), [len(word) for word in edged])
     found, owners = [], []
@@ -239,14 +240,15 @@ class Table:
 
     @staticmethod
     def words(text: str) -> list[str]:
-        """The words of a cleaned text that count."""
-        return text.split()[:LONGEST]
+        """The words of a cleaned text that count; such a text has no `<`, which marks its edges here."""
+        return text.replace("<", " ").split()[:LONGEST]
 
     def number(self, texts: Sequence[str]) -> tuple[Places, Places]:
         """The numbers of all words, the edges of each text too, and the number of each word's text."""
         if len(self._numbers) > self._most:
             self._clear()
-        short = [text if len(text) < 2 * LONGEST else " ".join(self.words(text)) for text in texts]
+        plain = [len(text) < 2 * LONGEST and "<" not in text for text in texts]
+        short = [text if ok else " ".join(self.words(text)) for text, ok in zip(texts, plain, strict=True)]
         words = f"{BEGIN} {f' {END} {BEGIN} '.join(short)} {END}".split() if short else []
         numbers = self._look_up(words)
         if (numbers < 0).any():

@@ -42,6 +42,8 @@ def read(args: Sequence[str], at_most: int | None = None) -> list[Post]:
         except OSError as error:
             raise BadData(f"{path} cannot be read: {error.strerror or error}") from None
         posts += kept if label is None or at_most is None else sample(kept, at_most)
+    if not posts:
+        raise BadData(f"there are no posts in {' '.join(args)}")
     return posts
 
 
@@ -61,7 +63,7 @@ def files(args: Sequence[str]) -> Iterator[tuple[str | None, Path]]:
         label, equals, name = arg.partition("=")
         if not equals:
             yield None, Path(arg)
-        elif label and name:
+        elif label and label.isprintable() and name:
             yield label, Path(name)
         else:
             raise BadData(f"{arg!r} is not LABEL=FILE")
@@ -72,10 +74,16 @@ def _csv(path: Path, file: Iterable[str]) -> Iterator[Post]:
     try:
         if not {"text", "label"} <= set(reader.fieldnames or ()):
             raise BadData(f"{path} has no columns text and label: for a post a line, write LABEL={path}")
+        if len(set(reader.fieldnames or ())) < len(reader.fieldnames or ()):
+            raise BadData(f"{path} has two columns of one name")
         for row in reader:
             label = (row["label"] or "").strip()
-            if not label:
-                raise BadData(f"{path}, line {reader.line_num}: no label")
+            if not label or not label.isprintable():
+                raise BadData(
+                    f"{path}, line {reader.line_num}: {'no label' if not label else 'the label has a line break'}"
+                )
+            if row["text"] is None or None in row:
+                raise BadData(f"{path}, line {reader.line_num}: not as many cells as columns")
             yield Post(row["text"], label, (row.get("family") or "").strip())
     except csv.Error as error:
         raise BadData(f"{path}, line {reader.line_num}: {error}") from None

@@ -1,18 +1,21 @@
 """`tweetream classify`: the rows of a file or of standard input, in their order, with a label and a score.
 
 Rows are read, classified and written a batch at a time, so memory does not grow with the file. Bytes that are no UTF-8
-go through as they came. A row that cannot be classified (no such column, broken JSON, nothing in it) is kept with an
-empty label and counted. A column of the input that is called `label` or `score` goes on as `given_label` or
-`given_score`. JSON lines become CSV by the columns of their first row.
+go through as they came. A row that cannot be classified (no such column, broken JSON, nothing in it, more than LONGEST
+characters) is kept with an empty label and counted. A column of the input that is called `label` or `score` goes on as
+`given_label` or `given_score`. JSON lines become CSV by the columns of the first that can be read.
 """
 
 import bz2
+import codecs
 import contextlib
 import csv
 import gzip
 import json
+import math
 import os
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -22,6 +25,7 @@ from tqdm import tqdm
 
 FORMATS = ("csv", "jsonl", "text")
 BATCH = 1_000
+HEAVY = 4 * 1024 * 1024  # characters after which a batch ends, too
 LONGEST = 1024 * 1024  # characters of a CSV field; a quote that is never closed would take in the whole file
 _SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _PACKED = {".gz": gzip.open, ".bz2": bz2.open}
@@ -55,7 +59,7 @@ def run(name: str, column: str | None, given: str | None, wanted: str | None, pr
             to_jsonl = (wanted or _OUTPUT[kind]) == "jsonl"
             write = _jsonl_writer(output) if to_jsonl else _csv_writer(output, names)
             bad = total = 0
-            while batch := list(islice(rows, BATCH)):
+            while batch := _batch(rows):
                 bad += _classify(batch, predict)
                 total += len(batch)
                 # Nobody should wait for posts that are here, and a bar must not stand between them.
@@ -63,6 +67,18 @@ def run(name: str, column: str | None, given: str | None, wanted: str | None, pr
                     write(batch)
                     output.flush()
     return f"{bad} of {total} rows could not be classified and have an empty label" if bad else ""
+
+
+def _batch(rows: Iterator[Row]) -> list[Row]:
+    """The next rows."""
+    batch: list[Row] = []
+    characters = 0
+    for row in islice(rows, BATCH):
+        batch.append(row)
+        characters += sum(len(value) for value in row.fields.values() if isinstance(value, str))
+        if characters > HEAVY:
+            break
+    return batch
 
 
 def _kind(name: str, column: str | None) -> str:
@@ -78,23 +94,24 @@ def _kind(name: str, column: str | None) -> str:
 def _opened(name: str) -> Iterator[tuple[BinaryIO, int | None]]:
     """The file, and its size if that is what its lines add up to."""
     if name == "-":
+        if sys.stdin is None:
+            raise BadInput("standard input is closed")
         yield sys.stdin.buffer, None
         return
     path = Path(name)
     unpack: Any = _PACKED.get(path.suffix.lower())
     try:
-        with unpack(path, "rb") if unpack else path.open("rb") as source:
-            yield source, None if unpack else os.fstat(source.fileno()).st_size
-    except BrokenPipeError:
-        raise
-    except (OSError, EOFError) as error:
-        raise BadInput(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        source = unpack(path, "rb") if unpack else path.open("rb")
+    except OSError as error:
+        raise BadInput(f"{name} cannot be read: {error.strerror or error}") from None
+    with source:
+        yield source, None if unpack else os.fstat(source.fileno()).st_size
 
 
 @contextlib.contextmanager
 def _output() -> Iterator[TextIO]:
     """Standard output as UTF-8 whatever the locale says, with line ends as they are written."""
-    form: Any = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+    form: Any = {"encoding": "utf-8", "errors": "tweetream.raw", "newline": ""}
     stream = open(sys.stdout.fileno(), "w", closefd=False, **form)  # noqa: SIM115 - closing it may fail, too
     try:
         yield stream
@@ -103,12 +120,28 @@ def _output() -> Iterator[TextIO]:
             stream.close()
 
 
+def _raw(error: UnicodeError) -> tuple[bytes, int]:
+    """Bytes that were no UTF-8 as they came; other halves of a character, which JSON can escape, as U+FFFD."""
+    assert isinstance(error, UnicodeEncodeError)
+    codes = map(ord, error.object[error.start : error.end])
+    return b"".join(
+        bytes([code - 0xDC00]) if 0xDC80 <= code <= 0xDCFF else "\ufffd".encode() for code in codes
+    ), error.end
+
+
+codecs.register_error("tweetream.raw", _raw)
+
+
 def _lines(source: BinaryIO, bar: Any) -> Iterator[str]:
-    """Lines with their ends; a line ends at LF."""
-    for number, line in enumerate(source):
-        bar.update(len(line))
-        text = line.decode("utf-8", "surrogateescape")
-        yield text.removeprefix("\ufeff") if number == 0 else text
+    """Lines with their ends; a line ends at LF. Raises BadInput."""
+    try:
+        for number, line in enumerate(source):
+            bar.update(len(line))
+            text = line.decode("utf-8", "surrogateescape")
+            yield text.removeprefix("\ufeff") if number == 0 else text
+    except (OSError, EOFError, zlib.error) as error:
+        said = getattr(error, "strerror", None) or error
+        raise BadInput(f"{getattr(source, 'name', 'the input')} cannot be read: {said}") from None
 
 
 def _classify(batch: list[Row], predict: Predict) -> int:
@@ -124,7 +157,7 @@ def _classify(batch: list[Row], predict: Predict) -> int:
 
 def _text_rows(lines: Iterable[str], column: str) -> Rows:
     texts = (line.removesuffix("\n").removesuffix("\r") for line in lines)
-    return [column], (Row({column: text}, text if text.strip() else None) for text in texts)
+    return [column], (Row({column: text}, text if _fit(text) else None) for text in texts)
 
 
 def _jsonl_rows(lines: Iterable[str], column: str) -> Rows:
@@ -133,14 +166,25 @@ def _jsonl_rows(lines: Iterable[str], column: str) -> Rows:
 
 def _json_row(line: str, column: str) -> Row:
     try:
-        value = json.loads(line)
+        value = json.loads(line, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         return Row({column: line.rstrip("\r\n")}, None)
     text = value.get(column)
     fields: dict[str | None, Any] = {_OURS.get(name, name): content for name, content in value.items()}
-    return Row(fields, text if isinstance(text, str) and text.strip() else None)
+    return Row(fields, text if isinstance(text, str) and _fit(text) else None)
+
+
+def _fit(text: str) -> bool:
+    return len(text) <= LONGEST and bool(text.strip())
+
+
+def _finite(number: str) -> float:
+    """A number of JSON; Python would read and write others, which no other reader of JSON takes."""
+    if not math.isfinite(value := float(number)):
+        raise ValueError(number)
+    return value
 
 
 def _csv_rows(lines: Iterable[str], column: str) -> Rows:
@@ -195,15 +239,16 @@ _READERS: dict[str, Callable[[Iterable[str], str], Rows]] = {
 _OUTPUT = {"csv": "csv", "jsonl": "jsonl", "text": "csv"}
 
 
-def _jsonl_writer(output: TextIO) -> Callable[[Iterable[Row]], None]:
-    def write(rows: Iterable[Row]) -> None:
+def _jsonl_writer(output: TextIO) -> Callable[[Sequence[Row]], None]:
+    def write(rows: Sequence[Row]) -> None:
         for row in rows:
-            output.write(json.dumps(row.fields, ensure_ascii=False) + "\n")
+            fields = {"more" if name is None else name: value for name, value in row.fields.items()}
+            output.write(json.dumps(fields, ensure_ascii=False) + "\n")
 
     return write
 
 
-def _csv_writer(output: TextIO, names: list[str] | None) -> Callable[[Iterable[Row]], None]:
+def _csv_writer(output: TextIO, names: list[str] | None) -> Callable[[Sequence[Row]], None]:
     writer = csv.writer(output, lineterminator="\n")
     columns: list[str] = []
 
@@ -212,10 +257,10 @@ def _csv_writer(output: TextIO, names: list[str] | None) -> Callable[[Iterable[R
         columns.extend(_OURS)
         writer.writerow(columns)
 
-    def write(rows: Iterable[Row]) -> None:
+    def write(rows: Sequence[Row]) -> None:
+        if not columns:
+            begin(next((row for row in rows if row.text is not None), rows[0]).fields)
         for row in rows:
-            if not columns:
-                begin(row.fields)
             writer.writerow([*(_cell(row.fields.get(name, "")) for name in columns), *row.fields.get(None, ())])
 
     if names is not None:

@@ -18,6 +18,8 @@ from tweetream.features import Features, Hashes, Places, Table, grown, pairs
 
 Numbers = NDArray[np.float64]
 REMEMBERED = 65_536  # words
+WORD = r"\S+"  # of a cleaned text
+MOST_ALIKE = 255  # features that begin alike; of honest ones there are five or so
 
 
 class Shares(NamedTuple):
@@ -37,11 +39,23 @@ class Scorer(Protocol):
 
 
 def scorer(features: Any, estimator: Any) -> Scorer:
-    """The scorer for a fitted vectoriser and a fitted estimator. Raises TypeError for a pair that is not of ours."""
+    """The scorer for a fitted vectoriser and estimator. Raises TypeError or ValueError if they are not ours."""
     linear = _linear(estimator)
+    if linear:
+        weights, bias = linear
+        if weights.shape != (len(features.get_feature_names_out()), len(bias)):
+            raise ValueError("there is not a weight for each feature")
+        if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
+            raise ValueError("a weight is no number")
     if isinstance(features, Features) and linear:
+        known = features.kept_
+        begins = np.bincount((known >> np.uint64(44)).astype(np.int64))
+        if known.dtype != np.uint64 or not (known[1:] > known[:-1]).all() or begins.max() > MOST_ALIKE:
+            raise ValueError("the features are not in order")
         return FeatureScorer(features, *linear)
-    if isinstance(features, CountVectorizer) and features.binary and not features.lowercase:
+    if isinstance(features, CountVectorizer) and features.binary and features.token_pattern == WORD:
+        if features.lowercase or features.stop_words or features.ngram_range != (1, 1):
+            raise ValueError("its words are not ours")
         if linear:
             return WordScorer(features.vocabulary_, *linear)
         if isinstance(estimator, DecisionTreeClassifier):

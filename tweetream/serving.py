@@ -30,14 +30,18 @@ class Served:
         return self._cleaner.clean(normalise(post))
 
 
+def served(known: settings.Settings, model: Path | None = None) -> Served:
+    """The model in `model`, or that of the settings, with their abbreviations. Raises BadModel, BadAbbreviations."""
+    abbreviations = load_abbreviations(known.abbreviations) if known.abbreviations else {}
+    return Served(Classifier.load(model or known.model), Cleaner(abbreviations))
+
+
 def load(model: Path | None = None) -> Served:
-    """The model in `model`, or that of the settings, with the abbreviations of the settings; ends with one line."""
-    known = settings.load()
+    """The same for a command: ends with one line."""
     try:
-        abbreviations = load_abbreviations(known.abbreviations) if known.abbreviations else {}
-    except BadAbbreviations as error:
+        return served(settings.load(), model)
+    except (BadModel, BadAbbreviations) as error:
         settings.fail(str(error))
-    return Served(classifier(model or known.model), Cleaner(abbreviations))
 
 
 def classifier(model: Path | None) -> Classifier:

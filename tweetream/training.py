@@ -26,7 +26,8 @@ from tweetream import card
 from tweetream.classifier import CLASSIFIER, FEATURES, FORMAT, Classifier
 from tweetream.evaluation import Result, result
 from tweetream.features import Features, shipped_kinds
-from tweetream.labelled import SEED, BadData, Post, folds, read
+from tweetream.labelled import SEED, BadData, Post, files, folds, read
+from tweetream.scoring import WORD
 from tweetream.text import Cleaner, normalise
 
 FEWEST = 20  # different posts a label; with fewer, neither the test nor the calibration means anything
@@ -40,7 +41,7 @@ def _together() -> Features:
 
 def _words() -> CountVectorizer:
     # Words of one post alone are names and slips; they would double the file and say little.
-    return CountVectorizer(token_pattern=r"\S+", lowercase=False, binary=True, min_df=2, dtype=np.float64)
+    return CountVectorizer(token_pattern=WORD, lowercase=False, binary=True, min_df=2, dtype=np.float64)
 
 
 # What each classifier sees of a text, and what decides; `words-svm`, `naive-bayes` and `decision-tree` are the paper's.
@@ -58,16 +59,16 @@ def clean(posts: Sequence[Post]) -> list[Post]:
     return [post._replace(text=text) for post in posts if (text := reduce(normalise(post.text)))]
 
 
-def train(posts: Sequence[Post], classifier: str = "svm") -> Pipeline:
-    """A pipeline trained on cleaned posts. Raises BadData."""
+def train(posts: Sequence[Post], classifier: str = "svm", fewest: int = FEWEST) -> Pipeline:
+    """A pipeline trained on cleaned posts, `fewest` different ones of each label. Raises BadData."""
     if classifier not in CLASSIFIERS:
         raise BadData(f"no classifier {classifier!r}; there are {', '.join(CLASSIFIERS)}")
     labels = sorted({post.label for post in posts})
     if len(labels) < 2:
         raise BadData(f"two labels or more are needed, these posts have {len(labels)}")
     for label in labels:
-        if (number := len({post.text for post in posts if post.label == label})) < FEWEST:
-            raise BadData(f"label {label!r} has {number} different posts with words; {FEWEST} are needed")
+        if (number := len({post.text for post in posts if post.label == label})) < fewest:
+            raise BadData(f"label {label!r} has {number} different posts with words; {fewest} are needed")
     features, estimator = CLASSIFIERS[classifier]
     # One model on all posts, its calibration from posts held out PARTS times.
     model = CalibratedClassifierCV(estimator(), method="sigmoid", cv=folds(posts, PARTS), ensemble=False)
@@ -142,16 +143,33 @@ def run(
     `test` names files to test on; without, a part of the posts is held out. Returns a line on how the model did.
     Raises BadData.
     """
+    written = _card_of(out, [path for _, path in [*files(args), *(files(test) if test else ())]])
     raw = read(args, at_most)
     posts = clean(raw)
     model = train(posts, classifier)
     trained, tested = (posts, clean(read(test))) if test else _held_out(posts)
-    results = check(Classifier(model if test else train(trained, classifier)), tested)
+    results = check(Classifier(model if test else train(trained, classifier, FEWEST // 2)), tested)
     digest = save(model, out)
-    written = out.with_suffix(".md")
     made = card.Made(args, raw, posts, model, classifier, digest, at_most)
     _write(written, card.text(made, card.Test(test, len(trained), results)).encode())
     return f"{out}: {results.accuracy:.2%} of {results.tested} held-out posts right; more in {written}"
+
+
+def _card_of(out: Path, inputs: Sequence[Path]) -> Path:
+    """Where the card of a model goes; what would be found wrong after minutes of training is said at once."""
+    for path in inputs:
+        if path.exists() and not path.is_file():
+            raise BadData(f"{path} is no file that can be read twice: its SHA-256 goes into the card")
+    if out.suffix == ".md" or not out.name:
+        raise BadData(
+            f"{out} cannot be the model: give a name such as mine.skops; its card is written beside it as .md"
+        )
+    if out.is_dir() or not out.parent.is_dir():
+        raise BadData(f"{out} cannot be written: {'it is' if out.is_dir() else 'there is no'} directory")
+    card_path = out.with_suffix(".md") if out.suffix == ".skops" else out.with_name(out.name + ".md")
+    if {out.resolve(), card_path.resolve()} & {path.resolve() for path in inputs}:
+        raise BadData(f"{out} or its card {card_path.name} would replace what it is trained on")
+    return card_path
 
 
 def _held_out(posts: Sequence[Post]) -> tuple[list[Post], list[Post]]:
@@ -171,7 +189,7 @@ def cross_validate(posts: Sequence[Post], number: int, classifier: str = "svm") 
     """Answer each of `number` parts of cleaned posts by a model trained on the others. Raises BadData."""
     given: dict[int, tuple[str, float]] = {}
     for training, testing in folds(posts, number):
-        model = Classifier(train([posts[place] for place in training], classifier))
+        model = Classifier(train([posts[place] for place in training], classifier, FEWEST // 2))
         labels, scores = model.predict([posts[place].text for place in testing])
         given.update(zip(testing, zip(labels, scores, strict=True), strict=True))
     answers = [given[place] for place in range(len(posts))]

@@ -13,7 +13,7 @@ from aiohttp import web
 from faust.web import View
 
 from tweetream.app import app, settings
-from tweetream.text import Cleaner, load_abbreviations
+from tweetream.text import BadAbbreviations
 from tweetream.web.answers import ClassifyAnswer, ClassifyBody
 from tweetream.web.middleware import Problem, json_response
 
@@ -33,14 +33,13 @@ class _Model:
             return await asyncio.to_thread(self._explain, texts)
 
     def _explain(self, texts: Sequence[str]) -> list[ClassifyAnswer]:
-        from tweetream.classifier import BadModel, Classifier
-        from tweetream.serving import Served
+        from tweetream.classifier import BadModel
+        from tweetream.serving import served
 
         if self._served is None:
-            abbreviations = load_abbreviations(settings.abbreviations) if settings.abbreviations else {}
             try:
-                self._served = Served(Classifier.load(settings.model), Cleaner(abbreviations))
-            except BadModel as error:  # replaced since the worker started; the agent goes on with what it has
+                self._served = served(settings)
+            except (BadModel, BadAbbreviations) as error:  # replaced since the worker started, which has the old ones
                 raise Problem(503, str(error)) from None
         return [ClassifyAnswer(*self._served.explain(text)) for text in texts]
 
