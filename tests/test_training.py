@@ -62,7 +62,7 @@ def test_the_same_input_gives_the_same_bytes_in_another_process(args: list[str],
     code = (
         "import sys; from pathlib import Path; from tweetream.training import run; run(sys.argv[2:], Path(sys.argv[1]))"
     )
-    environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", code, other / "m.skops", *args], check=True, env=environment)
     assert {p.name: p.read_bytes() for p in one.iterdir()} == {p.name: p.read_bytes() for p in other.iterdir()}
 

@@ -21,6 +21,7 @@ from sklearn.naive_bayes import BernoulliNB
 from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
+from threadpoolctl import threadpool_limits
 
 from tweetream import card
 from tweetream.classifier import CLASSIFIER, FEATURES, FORMAT, Classifier
@@ -74,7 +75,8 @@ def train(posts: Sequence[Post], classifier: str = "svm", fewest: int = FEWEST) 
     model = CalibratedClassifierCV(estimator(), method="sigmoid", cv=folds(posts, PARTS), ensemble=False)
     pipeline = Pipeline([(FEATURES, features()), (CLASSIFIER, model)])
     try:
-        pipeline.fit([post.text for post in posts], np.array([post.label for post in posts]))
+        with threadpool_limits(1):  # sums of several threads differ in their last digits from run to run
+            pipeline.fit([post.text for post in posts], np.array([post.label for post in posts]))
     except ValueError as error:  # no word occurs twice
         raise BadData(f"cannot train with these posts: {str(error).splitlines()[0]}") from None
     model.set_params(cv=PARTS)  # the places of posts are no part of a model
