@@ -166,3 +166,13 @@ def test_more_labels_than_two_are_in_the_card(tmp_path) -> None:
     run([str(path)], tmp_path / "m.skops")
     card = (tmp_path / "m.md").read_text("utf-8")
     assert "| true label | given `dua1` | given `satu` | given `tiga` |\n| --- | --: | --: | --: |" in card
+
+
+def test_a_card_never_replaces_somebody_elses_file(args: list[str], tmp_path) -> None:
+    (tmp_path / "notes.md").write_text("mine", "utf-8")
+    for name in ("notes", "notes.skops"):
+        with pytest.raises(BadData, match="another file"):
+            run(args, tmp_path / name)
+    assert (tmp_path / "notes.md").read_text("utf-8") == "mine"
+    run(args, tmp_path / "m.skops")
+    run(args, tmp_path / "m.skops")  # its own card it may write again

@@ -112,9 +112,10 @@ def _origin(label: str | None, path: Path) -> str:
     return f"- {f'`{label}`: ' if label else ''}`{path.name}`{known} (SHA-256 `{digest}`)"
 
 
-_CARD = """# Model card
-
-Written by `tweetream train` of Tweetream {version}; every number is computed.
+TITLE = "# Model card\n"
+_CARD = (
+    f"{TITLE}\n"
+    + """Written by `tweetream train` of Tweetream {version}; every number is computed.
 
 **What it is.** A `{classifier}` classifier over {size} features of a post's words, with calibrated scores (Platt's
 sigmoid, five folds). It says one of {labels}, and the probability of that. Made with scikit-learn {sklearn}.
@@ -159,3 +160,4 @@ share of right answers in ten bins of equal mass.
 - A post whose words it has never seen gets the label that fits an empty post; its score means nothing then.
 - A score is calibrated for the mix of labels above. Where one label is much rarer, scores for it are too high.
 """
+)

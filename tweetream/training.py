@@ -169,6 +169,8 @@ def _card_of(out: Path, inputs: Sequence[Path]) -> Path:
     if out.is_dir() or not out.parent.is_dir():
         raise BadData(f"{out} cannot be written: {'it is' if out.is_dir() else 'there is no'} directory")
     card_path = out.with_suffix(".md") if out.suffix == ".skops" else out.with_name(out.name + ".md")
+    if card_path.exists() and not card_path.read_bytes().startswith(card.TITLE.encode()):
+        raise BadData(f"{card_path}, where the card belongs, is another file")
     if {out.resolve(), card_path.resolve()} & {path.resolve() for path in inputs}:
         raise BadData(f"{out} or its card {card_path.name} would replace what it is trained on")
     return card_path
