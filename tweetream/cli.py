@@ -74,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("name")
     _reach(verb, "delete")
 
+    _add_classifier(commands)
+    return parser
+
+
+def _add_classifier(commands: Any) -> None:
+    """The commands that need no worker."""
     classify = commands.add_parser("classify", help="the rows of a file with a label and a score")
     classify.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: standard input")
     classify.add_argument("--column", metavar="NAME", help="where the text is, default text; makes standard input CSV")
@@ -103,7 +109,6 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--model", metavar="MODEL", help="test this model, or the `shipped` one, and train none")
     evaluate.add_argument("--json", action="store_true", help="the numbers for a program")
     evaluate.set_defaults(run=_evaluate)
-    return parser
 
 
 def _model(parser: argparse.ArgumentParser, run: Callable[[Any], None]) -> None:
