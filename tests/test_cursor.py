@@ -10,11 +10,12 @@ from aiokafka.structs import TopicPartition
 from apache_kafka import ApacheKafka
 from test_hub import Writer, numbers, until
 
-from tweetream import hub
+from tweetream import hub, ring
 from tweetream.broker import EmbeddedBroker
 from tweetream.cursor import Cursor, Gap
-from tweetream.hub import Feed, Hub
+from tweetream.hub import Hub
 from tweetream.models.feed import Position
+from tweetream.ring import Feed
 
 Broker = EmbeddedBroker | ApacheKafka
 
@@ -39,7 +40,8 @@ async def live(writer: Writer) -> AsyncIterator[Hub]:
 async def feed(writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Feed]:
     """Followed from the beginning, with ten records behind the ring's start."""
     await writer.write(*range(10))
-    monkeypatch.setattr(hub, "PIECE", 4)  # of what was there before, the ring has no more
+    for module in (hub, ring):
+        monkeypatch.setattr(module, "PIECE", 4)  # of what was there before, the ring has no more
     async with live.follow(writer.topic, asyncio.Event()) as feed:
         yield feed
 
@@ -47,7 +49,7 @@ async def feed(writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch) -> As
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A ring so small that a client is soon behind it."""
-    monkeypatch.setattr(hub, "RING", 30)
+    monkeypatch.setattr(ring, "RING", 30)
 
 
 def cursor(live: Hub, feed: Feed, at: int | None) -> Cursor:

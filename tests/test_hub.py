@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -12,8 +11,8 @@ from apache_kafka import ApacheKafka
 
 from tweetream import cluster, hub
 from tweetream.broker import EmbeddedBroker
-from tweetream.feeds import EVERY_POST, Filter, Origins, Record
-from tweetream.hub import Feed, Hub
+from tweetream.feeds import Filter, Origins, Record
+from tweetream.hub import Hub
 from tweetream.models.feed import Origin
 
 Broker = EmbeddedBroker | ApacheKafka
@@ -80,13 +79,14 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def test_a_client_sees_what_comes_after_it_joined(writer: Writer, live: Hub) -> None:
     await writer.write(0, 1, 2)
-    client = asyncio.Event()
-    async with live.follow(writer.topic, client) as feed:
+    ends: list[int] = []
+    async with live.follow(writer.topic, asyncio.Event()) as feed:
         assert feed.end == 3
+        live.on_records = lambda: ends.append(feed.end)
         await writer.write_singly(3)
         await writer.write(4, 5)
-        await until(lambda: feed.end == 6)
-        assert client.is_set() and numbers(feed.after(3)) == [3, 4, 5]
+        await until(lambda: bool(ends) and ends[-1] == 6)
+        assert numbers(feed.after(3)) == [3, 4, 5]
         assert [record.offset for record in feed.after(5)] == [5]
         assert feed.after(6) == []
 
@@ -98,7 +98,8 @@ async def test_all_clients_of_a_feed_share_it(writer: Writer, live: Hub) -> None
         feeds = await asyncio.gather(*follows)
         assert all(feed is feeds[0] for feed in feeds) and feeds[0].clients == set(events)
         await writer.write(0)
-        await until(lambda: all(event.is_set() for event in events))
+        await until(lambda: feeds[0].end == 1)
+        assert not any(event.is_set() for event in events), "nobody is woken by a record"
 
 
 async def test_a_client_that_leaves_is_removed_also_when_it_fails(writer: Writer, live: Hub) -> None:
@@ -171,40 +172,6 @@ async def test_dropping_a_feed_wakes_its_clients_and_lets_it_go(writer: Writer, 
         assert client.is_set() and live.followed() == []
     live.drop(writer.topic)
     live.drop("never followed")
-
-
-def raw(offset: int, n: int) -> SimpleNamespace:
-    stamp = {"label": LABELS[n % 2], "score": b"0.5", "origin": Origin(0, 1, n, 0).pack()}
-    return SimpleNamespace(
-        topic="t", offset=offset, value=b'{"n":%d}' % n, timestamp=0, headers=tuple(stamp.items())
-    )  # fmt: skip
-
-
-def test_a_ring_keeps_the_newest_records_and_says_from_where(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "RING", 10)
-    monkeypatch.setattr(hub, "PIECE", 4)
-    feed = Feed("t", 100, Origins())
-    feed.whole = True
-    for n in range(50):
-        feed.take([raw(100 + 2 * n, n), raw(101 + 2 * n, n)])  # each is there twice
-        held = [record.offset for record in feed._records]
-        assert len(held) <= 14 and held[-1] == 100 + 2 * n and feed.end == 102 + 2 * n
-        assert feed.start <= held[0], "what the ring says to have it has"
-        assert feed.whole == (held[0] == 100)
-    assert [record.offset for record in feed.after(feed.start + 1)] == [feed.start + 2 * i for i in (1, 2, 3, 4)]
-
-
-def test_a_ring_answers_for_the_last_records_only_if_it_has_them() -> None:
-    feed = Feed("t", 100, Origins())
-    feed.take([raw(100 + n, n) for n in range(6)])
-    assert numbers(feed.last(2, EVERY_POST) or []) == [4, 5] and numbers(feed.last(2, Filter("traffic")) or []) == [
-        2,
-        4,
-    ]
-    assert feed.last(0, EVERY_POST) == []
-    assert feed.last(7, EVERY_POST) is None and feed.last(4, Filter("traffic")) is None
-    feed.whole = True
-    assert numbers(feed.last(7, EVERY_POST) or []) == [0, 1, 2, 3, 4, 5] and feed.last(1, Filter("unknown")) == []
 
 
 @pytest.mark.parametrize("count", [0, 1, 250])

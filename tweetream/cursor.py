@@ -6,8 +6,9 @@ import msgspec
 from aiokafka.errors import OffsetOutOfRangeError
 
 from tweetream.feeds import Origins, Record
-from tweetream.hub import Feed, Hub
+from tweetream.hub import Hub
 from tweetream.models.feed import Position
+from tweetream.ring import Feed
 
 
 class Gap(msgspec.Struct):
@@ -37,8 +38,38 @@ class Cursor:
         return Position(self.name, self.generation, self._passed) if self._passed >= 0 else None
 
     @property
+    def mark(self) -> tuple[int, int]:
+        """All of it that moves, for another cursor of the same feed."""
+        return self.at, self._passed
+
+    @mark.setter
+    def mark(self, mark: tuple[int, int]) -> None:
+        self.at, self._passed = mark
+        self._origins = None
+
+    def copy(self) -> "Cursor":
+        """Another one at the same place, which is known to be in the log."""
+        other = Cursor(self._hub, self._feed, self.name, self.generation, None)
+        other.mark = self.mark
+        return other
+
+    @property
     def kafka_topic(self) -> str:
         return self._feed.kafka_topic
+
+    @property
+    def caught_up(self) -> bool:
+        return self.at >= self._feed.end
+
+    @property
+    def ringed(self) -> bool:
+        """Whether what comes next is in the hub's ring."""
+        return self.at >= self._feed.start and not self._feed.lost
+
+    @property
+    def appended(self) -> int:
+        """Bytes that have come to the feed since it is followed."""
+        return self._feed.appended
 
     async def check(self) -> Gap | None:
         """Move into the log if it does not have the cursor's place (any more), and say what is missing then."""
@@ -64,20 +95,23 @@ class Cursor:
 
     async def next(self) -> list[Record]:
         """The records that are there, up to a thousand, oldest first. Raises KafkaError."""
-        records = await self._next()
-        if records:
-            self._passed = records[-1].offset
-        return records
-
-    async def _next(self) -> list[Record]:
         if self._feed.lost:
             raise OffsetOutOfRangeError(self.kafka_topic)
-        if self.at >= self._feed.start:
-            self._origins = None
-            records = self._feed.after(self.at)
-            self.at = records[-1].offset + 1 if records else max(self.at, self._feed.end)
-            return records
+        if self.ringed:
+            return self.ready()
         if self._origins is None:
             self._origins = await self._hub.origins_at(self.kafka_topic, self.at)
         records, self.at = await self._hub.fetch(self.kafka_topic, self.at, self._origins, self._feed.start)
+        return self._pass(records)
+
+    def ready(self) -> list[Record]:
+        """The same from the ring, in which the cursor's place must be."""
+        self._origins = None
+        records = self._feed.after(self.at)
+        self.at = records[-1].offset + 1 if records else max(self.at, self._feed.end)
+        return self._pass(records)
+
+    def _pass(self, records: list[Record]) -> list[Record]:
+        if records:
+            self._passed = records[-1].offset
         return records

@@ -14,8 +14,9 @@ import msgspec
 from aiokafka.errors import OffsetOutOfRangeError
 
 from tweetream.feeds import EVERY_POST, Filter, Record
-from tweetream.hub import PIECE, SCAN, Hub
+from tweetream.hub import SCAN, Hub
 from tweetream.models.feed import Position
+from tweetream.ring import PIECE
 
 # Records that are read before a page's own, besides those of the look-back. A stream's position never rests on a
 # record that came again; a page read backwards can begin amid such, long after they came first, where a look-back by

@@ -8,74 +8,22 @@ import asyncio
 import contextlib
 import logging
 import time
-from bisect import bisect_left
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from tweetream.feeds import EVERY_POST, Filter, Origins, Record, look_back_start, piece, place_of_time, read_record
+from tweetream.ring import PIECE, Feed
 
 log = logging.getLogger(__name__)
-RING = 10_000
-PIECE = 1_000  # records that a reader fetches at once
 READERS = 4
 POLL_MS = 100
+FLUSH = 0.1  # seconds that a record may wait for others, so that they go out in one write
+FLUSH_SHARE = 50  # it waits so many times what the last ones took: no time while there is little to do
 SAY_EVERY = 5.0
 LOG_APPEND_TIME = 1  # a record's time is that of its arrival: Apache Kafka, as our feeds are declared
 SCAN = 50_000  # records that are looked through at most for the last N that pass a filter
-
-
-class Feed:
-    """A feed that is followed: the records from offset `start` up to, not including, `end`."""
-
-    def __init__(self, kafka_topic: str, start: int, origins: Origins) -> None:
-        self.kafka_topic = kafka_topic
-        self.tp = TopicPartition(kafka_topic, 0)
-        self.start = self.end = start
-        self.origins = origins
-        self.clients: set[asyncio.Event] = set()
-        self.left_at = time.monotonic()
-        self.lost = False  # whether Kafka's log is not the one that was followed
-        self.whole = False  # whether the ring begins where the feed begins
-        self._offsets: list[int] = []
-        self._records: list[Record] = []
-
-    def take(self, raws: list[Any], end: int | None = None) -> None:
-        """Append what came from Kafka, less what was redelivered; `end` is behind it if `raws` does not say."""
-        records = [record for raw in raws if (record := read_record(raw, self.origins)) is not None]
-        self._records += records
-        self._offsets += [record.offset for record in records]
-        self.end = raws[-1].offset + 1 if raws else end or self.end
-        surplus = len(self._records) - RING
-        if surplus > PIECE:
-            del self._records[:surplus], self._offsets[:surplus]
-            self.start = self._offsets[0]
-            self.whole = False
-        for client in self.clients:
-            client.set()
-
-    @property
-    def last_offset(self) -> int:
-        """The offset of the last record that was not skipped, -1 before the first."""
-        return self._offsets[-1] if self._offsets else self.start - 1
-
-    def last(self, number: int, wanted: Filter) -> list[Record] | None:
-        """The last `number` records that are wanted, oldest first; None if the ring does not reach back so far."""
-        found = [record for record in self._records if wanted.passes(record)]
-        if len(found) < number and not self.whole:
-            return None
-        return found[len(found) - min(number, len(found)) :]
-
-    def after(self, cursor: int) -> list[Record]:
-        """At most PIECE records from `cursor` on, which must be in [start, end]."""
-        first = bisect_left(self._offsets, cursor)
-        return self._records[first : first + PIECE]
-
-    def between(self, start: int, end: int) -> list[Record]:
-        """The records from `start` up to `end`, both in [self.start, self.end]."""
-        return self._records[bisect_left(self._offsets, start) : bisect_left(self._offsets, end)]
 
 
 class Hub:
@@ -89,6 +37,7 @@ class Hub:
         self._joining: dict[str, asyncio.Lock] = {}
         self._readers: asyncio.Queue[AIOKafkaConsumer | None] = asyncio.Queue()
         self._live: asyncio.Task[None] | None = None
+        self.on_records: Callable[[], None] = lambda: None  # called when records have come
 
     async def start(self) -> None:
         for _ in range(READERS):
@@ -106,7 +55,7 @@ class Hub:
 
     @contextlib.asynccontextmanager
     async def follow(self, kafka_topic: str, client: asyncio.Event) -> AsyncIterator[Feed]:
-        """The feed, followed; `client` is set whenever it has more."""
+        """The feed, followed; `client` is set when it is dropped."""
         async with self._joining.setdefault(kafka_topic, asyncio.Lock()):
             feed = self._feeds.get(kafka_topic)
             if feed is None:
@@ -265,8 +214,13 @@ class Hub:
             if not assigned:
                 await asyncio.sleep(POLL_MS / 2000)
                 continue
-            for tp, raws in (await consumer.getmany(timeout_ms=POLL_MS, max_records=5 * PIECE)).items():
-                assigned[tp].take(raws)
+            found = await consumer.getmany(timeout_ms=POLL_MS, max_records=5 * PIECE)
+            if found:
+                began = time.perf_counter()
+                for tp, raws in found.items():
+                    assigned[tp].take(raws)
+                self.on_records()
+                await asyncio.sleep(min(FLUSH, FLUSH_SHARE * (time.perf_counter() - began)))
 
     def _wanted(self) -> Iterator[Feed]:
         """The feeds with clients, or whose last client left a short time ago; the others are let go."""

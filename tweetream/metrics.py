@@ -31,6 +31,7 @@ dead_letters = Counter("tweetream_dead_letters", "Records put aside", ["topic"],
 duplicates = Counter("tweetream_duplicates", "Feed records skipped, being there already", registry=registry)
 offset_gaps = Counter("tweetream_offset_gaps", "Jumps in the offsets delivered, each caught", registry=registry)
 sse_clients = Gauge("tweetream_sse_clients", "Streams open", registry=registry)
+sse_sent = Counter("tweetream_sse_sent", "Events sent to streams", registry=registry)
 sse_dropped = Counter("tweetream_sse_dropped", "Streams cut off", ["reason"], registry=registry)
 
 for _reason in Drop:

@@ -104,6 +104,10 @@ class Settings(BaseSettings):
     tombstone_ttl: Seconds = Field(86400.0, description="how long it is remembered that a topic was deleted")
     session_timeout: Seconds = Field(10.0, description="how long a worker may be silent before others take over")
     rebalance_timeout: Seconds = Field(10.0, description="how long a group waits for its members to join again")
+    stuck_timeout: Seconds = Field(30.0, description="how long a client may read nothing before it is cut off")
+    stuck_bytes: int = Field(
+        4 * 1024 * 1024, ge=1, description="bytes of posts that may come meanwhile before it is cut off"
+    )
     linger: Seconds = Field(60.0, description="how long a feed is followed after its last client left")
 
     @property

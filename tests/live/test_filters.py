@@ -11,7 +11,7 @@ from httpx_sse import ServerSentEvent, connect_sse
 from workers import Worker, until, workers
 
 from tweetream.broker import EmbeddedBroker
-from tweetream.hub import PIECE
+from tweetream.ring import PIECE
 
 DULL, TAIL = 6 * PIECE, 10
 

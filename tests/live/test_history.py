@@ -17,8 +17,8 @@ from test_cursor import delete_before
 from workers import Worker, until, workers
 
 from tweetream.broker import EmbeddedBroker
-from tweetream.hub import RING
 from tweetream.models.feed import Origin
+from tweetream.ring import RING
 
 POSTS = 40
 

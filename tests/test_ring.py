@@ -1,0 +1,45 @@
+"""The ring of a feed's last records: what it keeps, and what it answers for."""
+
+from types import SimpleNamespace
+
+import pytest
+from test_hub import LABELS, numbers
+
+from tweetream import ring
+from tweetream.feeds import EVERY_POST, Filter, Origins
+from tweetream.models.feed import Origin
+from tweetream.ring import Feed
+
+
+def raw(offset: int, n: int) -> SimpleNamespace:
+    stamp = {"label": LABELS[n % 2], "score": b"0.5", "origin": Origin(0, 1, n, 0).pack()}
+    return SimpleNamespace(
+        topic="t", offset=offset, value=b'{"n":%d}' % n, timestamp=0, headers=tuple(stamp.items())
+    )  # fmt: skip
+
+
+def test_a_ring_keeps_the_newest_records_and_says_from_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ring, "RING", 10)
+    monkeypatch.setattr(ring, "PIECE", 4)
+    feed = Feed("t", 100, Origins())
+    feed.whole = True
+    for n in range(50):
+        feed.take([raw(100 + 2 * n, n), raw(101 + 2 * n, n)])  # each is there twice
+        held = [record.offset for record in feed._records]
+        assert len(held) <= 14 and held[-1] == 100 + 2 * n and feed.end == 102 + 2 * n
+        assert feed.start <= held[0], "what the ring says to have it has"
+        assert feed.whole == (held[0] == 100)
+    assert [record.offset for record in feed.after(feed.start + 1)] == [feed.start + 2 * i for i in (1, 2, 3, 4)]
+
+
+def test_a_ring_answers_for_the_last_records_only_if_it_has_them() -> None:
+    feed = Feed("t", 100, Origins())
+    feed.take([raw(100 + n, n) for n in range(6)])
+    assert numbers(feed.last(2, EVERY_POST) or []) == [4, 5] and numbers(feed.last(2, Filter("traffic")) or []) == [
+        2,
+        4,
+    ]
+    assert feed.last(0, EVERY_POST) == []
+    assert feed.last(7, EVERY_POST) is None and feed.last(4, Filter("traffic")) is None
+    feed.whole = True
+    assert numbers(feed.last(7, EVERY_POST) or []) == [0, 1, 2, 3, 4, 5] and feed.last(1, Filter("unknown")) == []

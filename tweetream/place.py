@@ -1,0 +1,93 @@
+"""Where a stream stands in all its feeds, and its events from there on. Knows no web and no Faust.
+
+The id of an event covers all feeds of the stream: it is what a client sends back to go on. Feeds are read in turn, so
+that the id of a post has the feeds before it where they now are, and those after it where they were.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tweetream.cursor import Cursor
+from tweetream.feeds import EVERY_POST, Filter, Record
+
+Marks = tuple[tuple[int, int], ...]
+
+
+class Mark(NamedTuple):
+    """What two streams share that will get the same bytes: the same feeds and filter, at the same places."""
+
+    feeds: tuple[str, ...]
+    wanted: Filter
+    marks: Marks
+
+
+class Place:
+    """A cursor for each feed, and which of their posts are wanted."""
+
+    def __init__(self, wanted: Filter, cursors: Sequence[Cursor] = ()) -> None:
+        self.wanted = wanted
+        self.cursors = list(cursors)
+
+    def copy(self) -> "Place":
+        return Place(self.wanted, [cursor.copy() for cursor in self.cursors])
+
+    def mark(self) -> Mark:
+        return Mark(tuple([cursor.kafka_topic for cursor in self.cursors]), self.wanted, self.marks())
+
+    def marks(self) -> Marks:
+        """Where each cursor is."""
+        return tuple([cursor.mark for cursor in self.cursors])
+
+    def move(self, marks: Marks) -> None:
+        """Go to where another place of the same feeds was."""
+        for cursor, mark in zip(self.cursors, marks, strict=True):
+            cursor.mark = mark
+
+    @property
+    def filtered(self) -> bool:
+        return self.wanted != EVERY_POST
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether there is nothing more in the rings."""
+        return all([cursor.caught_up for cursor in self.cursors])
+
+    @property
+    def ringed(self) -> bool:
+        """Whether all that comes next is in the rings."""
+        return all([cursor.ringed for cursor in self.cursors])
+
+    def appended(self) -> int:
+        """Bytes of posts that have come to the feeds since they are followed."""
+        return sum(cursor.appended for cursor in self.cursors)
+
+    @property
+    def id(self) -> str:
+        """The position of the whole stream."""
+        return ",".join(self._ids(self.cursors))
+
+    def ready(self) -> list[bytes]:
+        """The events of what is in the rings, up to a thousand of each feed; only while `ringed`."""
+        return [frame for cursor in self.cursors for frame in self._frames(cursor, cursor.ready())]
+
+    async def next(self) -> list[bytes]:
+        """The same, from Kafka where it is behind the rings. Raises KafkaError."""
+        frames: list[bytes] = []
+        for cursor in self.cursors:
+            frames += self._frames(cursor, await cursor.next())
+        return frames
+
+    def _frames(self, cursor: Cursor, records: list[Record]) -> list[bytes]:
+        passing = [record for record in records if self.wanted.passes(record)]
+        if not passing:
+            return []
+        nth = self.cursors.index(cursor)
+        before = self._ids(self.cursors[:nth])
+        head = "".join(f"{position}," for position in before) + f"{cursor.name}@{cursor.generation}:"
+        tail = "".join(f",{position}" for position in self._ids(self.cursors[nth + 1 :]))
+        first, rest = b"id: " + head.encode(), tail.encode() + b"\ndata: "
+        return [b"%s%d%s%s\n\n" % (first, record.offset, rest, record.data) for record in passing]
+
+    @staticmethod
+    def _ids(cursors: list[Cursor]) -> list[str]:
+        return [str(position) for cursor in cursors if (position := cursor.position) is not None]

@@ -1,0 +1,64 @@
+"""The last records of a feed that somebody reads, in memory. Knows no web and no Faust."""
+
+import asyncio
+import time
+from bisect import bisect_left
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from tweetream.feeds import Filter, Origins, Record, read_record
+
+RING = 10_000
+PIECE = 1_000  # records that are read at once
+
+
+class Feed:
+    """A feed that is followed: the records from offset `start` up to, not including, `end`."""
+
+    def __init__(self, kafka_topic: str, start: int, origins: Origins) -> None:
+        self.kafka_topic = kafka_topic
+        self.tp = TopicPartition(kafka_topic, 0)
+        self.start = self.end = start
+        self.origins = origins
+        self.clients: set[asyncio.Event] = set()
+        self.left_at = time.monotonic()
+        self.lost = False  # whether Kafka's log is not the one that was followed
+        self.whole = False  # whether the ring begins where the feed begins
+        self.appended = 0  # bytes of posts that have come
+        self._offsets: list[int] = []
+        self._records: list[Record] = []
+
+    def take(self, raws: list[Any], end: int | None = None) -> None:
+        """Append what came from Kafka, less what was redelivered; `end` is behind it if `raws` does not say."""
+        records = [record for raw in raws if (record := read_record(raw, self.origins)) is not None]
+        self._records += records
+        self._offsets += [record.offset for record in records]
+        self.appended += sum([len(record.data) for record in records])
+        self.end = raws[-1].offset + 1 if raws else end or self.end
+        surplus = len(self._records) - RING
+        if surplus > PIECE:
+            del self._records[:surplus], self._offsets[:surplus]
+            self.start = self._offsets[0]
+            self.whole = False
+
+    @property
+    def last_offset(self) -> int:
+        """The offset of the last record that was not skipped, -1 before the first."""
+        return self._offsets[-1] if self._offsets else self.start - 1
+
+    def last(self, number: int, wanted: Filter) -> list[Record] | None:
+        """The last `number` records that are wanted, oldest first; None if the ring does not reach back so far."""
+        found = [record for record in self._records if wanted.passes(record)]
+        if len(found) < number and not self.whole:
+            return None
+        return found[len(found) - min(number, len(found)) :]
+
+    def after(self, cursor: int) -> list[Record]:
+        """At most PIECE records from `cursor` on, which must be in [start, end]."""
+        first = bisect_left(self._offsets, cursor)
+        return self._records[first : first + PIECE]
+
+    def between(self, start: int, end: int) -> list[Record]:
+        """The records from `start` up to `end`, both in [self.start, self.end]."""
+        return self._records[bisect_left(self._offsets, start) : bisect_left(self._offsets, end)]
