@@ -33,6 +33,7 @@ from workers import Worker, until  # noqa: E402
 from tweetream import cluster  # noqa: E402
 from tweetream.broker import dies_with_parent  # noqa: E402
 from tweetream.classifier import Classifier  # noqa: E402
+from tweetream.connection import Connection  # noqa: E402
 from tweetream.matching import Matcher  # noqa: E402
 from tweetream.text import Cleaner, normalise  # noqa: E402
 
@@ -162,7 +163,7 @@ def _naive(corpus: Corpus, kafka: ApacheKafka, folder: Path, options: argparse.N
     by_arrival = {"message.timestamp.type": "LogAppendTime"}
     specs = [cluster.TopicSpec(name, options.partitions) for name in ("naive-posts", "naive-tagged")]
     specs += [cluster.TopicSpec(feed, 1, by_arrival) for feed in feeds.values()]
-    asyncio.run(cluster.create([kafka.bootstrap], specs, 1))
+    asyncio.run(cluster.create(Connection([kafka.bootstrap]), specs, 1))
     given = {
         "namespace": "naive",
         "broker": kafka.url,

@@ -12,84 +12,85 @@ from apache_kafka import ApacheKafka
 from tweetream import cluster
 from tweetream.broker import EmbeddedBroker, free_ports
 from tweetream.cluster import TopicSpec, Unavailable
+from tweetream.connection import Connection
 
 Broker = EmbeddedBroker | ApacheKafka
 
 
 async def test_a_topic_that_was_created_can_be_used_at_once(any_broker: Broker, namespace: str) -> None:
-    servers = [any_broker.bootstrap]
+    kafka = Connection([any_broker.bootstrap])
     for i in range(5):
         name = f"{namespace}-{i}"
-        await cluster.create(servers, [TopicSpec(name, 3)], 1)
-        assert name in await cluster.names(servers)
-        async with AIOKafkaProducer(bootstrap_servers=servers, request_timeout_ms=2000) as producer:
+        await cluster.create(kafka, [TopicSpec(name, 3)], 1)
+        assert name in await cluster.names(kafka)
+        async with AIOKafkaProducer(**kafka.arguments(), request_timeout_ms=2000) as producer:
             assert (await producer.send_and_wait(name, b"x", partition=2)).offset == 0
 
 
 async def test_several_topics_are_created_with_their_partitions(any_broker: Broker, namespace: str) -> None:
-    servers = [any_broker.bootstrap]
+    kafka = Connection([any_broker.bootstrap])
     specs = [TopicSpec(f"{namespace}-{i}", i) for i in (1, 2, 8)]
-    await cluster.create(servers, specs, 1)
-    async with AIOKafkaConsumer(*(spec.name for spec in specs), bootstrap_servers=servers) as consumer:
+    await cluster.create(kafka, specs, 1)
+    async with AIOKafkaConsumer(*(spec.name for spec in specs), **kafka.arguments()) as consumer:
         for spec in specs:
             assert len(consumer.partitions_for_topic(spec.name) or ()) == spec.partitions
 
 
 async def test_the_settings_of_a_topic_are_kept(apache_kafka: ApacheKafka, namespace: str) -> None:
-    servers = [apache_kafka.bootstrap]
-    await cluster.create(servers, [TopicSpec(namespace, 1, {"message.timestamp.type": "LogAppendTime"})], 1)
-    async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
+    kafka = Connection([apache_kafka.bootstrap])
+    await cluster.create(kafka, [TopicSpec(namespace, 1, {"message.timestamp.type": "LogAppendTime"})], 1)
+    async with AIOKafkaProducer(**kafka.arguments()) as producer:
         await producer.send_and_wait(namespace, b"x", partition=0, timestamp_ms=5)
-    async with AIOKafkaConsumer(namespace, bootstrap_servers=servers, auto_offset_reset="earliest") as consumer:
+    async with AIOKafkaConsumer(namespace, **kafka.arguments(), auto_offset_reset="earliest") as consumer:
         assert (await consumer.getone()).timestamp > 1_000_000_000_000
 
 
 async def test_creating_twice_is_fine_and_keeps_what_is_there(any_broker: Broker, namespace: str) -> None:
-    servers = [any_broker.bootstrap]
-    await cluster.create(servers, [TopicSpec(namespace, 1)], 1)
-    async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
+    kafka = Connection([any_broker.bootstrap])
+    await cluster.create(kafka, [TopicSpec(namespace, 1)], 1)
+    async with AIOKafkaProducer(**kafka.arguments()) as producer:
         await producer.send_and_wait(namespace, b"x")
-        await cluster.create(servers, [TopicSpec(namespace, 1), TopicSpec(f"{namespace}-2", 1)], 1)
+        await cluster.create(kafka, [TopicSpec(namespace, 1), TopicSpec(f"{namespace}-2", 1)], 1)
         assert (await producer.send_and_wait(namespace, b"y")).offset == 1
-    assert f"{namespace}-2" in await cluster.names(servers)
+    assert f"{namespace}-2" in await cluster.names(kafka)
 
 
 async def test_workers_that_create_the_same_at_once_are_all_served(any_broker: Broker, namespace: str) -> None:
-    servers = [any_broker.bootstrap]
+    kafka = Connection([any_broker.bootstrap])
     specs = [TopicSpec(f"{namespace}-{i}", 2) for i in range(3)]
-    await asyncio.gather(*(cluster.create(servers, specs, 1) for _ in range(4)))
-    assert {spec.name for spec in specs} <= await cluster.names(servers)
+    await asyncio.gather(*(cluster.create(kafka, specs, 1) for _ in range(4)))
+    assert {spec.name for spec in specs} <= await cluster.names(kafka)
 
 
 async def test_deleting_twice_is_fine(any_broker: Broker, namespace: str) -> None:
-    servers = [any_broker.bootstrap]
-    await cluster.create(servers, [TopicSpec(f"{namespace}-{i}", 1) for i in range(2)], 1)
-    await cluster.delete(servers, [f"{namespace}-0"])
-    await cluster.delete(servers, [f"{namespace}-0", f"{namespace}-1", f"{namespace}-never"])
+    kafka = Connection([any_broker.bootstrap])
+    await cluster.create(kafka, [TopicSpec(f"{namespace}-{i}", 1) for i in range(2)], 1)
+    await cluster.delete(kafka, [f"{namespace}-0"])
+    await cluster.delete(kafka, [f"{namespace}-0", f"{namespace}-1", f"{namespace}-never"])
     async with asyncio.timeout(10):
-        while any(name.startswith(namespace) for name in await cluster.names(servers)):
+        while any(name.startswith(namespace) for name in await cluster.names(kafka)):
             await asyncio.sleep(0.05)
 
 
 async def test_what_kafka_will_not_create_is_said(apache_kafka: ApacheKafka, namespace: str) -> None:
     with pytest.raises(Unavailable, match=rf"{namespace} cannot be created: InvalidReplicationFactor"):
-        await cluster.create([apache_kafka.bootstrap], [TopicSpec(namespace, 1)], 3)
+        await cluster.create(Connection([apache_kafka.bootstrap]), [TopicSpec(namespace, 1)], 3)
 
 
 async def test_committed_offsets_are_those_of_the_group(any_broker: Broker, namespace: str) -> None:
-    servers = [any_broker.bootstrap]
-    await cluster.create(servers, [TopicSpec(namespace, 2)], 1)
-    assert await cluster.Committed(servers, f"{namespace}-group", namespace).offsets([0, 1]) == {}
+    kafka = Connection([any_broker.bootstrap])
+    await cluster.create(kafka, [TopicSpec(namespace, 2)], 1)
+    assert await cluster.Committed(kafka, f"{namespace}-group", namespace).offsets([0, 1]) == {}
     tp = TopicPartition(namespace, 1)
-    async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
+    async with AIOKafkaProducer(**kafka.arguments()) as producer:
         for _ in range(3):
             await producer.send_and_wait(namespace, b"x", partition=1)
     async with AIOKafkaConsumer(
-        bootstrap_servers=servers, group_id=f"{namespace}-group", enable_auto_commit=False
+        **kafka.arguments(), group_id=f"{namespace}-group", enable_auto_commit=False
     ) as consumer:
         consumer.assign([tp])
         await consumer.commit({tp: 2})
-    assert await cluster.Committed(servers, f"{namespace}-group", namespace).offsets([0, 1]) == {1: 2}
+    assert await cluster.Committed(kafka, f"{namespace}-group", namespace).offsets([0, 1]) == {1: 2}
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["nobody listens", "somebody listens and says nothing"])
@@ -99,12 +100,12 @@ async def test_a_broker_that_is_away_gives_unavailable_within_six_seconds(silent
         listener.bind(("127.0.0.1", 0))
         if silent:
             listener.listen()
-        servers = [f"127.0.0.1:{listener.getsockname()[1]}"]
-        calls = [lambda: cluster.names(servers)]
+        kafka = Connection([f"127.0.0.1:{listener.getsockname()[1]}"])
+        calls = [lambda: cluster.names(kafka)]
         if not silent:
-            calls.append(lambda: cluster.create(servers, [TopicSpec("t", 1)], 1))
-            calls.append(lambda: cluster.delete(servers, ["t"]))
-            calls.append(lambda: cluster.Committed(servers, "g", "t").offsets([0]))
+            calls.append(lambda: cluster.create(kafka, [TopicSpec("t", 1)], 1))
+            calls.append(lambda: cluster.delete(kafka, ["t"]))
+            calls.append(lambda: cluster.Committed(kafka, "g", "t").offsets([0]))
         for call in calls:
             began = loop.time()
             with pytest.raises(Unavailable):
@@ -116,7 +117,7 @@ async def test_a_call_that_is_cancelled_ends_at_once(namespace: str) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        call = asyncio.create_task(cluster.names([f"127.0.0.1:{listener.getsockname()[1]}"]))
+        call = asyncio.create_task(cluster.names(Connection([f"127.0.0.1:{listener.getsockname()[1]}"])))
         await asyncio.sleep(0.2)
         call.cancel()
         done, _ = await asyncio.wait({call}, timeout=2)
@@ -128,13 +129,14 @@ async def test_declare_waits_for_a_broker_that_comes_later_and_says_so(
 ) -> None:
     port = free_ports(1)[0]
     monkeypatch.setattr("tweetream.broker.free_ports", lambda count: [port])
+    kafka = Connection([f"127.0.0.1:{port}"])
     with caplog.at_level(logging.WARNING, logger="tweetream.cluster"):
-        declaring = asyncio.create_task(cluster.declare([f"127.0.0.1:{port}"], [TopicSpec(namespace, 2)], 1))
+        declaring = asyncio.create_task(cluster.declare(kafka, [TopicSpec(namespace, 2)], 1))
         await asyncio.sleep(1.3)
         assert not declaring.done()
         said = [record.getMessage() for record in caplog.records if record.name == "tweetream.cluster"]
         assert len(said) == 1 and f"127.0.0.1:{port}" in said[0], "one line in five seconds, not one a try"
-    with EmbeddedBroker(tmp_path) as broker:
+    with EmbeddedBroker(tmp_path):
         async with asyncio.timeout(15):
             await declaring
-        assert namespace in await cluster.names([broker.bootstrap])
+        assert namespace in await cluster.names(kafka)

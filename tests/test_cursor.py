@@ -30,7 +30,7 @@ async def writer(any_broker: Broker, namespace: str) -> AsyncIterator[Writer]:
 
 @pytest.fixture
 async def live(writer: Writer) -> AsyncIterator[Hub]:
-    live = Hub(writer.servers)
+    live = Hub(writer.kafka)
     await live.start()
     yield live
     await live.stop()
@@ -173,7 +173,7 @@ async def test_a_place_that_retention_has_passed_is_a_gap_and_moves_to_the_first
     await writer.begin()
     await writer.write(*range(20))
     await delete_before(apache_kafka, writer.topic, 8)
-    live = Hub(writer.servers)
+    live = Hub(writer.kafka)
     await live.start()
     try:
         async with live.follow(writer.topic, asyncio.Event()) as feed:

@@ -9,6 +9,7 @@ from apache_kafka import ApacheKafka
 
 from tweetream import cluster, feeds
 from tweetream.broker import EmbeddedBroker
+from tweetream.connection import Connection
 from tweetream.feeds import Origins, look_back_start, place_of_time, read_record
 from tweetream.metrics import registry
 from tweetream.models.feed import Origin
@@ -90,7 +91,7 @@ def test_a_copy_of_origins_goes_its_own_way() -> None:
 async def written(broker: Broker, topic: str, pauses: list[float]) -> list[int]:
     """Records, each after a pause; the times at which they arrived (ms)."""
     config = {"message.timestamp.type": "LogAppendTime"}
-    await cluster.create([broker.bootstrap], [cluster.TopicSpec(topic, 1, config)], 1)
+    await cluster.create(Connection([broker.bootstrap]), [cluster.TopicSpec(topic, 1, config)], 1)
     times = []
     async with AIOKafkaProducer(bootstrap_servers=broker.bootstrap) as producer:
         for pause in pauses:

@@ -22,7 +22,7 @@ Broker = EmbeddedBroker | ApacheKafka
 
 @contextlib.asynccontextmanager
 async def hub_of(writer: Writer, **settings: float) -> AsyncIterator[Hub]:
-    live = Hub(writer.servers, **settings)
+    live = Hub(writer.kafka, **settings)
     await live.start()
     try:
         yield live

@@ -11,6 +11,7 @@ from apache_kafka import ApacheKafka
 
 from tweetream import cluster, hub
 from tweetream.broker import EmbeddedBroker
+from tweetream.connection import Connection
 from tweetream.feeds import Filter, Origins, Record
 from tweetream.hub import Hub
 from tweetream.models.feed import Origin
@@ -23,13 +24,13 @@ class Writer:
     """Writes a feed as the classification does: record n has the data {"n":n} and the origin of n."""
 
     def __init__(self, broker: Broker, topic: str) -> None:
-        self.servers = [broker.bootstrap]
+        self.kafka = Connection([broker.bootstrap])
         self.topic = topic
-        self.producer = AIOKafkaProducer(bootstrap_servers=self.servers, max_batch_size=1_000_000)
+        self.producer = AIOKafkaProducer(**self.kafka.arguments(), max_batch_size=1_000_000)
 
     async def begin(self) -> None:
         config = {"message.timestamp.type": "LogAppendTime"}
-        await cluster.create(self.servers, [cluster.TopicSpec(self.topic, 1, config)], 1)
+        await cluster.create(self.kafka, [cluster.TopicSpec(self.topic, 1, config)], 1)
         await self.producer.start()
 
     async def write(self, *numbers: int) -> None:
@@ -61,7 +62,7 @@ async def writer(any_broker: Broker, namespace: str) -> AsyncIterator[Writer]:
 
 @pytest.fixture
 async def live(writer: Writer) -> AsyncIterator[Hub]:
-    live = Hub(writer.servers, linger=0.3)
+    live = Hub(writer.kafka, linger=0.3)
     await live.start()
     yield live
     await live.stop()
@@ -243,7 +244,7 @@ async def test_a_reader_that_failed_is_replaced(apache_kafka: ApacheKafka, names
     writer = Writer(apache_kafka, f"{namespace}-feed-x-1")
     await writer.begin()
     await writer.write(0)
-    live = Hub(writer.servers)
+    live = Hub(writer.kafka)
     await live.start()
     for _ in range(hub.READERS + 1):
         with pytest.raises(KafkaError):

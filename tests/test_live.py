@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from test_ring import raw
 
+from tweetream.connection import Connection
 from tweetream.cursor import Cursor
 from tweetream.feeds import EVERY_POST, Filter, Origins
 from tweetream.hub import Hub
@@ -58,7 +59,7 @@ def feed(name: str = "t") -> Feed:
 
 def place(*feeds: Feed, wanted: Filter = EVERY_POST) -> Place:
     """At the end of the feeds."""
-    hub = Hub(["127.0.0.1:1"])  # never asked: all is in the rings
+    hub = Hub(Connection(["127.0.0.1:1"]))  # never asked: all is in the rings
     return Place(wanted, [Cursor(hub, one, one.kafka_topic, "1", None) for one in feeds])
 
 

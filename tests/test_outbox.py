@@ -12,6 +12,7 @@ from apache_kafka import ApacheKafka
 
 from tweetream import cluster
 from tweetream.broker import EmbeddedBroker
+from tweetream.connection import Connection
 from tweetream.outbox import MAX_REQUEST, GivenUp, Headers, Outbox, Refused
 
 Broker = EmbeddedBroker | ApacheKafka
@@ -19,8 +20,8 @@ Broker = EmbeddedBroker | ApacheKafka
 
 @pytest.fixture
 async def outbox(any_broker: Broker, namespace: str) -> AsyncIterator[Outbox]:
-    await cluster.create([any_broker.bootstrap], [cluster.TopicSpec(namespace, 2)], 1)
-    box = Outbox([any_broker.bootstrap], pause=0.01)
+    await cluster.create(Connection([any_broker.bootstrap]), [cluster.TopicSpec(namespace, 2)], 1)
+    box = Outbox(Connection([any_broker.bootstrap]), pause=0.01)
     await box.start()
     yield box
     await box.stop()
@@ -119,8 +120,8 @@ async def test_a_record_over_one_megabyte_is_refused_and_the_next_one_sent(outbo
 
 async def test_what_kafka_itself_refuses_for_its_size_is_refused(apache_kafka: ApacheKafka, namespace: str) -> None:
     small = cluster.TopicSpec(namespace, 1, {"max.message.bytes": "10000"})
-    await cluster.create([apache_kafka.bootstrap], [small], 1)
-    outbox = Outbox([apache_kafka.bootstrap])
+    await cluster.create(Connection([apache_kafka.bootstrap]), [small], 1)
+    outbox = Outbox(Connection([apache_kafka.bootstrap]))
     await outbox.start()
     try:
         with pytest.raises(Refused):
@@ -159,7 +160,7 @@ async def test_what_waits_behind_it_is_given_up_too(
 
 
 async def test_after_stop_everything_is_given_up(any_broker: Broker, namespace: str) -> None:
-    outbox = Outbox([any_broker.bootstrap])
+    outbox = Outbox(Connection([any_broker.bootstrap]))
     await outbox.start()
     await outbox.stop()
     await outbox.stop()
@@ -194,8 +195,8 @@ async def test_nothing_to_send_is_nothing_sent(outbox: Outbox, namespace: str) -
 @pytest.mark.kafka
 async def test_what_is_sent_while_the_broker_is_dead_is_delivered_in_order_when_it_is_back() -> None:
     with ApacheKafka() as broker:
-        await cluster.create([broker.bootstrap], [cluster.TopicSpec("t", 1)], 1)
-        outbox = Outbox([broker.bootstrap])
+        await cluster.create(Connection([broker.bootstrap]), [cluster.TopicSpec("t", 1)], 1)
+        outbox = Outbox(Connection([broker.bootstrap]))
         await outbox.start()
         try:
             await outbox.send("t", 0, b"before")
@@ -215,8 +216,8 @@ async def test_what_is_sent_while_the_broker_is_dead_is_delivered_in_order_when_
 
 
 async def test_a_stop_does_not_wait_for_a_dead_broker(embedded_broker: EmbeddedBroker, namespace: str) -> None:
-    await cluster.create([embedded_broker.bootstrap], [cluster.TopicSpec(namespace, 1)], 1)
-    outbox = Outbox([embedded_broker.bootstrap])
+    await cluster.create(Connection([embedded_broker.bootstrap]), [cluster.TopicSpec(namespace, 1)], 1)
+    outbox = Outbox(Connection([embedded_broker.bootstrap]))
     await outbox.start()
     await outbox.send(namespace, 0, b"x")
     embedded_broker.stop()

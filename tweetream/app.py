@@ -8,16 +8,18 @@ Faust app it runs in.
 """
 
 from tweetream.checks import check
+from tweetream.connection import Connection
 from tweetream.engine import App
 from tweetream.settings import load
 from tweetream.web.middleware import application_options
 
 settings = load()
 check(settings)
+kafka = Connection(settings.bootstrap)
 
 app = App(
     settings.namespace,
-    broker=[f"kafka://{host}" for host in settings.bootstrap],
+    broker=[f"kafka://{host}" for host in kafka.servers],
     origin="tweetream.app",
     TableManager="tweetream.engine:Tables",
     Worker="tweetream.worker:Worker",

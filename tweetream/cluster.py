@@ -14,6 +14,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
+from tweetream.connection import Connection
+
 log = logging.getLogger(__name__)
 TIMEOUT = 5.0
 SAY_EVERY = 5.0
@@ -33,9 +35,9 @@ class TopicSpec:
 
 
 @asynccontextmanager
-async def admin(bootstrap: list[str]) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin(kafka: Connection) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client for one call. Raises Unavailable for whatever Kafka did not do within TIMEOUT."""
-    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(TIMEOUT * 1000))
+    client = AIOKafkaAdminClient(**kafka.arguments(), request_timeout_ms=int(TIMEOUT * 1000))
     try:
         async with asyncio.timeout(TIMEOUT):
             await client.start()
@@ -52,10 +54,10 @@ async def _close(closing: Coroutine[Any, Any, None]) -> None:
     await asyncio.wait({task}, timeout=1.0)
 
 
-async def create(bootstrap: list[str], specs: Iterable[TopicSpec], replication: int) -> None:
+async def create(kafka: Connection, specs: Iterable[TopicSpec], replication: int) -> None:
     """Create the topics that are missing and wait until their metadata is there. Raises Unavailable."""
     wanted = {spec.name: spec for spec in specs}
-    async with admin(bootstrap) as client:
+    async with admin(kafka) as client:
         missing = set(wanted) - set(await client.list_topics())
         if missing:
             new = [
@@ -74,9 +76,9 @@ async def create(bootstrap: list[str], specs: Iterable[TopicSpec], replication: 
             await asyncio.sleep(0.05)
 
 
-async def delete(bootstrap: list[str], names: Iterable[str]) -> None:
+async def delete(kafka: Connection, names: Iterable[str]) -> None:
     """Delete these topics; one that is gone already is no fault. Raises Unavailable."""
-    async with admin(bootstrap) as client:
+    async with admin(kafka) as client:
         for name in names:
             try:
                 await client.delete_topics([name])
@@ -84,9 +86,9 @@ async def delete(bootstrap: list[str], names: Iterable[str]) -> None:
                 continue
 
 
-async def names(bootstrap: list[str]) -> set[str]:
+async def names(kafka: Connection) -> set[str]:
     """The names of all topics. Raises Unavailable."""
-    async with admin(bootstrap) as client:
+    async with admin(kafka) as client:
         return set(await client.list_topics())
 
 
@@ -96,8 +98,8 @@ class Committed:
     The embedded broker answers an admin client's question in a form of its own.
     """
 
-    def __init__(self, bootstrap: list[str], group: str, topic: str) -> None:
-        self._bootstrap, self._group, self._topic = bootstrap, group, topic
+    def __init__(self, kafka: Connection, group: str, topic: str) -> None:
+        self._kafka, self._group, self._topic = kafka, group, topic
         self._consumer: AIOKafkaConsumer | None = None
 
     async def offsets(self, partitions: Iterable[int]) -> dict[int, int]:
@@ -107,7 +109,7 @@ class Committed:
             async with asyncio.timeout(TIMEOUT):
                 if self._consumer is None:
                     self._consumer = AIOKafkaConsumer(
-                        bootstrap_servers=self._bootstrap, group_id=self._group, enable_auto_commit=False
+                        **self._kafka.arguments(), group_id=self._group, enable_auto_commit=False
                     )
                     await self._consumer.start()
                 found = {tp.partition: await self._consumer.committed(tp) for tp in tps}
@@ -122,15 +124,15 @@ class Committed:
             await _close(consumer.stop())
 
 
-async def declare(bootstrap: list[str], specs: list[TopicSpec], replication: int) -> None:
+async def declare(kafka: Connection, specs: list[TopicSpec], replication: int) -> None:
     """Declare the topics, waiting for a broker that is away and saying so every few seconds."""
     loop = asyncio.get_running_loop()
     said = loop.time()
     while True:
         try:
-            return await create(bootstrap, specs, replication)
+            return await create(kafka, specs, replication)
         except Unavailable as error:
             if loop.time() >= said:
                 said = loop.time() + SAY_EVERY
-                log.warning("waiting for Kafka at %s: %s", ",".join(bootstrap), error)
+                log.warning("waiting for Kafka at %s: %s", kafka, error)
             await asyncio.sleep(0.5)

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from tweetream.connection import Connection
 from tweetream.feeds import EVERY_POST, Filter, Origins, Record, look_back_start, piece, place_of_time, read_record
 from tweetream.ring import PIECE, Feed
 
@@ -29,10 +30,8 @@ SCAN = 50_000  # records that are looked through at most for the last N that pas
 class Hub:
     """Follows feeds for its clients. `follow` is a context manager: leaving the block removes the client."""
 
-    def __init__(self, bootstrap: list[str], *, look_back: float = 60.0, linger: float = 60.0) -> None:
-        self._bootstrap = bootstrap
-        self._look_back = look_back
-        self._linger = linger
+    def __init__(self, kafka: Connection, *, look_back: float = 60.0, linger: float = 60.0) -> None:
+        self._kafka, self._look_back, self._linger = kafka, look_back, linger
         self._feeds: dict[str, Feed] = {}
         self._joining: dict[str, asyncio.Lock] = {}
         self._readers: asyncio.Queue[AIOKafkaConsumer | None] = asyncio.Queue()
@@ -164,7 +163,7 @@ class Hub:
         sound = None
         try:
             if reader is None:
-                reader = _consumer(self._bootstrap)
+                reader = _consumer(self._kafka)
                 await reader.start()
             yield reader
             # A reader that keeps a deleted topic can bring it back to life. (To unsubscribe would end aiokafka's
@@ -180,7 +179,7 @@ class Hub:
     async def _follow_all(self) -> None:
         said = 0.0
         while True:
-            consumer = _consumer(self._bootstrap)
+            consumer = _consumer(self._kafka)
             try:
                 await consumer.start()
                 await self._follow_with(consumer)
@@ -233,9 +232,9 @@ class Hub:
                 self._joining.pop(feed.kafka_topic, None)
 
 
-def _consumer(bootstrap: list[str]) -> AIOKafkaConsumer:
+def _consumer(kafka: Connection) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=POLL_MS
+        **kafka.arguments(), enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=POLL_MS
     )
 
 

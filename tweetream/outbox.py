@@ -22,6 +22,8 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import RecordMetadata
 
+from tweetream.connection import Connection
+
 log = logging.getLogger(__name__)
 Headers = Sequence[tuple[str, bytes]]
 Wanted = Callable[[], bool]
@@ -45,8 +47,8 @@ class GivenUp(Exception):
 class Outbox:
     """A producer with one queue a partition. `wanted` is asked before each try."""
 
-    def __init__(self, bootstrap: list[str], *, pause: float = 0.25) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: Connection, *, pause: float = 0.25) -> None:
+        self._kafka = kafka
         self._pause = pause
         self._producer: AIOKafkaProducer | None = None
         self._turns: dict[tuple[str, int], asyncio.Lock] = {}
@@ -54,7 +56,7 @@ class Outbox:
 
     async def start(self) -> None:
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
+            **self._kafka.arguments(),
             acks="all",
             max_batch_size=MAX_REQUEST,
             max_request_size=MAX_REQUEST + 65536,

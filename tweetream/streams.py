@@ -14,7 +14,7 @@ from faust.tables.manager import TableManager
 from faust.types import TopicT
 
 from tweetream import cluster, metrics
-from tweetream.app import app, settings
+from tweetream.app import app, kafka, settings
 from tweetream.models import codec
 from tweetream.models.feed import base36
 from tweetream.models.topic import Counts, Topic
@@ -47,7 +47,7 @@ commands = _topic("commands", 1)
 counts = _topic("counts", 1)
 POSTS, TAGGED, COMMANDS, COUNTS = (topic.get_topic_name() for topic in (posts, tagged, commands, counts))
 
-outbox = Outbox(settings.bootstrap)
+outbox = Outbox(kafka)
 flowing = app.flow_control.is_active  # agents go on trying to deliver for as long as this says
 
 
@@ -209,7 +209,7 @@ _followed = -1
 
 @app.before
 async def _declare() -> None:
-    await cluster.declare(settings.bootstrap, specs(), settings.replication)
+    await cluster.declare(kafka, specs(), settings.replication)
     await outbox.start()
 
 

@@ -12,6 +12,7 @@ from tweetream import cluster
 from tweetream.agents import takeover
 from tweetream.agents.takeover import take_over
 from tweetream.broker import EmbeddedBroker
+from tweetream.connection import Connection
 from tweetream.models import codec
 from tweetream.models.post import Post, PostBatch
 from tweetream.outbox import Outbox
@@ -24,9 +25,9 @@ class Posts:
     """The posts topic, and who writes it."""
 
     def __init__(self, broker: Broker, topic: str) -> None:
-        self.servers = [broker.bootstrap]
+        self.kafka = Connection([broker.bootstrap])
         self.topic = topic
-        self.outbox = Outbox(self.servers)
+        self.outbox = Outbox(self.kafka)
 
     async def batch(self, epoch: int, sequence: int, position: str, ids: Iterable[str] = ()) -> None:
         posts = [Post(id, "t", "text", 0, 0) for id in ids]
@@ -35,12 +36,12 @@ class Posts:
 
     async def take_over(self, now: int) -> takeover.Inheritance:
         async with asyncio.timeout(20):
-            return await take_over(self.servers, self.outbox, self.topic, PARTITIONS, now)
+            return await take_over(self.kafka, self.outbox, self.topic, PARTITIONS, now)
 
     async def records(self, count: int) -> list[Any]:
         """The batches that are there, in the order of each partition."""
         found: list[Any] = []
-        async with asyncio.timeout(20), AIOKafkaConsumer(bootstrap_servers=self.servers) as consumer:
+        async with asyncio.timeout(20), AIOKafkaConsumer(**self.kafka.arguments()) as consumer:
             tps = [TopicPartition(self.topic, p) for p in range(PARTITIONS)]
             consumer.assign(tps)
             for tp in tps:
@@ -53,7 +54,7 @@ class Posts:
 
 @pytest.fixture
 async def posts(any_broker: Broker, namespace: str) -> AsyncIterator[Posts]:
-    await cluster.create([any_broker.bootstrap], [cluster.TopicSpec(namespace, PARTITIONS)], 1)
+    await cluster.create(Connection([any_broker.bootstrap]), [cluster.TopicSpec(namespace, PARTITIONS)], 1)
     posts = Posts(any_broker, namespace)
     await posts.outbox.start()
     yield posts

@@ -14,7 +14,7 @@ from faust.types import TP, EventT
 
 from tweetream import cluster
 from tweetream.agents.lane import Delivery, run
-from tweetream.app import app, settings
+from tweetream.app import app, kafka, settings
 from tweetream.models import codec
 from tweetream.models.topic import Command, Topic
 from tweetream.outbox import GivenUp
@@ -75,7 +75,7 @@ async def _create(topic: Topic) -> None:
     while True:
         async with _lock:
             try:
-                return await cluster.create(settings.bootstrap, [feed_spec(topic.kafka_topic)], settings.replication)
+                return await cluster.create(kafka, [feed_spec(topic.kafka_topic)], settings.replication)
             except cluster.Unavailable as error:
                 log.warning("the feed of %s waits for Kafka: %s", topic.name, error)
         await asyncio.sleep(0.5)
@@ -102,8 +102,8 @@ async def sweep() -> None:
         return
     async with _lock:
         try:
-            present = await cluster.names(settings.bootstrap)
-            await cluster.delete(settings.bootstrap, [name for name in gone if name in present])
+            present = await cluster.names(kafka)
+            await cluster.delete(kafka, [name for name in gone if name in present])
         except cluster.Unavailable as error:
             log.warning("deleted feeds wait for Kafka: %s", error)
             return

@@ -16,7 +16,7 @@ from tweetream import cluster, metrics
 from tweetream.agents.batching import Batcher, Read
 from tweetream.agents.streamer import owns_commands
 from tweetream.agents.takeover import take_over
-from tweetream.app import app, settings
+from tweetream.app import app, kafka, settings
 from tweetream.matching import normalise_track
 from tweetream.metrics import Drop
 from tweetream.models import codec
@@ -55,7 +55,7 @@ class Pace:
         await self._free.wait()
 
     async def watch(self) -> None:
-        committed = cluster.Committed(settings.bootstrap, NAMESPACE, POSTS)
+        committed = cluster.Committed(kafka, NAMESPACE, POSTS)
         try:
             while True:
                 await asyncio.sleep(PACE)
@@ -82,7 +82,7 @@ class Run:
 
     async def main(self) -> None:
         await self._add_topics()
-        inherited = await take_over(settings.bootstrap, outbox, POSTS, settings.partitions, now_ms())
+        inherited = await take_over(kafka, outbox, POSTS, settings.partitions, now_ms())
         log.info("streaming from %d sources, epoch %d", len(self._sources), inherited.epoch)
         batcher = Batcher(inherited.positions, inherited.ids)
         async with asyncio.TaskGroup() as tasks:

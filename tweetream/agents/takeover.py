@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from tweetream.connection import Connection
 from tweetream.models import codec
 from tweetream.models.post import PostBatch
 from tweetream.outbox import Outbox
@@ -27,14 +28,14 @@ class Inheritance(msgspec.Struct):
     ids: dict[str, None]  # in the order read
 
 
-async def take_over(bootstrap: list[str], outbox: Outbox, topic: str, partitions: int, now: int) -> Inheritance:
+async def take_over(kafka: Connection, outbox: Outbox, topic: str, partitions: int, now: int) -> Inheritance:
     """Begin an epoch above any seen (`now`: ms since 1970, its least value). Waits for a broker that is away."""
     epoch = now
     while True:
         marker = codec.encode(PostBatch(epoch, 0, -1, {}, []))
         sent = await asyncio.gather(*(outbox.send(topic, p, marker) for p in range(partitions)))
         markers = {p: metadata.offset for p, metadata in enumerate(sent)}
-        tails = [await _tail(bootstrap, topic, p, markers[p]) for p in markers]
+        tails = [await _tail(kafka, topic, p, markers[p]) for p in markers]
         highest = max((batch.epoch for tail in tails for batch in tail), default=0)
         if highest < epoch:
             return _inherit(epoch, tails)
@@ -54,12 +55,12 @@ def _inherit(epoch: int, tails: list[list[PostBatch]]) -> Inheritance:
     return Inheritance(epoch, positions, ids)
 
 
-async def _tail(bootstrap: list[str], topic: str, partition: int, marker: int) -> list[PostBatch]:
+async def _tail(kafka: Connection, topic: str, partition: int, marker: int) -> list[PostBatch]:
     """The batches right before the marker's offset: enough of them to have one with positions, if there is one."""
     span = FIRST_TAIL
     while True:
         start = max(0, marker - span)
-        batches = unfenced([batch async for batch in _read(bootstrap, topic, partition, start, marker)])
+        batches = unfenced([batch async for batch in _read(kafka, topic, partition, start, marker)])
         if start == 0 or any(batch.sequence for batch in batches):
             return batches
         span *= 4
@@ -78,11 +79,11 @@ def unfenced(batches: list[PostBatch]) -> list[PostBatch]:
     return kept
 
 
-async def _read(bootstrap: list[str], topic: str, partition: int, start: int, end: int) -> AsyncIterator[PostBatch]:
+async def _read(kafka: Connection, topic: str, partition: int, start: int, end: int) -> AsyncIterator[PostBatch]:
     if start >= end:
         return
     tp = TopicPartition(topic, partition)
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(**kafka.arguments(), enable_auto_commit=False, auto_offset_reset="earliest")
     try:
         await consumer.start()
         consumer.assign([tp])

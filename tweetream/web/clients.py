@@ -5,12 +5,12 @@ import re
 
 from aiohttp import web
 
-from tweetream.app import app, settings
+from tweetream.app import app, kafka, settings
 from tweetream.feeds import Filter
 from tweetream.hub import Hub
 from tweetream.web.middleware import Problem
 
-hub = Hub(settings.bootstrap, look_back=settings.look_back, linger=settings.linger)
+hub = Hub(kafka, look_back=settings.look_back, linger=settings.linger)
 
 
 @app.before
