@@ -131,5 +131,4 @@ async def shut_streams() -> None:
             return
         await asyncio.sleep(0.01)
     for stream in list(_streams):  # those that wait for Kafka or for a client that does not read
-        if stream.task is not None:
-            stream.task.cancel()
+        stream.end()

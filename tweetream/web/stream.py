@@ -50,7 +50,7 @@ class Stream:
             raise ConnectionResetError("the client has gone")
         _bind(transport.get_extra_info("socket"))
         self.client = Client(transport, chunked=request.version >= (1, 1))
-        self.task = asyncio.current_task()
+        self._task = asyncio.current_task()
         self._response = response
         self._asked = asked
         self._place = Place(asked.wanted)
@@ -74,6 +74,14 @@ class Stream:
                     await self._follow()
                 else:
                     await self._catch_up()
+
+    def end(self) -> None:
+        """End now, between two events: what a client has not taken by then it gets when it comes again."""
+        with contextlib.suppress(ConnectionResetError):
+            if self.client.waiting:
+                self.client.cut()  # else the answer's end would wait for it
+        if self._task is not None:
+            self._task.cancel()
 
     async def _open(self, stack: contextlib.AsyncExitStack, topic: Topic) -> None:
         feed = await stack.enter_async_context(hub.follow(topic.kafka_topic, self.client.more))
