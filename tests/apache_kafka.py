@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -85,6 +85,7 @@ class ApacheKafka:
 
     `settings` go into every server.properties and win over ours. `port` is that of the first broker, the others
     follow it; without it they get free ones. `quick=False` leaves the JVM to itself, as a benchmark needs it.
+    `users` are added by SCRAM when a folder is formatted: MECHANISM=[name=…,password=…].
     """
 
     def __init__(
@@ -93,8 +94,10 @@ class ApacheKafka:
         settings: Mapping[str, str | int] | None = None,
         port: int | None = None,
         quick: bool = True,
+        users: Sequence[str] = (),
     ) -> None:
         self.count = brokers
+        self.users = users
         self.quick = quick
         self.settings = dict(settings or {})
         self.folder = Path()
@@ -241,6 +244,8 @@ class ApacheKafka:
     def _format(self) -> None:
         """Give every broker's folder the cluster's id; all at the same time, since each costs a JVM."""
         how = ["--standalone"] if self.count == 1 else []
+        for user in self.users:
+            how += ["--add-scram", user]
         formatting: list[subprocess.Popen[bytes]] = []
         try:
             for i in range(self.count):

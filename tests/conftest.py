@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import apache_kafka as kafka
 import pytest
+import secure_kafka as secure
 
 from tweetream.broker import EmbeddedBroker
 
@@ -34,7 +35,7 @@ def _no_program(*names: str) -> Callable[[], str | None]:
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 TOOLS = [
-    Tool("kafka", "Apache Kafka", frozenset({"apache_kafka"}), kafka.missing),
+    Tool("kafka", "Apache Kafka", frozenset({"apache_kafka", "secure_kafka"}), kafka.missing),
     Tool("node", "Node", frozenset(), _no_program("node")),
     Tool("browser", "a browser", frozenset({"chromium"}), _no_program(*CHROMIUM)),
 ]
@@ -90,6 +91,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def apache_kafka() -> Iterator[kafka.ApacheKafka]:
     """One broker for the whole run, with auto-creation off. Shared: keep to your own namespace and do not kill it."""
     with kafka.ApacheKafka() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def secure_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[secure.SecureKafka]:
+    """One broker for the whole run that asks for a password or a certificate. Shared, as the other is."""
+    with secure.secure_kafka(tmp_path_factory.mktemp("secure")) as cluster:
         yield cluster
 
 

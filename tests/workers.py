@@ -50,10 +50,11 @@ class Worker:
         self._environment = clean | {f"TWEETREAM_{name}": str(value) for name, value in given.items()}
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> "Worker":
+    def start(self, *options: str) -> "Worker":
+        """Start it with these options of the command line in place of `-l info`."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tweetream", "worker", "-l", "info"],
+                [sys.executable, "-m", "tweetream", "worker", *(options or ("-l", "info"))],
                 env=self._environment,
                 cwd=self.log.parent,
                 stdin=subprocess.DEVNULL,

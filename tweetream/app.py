@@ -8,14 +8,14 @@ Faust app it runs in.
 """
 
 from tweetream.checks import check
-from tweetream.connection import Connection
-from tweetream.engine import App
+from tweetream.engine import App, credentials
+from tweetream.security import connect
 from tweetream.settings import load
 from tweetream.web.middleware import application_options
 
 settings = load()
 check(settings)
-kafka = Connection(settings.bootstrap)
+kafka = connect(settings)
 
 app = App(
     settings.namespace,
@@ -41,6 +41,7 @@ app = App(
     datadir=str(settings.data_dir),
     store="memory://",
     broker_commit_interval=1.0,
+    broker_credentials=credentials(kafka),
     broker_heartbeat_interval=settings.session_timeout / 4,
     broker_max_poll_records=200,  # a wait for a command must never fill a stream's queue
     broker_rebalance_timeout=settings.rebalance_timeout,

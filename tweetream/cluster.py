@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
-from tweetream.connection import Connection
+from tweetream.connection import Connection, knock
 
 log = logging.getLogger(__name__)
 TIMEOUT = 5.0
@@ -125,7 +125,10 @@ class Committed:
 
 
 async def declare(kafka: Connection, specs: list[TopicSpec], replication: int) -> None:
-    """Declare the topics, waiting for a broker that is away and saying so every few seconds."""
+    """Declare the topics, waiting for a broker that is away and saying so every few seconds.
+
+    Raises Denied when Kafka does not let us in.
+    """
     loop = asyncio.get_running_loop()
     said = loop.time()
     while True:
@@ -134,5 +137,5 @@ async def declare(kafka: Connection, specs: list[TopicSpec], replication: int) -
         except Unavailable as error:
             if loop.time() >= said:
                 said = loop.time() + SAY_EVERY
-                log.warning("waiting for Kafka at %s: %s", kafka, error)
+                log.warning("waiting for Kafka at %s: %s", kafka, await knock(kafka) or error)
             await asyncio.sleep(0.5)

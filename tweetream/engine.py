@@ -7,13 +7,27 @@ from typing import Any
 import faust
 from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
+from faust.types.auth import CredentialsT
 from mode.utils.objects import cached_property
 from mode.utils.queues import FlowControlEvent
 
+from tweetream.connection import Connection
 from tweetream.delivery import GIVE_UP, Consumer, patience, within
 
 Step = Callable[[], Awaitable[None]]
 GIVE_UP_AT_STOP = 1.5  # seconds that a stop waits for a broker, in all
+
+
+def credentials(kafka: Connection) -> CredentialsT | None:
+    """What Faust's own consumer and producer are let in with."""
+    if kafka.password is not None:
+        return faust.SASLCredentials(
+            username=kafka.username,
+            password=kafka.password.get_secret_value(),
+            mechanism=kafka.mechanism,
+            ssl_context=kafka.context,
+        )
+    return None if kafka.context is None else faust.SSLCredentials(kafka.context)
 
 
 class ResumeOnce(FlowControlEvent):

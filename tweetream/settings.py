@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -74,6 +74,21 @@ class Settings(BaseSettings):
 
     broker: Annotated[str, AfterValidator(_broker)] = Field(
         "kafka://127.0.0.1:9092", description="Kafka's bootstrap servers, kafka://HOST:PORT[,HOST:PORT…]"
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how Kafka is spoken to: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="how the password is proved, with SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
+    )
+    kafka_sasl_username: str | None = Field(None, description="our name at Kafka, with SASL")
+    kafka_sasl_password: SecretStr = Field(SecretStr(""), description="our password at Kafka, with SASL")
+    kafka_ssl_cafile: Path | None = Field(
+        None, description="whom to trust, with SSL: certificates in PEM; the system's own authorities by default"
+    )
+    kafka_ssl_certfile: Path | None = Field(None, description="our own certificate in PEM, if Kafka asks for one")
+    kafka_ssl_keyfile: Path | None = Field(
+        None, description="its key in PEM, not encrypted; not needed if the certificate's file holds it"
     )
     sources: Words = Field((), description="where posts come from: URLs separated by spaces, such as replay:posts.csv")
     topics: List = Field((), description="topics added at start if they were never there: names separated by commas")

@@ -15,11 +15,13 @@ from faust.types import TopicT
 
 from tweetream import cluster, metrics
 from tweetream.app import app, kafka, settings
+from tweetream.connection import Denied
 from tweetream.models import codec
 from tweetream.models.feed import base36
 from tweetream.models.topic import Counts, Topic
 from tweetream.outbox import Headers, Outbox, Refused
 from tweetream.tables import ReplicatedTable
+from tweetream.worker import stop_worker
 
 log = logging.getLogger(__name__)
 NAMESPACE = settings.namespace
@@ -209,7 +211,11 @@ _followed = -1
 
 @app.before
 async def _declare() -> None:
-    await cluster.declare(kafka, specs(), settings.replication)
+    try:
+        await cluster.declare(kafka, specs(), settings.replication)
+    except Denied as error:
+        stop_worker(str(error))
+        await asyncio.Event().wait()  # the end comes from outside
     await outbox.start()
 
 
