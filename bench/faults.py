@@ -1,0 +1,95 @@
+"""Workers and brokers that die and freeze at random while numbered posts flow: what was lost, and what came twice.
+
+    python bench/faults.py --seed N [--brokers 1|3] [--seconds 180]
+
+Three workers read numbered lines at 2,000 a second from Apache Kafka on this machine (Java 17 or newer, and Maven the
+first time). At least twelve faults hit them: kill -9, SIGTERM, SIGSTOP for 20 s and SIGCONT, a third of them the
+worker that streams. With three brokers (replication 3, min ISR 2) one of those is killed every 30 s besides. Exit
+status 1 when something is lost or comes twice to a client that resumes.
+"""
+
+import argparse
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+import chaos  # noqa: E402
+from apache_kafka import ApacheKafka, ApacheKafkaError, missing  # noqa: E402
+from storm import BrokerDeaths, Storm, plan  # noqa: E402
+from workers import workers  # noqa: E402
+
+RATE = 2_000
+WORKERS = 3
+EVERY = 15.0  # seconds from fault to fault: twelve in three minutes
+
+
+def main() -> int:
+    """Run once and print the table; 1 when something is lost or doubled, 2 when it cannot run."""
+    options = _options()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if reason := missing():
+        return _refuse(f"Apache Kafka cannot run: {reason}")
+    folder = Path(tempfile.mkdtemp(prefix="tweetream-faults-")).resolve()
+    try:
+        report = _run(folder, options)
+    except (ApacheKafkaError, AssertionError) as error:
+        return _refuse(f"seed {options.seed}: {error}; logs are in {folder}")
+    except KeyboardInterrupt:
+        return _refuse("interrupted")
+    print(f"\n{report.table()}\n{'seed':<36}{options.seed:>36}\n")
+    if found := report.faults_found():
+        print("\n".join(found), f"logs are in {folder}", sep="\n")
+        return 1
+    shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
+    parser.add_argument("--seconds", type=float, default=180.0, help="of posts (default %(default)s)")
+    parser.add_argument("--session", default="10s", help="the workers' session timeout (default %(default)s)")
+    return parser.parse_args()
+
+
+def _refuse(line: str) -> int:
+    print(f"faults: {line}", file=sys.stderr)
+    return 2
+
+
+def _run(folder: Path, options: argparse.Namespace) -> chaos.Report:
+    rng = random.Random(options.seed)
+    sent = int(RATE * options.seconds)
+    file = chaos.numbered_lines(folder / "numbers.txt", sent)
+    settings = {
+        "SOURCES": f"replay:{file}?rate={RATE}",
+        "TOPICS": chaos.TOPIC,
+        "REPLICATION": options.brokers,
+        "SESSION_TIMEOUT": options.session,
+        "REBALANCE_TIMEOUT": options.session,
+    }
+    faults = plan(rng, options.seconds, max(1, round(options.seconds / EVERY)))
+    with (
+        ApacheKafka(options.brokers) as kafka,
+        workers(WORKERS, kafka.url, "faults", folder, **settings) as group,
+    ):
+        client = chaos.Client(group, options.seed)
+        client.start()
+        deaths = BrokerDeaths(kafka, random.Random(options.seed)) if options.brokers > 1 else None
+        if deaths:
+            deaths.start()
+        storm = Storm(group, faults, rng)
+        storm.run()
+        if deaths:
+            deaths.end()
+        return chaos.finish(kafka.bootstrap, group, client, sent, storm.done + (deaths.done if deaths else []))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
