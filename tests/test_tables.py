@@ -240,3 +240,59 @@ async def test_what_is_withdrawn_gives_the_table_another_version(
     version = table.version
     await rebalanced(table, monkeypatch, mine=False)
     assert table.version != version
+
+
+class Numbered(ReplicatedTable):
+    """Values are numbers that only grow."""
+
+    def is_outdated(self, key: bytes, there: bytes, new: bytes | None) -> bool:
+        return new is None or int(new) < int(there)
+
+
+@pytest.fixture
+async def numbered(table: ReplicatedTable) -> ReplicatedTable:
+    table.__class__ = Numbered  # type: ignore[assignment]
+    return table
+
+
+async def test_what_a_worker_writes_that_was_replaced_changes_nothing(
+    numbered: ReplicatedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rebalanced(numbered, monkeypatch, mine=False)
+    changelog(numbered, (0, b"a", b"7"), (1, b"a", b"5"), (2, b"a", None))
+    assert numbered[b"a"] == b"7"
+    await numbered.flush()
+    assert numbered.outbox.log == [], "it is not ours to write"
+    changelog(numbered, (3, b"a", b"8"))
+    assert numbered[b"a"] == b"8"
+
+
+async def test_the_owner_writes_again_what_such_a_worker_overwrote(
+    numbered: ReplicatedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rebalanced(numbered, monkeypatch, mine=True)
+    changelog(numbered, (0, b"a", b"7"), (1, b"a", b"5"))
+    await numbered.flush()
+    assert numbered.outbox.log == [(b"a", b"7")]
+
+
+async def test_what_is_restored_stays_when_the_partition_is_lost_before(
+    numbered: ReplicatedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rebalanced(numbered, monkeypatch, mine=True)
+    changelog(numbered, (0, b"a", b"7"), (1, b"a", b"5"))
+    await rebalanced(numbered, monkeypatch, mine=False)
+    assert numbered[b"a"] == b"7"
+
+
+async def test_of_a_batch_of_changes_the_latest_state_of_a_key_is_taken(
+    numbered: ReplicatedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rebalanced(numbered, monkeypatch, mine=False)
+    tp = TP(numbered.changelog_topic_name, 0)
+    events = [
+        SimpleNamespace(key=b"a", value=value, message=SimpleNamespace(offset=offset, value=value, partition=0, tp=tp))
+        for offset, value in enumerate([b"6", b"7", b"5"])
+    ]
+    numbered.apply_changelog_batch(events)
+    assert numbered[b"a"] == b"7"

@@ -71,6 +71,12 @@ class TopicsTable(ReplicatedTable):
             self.pop(forgotten.encode(), None)
         self[self._APPLIED] = str(offset).encode()
 
+    def is_outdated(self, key: bytes, there: bytes, new: bytes | None) -> bool:
+        if key == self._APPLIED:
+            return new is None or int(new) < int(there)
+        old = codec.decode(there, Topic)
+        return old.alive if new is None else codec.decode(new, Topic).command < old.command
+
     _read: dict[str, Topic]
     _read_at = -1
 
@@ -104,6 +110,12 @@ class CountsTable(ReplicatedTable):
 
     def put(self, kafka_topic: str, entry: Counts) -> None:
         self[kafka_topic.encode()] = codec.encode(entry)
+
+    def is_outdated(self, key: bytes, there: bytes, new: bytes | None) -> bool:
+        if new is None:
+            return False
+        old, counted = codec.decode(there, Counts), codec.decode(new, Counts).origins
+        return any(origin > counted.get(partition, (-1, -1, -1)) for partition, origin in old.origins.items())
 
 
 def _table(cls: type[ReplicatedTable], name: str) -> Any:

@@ -2,7 +2,8 @@
 
 Faust sends a table's changes without waiting, and a worker that reads its own changes back would for
 a moment see an older value in place of its newer one. Here changes are kept until `flush` has delivered
-them, and a key takes nothing older from the changelog than what it has.
+them, and a key takes nothing older from the changelog than what it has: nothing of a lower offset, and nothing
+of an earlier state, which a worker writes that was frozen, replaced, and does not know it yet.
 """
 
 from collections.abc import Iterable
@@ -53,22 +54,38 @@ class ReplicatedTable(GlobalTable):
             if key in self._pending and self._pending[key] is value:
                 del self._pending[key], self._delivered[key]
 
+    def is_outdated(self, key: bytes, there: bytes, new: bytes | None) -> bool:
+        """Whether `new` is of an earlier state than `there`, though it was written later."""
+        return False
+
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
-        newer = []
+        newer: dict[bytes, Any] = {}
         for event in batch:
             key, offset = event.key, event.message.offset
             if offset <= self._offsets.get(key, -1):
                 continue
             self._offsets[key] = offset
-            if key in self._pending:
+            known = newer[key].value if key in newer else self._delivered.get(key, self.data.get(key))
+            if known is not None and self.is_outdated(key, known, event.value):
+                self._restore(key, known)
+            elif key in self._pending:
                 self._delivered[key] = event.value
             else:
-                newer.append(event)
-        super().apply_changelog_batch(newer)
+                newer.pop(key, None)
+                newer[key] = event
+        super().apply_changelog_batch(newer.values())
         self.version += 1
 
+    def _restore(self, key: bytes, value: bytes) -> None:
+        """Whoever reads the changelog from its beginning must find `value` last: if it is ours to write, do it."""
+        if self._is_active() and key not in self._pending:
+            self._pending[key] = self._delivered[key] = value
+
+    def _is_active(self) -> bool:
+        return TP(self.changelog_topic_name, 0) in self.app.assignor.assigned_actives()
+
     async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly: set[TP], generation_id: int = 0) -> None:
-        if TP(self.changelog_topic_name, 0) not in self.app.assignor.assigned_actives():
+        if not self._is_active():
             self._withdraw()
         await super().on_rebalance(assigned, revoked, newly, generation_id)
 

@@ -6,6 +6,7 @@ only what has a tombstone in the table, so an empty table deletes nothing.
 """
 
 import asyncio
+import contextlib
 import logging
 from typing import Any
 
@@ -96,6 +97,8 @@ async def sweep() -> None:
     """Delete the Kafka topics of deleted feeds, and forget tombstones whose time is over."""
     if not owns_commands() or app.rebalancing or not flowing():
         return
+    with contextlib.suppress(GivenUp):
+        await topics.flush(flowing)  # what a worker overwrote that had been replaced
     dead = [entry for entry in topics.entries() if not entry.alive]
     gone = [entry.kafka_topic for entry in dead if now_ms() - entry.deleted_at > LET_GO * 1000]
     if not gone:
