@@ -212,6 +212,14 @@ class Consumer(driver.Consumer):
         await self.maybe_wait_for_commit_to_finish()  # it began before the last acknowledgement
         await self.commit_and_end_transactions()
 
+    def is_current(self, message: Any) -> bool:
+        """Whether this message was delivered since the last rebalance: if not, it comes again, here or elsewhere.
+
+        What was delivered before must not be worked on after it, behind what was given up: in the order of things
+        that would be a hole, and readers take what fills it for old.
+        """
+        return message in self._unacked_messages
+
     def give_up(self, message: Any) -> None:
         """Nobody works on this message any more, and it is not acknowledged: do not wait for it."""
         self._unacked_messages.discard(message)

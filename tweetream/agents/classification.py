@@ -21,8 +21,8 @@ from tweetream.models.codec import json_line
 from tweetream.models.feed import feed_entry, pack_origin
 from tweetream.models.post import TaggedBatch
 from tweetream.models.topic import CountRecord
-from tweetream.outbox import GivenUp, Headers
-from tweetream.streams import COUNTS, flowing, is_dead, outbox, tagged, topic_of
+from tweetream.outbox import GivenUp, Headers, Wanted
+from tweetream.streams import COUNTS, is_dead, outbox, tagged, topic_of
 from tweetream.worker import stop_worker
 
 if TYPE_CHECKING:
@@ -72,12 +72,12 @@ async def classification(stream: Any) -> None:
     await run(stream, _work)
 
 
-async def _work(event: EventT[Any]) -> Delivery | None:
+async def _work(event: EventT[Any], wanted: Wanted) -> Delivery | None:
     batch = codec.decode(event.value, TaggedBatch)
     if not batch.posts:
         return None
     records, counts = classify(await model.get(), event.message.partition, batch)
-    return partial(_send, batch.command, records, counts)
+    return partial(_send, batch.command, records, counts, wanted)
 
 
 def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tuple[Records, CountRecord]:
@@ -104,17 +104,17 @@ def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tu
     return records, CountRecord(partition, batch.epoch, batch.sequence, batch.posts[-1].index, counts)
 
 
-async def _send(command: int, records: Records, counts: CountRecord) -> None:
-    sends = [_feed(feed, command, found) for feed, found in records.items()]
-    await asyncio.gather(*sends, outbox.send(COUNTS, 0, codec.encode(counts), wanted=flowing))
+async def _send(command: int, records: Records, counts: CountRecord, wanted: Wanted) -> None:
+    sends = [_feed(feed, command, found, wanted) for feed, found in records.items()]
+    await asyncio.gather(*sends, outbox.send(COUNTS, 0, codec.encode(counts), wanted=wanted))
 
 
-async def _feed(feed: str, command: int, records: list[tuple[bytes, Headers]]) -> None:
+async def _feed(feed: str, command: int, records: list[tuple[bytes, Headers]], wanted: Wanted) -> None:
     """Send what goes to one feed; a feed that is deleted meanwhile needs it no more."""
     try:
-        await outbox.send_all(feed, 0, records, wanted=lambda: flowing() and not is_dead(feed, command))
+        await outbox.send_all(feed, 0, records, wanted=lambda: wanted() and not is_dead(feed, command))
     except GivenUp:
-        if not flowing():
+        if not is_dead(feed, command):
             raise
         return
     metrics.posts_fed.labels(topic_of(feed)).inc(len(records))

@@ -11,6 +11,7 @@ from typing import Any
 from faust.types import EventT
 from mode import Service
 
+from tweetream.agents.lane import give_up, is_wanted
 from tweetream.app import app
 from tweetream.models import codec
 from tweetream.models.topic import CountRecord, Counts
@@ -42,18 +43,26 @@ class Counting(Service):
     async def _write(self) -> None:
         while not self.should_stop:
             await asyncio.sleep(GATHER)
-            if not flowing():
-                _waiting.clear()  # it comes again
-                continue
-            taken = _waiting[:]
-            del _waiting[: len(taken)]
+            taken = _take()
             add([record for _, record in taken])
             try:
                 await tallies.flush(flowing)
             except GivenUp:
+                for event, _ in taken:
+                    give_up(event)
                 continue
             for event, _ in taken:
                 event.ack()
+
+
+def _take() -> list[tuple[EventT[Any], CountRecord]]:
+    """What is waiting, less what a rebalance has overtaken: that comes again."""
+    taken = _waiting[:]
+    del _waiting[: len(taken)]
+    for event, _ in taken:
+        if not is_wanted(event):
+            give_up(event)
+    return [(event, record) for event, record in taken if is_wanted(event)]
 
 
 def add(records: list[CountRecord]) -> None:

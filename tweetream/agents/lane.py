@@ -7,6 +7,7 @@ does not take is tried on, what cannot be read is put aside, and a record of a n
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, cast
 
 from faust.streams import Stream
@@ -15,13 +16,13 @@ from faust.types import EventT
 from tweetream.app import app
 from tweetream.delivery import Consumer
 from tweetream.models.codec import TooNew, Undecodable
-from tweetream.outbox import GivenUp, Refused
-from tweetream.streams import put_aside
+from tweetream.outbox import GivenUp, Refused, Wanted
+from tweetream.streams import flowing, put_aside
 from tweetream.worker import stop_worker
 
 log = logging.getLogger(__name__)
 Delivery = Callable[[], Awaitable[None]]
-Work = Callable[[EventT[Any]], Awaitable[Delivery | None]]
+Work = Callable[[EventT[Any], Wanted], Awaitable[Delivery | None]]
 UNDELIVERED = 32  # events of an agent that may be on their way at once
 
 _running: set[asyncio.Task[None]] = set()
@@ -30,7 +31,8 @@ _running: set[asyncio.Task[None]] = set()
 async def run(stream: Stream[Any], work: Work) -> None:
     """Give each event to `work`, one after the other; run the delivery it returns beside the next ones.
 
-    Deliveries begin in the order of the events, and the outbox keeps that order in each partition.
+    Deliveries begin in the order of the events, and the outbox keeps that order in each partition. `work` gets what
+    tells whether the event is still this worker's to deliver: once a rebalance has come, never again.
     """
     free = asyncio.Semaphore(UNDELIVERED)
     async for event in stream.noack().events():
@@ -48,8 +50,11 @@ async def run(stream: Stream[Any], work: Work) -> None:
 async def _attempt(event: EventT[Any], work: Work) -> Delivery | None:
     """What `work` wants delivered; None if that is over, the event acknowledged or given up."""
     message = event.message
+    wanted = partial(is_wanted, event)
     try:
-        delivery = await work(event)
+        if not wanted():
+            raise GivenUp("a rebalance came before it was begun")
+        delivery = await work(event, wanted)
         if delivery is None:
             event.ack()
         return delivery
@@ -57,7 +62,7 @@ async def _attempt(event: EventT[Any], work: Work) -> Delivery | None:
         stop_worker(str(error))
         return None
     except GivenUp:
-        _give_up(event)
+        give_up(event)
         return None
     except Undecodable as error:
         reason = f"offset {message.offset} of partition {message.partition} does not decode: {error}"
@@ -80,11 +85,16 @@ async def _deliver(event: EventT[Any], delivery: Delivery) -> None:
             log.exception("offset %s of %s", message.offset, message.tp)
             await put_aside(message.topic, message.value, repr(error))
     except GivenUp:
-        _give_up(event)
+        give_up(event)
     else:
         event.ack()
 
 
-def _give_up(event: EventT[Any]) -> None:
+def is_wanted(event: EventT[Any]) -> bool:
+    """Whether the event is this worker's to deliver."""
+    return flowing() and cast(Consumer, app.consumer).is_current(event.message)
+
+
+def give_up(event: EventT[Any]) -> None:
     """Not acknowledged: it comes again, and the rebalance that is the reason need not wait for it."""
     cast(Consumer, app.consumer).give_up(event.message)

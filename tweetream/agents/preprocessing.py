@@ -16,9 +16,10 @@ from tweetream.matching import Matcher
 from tweetream.metrics import Drop
 from tweetream.models import codec
 from tweetream.models.post import PostBatch, TaggedBatch, TaggedPost
+from tweetream.outbox import Wanted
 from tweetream.settings import fail
 from tweetream.sources.base import MAX_BYTES, size_of
-from tweetream.streams import TAGGED, flowing, outbox, posts, topics, wait_applied
+from tweetream.streams import TAGGED, outbox, posts, topics, wait_applied
 from tweetream.text import BadAbbreviations, Cleaner, load_abbreviations, normalise
 
 WAIT_FOR_COMMAND = 5.0
@@ -79,7 +80,7 @@ async def preprocessing(stream: Any) -> None:
     await run(stream, _work)
 
 
-async def _work(event: EventT[Any]) -> Delivery | None:
+async def _work(event: EventT[Any], wanted: Wanted) -> Delivery | None:
     batch = codec.decode(event.value, PostBatch)
     partition = event.message.partition
     if tagger.fenced(partition, batch.epoch):
@@ -88,12 +89,12 @@ async def _work(event: EventT[Any]) -> Delivery | None:
     if not batch.posts:
         return None
     await tagger.catch_up(batch.command)
-    return partial(_send, partition, len(batch.posts), tagger.tag(batch))
+    return partial(_send, partition, len(batch.posts), tagger.tag(batch), wanted)
 
 
-async def _send(partition: int, read: int, tagged: TaggedBatch) -> None:
+async def _send(partition: int, read: int, tagged: TaggedBatch, wanted: Wanted) -> None:
     for part in split(tagged):
-        await outbox.send(TAGGED, partition, codec.encode(part), wanted=flowing)
+        await outbox.send(TAGGED, partition, codec.encode(part), wanted=wanted)
     metrics.posts_matched.inc(len(tagged.posts))
     metrics.posts_dropped.labels(Drop.UNMATCHED.value).inc(read - len(tagged.posts))
 

@@ -18,7 +18,7 @@ from tweetream.agents.lane import Delivery, run
 from tweetream.app import app, kafka, settings
 from tweetream.models import codec
 from tweetream.models.topic import Command, Topic
-from tweetream.outbox import GivenUp
+from tweetream.outbox import GivenUp, Wanted
 from tweetream.streams import COMMANDS, commands, feed_name, feed_spec, flowing, now_ms, outbox, topics
 
 log = logging.getLogger(__name__)
@@ -32,18 +32,18 @@ async def streamer(stream: Any) -> None:
     await run(stream, _apply)
 
 
-async def _apply(event: EventT[Any]) -> Delivery | None:
+async def _apply(event: EventT[Any], wanted: Wanted) -> Delivery | None:
     offset = event.message.offset
     try:
         command = codec.decode(event.value, Command)
     except codec.Undecodable:
         _mark(offset)
-        await topics.flush(flowing)
+        await topics.flush(wanted)
         raise
     if offset > topics.applied:  # else it was applied, and is only here again
         made_at = round(event.message.timestamp * 1000) or now_ms()
-        await _do(command, offset, made_at)
-    await topics.flush(flowing)
+        await _do(command, offset, made_at, wanted)
+    await topics.flush(wanted)
     return None
 
 
@@ -52,13 +52,13 @@ def _mark(offset: int) -> None:
         topics.apply(offset)
 
 
-async def _do(command: Command, offset: int, made_at: int) -> None:
+async def _do(command: Command, offset: int, made_at: int, wanted: Wanted) -> None:
     """Change the table as the command says; every command, also one that changes nothing, moves `applied`."""
     entry = topics.entry(command.name)
     if command.action == "add" and (entry is None or (not entry.alive and not command.missing)):
         generation = max(made_at, entry.generation + 1 if entry else 0)
         topic = Topic(command.name, command.track, made_at, generation, feed_name(command.name, generation), offset)
-        await _create(topic)
+        await _create(topic, wanted)
         topics.apply(offset, topic)
     elif command.action == "delete" and entry is not None and entry.alive:
         tombstone = Topic(
@@ -71,8 +71,8 @@ async def _do(command: Command, offset: int, made_at: int) -> None:
         topics.apply(offset)
 
 
-async def _create(topic: Topic) -> None:
-    """Create the feed's Kafka topic, for as long as it takes and flow is not suspended."""
+async def _create(topic: Topic, wanted: Wanted) -> None:
+    """Create the feed's Kafka topic, for as long as it takes and is wanted."""
     while True:
         async with _lock:
             try:
@@ -80,7 +80,7 @@ async def _create(topic: Topic) -> None:
             except cluster.Unavailable as error:
                 log.warning("the feed of %s waits for Kafka: %s", topic.name, error)
         await asyncio.sleep(0.5)
-        if not flowing():
+        if not wanted():
             raise GivenUp("a rebalance came before the feed was created")
 
 
