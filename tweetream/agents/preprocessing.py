@@ -1,25 +1,30 @@
 """Posts → tagged: clean, match with the topics, drop and count what no topic wants.
 
 A batch of a lower epoch behind a higher one in its partition is `fenced`: the worker that sent it had been
-replaced. Partition p of posts goes to partition p of tagged, so that a post keeps its stamp.
+replaced. Whoever begins to read a partition, or reads it again, looks at what is right before: the higher one
+may be there. Partition p of posts goes to partition p of tagged, so that a post keeps its stamp.
 """
 
+import asyncio
 from functools import partial
 from typing import Any
 
+from aiokafka.errors import KafkaError
 from faust.types import EventT
 
 from tweetream import metrics
 from tweetream.agents.lane import Delivery, run
-from tweetream.app import app, settings
+from tweetream.agents.takeover import highest_epoch
+from tweetream.app import app, kafka, settings
+from tweetream.cluster import TIMEOUT
 from tweetream.matching import Matcher
 from tweetream.metrics import Drop
 from tweetream.models import codec
 from tweetream.models.post import PostBatch, TaggedBatch, TaggedPost
-from tweetream.outbox import Wanted
+from tweetream.outbox import GivenUp, Wanted
 from tweetream.settings import fail
 from tweetream.sources.base import MAX_BYTES, size_of
-from tweetream.streams import TAGGED, outbox, posts, topics, wait_applied
+from tweetream.streams import POSTS, TAGGED, outbox, posts, topics, wait_applied
 from tweetream.text import BadAbbreviations, Cleaner, load_abbreviations, normalise
 
 WAIT_FOR_COMMAND = 5.0
@@ -32,7 +37,8 @@ class Tagger:
         self._cleaner = cleaner
         self._version = -1
         self._matcher = Matcher({})
-        self._highest: dict[int, int] = {}  # the epoch of each partition
+        self._highest: dict[int, int] = {}  # the highest epoch of each partition, up to the offset reached
+        self._reached: dict[int, int] = {}  # the next offset of each partition
         self._given_up: int = -1  # the command waited for in vain
 
     async def catch_up(self, command: int) -> None:
@@ -40,8 +46,12 @@ class Tagger:
         if command > max(topics.applied, self._given_up) and not await wait_applied(command, WAIT_FOR_COMMAND):
             self._given_up = command
 
-    def fenced(self, partition: int, epoch: int) -> bool:
-        self._highest[partition] = max(epoch, self._highest.get(partition, 0))
+    async def fenced(self, partition: int, offset: int, epoch: int, wanted: Wanted) -> bool:
+        """Whether a higher epoch precedes this batch in its partition."""
+        if self._reached.get(partition) != offset:
+            self._highest[partition] = await _epoch_before(partition, offset, wanted)
+        self._reached[partition] = offset + 1
+        self._highest[partition] = max(epoch, self._highest[partition])
         return epoch < self._highest[partition]
 
     def tag(self, batch: PostBatch) -> TaggedBatch:
@@ -64,6 +74,17 @@ class Tagger:
         return self._matcher
 
 
+async def _epoch_before(partition: int, offset: int, wanted: Wanted) -> int:
+    """The highest epoch right before an offset of posts; waits for a broker that is away."""
+    while wanted():
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                return await highest_epoch(kafka, POSTS, partition, offset)
+        except (KafkaError, TimeoutError, OSError):
+            await asyncio.sleep(0.1)
+    raise GivenUp("a rebalance came before the epoch was known")
+
+
 def _abbreviations() -> dict[str, str] | None:
     try:
         return load_abbreviations(settings.abbreviations) if settings.abbreviations else None
@@ -83,7 +104,7 @@ async def preprocessing(stream: Any) -> None:
 async def _work(event: EventT[Any], wanted: Wanted) -> Delivery | None:
     batch = codec.decode(event.value, PostBatch)
     partition = event.message.partition
-    if tagger.fenced(partition, batch.epoch):
+    if await tagger.fenced(partition, event.message.offset, batch.epoch, wanted):
         metrics.posts_dropped.labels(Drop.FENCED.value).inc(len(batch.posts))
         return None
     if not batch.posts:

@@ -15,7 +15,7 @@ from mode import Service
 from tweetream import cluster, metrics
 from tweetream.agents.batching import Batcher, Read
 from tweetream.agents.streamer import owns_commands
-from tweetream.agents.takeover import take_over
+from tweetream.agents.takeover import Inheritance, Overtaken, highest_epoch, take_over
 from tweetream.app import app, kafka, settings
 from tweetream.matching import normalise_track
 from tweetream.metrics import Drop
@@ -89,7 +89,7 @@ class Run:
             tasks.create_task(self._pace.watch())
             for source in self._sources:
                 tasks.create_task(self._pump(source, batcher, inherited.positions.get(source.url)))
-            await self._send(batcher, inherited.epoch)
+            await self._send(batcher, inherited)
 
     async def _add_topics(self) -> None:
         """Add the topics of the settings that were never there, and wait for them."""
@@ -111,30 +111,46 @@ class Run:
         except Exception:  # one source that fails never stops the others
             log.exception("%s failed", source.url)
 
-    async def _send(self, batcher: Batcher, epoch: int) -> None:
-        sequence = 0
+    async def _send(self, batcher: Batcher, inherited: Inheritance) -> None:
+        epoch, sequence, ends = inherited.epoch, 0, inherited.ends
         async for read in batcher.batches():
             sequence += 1
             partition = sequence % settings.partitions
             batch = PostBatch(epoch, sequence, topics.applied, read.positions, read.posts)
             delivery = asyncio.ensure_future(self._deliver(partition, batch, read))
             try:
-                await asyncio.shield(delivery)
+                offset = await asyncio.shield(delivery)
             except asyncio.CancelledError:
                 # What is on its way may arrive: let it, so that what was read is counted.
                 await asyncio.wait({delivery}, timeout=LAST)
                 delivery.cancel()
                 raise
+            if offset is not None:
+                await _check(partition, ends[partition], offset, epoch)
+                ends[partition] = offset + 1
 
-    async def _deliver(self, partition: int, batch: PostBatch, read: Read) -> None:
+    async def _deliver(self, partition: int, batch: PostBatch, read: Read) -> int | None:
+        """Send a batch and count it; the offset it has."""
+        offset = None
         try:
-            sent = await outbox.send(POSTS, partition, codec.encode(batch))
+            offset = (await outbox.send(POSTS, partition, codec.encode(batch))).offset
+            self._pace.sent(partition, offset)
         except Refused as error:
             await put_aside(POSTS, codec.encode(batch), str(error))
             read.dropped[Drop.REFUSED] += len(read.posts)
-        else:
-            self._pace.sent(partition, sent.offset)
         _count(read)
+        return offset
+
+
+async def _check(partition: int, expected: int, offset: int, epoch: int) -> None:
+    """Whoever finds records of others between its own must know whose: raises Overtaken if they are of a higher epoch.
+
+    A worker that was frozen while it took over goes on taking over when it wakes, after the one that replaced it.
+    """
+    if offset > expected:
+        highest = await highest_epoch(kafka, POSTS, partition, offset, expected)
+        if highest > epoch:
+            raise Overtaken(f"epoch {highest} came after ours, {epoch}")
 
 
 def _count(read: Read) -> None:
@@ -170,6 +186,8 @@ class Streaming(Service):
     def _begin(self) -> None:
         self._begun = time.monotonic()
         if self._run is not None and not self._run.cancelled() and (error := self._run.exception()):
+            if isinstance(error, BaseExceptionGroup):
+                error = error.exceptions[0]
             log.error("streaming ended: %r; beginning again", error)
             if isinstance(error, codec.TooNew):
                 stop_worker(str(error))

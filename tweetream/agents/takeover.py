@@ -20,12 +20,17 @@ FIRST_TAIL = 64  # records of each partition that are read first; four times as 
 MAX_IDS = 50_000  # ids read lately that are remembered
 
 
+class Overtaken(Exception):
+    """Another worker has begun a higher epoch: what we send is dropped."""
+
+
 class Inheritance(msgspec.Struct):
     """What a worker that takes over begins with."""
 
     epoch: int
     positions: dict[str, str]
     ids: dict[str, None]  # in the order read
+    ends: dict[int, int]  # the offset behind the marker of each partition
 
 
 async def take_over(kafka: Connection, outbox: Outbox, topic: str, partitions: int, now: int) -> Inheritance:
@@ -38,11 +43,11 @@ async def take_over(kafka: Connection, outbox: Outbox, topic: str, partitions: i
         tails = [await _tail(kafka, topic, p, markers[p]) for p in markers]
         highest = max((batch.epoch for tail in tails for batch in tail), default=0)
         if highest < epoch:
-            return _inherit(epoch, tails)
+            return _inherit(epoch, tails, {p: offset + 1 for p, offset in markers.items()})
         epoch = highest + 1  # a worker whose clock is ahead was here
 
 
-def _inherit(epoch: int, tails: list[list[PostBatch]]) -> Inheritance:
+def _inherit(epoch: int, tails: list[list[PostBatch]], ends: dict[int, int]) -> Inheritance:
     batches = sorted((batch for tail in tails for batch in tail), key=lambda batch: (batch.epoch, batch.sequence))
     positions: dict[str, str] = {}
     ids: dict[str, None] = {}
@@ -52,7 +57,13 @@ def _inherit(epoch: int, tails: list[list[PostBatch]]) -> Inheritance:
         ids.update((post.id, None) for post in batch.posts)
     for old in list(ids)[: max(0, len(ids) - MAX_IDS)]:
         del ids[old]
-    return Inheritance(epoch, positions, ids)
+    return Inheritance(epoch, positions, ids, ends)
+
+
+async def highest_epoch(kafka: Connection, topic: str, partition: int, offset: int, start: int | None = None) -> int:
+    """The highest epoch of the records from `start` (if not given, of a tail) up to `offset`, 0 if there are none."""
+    first = max(0, offset - FIRST_TAIL) if start is None else start
+    return max([batch.epoch async for batch in _read(kafka, topic, partition, first, offset)], default=0)
 
 
 async def _tail(kafka: Connection, topic: str, partition: int, marker: int) -> list[PostBatch]:
