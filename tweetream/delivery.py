@@ -8,13 +8,14 @@ and the test that kills workers guards it.
 """
 
 import asyncio
+import contextlib
 import gc
 import time
 from collections import defaultdict
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -22,7 +23,9 @@ from mode.utils.futures import notify
 
 from tweetream import metrics
 
+Answer = TypeVar("Answer")
 FETCH_WAIT_MS = 200
+ASK_AGAIN = 0.5  # seconds
 GIVE_UP = 2.0  # seconds that a rebalance or a stop waits for events that were not acknowledged
 
 
@@ -62,6 +65,31 @@ class Consumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
+        return await self._insist(super().highwaters, *partitions)
+
+    async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
+        return await self._insist(super().earliest_offsets, *partitions)
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        return await self._insist(super().seek_to_committed)
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        await self._insist(super().seek_wait, partitions)
+
+    async def _insist(self, call: Callable[..., Awaitable[Answer]], *args: Any) -> Answer:
+        """Ask until Kafka answers: Faust would end the worker, or go on as if it had. A rebalance cancels it."""
+        while True:
+            try:
+                return await call(*args)
+            except IllegalStateError:  # the partition is no longer ours
+                raise
+            except (KafkaError, TimeoutError) as error:
+                if self.should_stop:
+                    raise
+                self.log.info("Kafka does not answer (%r); asking again", error)
+                await asyncio.sleep(ASK_AGAIN)
 
     def _forget(self, tps: set[TP] | None = None) -> None:
         """Nothing is delivered any more until perform_seek has said from where."""
@@ -172,7 +200,8 @@ class Consumer(driver.Consumer):
         else:
             self.log.info("Offsets of %r jump from %s to %s: fetching again", tp, expected, offset)
             self._jumped[tp] = (expected, offset)
-            await self.seek_wait({tp: expected})
+            with contextlib.suppress(IllegalStateError):  # revoked meanwhile
+                await self.seek_wait({tp: expected})
             return False
         self.log.warning("Offsets %s to %s of %r are gone", expected, passed - 1, tp)
         self._gaps[tp][expected] = passed

@@ -6,6 +6,7 @@ from typing import Any
 
 import faust
 from faust.tables.manager import TableManager
+from faust.tables.recovery import Recovery as FaustRecovery
 from faust.transport.drivers import aiokafka as driver
 from faust.types.auth import CredentialsT
 from mode.utils.objects import cached_property
@@ -41,8 +42,24 @@ class ResumeOnce(FlowControlEvent):
             super().resume()
 
 
+class Recovery(FaustRecovery):
+    """Faust's recovery, which waits for Kafka for as long as it takes; a rebalance or a stop ends it.
+
+    With a time limit Faust goes on without what it waited for: partitions without a place, tables without an end.
+    """
+
+    async def _wait(self, coro: Any, timeout: Any = None) -> None:
+        await super()._wait(coro)
+
+
 class Tables(TableManager):
     """Faust's table manager without its second of sleep at the start: our tables are made when modules load."""
+
+    @property
+    def recovery(self) -> FaustRecovery:
+        if self._recovery is None:
+            self._recovery = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return self._recovery
 
     async def on_start(self) -> None:
         await self._update_channels()
