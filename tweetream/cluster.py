@@ -57,11 +57,13 @@ async def _close(closing: Coroutine[Any, Any, None]) -> None:
 async def create(kafka: Connection, specs: Iterable[TopicSpec], replication: int) -> None:
     """Create the topics that are missing and wait until their metadata is there. Raises Unavailable."""
     wanted = {spec.name: spec for spec in specs}
+    # What one broker alone has taken is lost with it; Kafka's default lets it take records alone.
+    safe = {"min.insync.replicas": "2"} if replication > 2 else {}
     async with admin(kafka) as client:
         missing = set(wanted) - set(await client.list_topics())
         if missing:
             new = [
-                NewTopic(name, wanted[name].partitions, replication, topic_configs=dict(wanted[name].config))
+                NewTopic(name, wanted[name].partitions, replication, topic_configs=safe | dict(wanted[name].config))
                 for name in sorted(missing)
             ]
             try:
