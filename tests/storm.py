@@ -112,14 +112,17 @@ class Storm:
 
 
 class BrokerDeaths(threading.Thread):
-    """Kills one broker of a cluster after the other and starts it again, until `end`."""
+    """Kills one broker of a cluster after the other and starts it again, until `end`.
+
+    The thread stays as long as the program: brokers die with the thread that started them.
+    """
 
     def __init__(self, kafka: ApacheKafka, rng: random.Random, every: float = 30.0) -> None:
         super().__init__(daemon=True)
         self.done: list[str] = []
         self.error: Exception | None = None
         self._kafka, self._rng, self._every = kafka, rng, every
-        self._ended = threading.Event()
+        self._ended, self._idle = threading.Event(), threading.Event()
 
     def run(self) -> None:
         try:
@@ -134,9 +137,12 @@ class BrokerDeaths(threading.Thread):
                 print(f"           broker {victim} is back after {time.monotonic() - began:.1f} s", flush=True)
         except (ApacheKafkaError, OSError) as error:  # whoever waits for us must hear of it
             self.error = error
+        self._idle.set()
+        threading.Event().wait()
 
     def end(self) -> None:
+        """No broker dies from now on, and all are there."""
         self._ended.set()
-        self.join(120)
+        self._idle.wait(120)
         if self.error:
             raise self.error
