@@ -26,19 +26,28 @@ def stop_worker(reason: str) -> None:
 
 
 class Seldom(logging.Filter):
-    """Of what the Kafka client says again and again while a broker is away, one line every few seconds."""
+    """Of what the Kafka client says while a broker is away, hundreds of lines, one every few seconds.
+
+    The line that is let through says how many were not, so that nobody takes it for all there was.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._said: dict[str, float] = {}
+        self._kept = 0
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not record.name.startswith("aiokafka"):
             return True
-        template = str(record.msg)
-        if record.created - self._said.get(template, 0.0) < SAY_EVERY:
+        bad = record.levelno >= logging.WARNING
+        kind = "" if bad else str(record.msg)
+        if record.created - self._said.get(kind, 0.0) < SAY_EVERY:
+            self._kept += bad
             return False
-        self._said[template] = record.created
+        self._said[kind] = record.created
+        if bad and self._kept:
+            record.msg, record.args = f"{record.getMessage()} (and {self._kept} lines like it)", None
+            self._kept = 0
         return True
 
 
