@@ -106,7 +106,12 @@ def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tu
 
 async def _send(command: int, records: Records, counts: CountRecord, wanted: Wanted) -> None:
     sends = [_feed(feed, command, found, wanted) for feed, found in records.items()]
-    await asyncio.gather(*sends, outbox.send(COUNTS, 0, codec.encode(counts), wanted=wanted))
+    sent = asyncio.gather(*sends, outbox.send(COUNTS, 0, codec.encode(counts), wanted=wanted), return_exceptions=True)
+    # All of them end before the record counts as done, and what is given up comes again whatever else was refused.
+    failed = [error for error in await sent if isinstance(error, BaseException)]
+    failed.sort(key=lambda error: not isinstance(error, GivenUp))
+    if failed:
+        raise failed[0]
 
 
 async def _feed(feed: str, command: int, records: list[tuple[bytes, Headers]], wanted: Wanted) -> None:
