@@ -14,12 +14,16 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from httpx_sse import connect_sse
 from workers import Worker, until
+
+from tweetream.models.feed import Origin
 
 TOPIC = "nomor"
 
@@ -151,19 +155,39 @@ class Report:
         assert not self.faults_found(), self.faults_found()
 
 
-async def read_feed(bootstrap: str, kafka_topic: str) -> list[int]:
-    """The numbers in the feed, in order, by a Kafka client that knows nothing of us."""
+class Seen(NamedTuple):
+    """A record of the feed: the post's number, the epoch it was read in, and when (seconds since 1970)."""
+
+    number: int
+    epoch: int
+    received_at: float
+
+
+def seen(record: Any) -> Seen:
+    post = json.loads(record.value)
+    epoch = Origin.unpack(dict(record.headers)["origin"]).epoch
+    return Seen(int(post["text"].split()[1]), epoch, datetime.fromisoformat(post["received_at"]).timestamp())
+
+
+def moved_after(records: Sequence[Seen], signalled_at: float) -> float:
+    """Seconds from a signal (seconds since 1970) until another worker read its first post."""
+    before = max(record.epoch for record in records if record.received_at < signalled_at)
+    return min(record.received_at for record in records if record.epoch > before) - signalled_at
+
+
+async def read_feed(bootstrap: str, kafka_topic: str) -> list[Seen]:
+    """The feed's records, in order, by a Kafka client that knows nothing of us."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
     try:
         tp = TopicPartition(kafka_topic, 0)
         consumer.assign([tp])
         end = (await consumer.end_offsets([tp]))[tp]
-        numbers: list[int] = []
+        found: list[Seen] = []
         while await consumer.position(tp) < end:
             for records in (await consumer.getmany(timeout_ms=1000)).values():
-                numbers += [number_of(record.value.decode()) for record in records]
-        return numbers
+                found += map(seen, records)
+        return found
     finally:
         await consumer.stop()
 
@@ -207,7 +231,7 @@ def finish(bootstrap: str, workers: Sequence[Worker], client: Client, sent: int,
     time.sleep(2)
     client.end()
     kafka_topic = until(lambda: workers[0].topics(), 30, "topics")[TOPIC]["kafka_topic"]
-    in_feed = asyncio.run(read_feed(bootstrap, kafka_topic))
+    in_feed = [record.number for record in asyncio.run(read_feed(bootstrap, kafka_topic))]
     all_lines = set(range(1, sent + 1))
     return Report(
         sent,

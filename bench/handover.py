@@ -1,0 +1,91 @@
+"""How long nobody streams after the worker that did was killed, or ended.
+
+    python bench/handover.py [--times 5] [--session 10s]
+
+Three workers on Apache Kafka on this machine. Each time goes from the signal to the moment at which another worker read
+its first post, as the post says. Exit status 1 when a client saw a post twice or missed one.
+"""
+
+import argparse
+import asyncio
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+import chaos  # noqa: E402
+from apache_kafka import ApacheKafka, ApacheKafkaError, missing  # noqa: E402
+from workers import Worker, until, workers  # noqa: E402
+
+RATE = 500
+SETTLE = 5.0  # seconds from one to the next
+KINDS = (signal.SIGKILL, signal.SIGTERM)
+
+
+def main() -> int:
+    """Measure and print a line for each kind; 2 when it cannot run."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--times", type=int, default=5, help="of each kind (default %(default)s)")
+    parser.add_argument("--session", default="10s", help="the workers' session timeout (default %(default)s)")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if reason := missing():
+        return _refuse(f"Apache Kafka cannot run: {reason}")
+    try:
+        with tempfile.TemporaryDirectory(prefix="tweetream-handover-") as name:
+            return _run(Path(name).resolve(), options.times, options.session)
+    except (ApacheKafkaError, AssertionError) as error:
+        return _refuse(str(error))
+    except KeyboardInterrupt:
+        return _refuse("interrupted")
+
+
+def _refuse(line: str) -> int:
+    print(f"handover: {line}", file=sys.stderr)
+    return 2
+
+
+def _run(folder: Path, times: int, session: str) -> int:
+    file = chaos.numbered_lines(folder / "numbers.txt", RATE * 1200)
+    settings = {
+        "SOURCES": f"replay:{file}?rate={RATE}",
+        "TOPICS": chaos.TOPIC,
+        "SESSION_TIMEOUT": session,
+        "REBALANCE_TIMEOUT": session,
+    }
+    with ApacheKafka() as kafka, workers(3, kafka.url, "handover", folder, **settings) as group:
+        client = chaos.Client(group)
+        client.start()
+        signals = [(kind, _end(group, kind)) for _ in range(times) for kind in KINDS]
+        client.end()
+        feed = until(lambda: group[0].topics(), 30, "topics")[chaos.TOPIC]["kafka_topic"]
+        records = asyncio.run(chaos.read_feed(kafka.bootstrap, feed))
+    print(f"session timeout {session}")
+    for kind in KINDS:
+        took = [chaos.moved_after(records, at) for signalled, at in signals if signalled is kind]
+        print(f"{kind.name}: median {statistics.median(took):.1f} s, longest {max(took):.1f} s, of {times}")
+    doubled = len(client.seen) - len(set(client.seen))
+    missed = max(client.seen) - len(set(client.seen))
+    print(f"{len(client.seen):,} posts at the client, {doubled} doubled, {missed} missed")
+    return 1 if doubled or missed else 0
+
+
+def _end(group: list[Worker], kind: signal.Signals) -> float:
+    """End the worker that streams and start it again once another does; when it was signalled (seconds since 1970)."""
+    victim = until(lambda: chaos.streaming(group), 60, "somebody streams")
+    time.sleep(SETTLE)
+    at = time.time()
+    victim.signal(kind)
+    others = [worker for worker in group if worker is not victim]
+    until(lambda: chaos.streaming(others), 60, "another streams")
+    assert victim.process is not None
+    victim.process.wait(15)
+    victim.start().wait_ready()
+    return at
+
+
+if __name__ == "__main__":
+    sys.exit(main())
