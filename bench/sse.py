@@ -11,8 +11,10 @@ import signal
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import nchan
 import sampling
@@ -25,6 +27,8 @@ from sse_table import Crowd, Deliveries, table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from apache_kafka import ApacheKafka, ApacheKafkaError, missing  # noqa: E402
+
+Found = TypeVar("Found")
 
 DELIVERIES = {f"{clients}x{rate}": (clients, rate) for clients in (100, 1_000) for rate in (20, 200)}
 SATURATED, SLOW = "saturated", "slow"
@@ -97,16 +101,14 @@ class Bench:
     def _row(self, server: Server, clients: int, rate: int, profiled: int | None = None) -> Run:
         with appender(server) as appending:
             idle = idle_cpu(server, appending, rate, self._options.seconds)
-            return self._profiled(server, appending, clients, rate, idle, profiled)
+            return self._profiled(profiled, partial(run, server, appending, clients, rate, self._options.seconds, idle))
 
-    def _profiled(
-        self, server: Server, appending: Beside, clients: int, rate: int, idle: float, pid: int | None
-    ) -> Run:
+    def _profiled(self, pid: int | None, measured: Callable[[], Found]) -> Found:
         sampler = sampling.Sampler(self._options.profile) if self._options.profile and pid else None
         if sampler and pid:
             sampler.start(pid)
         try:
-            return run(server, appending, clients, rate, self._options.seconds, idle)
+            return measured()
         finally:
             if sampler:
                 sampler.stop()
@@ -122,7 +124,7 @@ class Bench:
             idle = idle_cpu(ours, appending, RATE, self._options.seconds)
             quiet = run(ours, appending, CLIENTS, RATE, self._options.seconds, idle)
             if SLOW in wanted:
-                slow, dropped = _one_not_reading(ours, appending, idle)
+                slow, dropped = self._profiled(ours.worker.pid, partial(_one_not_reading, ours, appending, idle))
                 self._say(SLOW)
             if SATURATED in wanted:
                 saturated, posts = self._saturated(ours, appending, idle)
@@ -135,7 +137,8 @@ class Bench:
         ours.replace([_post(number) for number in range(POSTS)])
         time.sleep(FILLING)
         before, began = ours.posts(), time.monotonic()
-        found = self._profiled(ours, appending, CLIENTS, RATE, idle, ours.worker.pid)
+        measured = partial(run, ours, appending, CLIENTS, RATE, self._options.seconds, idle)
+        found = self._profiled(ours.worker.pid, measured)
         posts = (ours.posts() - before) / (time.monotonic() - began)
         ours.replace([])
         return found, posts
@@ -166,5 +169,4 @@ def _post(number: int) -> str:
 
 
 if __name__ == "__main__":
-    with suppress(BrokenPipeError):
-        sys.exit(main())
+    sys.exit(main())
