@@ -28,6 +28,13 @@ class Denied(Exception):
     """Kafka answers, and does not let us in with what the settings say: to wait is of no use."""
 
 
+class Password(str):
+    """A password for aiokafka and Faust, which want a str. They keep it in variables, which Faust writes on SIGUSR1."""
+
+    def __repr__(self) -> str:
+        return "'**********'"
+
+
 @dataclass(frozen=True)
 class Connection:
     """Bootstrap servers, and what they want to know. With servers alone it is PLAINTEXT.
@@ -42,15 +49,18 @@ class Connection:
     password: SecretStr | None = None
     context: ssl.SSLContext | None = field(default=None, repr=False)
 
+    def plain_password(self) -> Password | None:
+        return None if self.password is None else Password(self.password.get_secret_value())
+
     def arguments(self) -> dict[str, Any]:
-        """What a consumer, a producer or an admin client of aiokafka takes. It holds the password as it is."""
+        """What a consumer, a producer or an admin client of aiokafka takes."""
         return {
             "bootstrap_servers": list(self.servers),
             "security_protocol": self.protocol,
             "ssl_context": self.context,
             "sasl_mechanism": self.mechanism,
             "sasl_plain_username": self.username,
-            "sasl_plain_password": None if self.password is None else self.password.get_secret_value(),
+            "sasl_plain_password": self.plain_password(),
         }
 
     def __str__(self) -> str:

@@ -56,7 +56,9 @@ def run(sources: Sequence[str] | None, topics: Sequence[str] | None, port: int, 
 
 
 def _work(settings: dict[str, str], port: int, browser: bool) -> int:
-    environment = os.environ | {PREFIX + name: value for name, value in settings.items()}
+    # What a Kafka of one's own wants to know is not for the demo's.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(f"{PREFIX}KAFKA_")}
+    environment |= {PREFIX + name: value for name, value in settings.items()}
     command = [sys.executable, "-m", "tweetream", "worker", "-l", "warn"]
     stopping = threading.Event()
 

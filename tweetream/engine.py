@@ -24,7 +24,7 @@ def credentials(kafka: Connection) -> CredentialsT | None:
     if kafka.password is not None:
         return faust.SASLCredentials(
             username=kafka.username,
-            password=kafka.password.get_secret_value(),
+            password=kafka.plain_password(),
             mechanism=kafka.mechanism,
             ssl_context=kafka.context,
         )

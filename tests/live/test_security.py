@@ -76,7 +76,8 @@ def test_topics_come_and_go_and_posts_flow_and_no_client_takes_the_plain_way(
         assert httpx.delete(f"{worker.url}/topics/hujan").status_code == 204
         until(lambda: feed not in names(secure_kafka), SOON, "the topic is gone from Kafka")
         shown = httpx.get(f"{worker.url}/metrics").text
-        worker.signal(signal.SIGUSR1)  # Faust writes what every thread is doing, with its variables
+        worker.signal(signal.SIGUSR1)  # Faust writes what every task is doing, with its variables
+        until(lambda: "LOCAL VARIABLES" in worker.log.read_text(), SOON, "the variables")
         worker.stop()
         log = worker.log.read_text()
         assert "Traceback" not in log
