@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.errors import IllegalStateError, KafkaConnectionError
 from faust.types import TP
 from mode.utils.queues import FlowControlQueue
 
@@ -283,6 +284,34 @@ async def test_the_wait_ends_as_soon_as_all_is_acknowledged(at: Fixture, monkeyp
     began = time.monotonic()
     await at.consumer.wait_empty()
     assert time.monotonic() - began < 1
+
+
+async def test_what_is_being_worked_on_is_current_until_a_rebalance_has_waited_for_it(
+    at: Fixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "GIVE_UP", 0.05)
+    message = Message()
+    at.consumer._unacked_messages.add(message)  # type: ignore[arg-type]
+    assert at.consumer.is_current(message)
+    await at.consumer.wait_empty()
+    assert not at.consumer.is_current(message)
+
+
+async def test_what_kafka_does_not_answer_is_asked_again_and_what_is_not_ours_is_not(
+    at: Fixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "ASK_AGAIN", 0.0)
+    answers = iter([KafkaConnectionError(), TimeoutError(), {P: 7}, IllegalStateError()])
+
+    async def call(*_: Any) -> Any:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert await at.consumer._insist(call, P) == {P: 7}
+    with pytest.raises(IllegalStateError):
+        await at.consumer._insist(call, P)
 
 
 async def test_a_commit_that_hangs_does_not_hold_the_wait(at: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
