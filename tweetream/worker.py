@@ -46,7 +46,8 @@ class Seldom(logging.Filter):
             return False
         self._said[kind] = record.created
         if bad and self._kept:
-            record.msg, record.args = f"{record.getMessage()} (and {self._kept} lines like it)", None
+            record.msg = f"{record.getMessage()} (and {self._kept} lines like it)"
+            record.args = ()  # for None, mode formats with (None,)
             self._kept = 0
         return True
 
