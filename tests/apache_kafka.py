@@ -168,12 +168,17 @@ class ApacheKafka:
         self.resume(i)  # or a paused one would not hear it
         end_process(self._processes.pop(i), STOP_TIMEOUT)
 
-    def restart(self, i: int = 0) -> None:
-        """Stop it if it runs; start it again with the same port and data; return when it answers."""
-        if i in self._processes:
-            self.stop(i)
-        self._launch(i)
-        self._wait(i, {i})
+    def restart(self, *brokers: int) -> None:
+        """Stop those that run; start them again with the same ports and data; return when they answer.
+
+        Several together, since most of the three must be there before one answers. Without a number: the first.
+        """
+        for i in brokers or (0,):
+            if i in self._processes:
+                self.stop(i)
+            self._launch(i)
+        for i in brokers or (0,):
+            self._wait(i, {i})
 
     def pause(self, i: int = 0) -> None:
         """SIGSTOP: it is there and does not answer. Returns when all its threads have stopped."""
