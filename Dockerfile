@@ -1,0 +1,28 @@
+# The image of a worker: the package in a virtual environment of its own, and nothing that only building needs.
+# Every dependency comes as a wheel, so that no compiler is needed; a test runs these steps without one.
+
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /src
+COPY pyproject.toml setup.cfg README.md LICENSE ./
+COPY tweetream tweetream
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m venv /opt/tweetream \
+    && /opt/tweetream/bin/pip install --quiet --disable-pip-version-check --only-binary :all: . \
+    && mkdir /data
+
+FROM python:3.11-slim-bookworm
+COPY --from=build /opt/tweetream /opt/tweetream
+# A new volume here takes the owner of this folder.
+COPY --from=build --chown=10001:10001 /data /var/lib/tweetream
+ENV PATH=/opt/tweetream/bin:$PATH \
+    HOME=/var/lib/tweetream \
+    PYTHONDONTWRITEBYTECODE=1 \
+    TWEETREAM_DATA_DIR=/var/lib/tweetream \
+    TWEETREAM_WEB_HOST=0.0.0.0
+WORKDIR /var/lib/tweetream
+USER 10001:10001
+VOLUME /var/lib/tweetream
+EXPOSE 6066
+HEALTHCHECK --interval=5s --timeout=4s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ.get(\"TWEETREAM_WEB_PORT\") or 6066}/readyz', timeout=3)"]
+CMD ["tweetream", "worker", "-l", "info"]
