@@ -37,6 +37,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 TOOLS = [
     Tool("kafka", "Apache Kafka", frozenset({"apache_kafka", "secure_kafka"}), kafka.missing),
     Tool("node", "Node", frozenset(), _no_program("node")),
+    Tool("caddy", "Caddy", frozenset({"caddy"}), _no_program("caddy")),
     Tool("browser", "a browser", frozenset({"chromium"}), _no_program(*CHROMIUM)),
 ]
 
@@ -105,6 +106,12 @@ def secure_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[secure.Se
 def chromium() -> str:
     """The path of a browser for playwright, which brings none of its own here."""
     return next(path for path in map(shutil.which, CHROMIUM) if path)
+
+
+@pytest.fixture(scope="session")
+def caddy() -> str:
+    """The path of the proxy that docker-compose.yml runs."""
+    return next(path for path in [shutil.which("caddy")] if path)
 
 
 @pytest.fixture
