@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
+from tweetream.changelog import Record
 from tweetream.engine import App
 from tweetream.outbox import GivenUp
 from tweetream.tables import ReplicatedTable
@@ -42,6 +43,17 @@ async def table() -> ReplicatedTable:
     table.outbox = FakeOutbox()  # type: ignore[assignment]
     app.tables.add(table)
     return table
+
+
+class Log:
+    """A changelog that is there: `records` are (offset, key, value)."""
+
+    def __init__(self, *records: tuple[int, bytes, bytes | None]) -> None:
+        self.records = [Record(offset, 0, key, value) for offset, key, value in records]
+        self.begin, self.end = 0, self.records[-1].offset + 1 if records else 0
+
+    async def read(self, start: int) -> list[Record]:
+        return self.records
 
 
 def changelog(table: ReplicatedTable, *records: tuple[int, bytes, bytes | None]) -> None:
@@ -296,3 +308,29 @@ async def test_of_a_batch_of_changes_the_latest_state_of_a_key_is_taken(
     ]
     numbered.apply_changelog_batch(events)
     assert numbered[b"a"] == b"7"
+
+
+async def test_a_record_that_is_missing_makes_the_table_stale_until_it_was_rebuilt(table: ReplicatedTable) -> None:
+    changelog(table, (0, b"kept", b"1"), (1, b"deleted", b"2"))
+    assert not table.stale
+    changelog(table, (5, b"new", b"3"))  # the deletion was compacted away
+    assert table.stale
+    await table.rebuild(Log((0, b"kept", b"1"), (5, b"new", b"3")))
+    assert dict(table.items()) == {b"kept": b"1", b"new": b"3"} and not table.stale
+
+
+async def test_what_came_while_the_table_was_rebuilt_stays(table: ReplicatedTable) -> None:
+    changelog(table, (0, b"old", b"1"), (5, b"late", b"2"))
+    await table.rebuild(Log((4, b"there", b"3")))
+    assert dict(table.items()) == {b"late": b"2", b"there": b"3"} and table.read_to == 5
+
+
+async def test_what_is_pending_stays_when_the_table_is_rebuilt(
+    table: ReplicatedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changelog(table, (0, b"a", b"kafka's"), (1, b"b", b"kafka's"))
+    table[b"a"] = b"ours"
+    await table.rebuild(Log((2, b"c", b"3")))
+    assert dict(table.items()) == {b"a": b"ours", b"c": b"3"}
+    await rebalanced(table, monkeypatch, mine=False)
+    assert dict(table.items()) == {b"c": b"3"}

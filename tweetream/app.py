@@ -39,7 +39,7 @@ app = App(
         "tweetream.web.openapi",
     ],
     datadir=str(settings.data_dir),
-    store="memory://",
+    store="rocksdb://",  # memory:// keeps no copy on disk
     broker_commit_interval=1.0,
     broker_credentials=credentials(kafka),
     broker_heartbeat_interval=min(0.5, settings.session_timeout / 4),  # a worker hears of a rebalance by its next one
@@ -47,6 +47,7 @@ app = App(
     broker_rebalance_timeout=settings.rebalance_timeout,
     broker_request_timeout=max(30.0, settings.session_timeout + 1),
     broker_session_timeout=settings.session_timeout,
+    recovery_consistency_check=False,  # we look ourselves, and the embedded broker's ends are too low
     topic_partitions=settings.partitions,
     topic_replication_factor=settings.replication,
     web_application_options=application_options(settings),

@@ -5,10 +5,10 @@ Every call ends within a few seconds: a broker that is away must never hold up a
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrP
 from tweetream.connection import Connection, knock
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 TIMEOUT = 5.0
 SAY_EVERY = 5.0
 
@@ -45,17 +46,21 @@ async def admin(kafka: Connection) -> AsyncIterator[AIOKafkaAdminClient]:
     except (KafkaError, TimeoutError, OSError) as error:
         raise Unavailable(repr(error)) from error
     finally:
-        await _close(client.close())
+        await close_soon(client.close())
 
 
-async def _close(closing: Coroutine[Any, Any, None]) -> None:
+async def close_soon(closing: Coroutine[Any, Any, None]) -> None:
+    """Close a client, without waiting longer than a second for a broker that is away."""
     task = asyncio.ensure_future(closing)
     task.add_done_callback(lambda done: done.cancelled() or done.exception())
     await asyncio.wait({task}, timeout=1.0)
 
 
-async def create(kafka: Connection, specs: Iterable[TopicSpec], replication: int) -> None:
-    """Create the topics that are missing and wait until their metadata is there. Raises Unavailable."""
+async def create(kafka: Connection, specs: Iterable[TopicSpec], replication: int) -> set[str]:
+    """Create the topics that are missing and wait until their metadata is there. Raises Unavailable.
+
+    Returns the names of those that were created by this call.
+    """
     wanted = {spec.name: spec for spec in specs}
     # What one broker alone has taken is lost with it; Kafka's default lets it take records alone.
     safe = {"min.insync.replicas": "2"} if replication > 2 else {}
@@ -70,12 +75,16 @@ async def create(kafka: Connection, specs: Iterable[TopicSpec], replication: int
                 response = await client.create_topics(new)
             except TopicAlreadyExistsError:
                 response = None
+                missing.clear()  # by somebody else, as far as one knows
             for name, code, *detail in getattr(response, "topic_errors", ()):
+                if code:
+                    missing.discard(name)
                 if code not in (0, TopicAlreadyExistsError.errno):
                     why = f"{for_code(code).__name__} {detail[0] if detail else ''}"
                     raise Unavailable(f"{name} cannot be created: {why}")
         while not set(wanted) <= set(await client.list_topics()):
             await asyncio.sleep(0.05)
+    return missing
 
 
 async def delete(kafka: Connection, names: Iterable[str]) -> None:
@@ -123,19 +132,24 @@ class Committed:
     async def close(self) -> None:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            await _close(consumer.stop())
+            await close_soon(consumer.stop())
 
 
-async def declare(kafka: Connection, specs: list[TopicSpec], replication: int) -> None:
-    """Declare the topics, waiting for a broker that is away and saying so every few seconds.
+async def declare(kafka: Connection, specs: list[TopicSpec], replication: int) -> set[str]:
+    """Declare the topics, however long a broker is away. Returns the names of those that are new.
 
     Raises Denied when Kafka does not let us in.
     """
+    return await patiently(kafka, lambda: create(kafka, specs, replication))
+
+
+async def patiently(kafka: Connection, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try until Kafka does it, and say every few seconds that it does not. Raises Denied."""
     loop = asyncio.get_running_loop()
     said = loop.time()
     while True:
         try:
-            return await create(kafka, specs, replication)
+            return await attempt()
         except Unavailable as error:
             if loop.time() >= said:
                 said = loop.time() + SAY_EVERY

@@ -37,6 +37,7 @@ def run(sources: Sequence[str] | None, topics: Sequence[str] | None, port: int, 
         "SOURCES": " ".join(sources or (f"replay:{quote(str(SAMPLE))}?rate=20&loop=true",)),
         "TOPICS": ",".join(topics or TOPICS),
         "WEB_HOST": "127.0.0.1",
+        "FAUST_APP_STORE": "memory://",  # its Kafka is gone when it ends
         "PARTITIONS": "2",
         "REPLICATION": "1",
         "REBALANCE_TIMEOUT": "1s",

@@ -1,5 +1,6 @@
 """The Faust app that Tweetream is: its consumer, its tables, and starts and ends that no broker can hold up."""
 
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,6 +13,7 @@ from faust.types.auth import CredentialsT
 from mode.utils.objects import cached_property
 from mode.utils.queues import FlowControlEvent
 
+from tweetream import disk
 from tweetream.connection import Connection
 from tweetream.delivery import GIVE_UP, Consumer, patience, within
 
@@ -105,6 +107,15 @@ class App(faust.App):
     @cached_property
     def flow_control(self) -> FlowControlEvent:
         return ResumeOnce(loop=self.loop)
+
+    def _create_directories(self) -> None:
+        try:
+            self._claim = disk.claim(self.conf.datadir, self.conf.id)  # held for as long as the process lives
+            for folder in (self.conf.appdir, self.conf.tabledir):
+                disk.make_folder(folder)
+        except disk.Unusable as error:
+            print(f"tweetream: {error}", file=sys.__stderr__)  # Faust has the other one in its log
+            raise SystemExit(2) from None
 
     async def on_start(self) -> None:
         for step in self._before:

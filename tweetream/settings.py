@@ -107,7 +107,10 @@ class Settings(BaseSettings):
     )
     web_host: str = Field("127.0.0.1", description="the address the page and the feeds are served on")
     web_port: int = Field(6066, ge=1, le=65535, description="their port")
-    data_dir: Path = Field(Path("tweetream-data"), description="where a worker keeps what can be rebuilt from Kafka")
+    data_dir: Path = Field(
+        Path("tweetream-data"),
+        description="where a worker keeps what can be rebuilt from Kafka; each on a machine needs a folder of its own",
+    )
     namespace: Annotated[str, AfterValidator(_namespace)] = Field(
         "tweetream", description="the application's id and the prefix of all its Kafka topics"
     )

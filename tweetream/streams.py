@@ -13,9 +13,10 @@ from typing import Any, cast
 from faust.tables.manager import TableManager
 from faust.types import TopicT
 
-from tweetream import cluster, metrics
+from tweetream import changelog, cluster, metrics
 from tweetream.app import app, kafka, settings
 from tweetream.connection import Denied
+from tweetream.disk import Copy
 from tweetream.models import codec
 from tweetream.models.feed import base36
 from tweetream.models.topic import Counts, Topic
@@ -118,6 +119,18 @@ class CountsTable(ReplicatedTable):
         return any(origin > counted.get(partition, (-1, -1, -1)) for partition, origin in old.origins.items())
 
 
+async def _mend() -> None:
+    """Rebuild the tables that lack something."""
+    try:
+        async with changelog.reader(kafka) as consumer:
+            for table in _tables():
+                if table.stale:
+                    log.info("reading %s from the beginning: records of it are gone", table.changelog_topic_name)
+                    await table.rebuild(await changelog.look(consumer, table.changelog_topic_name))
+    except cluster.Unavailable as error:
+        log.warning("a table waits for Kafka: %s", error)
+
+
 def _table(cls: type[ReplicatedTable], name: str) -> Any:
     # A buffer of one: with Faust's thousand another worker would see a change when a thousand have come.
     table = cls(
@@ -125,11 +138,16 @@ def _table(cls: type[ReplicatedTable], name: str) -> Any:
         recovery_buffer_size=1, standby_buffer_size=1,
     )  # fmt: skip
     table.outbox = outbox
+    table.mend = _mend
     return app.tables.add(table)
 
 
 topics: TopicsTable = _table(TopicsTable, "topics")
 tallies: CountsTable = _table(CountsTable, "counts")
+
+
+def _tables() -> tuple[ReplicatedTable, ...]:
+    return topics, tallies
 
 
 def feed_name(name: str, generation: int) -> str:
@@ -175,7 +193,7 @@ def specs() -> list[cluster.TopicSpec]:
         cluster.TopicSpec(COUNTS, 1, keep),
         cluster.TopicSpec(DEAD, 1, keep),
         cluster.TopicSpec(f"{NAMESPACE}-__assignor-__leader", 1, keep),  # Faust's own
-        *(cluster.TopicSpec(table.changelog_topic_name, 1, compact) for table in (topics, tallies)),
+        *(cluster.TopicSpec(table.changelog_topic_name, 1, compact) for table in _tables()),
     ]
 
 
@@ -192,7 +210,8 @@ async def put_aside(topic: str, value: bytes | None, reason: str) -> None:
 
 def recovered() -> bool:
     """Whether this worker's tables are there."""
-    return bool(app.started and cast(TableManager, app.tables).recovery.completed.is_set())
+    done = app.started and cast(TableManager, app.tables).recovery.completed.is_set()
+    return bool(done and not any(table.stale for table in _tables()))
 
 
 def now_ms() -> int:
@@ -213,6 +232,8 @@ async def wait_applied(offset: int, timeout: float) -> bool:
 async def _follow() -> None:
     """Let the producer ask for the topics that are there alone: its asking can bring a deleted one back to life."""
     global _followed
+    if any(table.stale for table in _tables()):
+        await _mend()
     if topics.version != _followed:
         _followed = topics.version
         outbox.follow([*(spec.name for spec in specs()), *(topic.kafka_topic for topic in topics.alive())])
@@ -224,11 +245,21 @@ _followed = -1
 @app.before
 async def _declare() -> None:
     try:
-        await cluster.declare(kafka, specs(), settings.replication)
+        new = await cluster.declare(kafka, specs(), settings.replication)
     except Denied as error:
         stop_worker(str(error))
         await asyncio.Event().wait()  # the end comes from outside
+    if app.conf.store.scheme != "memory":
+        for table in _tables():
+            table.keep(Copy(app.conf.tabledir / table.changelog_topic_name))
+        await cluster.patiently(kafka, lambda: changelog.restore(kafka, _tables(), new))
     await outbox.start()
+
+
+@app.after
+async def _close() -> None:
+    for table in _tables():
+        table.close()
 
 
 app.after(outbox.stop)

@@ -2,25 +2,53 @@
 
 Faust sends a table's changes without waiting, and a worker that reads its own changes back would for
 a moment see an older value in place of its newer one. Here changes are kept until `flush` has delivered
-them, and a key takes nothing older from the changelog than what it has: nothing of a lower offset, and nothing
-of an earlier state, which a worker writes that was frozen, replaced, and does not know it yet.
+them, and a key takes nothing older from the changelog than what it has. The table is in memory, with a copy on disk of
+what the changelog has (`disk.py`): Faust's own store for RocksDB writes there before Kafka has confirmed anything.
 """
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from faust.stores import memory
 from faust.tables.globaltable import GlobalTable
 from faust.types import TP
 
+from tweetream.changelog import Changelog, Record
+from tweetream.disk import Copy, fingerprint
 from tweetream.outbox import Outbox, Wanted, always
+
+log = logging.getLogger(__name__)
+
+
+class Store(memory.Store):  # type: ignore[type-arg]
+    """Faust's memory store, which tells recovery how far its table has read."""
+
+    table: "ReplicatedTable"
+
+    def persisted_offset(self, tp: TP) -> int | None:
+        return self.table.read_to
+
+    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
+        """Faust's would drop every key of a partition that is not active here: all that the other workers have."""
+        if self.table.stale:
+            await self.table.mend()
 
 
 class ReplicatedTable(GlobalTable):
-    """A table of bytes with one partition. Whoever owns that partition writes it; `flush` before acknowledging."""
+    """A table of bytes with one partition. Whoever owns that partition writes it; `flush` before acknowledging.
+
+    `stale` is set when records of the changelog are missing, as when Kafka compacted it while this worker was frozen:
+    something deleted may still be here, until `rebuild`.
+    """
 
     outbox: Outbox
+    mend: Callable[[], Awaitable[None]]  # has it rebuilt, as far as Kafka lets one
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.read_to: int | None = None  # the last record of the changelog that is in the table
+        self.stale = False
+        self._copy: Copy | None = None
         self._pending: dict[bytes, bytes | None] = {}  # changed here, not delivered yet
         self._delivered: dict[bytes, bytes | None] = {}  # what Kafka has for the keys that are pending
         self._offsets: dict[bytes, int] = {}  # the changelog offset behind each key's value
@@ -49,32 +77,50 @@ class ReplicatedTable(GlobalTable):
             if term != self._term:
                 continue  # withdrawn while it was sent: the changelog tells what became of it
             self._offsets[key] = max(sent.offset, self._offsets.get(key, -1))
-            self.data.set_persisted_offset(TP(self.changelog_topic_name, 0), sent.offset)
             self._delivered[key] = value
             if key in self._pending and self._pending[key] is value:
                 del self._pending[key], self._delivered[key]
+
+    def _new_store(self) -> Any:
+        return Store("memory://", self.app, self, table_name=self.name, loop=self.loop)
 
     def is_outdated(self, key: bytes, there: bytes, new: bytes | None) -> bool:
         """Whether `new` is of an earlier state than `there`, though it was written later."""
         return False
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
-        newer: dict[bytes, Any] = {}
         for event in batch:
-            key, offset = event.key, event.message.offset
-            if offset <= self._offsets.get(key, -1):
-                continue
-            self._offsets[key] = offset
-            known = newer[key].value if key in newer else self._delivered.get(key, self.data.get(key))
-            if known is not None and self.is_outdated(key, known, event.value):
-                self._restore(key, known)
-            elif key in self._pending:
-                self._delivered[key] = event.value
-            else:
-                newer.pop(key, None)
-                newer[key] = event
-        super().apply_changelog_batch(newer.values())
+            message = event.message
+            if self.read_to is not None and message.offset != self.read_to + 1:
+                if message.offset <= self.read_to:
+                    continue
+                self.stale = True
+            valid = self._take(event.key, event.value, message.offset)
+            self.read_to = message.offset
+            if self._copy is not None and not self.stale:
+                record = fingerprint(round(message.timestamp * 1000), event.key, event.value)
+                self._copy.put(event.key, valid, message.offset, record)
         self.version += 1
+
+    def _take(self, key: bytes, value: bytes | None, offset: int) -> bytes | None:
+        """What the changelog has of a key at an offset, if that is no older than what is here. Returns what holds."""
+        if offset <= self._offsets.get(key, -1):
+            return value
+        self._offsets[key] = offset
+        known = self._delivered.get(key, self.data.get(key))
+        if known is not None and self.is_outdated(key, known, value):
+            self._restore(key, known)
+            return known
+        self._put(key, value)
+        return value
+
+    def _put(self, key: bytes, value: bytes | None) -> None:
+        if key in self._pending:
+            self._delivered[key] = value
+        elif value is None:
+            self.data.pop(key, None)
+        else:
+            self.data[key] = value
 
     def _restore(self, key: bytes, value: bytes) -> None:
         """Whoever reads the changelog from its beginning must find `value` last: if it is ours to write, do it."""
@@ -83,6 +129,57 @@ class ReplicatedTable(GlobalTable):
 
     def _is_active(self) -> bool:
         return TP(self.changelog_topic_name, 0) in self.app.assignor.assigned_actives()
+
+    def keep(self, copy: Copy) -> None:
+        """Have a copy on disk, from `restore` on."""
+        self._copy = copy
+
+    async def restore(self, changelog: Changelog) -> None:
+        """Take what the copy has, if the changelog goes on from there, and the rest from Kafka."""
+        found = self._copy.load() if self._copy is not None else None
+        if found is None:
+            return await self.rebuild(changelog)
+        place, entries = found
+        rest = await changelog.rest(place)
+        if rest is None:
+            return await self.rebuild(changelog)
+        log.info("%s: %d entries from disk, %d records from Kafka", self.changelog_topic_name, len(entries), len(rest))
+        for key, value in entries.items():
+            self._take(key, value, place.offset)
+        self._add(rest)
+        self.read_to = rest[-1].offset if rest else place.offset
+        self.version += 1
+
+    async def rebuild(self, changelog: Changelog) -> None:
+        """Take all from Kafka, and drop what it does not have."""
+        records = await changelog.read(changelog.begin)
+        log.info("%s: %d records from Kafka, all there are", self.changelog_topic_name, len(records))
+        there = {record.key for record in records if record.value is not None}
+        for key in {*self.data, *self._delivered}:
+            # What came behind that end is newer than what was read.
+            if key not in there and self._offsets.get(key, -1) < changelog.end:
+                self._put(key, None)
+        if self._copy is not None:
+            self._copy.clear()
+        self._add(records)
+        if self.read_to is not None and self.read_to >= changelog.end:
+            self.close()  # it would lack what came while we read
+        behind = [record.offset for record in records[-1:]]  # the embedded broker's end may be too low
+        self.read_to = max(changelog.end - 1, -1 if self.read_to is None else self.read_to, *behind)
+        self.stale = False
+        self.version += 1
+
+    def _add(self, records: Iterable[Record]) -> None:
+        for record in records:
+            valid = self._take(record.key, record.value, record.offset)
+            if self._copy is not None:
+                self._copy.put(record.key, valid, record.offset, record.fingerprint)
+
+    def close(self) -> None:
+        """Leave the copy as it is."""
+        if self._copy is not None:
+            self._copy.close()
+            self._copy = None
 
     async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly: set[TP], generation_id: int = 0) -> None:
         if not self._is_active():
@@ -100,8 +197,3 @@ class ReplicatedTable(GlobalTable):
         self._delivered.clear()
         self._term += 1
         self.version += 1
-
-    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
-        # Faust's memory store drops every key of a partition that is not active here: of a global table, all
-        # that the other workers have.
-        await super().on_recovery_completed(active_tps | standby_tps, standby_tps)

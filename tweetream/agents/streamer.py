@@ -76,7 +76,8 @@ async def _create(topic: Topic, wanted: Wanted) -> None:
     while True:
         async with _lock:
             try:
-                return await cluster.create(kafka, [feed_spec(topic.kafka_topic)], settings.replication)
+                await cluster.create(kafka, [feed_spec(topic.kafka_topic)], settings.replication)
+                return
             except cluster.Unavailable as error:
                 log.warning("the feed of %s waits for Kafka: %s", topic.name, error)
         await asyncio.sleep(0.5)
