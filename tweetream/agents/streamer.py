@@ -10,6 +10,7 @@ import contextlib
 import logging
 from typing import Any
 
+import msgspec
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP, EventT
 
@@ -58,15 +59,17 @@ async def _do(command: Command, offset: int, made_at: int, wanted: Wanted) -> No
     if command.action == "add" and (entry is None or (not entry.alive and not command.missing)):
         generation = max(made_at, entry.generation + 1 if entry else 0)
         topic = Topic(command.name, command.track, made_at, generation, feed_name(command.name, generation), offset)
+        if entry is not None:  # deleted a moment ago: the sweep may not have come by
+            topic = msgspec.structs.replace(topic, former=(*entry.former, entry.kafka_topic))
         await _create(topic, wanted)
         topics.apply(offset, topic)
     elif command.action == "delete" and entry is not None and entry.alive:
-        tombstone = Topic(
-            entry.name, entry.track, entry.created_at, entry.generation, entry.kafka_topic, offset, made_at
-        )
-        topics.apply(offset, tombstone)
+        topics.apply(offset, msgspec.structs.replace(entry, command=offset, deleted_at=made_at))
     elif command.action == "forget" and entry is not None and entry.generation == command.generation:
-        topics.apply(offset, forgotten="" if entry.alive else entry.name)
+        if entry.alive:
+            topics.apply(offset, msgspec.structs.replace(entry, former=()))
+        else:
+            topics.apply(offset, forgotten=entry.name)
     else:
         topics.apply(offset)
 
@@ -93,6 +96,13 @@ def owns_commands() -> bool:
         return False
 
 
+def _let_go(entry: Topic) -> tuple[str, ...]:
+    """The Kafka topics of an entry that nobody needs any more."""
+    if now_ms() - (entry.deleted_at or entry.created_at) <= LET_GO * 1000:
+        return ()
+    return entry.former if entry.alive else (*entry.former, entry.kafka_topic)
+
+
 @app.timer(settings.sweep_interval)
 async def sweep() -> None:
     """Delete the Kafka topics of deleted feeds, and forget tombstones whose time is over."""
@@ -100,18 +110,18 @@ async def sweep() -> None:
         return
     with contextlib.suppress(GivenUp):
         await topics.flush(flowing)  # what a worker overwrote that had been replaced
-    dead = [entry for entry in topics.entries() if not entry.alive]
-    gone = [entry.kafka_topic for entry in dead if now_ms() - entry.deleted_at > LET_GO * 1000]
-    if not gone:
+    dead = [(entry, gone) for entry in topics.entries() if (gone := _let_go(entry))]
+    if not dead:
         return
     async with _lock:
         try:
             present = await cluster.names(kafka)
-            await cluster.delete(kafka, [name for name in gone if name in present])
+            await cluster.delete(kafka, [name for _, gone in dead for name in gone if name in present])
         except cluster.Unavailable as error:
             log.warning("deleted feeds wait for Kafka: %s", error)
             return
-    for entry in dead:
-        if now_ms() - entry.deleted_at > settings.tombstone_ttl * 1000 and entry.kafka_topic not in present:
+    for entry, gone in dead:
+        old = entry.alive or now_ms() - entry.deleted_at > settings.tombstone_ttl * 1000
+        if old and not present.intersection(gone):
             command = Command("forget", entry.name, generation=entry.generation)
             await outbox.send(COMMANDS, 0, codec.encode(command), wanted=flowing)

@@ -18,6 +18,7 @@ class Topic(msgspec.Struct, frozen=True):
     """An entry of the topics table. `deleted_at` makes it a tombstone (ms since 1970; 0: alive).
 
     `generation` is the Kafka timestamp (ms) of the command that made it, `command` that command's offset.
+    `former` are the Kafka topics of earlier generations, for as long as they may still be there.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Topic(msgspec.Struct, frozen=True):
     kafka_topic: str
     command: int
     deleted_at: int = 0
+    former: tuple[str, ...] = ()
 
     @property
     def alive(self) -> bool:
@@ -34,7 +36,10 @@ class Topic(msgspec.Struct, frozen=True):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A record of the commands topic. `forget` drops a tombstone of `generation`; `missing`: only if never seen."""
+    """A record of the commands topic. `forget` drops a tombstone of `generation`, or its `former`.
+
+    `missing`: add it only if it was never there.
+    """
 
     action: Literal["add", "delete", "forget"]
     name: str

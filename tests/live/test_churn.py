@@ -1,0 +1,96 @@
+"""A topic added and deleted again and again on a broker that creates what is asked for: none comes back to life."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import chaos
+import httpx
+import pytest
+from apache_kafka import ApacheKafka
+from workers import Worker, until, workers
+
+from tweetream import cluster
+from tweetream.connection import Connection
+
+RATE = 500
+CHURNED = "jalan"  # also in every line that chaos writes
+AGAIN = 30.0  # seconds in which a ghost would have come
+
+
+@pytest.fixture(scope="module")
+def creating() -> Iterator[ApacheKafka]:
+    with ApacheKafka(settings={"auto.create.topics.enable": "true"}) as kafka:
+        yield kafka
+
+
+class Follower(threading.Thread):
+    """Streams the churned topic for as long as it is there, as a page would that is left open."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__(daemon=True)
+        self.events = 0
+        self._url = f"{worker.url}/feeds/{CHURNED}"
+
+    def run(self) -> None:
+        with httpx.stream("GET", self._url, timeout=httpx.Timeout(5, read=60)) as answer:
+            for line in answer.iter_lines():
+                self.events += line.startswith("data:")
+
+
+def churn(group: list[Worker], times: int) -> int:
+    """Add and delete; how many posts the followers saw."""
+    followers: list[Follower] = []
+    for turn in range(times):
+        worker, other = group[turn % len(group)], group[(turn + 1) % len(group)]
+        added = httpx.post(f"{worker.url}/topics", json={"name": CHURNED}, timeout=30)
+        assert added.status_code == 201, added.text
+        followers.append(Follower(worker))
+        followers[-1].start()
+        until(lambda other=other: other.get(f"/topics/{CHURNED}") == 200, 30, "the topic on the other worker", 0.02)
+        time.sleep(0.05 * (turn % 4))
+        assert httpx.delete(f"{worker.url}/topics/{CHURNED}", timeout=30).status_code == 204
+        until(lambda other=other: other.get(f"/topics/{CHURNED}") == 404, 30, "gone from the other worker", 0.02)
+    for follower in followers:
+        follower.join(30)
+        assert not follower.is_alive(), "its stream ended when the topic did"
+    return sum(follower.events for follower in followers)
+
+
+def run(kafka: ApacheKafka, namespace: str, folder: Path, times: int, seconds: int) -> None:
+    file = chaos.numbered_lines(folder / "numbers.txt", RATE * seconds)
+    settings = {"SOURCES": f"replay:{file}?rate={RATE}", "TOPICS": chaos.TOPIC, "SWEEP_INTERVAL": "1s"}
+
+    def ghosts() -> list[str]:
+        found = asyncio.run(cluster.names(Connection([kafka.bootstrap])))
+        return [name for name in found if name.startswith(f"{namespace}-feed-{CHURNED}-")]
+
+    with workers(2, kafka.url, namespace, folder, **settings) as group:
+        client = chaos.Client(group)
+        client.start()
+        until(lambda: len(client.seen) > RATE, 60, "posts flow")
+        began, said = time.monotonic(), [len(worker.log.read_text()) for worker in group]
+        seen = churn(group, times)
+        print(f"\n{times} times in {time.monotonic() - began:.1f} s, {seen} posts seen by its clients")
+        until(lambda: not ghosts(), 60, "the sweep has deleted them")
+        time.sleep(AGAIN)
+        assert ghosts() == []
+        report = chaos.finish(kafka.bootstrap, group, client, RATE * seconds, [])
+        report.check()
+        assert report.redelivered == 0 and client.streams == 1, "the other feed noticed nothing"
+        for worker, before in zip(group, said, strict=True):
+            lines = worker.log.read_text()[before:].splitlines()
+            assert [line for line in lines if "[ERROR]" in line or "Traceback" in line] == []
+
+
+@pytest.mark.kafka
+def test_a_topic_added_and_deleted_twenty_times_leaves_no_ghost(creating, namespace, tmp_path) -> None:
+    run(creating, namespace, tmp_path, 20, 60)
+
+
+@pytest.mark.soak
+@pytest.mark.kafka
+def test_a_topic_added_and_deleted_200_times_leaves_no_ghost(creating, namespace, tmp_path) -> None:
+    run(creating, namespace, tmp_path, 200, 180)
