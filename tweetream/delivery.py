@@ -249,6 +249,12 @@ class Consumer(driver.Consumer):
         """
         return message in self._unacked_messages
 
+    def lag(self, topic: str) -> int:
+        """Records of the topic's partitions here that are not committed, as far as the last fetch knows."""
+        mine = [tp for tp in self._next if tp.topic == topic]
+        ends = [(self.highwater(tp), self._committed_offset[tp]) for tp in mine]
+        return sum(max(0, end - committed) for end, committed in ends if end is not None and committed is not None)
+
     def give_up(self, message: Any) -> None:
         """Nobody works on this message any more, and it is not acknowledged: do not wait for it."""
         self._unacked_messages.discard(message)

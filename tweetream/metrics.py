@@ -33,6 +33,10 @@ offset_gaps = Counter("tweetream_offset_gaps", "Jumps in the offsets delivered, 
 sse_clients = Gauge("tweetream_sse_clients", "Streams open", registry=registry)
 sse_sent = Counter("tweetream_sse_sent", "Events sent to streams", registry=registry)
 sse_dropped = Counter("tweetream_sse_dropped", "Streams cut off", ["reason"], registry=registry)
+consumer_lag = Gauge(
+    "tweetream_consumer_lag", "Records in this worker's partitions not committed yet", ["topic"], registry=registry
+)
+tasks = Gauge("tweetream_tasks", "Tasks of the worker's event loop", registry=registry)
 
 for _reason in Drop:
     posts_dropped.labels(_reason.value)

@@ -1,15 +1,18 @@
 """The page and its files, and what a machine asks of a worker: alive, ready, its counts."""
 
+import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
+from faust.exceptions import ConsumerNotStarted
 from faust.web import View
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from tweetream import metrics
 from tweetream.app import app
-from tweetream.streams import flowing, recovered
+from tweetream.delivery import Consumer
+from tweetream.streams import POSTS, TAGGED, flowing, recovered
 from tweetream.web.middleware import Problem
 
 STATIC = Path(__file__).with_name("static")
@@ -56,7 +59,17 @@ class Ready(View):
         return web.Response(text="ready\n")
 
 
+def _lag(topic: str) -> int:
+    try:
+        return cast(Consumer, app.consumer).lag(topic)
+    except ConsumerNotStarted:
+        return 0
+
+
 @app.page("/metrics")
 class Metrics(View):
     async def get(self, request: Any) -> web.StreamResponse:
+        metrics.tasks.set(len(asyncio.all_tasks()))
+        for topic in (POSTS, TAGGED):
+            metrics.consumer_lag.labels(topic).set(_lag(topic))
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
