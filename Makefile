@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check kafka soak bench bench-sse data clean
+.PHONY: demo test check kafka soak bench bench-sse bench-scaling data clean
 
 demo: .venv/demo ## everything on this machine: broker, worker, page
 	$(BIN)/tweetream demo $(DEMO)
@@ -26,6 +26,9 @@ data: .venv/test ## check the labelled posts against what their card says
 
 bench: .venv/test ## posts a second and CPU a post, on Apache Kafka
 	$(BIN)/python bench/pipeline.py $(BENCH)
+
+bench-scaling: .venv/test ## what more workers cost, on Apache Kafka
+	$(BIN)/python bench/scaling.py $(BENCH)
 
 bench-sse: .venv/test ## what a delivery costs, beside nchan; on Apache Kafka
 	$(BIN)/python bench/sse.py $(BENCH)

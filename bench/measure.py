@@ -7,7 +7,7 @@ process, all its threads, from the opening of the file until the last record was
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,39 +40,39 @@ class Measured(NamedTuple):
         return self.cpu / self.posts * 1e6
 
 
-def cpu(pid: int) -> float:
-    """Seconds of CPU that a process has used, user and system, in all its threads."""
-    times = psutil.Process(pid).cpu_times()
-    return times.user + times.system
+def cpu(pids: Iterable[int]) -> float:
+    """Seconds of CPU that processes have used, user and system, in all their threads."""
+    times = [psutil.Process(pid).cpu_times() for pid in pids]
+    return sum(time.user + time.system for time in times)
 
 
-def wait_calm(pid: int, timeout: float = 60.0) -> None:
-    """Return when the process has begun all it does at its start."""
+def wait_calm(pids: Sequence[int], timeout: float = 60.0) -> None:
+    """Return when the processes have begun all they do at their start."""
     deadline = time.monotonic() + timeout
     while True:
-        before = cpu(pid)
+        before = cpu(pids)
         time.sleep(1.0)
-        if cpu(pid) - before < CALM:
+        if cpu(pids) - before < CALM * len(pids):
             return
         if time.monotonic() > deadline:
             raise Failed("the worker does not come to rest")
 
 
-def give(pid: int, posts: Path, place: Path, timeout: float = 60.0) -> None:
-    """Move `posts` to `place`, where the process waits for them; return when it has opened the file."""
+def give(pids: Iterable[int], posts: Path, place: Path, timeout: float = 60.0) -> None:
+    """Move `posts` to `place`, where one of the processes waits for them; return when it has opened the file."""
     posts.rename(place)
-    process = psutil.Process(pid)
+    processes = [psutil.Process(pid) for pid in pids]
     deadline = time.monotonic() + timeout
-    while not any(file.path == str(place) for file in process.open_files()):
+    while not any(file.path == str(place) for process in processes for file in process.open_files()):
         if time.monotonic() > deadline:
             raise Failed("the worker does not read its posts")
         time.sleep(0.002)
 
 
 async def run(
-    pid: int, bootstrap: str, feeds: Iterable[str], begin: Callable[[], None], expected: int
+    pids: Sequence[int], bootstrap: str, feeds: Iterable[str], begin: Callable[[], None], expected: int
 ) -> tuple[float, float]:
-    """Let the process begin, which returns when it has: seconds and CPU until `expected` records are readable.
+    """Let the processes begin, which returns when they have: seconds and CPU until `expected` records are readable.
 
     Raises Failed.
     """
@@ -83,9 +83,9 @@ async def run(
         consumer.assign(tps)
         consumer.pause(*tps)  # what is read is counted afterwards
         begin()
-        began, cpu_before = time.time(), cpu(pid)
+        began, cpu_before = time.time(), cpu(pids)
         await _wait_for(consumer, tps, expected)
-        used = cpu(pid) - cpu_before
+        used = cpu(pids) - cpu_before
         consumer.resume(*tps)
         return await _count(consumer, expected) - began, used
     except psutil.NoSuchProcess:

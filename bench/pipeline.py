@@ -19,16 +19,16 @@ import time
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote
 
 import measure
 import sampling
 from corpus import BadCorpus, Corpus, make, read
+from fed import Fed, write
 from measure import Failed, Measured
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from apache_kafka import ApacheKafka, ApacheKafkaError, missing  # noqa: E402
-from workers import Worker, until  # noqa: E402
+from workers import until  # noqa: E402
 
 from tweetream import cluster  # noqa: E402
 from tweetream.broker import dies_with_parent  # noqa: E402
@@ -38,7 +38,6 @@ from tweetream.matching import Matcher  # noqa: E402
 from tweetream.text import Cleaner, normalise  # noqa: E402
 
 BATCH = 200
-WARM = 4  # a fourth of the posts runs first, unmeasured: a Java machine compiles itself while it works
 FASTER = 40.0  # goal: the worker in posts/s, times the naive pipeline
 DEARER = 2.0  # goal: the worker in CPU a post, times the floor
 RATE = 20_000  # goal: posts/s on an idle machine of two cores
@@ -110,46 +109,17 @@ def _floor(corpus: Corpus) -> Measured:
 
 
 def _worker(corpus: Corpus, kafka: ApacheKafka, folder: Path, options: argparse.Namespace) -> Measured:
-    """One worker, as users start it.
-
-    It replays an empty file over and over until it has come to rest. The posts are put in that file's place, and an
-    empty one again as soon as the worker has opened it, so nothing of its start is measured and no post is read twice.
-    """
-    place = _write(folder / "posts.txt", [])
-    warm = len(corpus.lines) // WARM
-    worker = Worker(
-        kafka.url,
-        "bench",
-        folder,
-        PARTITIONS=options.partitions,
-        SESSION_TIMEOUT="10s",
-        REBALANCE_TIMEOUT="10s",
-        SOURCES=f"replay:{quote(str(place))}?rate=0&loop=true",
-        TOPICS=",".join(corpus.topics),
-    )
+    """One worker, as users start it."""
     sampler = sampling.Sampler(options.profile) if options.profile else None
-
-    def begin(lines: list[str]) -> None:
-        measure.give(worker.pid, _write(folder / "waiting.txt", lines), place)
-        _write(folder / "empty.txt", []).rename(place)
-
-    def run(lines: list[str], expected: int) -> tuple[float, float]:
-        measure.wait_calm(worker.pid)
-        return asyncio.run(measure.run(worker.pid, kafka.bootstrap, feeds, partial(begin, lines), expected))
-
-    try:
-        worker.start().wait_ready()
-        until(lambda: len(worker.topics()) == len(corpus.topics), 60, "the worker's topics")
-        feeds = [topic["kafka_topic"] for topic in worker.topics().values()]
-        before = sum(corpus.matches[:warm])
-        run(corpus.lines[:warm], before)
+    with Fed(corpus, kafka, folder, 1, options.partitions) as fed:
+        fed.warm()
         if sampler:
-            sampler.start(worker.pid)
-        seconds, cpu = run(corpus.lines, before + sum(corpus.matches))
-    finally:
-        if sampler:
-            sampler.stop()
-        worker.kill()
+            sampler.start(fed.workers[0].pid)
+        try:
+            seconds, cpu = fed.run(corpus.lines, sum(corpus.matches))
+        finally:
+            if sampler:
+                sampler.stop()
     if sampler:
         print(f"\nthe worker's time by function (measured with the profiler beside it)\n{sampler.top()}\n")
     return Measured(len(corpus.lines), seconds, cpu)
@@ -158,7 +128,7 @@ def _worker(corpus: Corpus, kafka: ApacheKafka, folder: Path, options: argparse.
 def _naive(corpus: Corpus, kafka: ApacheKafka, folder: Path, options: argparse.Namespace) -> Measured:
     """The naive pipeline, on the first posts."""
     lines = corpus.lines[: options.naive_posts]
-    place, posts = folder / "naive.txt", _write(folder / "naive-waiting.txt", lines)
+    place, posts = folder / "naive.txt", write(folder / "naive-waiting.txt", lines)
     feeds = {topic: f"naive-feed-{topic}" for topic in corpus.topics}
     by_arrival = {"message.timestamp.type": "LogAppendTime"}
     specs = [cluster.TopicSpec(name, options.partitions) for name in ("naive-posts", "naive-tagged")]
@@ -192,16 +162,11 @@ def _naive(corpus: Corpus, kafka: ApacheKafka, folder: Path, options: argparse.N
         until(lambda: process.poll() is not None or measure.READY in log.read_text(), 60, "the naive pipeline is ready")
         if process.poll() is not None:
             raise Failed(f"the naive pipeline ended: {log.read_text().splitlines()[-1:]}")
-        measure.wait_calm(process.pid)
+        measure.wait_calm([process.pid])
         expected = sum(corpus.matches[: len(lines)])
-        begin = partial(measure.give, process.pid, posts, place)
-        seconds, cpu = asyncio.run(measure.run(process.pid, kafka.bootstrap, feeds.values(), begin, expected))
+        begin = partial(measure.give, [process.pid], posts, place)
+        seconds, cpu = asyncio.run(measure.run([process.pid], kafka.bootstrap, feeds.values(), begin, expected))
     return Measured(len(lines), seconds, cpu)
-
-
-def _write(path: Path, lines: list[str]) -> Path:
-    path.write_text("".join(f"{line}\n" for line in lines))
-    return path
 
 
 def _table(worker: Measured, naive: Measured, floor: Measured) -> str:
