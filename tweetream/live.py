@@ -29,7 +29,7 @@ class Client:
         self.more = asyncio.Event()
         self.marks: Marks | None = None  # where it was when its group went on without it
         self.group: Group | None = None
-        self.told = 0.0  # the loop's time
+        self.told = asyncio.get_running_loop().time()  # it begins with a comment
         self.told_id = b""
 
     @property
