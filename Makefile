@@ -34,7 +34,7 @@ bench-sse: .venv/test ## what a delivery costs, beside nchan; on Apache Kafka
 	$(BIN)/python bench/sse.py $(BENCH)
 
 clean:
-	rm -rf .venv .kafka build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .kafka .node build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Tweetream needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from httpx_sse import connect_sse
+from independent import feed_records
 from workers import Worker, until
 
 from tweetream.models.feed import Origin
@@ -177,19 +177,7 @@ def moved_after(records: Sequence[Seen], signalled_at: float) -> float:
 
 async def read_feed(bootstrap: str, kafka_topic: str) -> list[Seen]:
     """The feed's records, in order, by a Kafka client that knows nothing of us."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
-    await consumer.start()
-    try:
-        tp = TopicPartition(kafka_topic, 0)
-        consumer.assign([tp])
-        end = (await consumer.end_offsets([tp]))[tp]
-        found: list[Seen] = []
-        while await consumer.position(tp) < end:
-            for records in (await consumer.getmany(timeout_ms=1000)).values():
-                found += map(seen, records)
-        return found
-    finally:
-        await consumer.stop()
+    return [seen(record) for record in await feed_records(bootstrap, kafka_topic)]
 
 
 def streaming(workers: Sequence[Worker]) -> Worker | None:

@@ -36,8 +36,8 @@ def _no_program(*names: str) -> Callable[[], str | None]:
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 TOOLS = [
     Tool("kafka", "Apache Kafka", frozenset({"apache_kafka", "secure_kafka"}), kafka.missing),
-    Tool("node", "Node", frozenset(), _no_program("node")),
     Tool("caddy", "Caddy", frozenset({"caddy"}), _no_program("caddy")),
+    Tool("node", "Node with npm", frozenset(), lambda: _no_program("node")() or _no_program("npm")()),
     Tool("browser", "a browser", frozenset({"chromium"}), _no_program(*CHROMIUM)),
 ]
 

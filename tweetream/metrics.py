@@ -40,3 +40,5 @@ tasks = Gauge("tweetream_tasks", "Tasks of the worker's event loop", registry=re
 
 for _reason in Drop:
     posts_dropped.labels(_reason.value)
+for _bound in ("time", "bytes"):
+    sse_dropped.labels(_bound)

@@ -15,9 +15,9 @@ import httpx
 import psutil
 import pytest
 from apache_kafka import ApacheKafka
-from workers import Worker, until, workers
+from workers import Worker, until
 
-from tweetream.broker import EmbeddedBroker, free_ports
+from tweetream.broker import free_ports
 
 SOON = 15.0
 
@@ -80,48 +80,6 @@ def test_the_demo_takes_everything_with_it_when_it_is_killed() -> None:
         process.kill()
         process.wait()
         until(lambda: not any(child.is_running() for child in children), 10, "no process is left")
-
-
-def open_streams(port: int, count: int, path: str) -> list[socket.socket]:
-    connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
-    for connection in connections:
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-    return connections
-
-
-@pytest.mark.parametrize("broker_dies", [False, True], ids=["broker alive", "broker dead"])
-def test_a_worker_with_200_streams_ends_soon_each_stream_at_an_events_end(
-    namespace: str, tmp_path: Path, broker_dies: bool
-) -> None:
-    file = tmp_path / "posts.txt"
-    file.write_text("".join(f"akhir {number}\n" for number in range(1000)))
-    settings = {"SOURCES": f"replay:{file}?rate=50&loop=true", "TOPICS": "akhir"}
-    with (
-        EmbeddedBroker(tmp_path) as broker,
-        workers(1, broker.url, namespace, tmp_path, **settings) as (worker,),
-    ):
-        until(lambda: worker.count("akhir") > 10, 30, "posts")
-        streams = open_streams(worker.port, 200, "/feeds/akhir?last=5")
-        until(lambda: worker.metric("tweetream_sse_clients") == 200, 30, "200 streams")
-        received = [bytearray() for _ in streams]
-        for stream, data in zip(streams, received, strict=True):
-            stream.settimeout(20)
-            while b"data:" not in data:
-                data += stream.recv(65536)
-        if broker_dies:
-            broker.stop()
-            time.sleep(2)
-        assert worker.stop(SOON) < SOON
-        assert worker.process is not None
-        assert worker.process.returncode == 0
-        assert "did not end in time" not in worker.tail()
-        assert "Traceback" not in worker.log.read_text()
-        for stream, data in zip(streams, received, strict=True):
-            while piece := stream.recv(65536):
-                data += piece
-            assert data.endswith(b"\r\n0\r\n\r\n"), "the answer ends as HTTP has it"
-            body = data.removesuffix(b"\r\n0\r\n\r\n")
-            assert body.endswith(b"\n"), "at an event's end"
 
 
 def test_a_worker_waits_for_a_broker_that_is_away_and_ends_when_asked(tmp_path: Path, namespace: str) -> None:

@@ -93,17 +93,6 @@ def test_the_position_moves_on_behind_the_last_post_that_passed(worker: Worker, 
     assert (position.event, position.id.rpartition(":")[2]) == ("position", str(DULL + 1 + TAIL))
 
 
-def test_while_no_score_is_high_enough_the_position_moves_on_and_is_right(worker: Worker) -> None:
-    """The feed grows all the time, so that the stream is never idle."""
-    found = events(worker, "/feeds/hidup", 2, min_score=1)
-    assert [event.event for event in found] == ["position", "position"]
-    first, second = (int(event.id.rpartition(":")[2]) for event in found)
-    assert 0 < second - first < 1000
-    (event,) = events(worker, "/feeds/hidup", 1, last_event_id=found[1].id)
-    (behind,) = page(worker, "hidup", after=found[1].id, last=1)
-    assert event.id == behind["position"]
-
-
 @pytest.mark.parametrize("score", ["", "x", "nan", "-0.1", "1.01", "1e-3", "0,5", "0.5 "])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_score_that_is_none_is_400(worker: Worker, method: str, score: str) -> None:

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaProducer
 from apache_kafka import ApacheKafka
 from httpx_sse import connect_sse
+from independent import write_values
 from test_cursor import delete_before
 from workers import Worker, until, workers
 
 from tweetream.broker import EmbeddedBroker
-from tweetream.models.feed import Origin
 from tweetream.ring import RING
 
 POSTS = 40
@@ -120,13 +119,6 @@ def test_stats_of_what_is_not_there_are_refused_with_a_reason(
     assert (answer.status_code, answer.json()["status"]) == (status, status)
 
 
-async def write_raw(broker: str, topic: str, *values: bytes) -> None:
-    async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
-        for number, value in enumerate(values):
-            headers = [("label", b"traffic"), ("score", b"0.5"), ("origin", Origin(9, 1, 1, number).pack())]
-            await producer.send_and_wait(topic, value, headers=headers)
-
-
 def test_what_others_write_to_a_feed_spoils_no_page(
     embedded_broker: EmbeddedBroker, namespace: str, tmp_path: Path
 ) -> None:
@@ -138,7 +130,7 @@ def test_what_others_write_to_a_feed_spoils_no_page(
         until(lambda: worker.count("campur") == 2, 30, "posts")
         feed = worker.topics()["campur"]["kafka_topic"]
         junk = (b"{", b"{}", b'{"n":1}', b'{"id":5}', b'{"a":1}{', b"[]")
-        asyncio.run(write_raw(embedded_broker.bootstrap, feed, *junk))
+        write_values(embedded_broker.bootstrap, feed, *junk)
         page = ask(worker, "campur").json()
         assert [post["text"] for post in page["posts"]] == ["campur satu", "campur dua"]
         assert page["after"].endswith(f":{len(junk)}"), "the last that looked like a post"

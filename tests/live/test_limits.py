@@ -2,20 +2,19 @@
 
 import contextlib
 import resource
-import socket
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
+from wire import refusal, streams
 from workers import Worker, until, workers
 
 from tweetream.broker import EmbeddedBroker
 from tweetream.web.limits import SPARE_FILES
 
 EACH, ALL = 3, 5
+FEED = "/feeds/ramai"
 SETTINGS = {"TOPICS": "ramai", "MAX_STREAMS": ALL, "MAX_STREAMS_PER_ADDRESS": EACH}
 
 
@@ -34,50 +33,6 @@ def behind_proxy(broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFactor
         yield worker
 
 
-@contextlib.contextmanager
-def streams(worker: Worker, count: int, client: str = "") -> Iterator[list[socket.socket]]:
-    """So many open streams; at the end the worker has none of them any more."""
-    before = worker.metric("tweetream_sse_clients")
-    with contextlib.ExitStack() as stack:
-        opened = []
-        for _ in range(count):
-            connection = stack.enter_context(socket.create_connection(("127.0.0.1", worker.port), timeout=10))
-            named = f"X-Forwarded-For: {client}\r\n" if client else ""
-            connection.sendall(f"GET /feeds/ramai HTTP/1.1\r\nHost: localhost\r\n{named}\r\n".encode())
-            assert connection.recv(12) == b"HTTP/1.1 200"
-            opened.append(connection)
-        yield opened
-    until(lambda: worker.metric("tweetream_sse_clients") == before, 5, "the streams are over")
-
-
-def refusal(worker: Worker, client: str = "", method: str = "GET") -> int:
-    """The status for one more stream, and that a refusal says what it should; 200 if there is room."""
-    headers = {"X-Forwarded-For": client} if client else {}
-    with httpx.stream(method, f"{worker.url}/feeds/ramai", headers=headers, timeout=10) as answer:
-        if answer.status_code != 200:
-            assert answer.headers["Content-Type"] == "application/problem+json"
-            assert 1 <= int(answer.headers["Retry-After"]) <= 60
-            assert method == "HEAD" or "stream" in answer.read().decode()
-        return answer.status_code
-
-
-def test_one_address_gets_429_beyond_its_share_and_the_others_are_served(behind_proxy: Worker) -> None:
-    with streams(behind_proxy, EACH, "203.0.113.1"):
-        for method in ("GET", "HEAD"):
-            assert refusal(behind_proxy, "203.0.113.1", method) == 429
-            assert refusal(behind_proxy, "203.0.113.2", method) == 200
-    assert refusal(behind_proxy, "203.0.113.1") == 200, "a place is free again when its stream is over"
-
-
-def test_beyond_the_limit_in_all_everybody_gets_503(behind_proxy: Worker) -> None:
-    with streams(behind_proxy, EACH, "203.0.113.1"), streams(behind_proxy, ALL - EACH, "203.0.113.2"):
-        for method in ("GET", "HEAD"):
-            assert refusal(behind_proxy, "203.0.113.3", method) == 503
-        assert behind_proxy.get("/livez") == 200
-        assert behind_proxy.get("/topics/ramai/posts") == 200
-    assert refusal(behind_proxy, "203.0.113.3") == 200
-
-
 @pytest.mark.parametrize(
     ("first", "second", "same"),
     [
@@ -92,8 +47,8 @@ def test_beyond_the_limit_in_all_everybody_gets_503(behind_proxy: Worker) -> Non
     ],
 )
 def test_whose_stream_it_is_behind_our_own_proxies(behind_proxy: Worker, first: str, second: str, same: bool) -> None:
-    with streams(behind_proxy, EACH, first):
-        assert refusal(behind_proxy, second) == (429 if same else 200)
+    with streams(behind_proxy, EACH, FEED, first):
+        assert refusal(behind_proxy, FEED, second) == (429 if same else 200)
 
 
 def test_a_client_that_is_no_proxy_of_ours_is_not_believed_who_it_is(
@@ -103,8 +58,8 @@ def test_a_client_that_is_no_proxy_of_ours_is_not_believed_who_it_is(
         until(lambda: "ramai" in worker.topics(), 20, "the topic")
         with contextlib.ExitStack() as stack:
             for number in range(EACH):
-                stack.enter_context(streams(worker, 1, f"203.0.113.{number}"))
-            assert refusal(worker, "203.0.113.9") == 429
+                stack.enter_context(streams(worker, 1, FEED, f"203.0.113.{number}"))
+            assert refusal(worker, FEED, "203.0.113.9") == 429
 
 
 def test_what_opens_no_stream_takes_no_place(behind_proxy: Worker) -> None:
@@ -112,21 +67,8 @@ def test_what_opens_no_stream_takes_no_place(behind_proxy: Worker) -> None:
         for _ in range(ALL + 1):
             assert behind_proxy.get(path) in (400, 404, 204)
     for _ in range(ALL + 1):
-        assert refusal(behind_proxy, method="HEAD") == 200
-    assert refusal(behind_proxy) == 200
-
-
-def test_a_thousand_connections_that_are_reset_leave_every_place_free(behind_proxy: Worker) -> None:
-    request = b"GET /feeds/ramai HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    for number in range(1000):
-        with socket.create_connection(("127.0.0.1", behind_proxy.port)) as connection:
-            connection.sendall(request)
-            if number % 2:
-                connection.recv(1)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    until(lambda: behind_proxy.metric("tweetream_sse_clients") == 0, 5, "no stream is left")
-    with streams(behind_proxy, EACH):
-        assert refusal(behind_proxy) == 429
+        assert refusal(behind_proxy, FEED, method="HEAD") == 200
+    assert refusal(behind_proxy, FEED) == 200
 
 
 @contextlib.contextmanager
@@ -150,9 +92,9 @@ def test_a_worker_raises_the_limit_of_open_files_to_what_its_streams_need(
             (worker,) = stack.enter_context(workers(1, broker.url, namespace, tmp_path, **settings))
         assert psutil.Process(worker.pid).rlimit(psutil.RLIMIT_NOFILE)[0] == many + SPARE_FILES
         until(lambda: "ramai" in worker.topics(), 20, "the topic")
-        with streams(worker, many):
+        with streams(worker, many, FEED):
             assert worker.get("/livez") == 200
-            assert refusal(worker) == 429
+            assert refusal(worker, FEED) == 429
 
 
 def test_a_worker_that_may_not_open_enough_files_says_so(

@@ -1,0 +1,37 @@
+"""Kafka clients that know nothing of Tweetream: what a feed really has, and what somebody else writes to one."""
+
+import asyncio
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from tweetream.models.feed import Origin
+
+
+async def feed_records(bootstrap: str, kafka_topic: str) -> list[Any]:
+    """The records of a feed on Apache Kafka, in order, from its first to the last there is now."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
+    await consumer.start()
+    try:
+        tp = TopicPartition(kafka_topic, 0)
+        consumer.assign([tp])
+        end = (await consumer.end_offsets([tp]))[tp]
+        found: list[Any] = []
+        while await consumer.position(tp) < end:
+            for records in (await consumer.getmany(timeout_ms=1000)).values():
+                found += records
+        return found
+    finally:
+        await consumer.stop()
+
+
+def write_values(bootstrap: str, kafka_topic: str, *values: bytes) -> None:
+    """Put values into a feed that look like posts from outside."""
+
+    async def write() -> None:
+        async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+            for number, value in enumerate(values):
+                headers = [("label", b"traffic"), ("score", b"0.5"), ("origin", Origin(9, 1, 1, number).pack())]
+                await producer.send_and_wait(kafka_topic, value, headers=headers)
+
+    asyncio.run(write())
