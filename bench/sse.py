@@ -23,7 +23,7 @@ from measure import Failed
 from nchan import Nchan
 from sse_runs import Ours, Run, Server, appender, idle_cpu, run
 from sse_slow import Slow, SlowClient
-from sse_table import Crowd, Deliveries, table
+from sse_table import Crowd, Deliveries, row, table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from apache_kafka import ApacheKafka, ApacheKafkaError, missing  # noqa: E402
@@ -46,7 +46,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if reason := missing():
         return _refuse(f"Apache Kafka cannot run: {reason}")
-    if any(row in DELIVERIES for row in options.only) and (reason := nchan.missing()):
+    if any(name in DELIVERIES for name in options.only) and (reason := nchan.missing()):
         return _refuse(f"nchan cannot run: {reason}")
     if options.profile and (sampling.missing() or len(options.only) != 1):
         return _refuse("--profile needs one row (--only), and py-spy: pip install py-spy")
@@ -88,14 +88,15 @@ class Bench:
     def deliveries(self) -> Deliveries:
         """The rows of ours beside nchan's; each with servers of its own, since memory is not given back."""
         found: Deliveries = {}
-        for row, (clients, rate) in DELIVERIES.items():
-            if row not in self._options.only:
+        for name, (clients, rate) in DELIVERIES.items():
+            if name not in self._options.only:
                 continue
-            with Ours(self._kafka, self._folder, f"ours-{row}") as ours:
+            with Ours(self._kafka, self._folder, f"ours-{name}") as ours:
                 found[clients, rate] = {"ours": self._row(ours, clients, rate, ours.worker.pid)}
-            with Nchan(self._folder / f"nchan-{row}") as server:
+            with Nchan(self._folder / f"nchan-{name}") as server:
                 found[clients, rate]["nchan"] = self._row(server, clients, rate)
-            self._say(row)
+            for which, measured in found[clients, rate].items():
+                self._say(clients, rate, which, measured)
         return found
 
     def _row(self, server: Server, clients: int, rate: int, profiled: int | None = None) -> Run:
@@ -125,10 +126,10 @@ class Bench:
             quiet = run(ours, appending, CLIENTS, RATE, self._options.seconds, idle)
             if SLOW in wanted:
                 slow, dropped = self._profiled(ours.worker.pid, partial(_one_not_reading, ours, appending, idle))
-                self._say(SLOW)
+                self._say(CLIENTS, RATE, "ours", slow, SLOW)
             if SATURATED in wanted:
                 saturated, posts = self._saturated(ours, appending, idle)
-                self._say(SATURATED)
+                self._say(CLIENTS, RATE, "ours", saturated, SATURATED)
         return Crowd(CLIENTS, RATE, quiet, saturated, posts, slow, dropped)
 
     def _saturated(self, ours: Ours, appending: Beside, idle: float) -> tuple[Run, float]:
@@ -143,8 +144,9 @@ class Bench:
         ours.replace([])
         return found, posts
 
-    def _say(self, row: str) -> None:
-        print(f"{row}: done", file=sys.stderr, flush=True)
+    def _say(self, clients: int, rate: int, name: str, found: Run, more: str = "") -> None:
+        """Show what is done: all of it takes minutes."""
+        print(row(clients, rate, name, found, more), file=sys.stderr, flush=True)
 
 
 def _one_not_reading(ours: Ours, appending: Beside, idle: float) -> tuple[Run, Slow]:

@@ -34,7 +34,7 @@ class Crowd(NamedTuple):
 def table(deliveries: Deliveries, crowd: Crowd | None) -> str:
     rows = [_HEAD]
     for (clients, rate), runs in deliveries.items():
-        rows += [_row(clients, rate, name, run) for name, run in runs.items()]
+        rows += [row(clients, rate, name, run) for name, run in runs.items()]
     if crowd:
         rows += _crowd(crowd)
     goals = [goal for (clients, rate), runs in deliveries.items() for goal in _ratio(clients, rate, runs)]
@@ -44,7 +44,8 @@ def table(deliveries: Deliveries, crowd: Crowd | None) -> str:
     return "\n".join(rows)
 
 
-def _row(clients: int, rate: int, name: str, run: Run, more: str = "") -> str:
+def row(clients: int, rate: int, name: str, run: Run, more: str = "") -> str:
+    """A line of the table; `more` is a remark on a run of a server that had others before."""
     # A worker that had clients before has kept their memory.
     memory = f"{'':>12}" if more else f"{run.memory:>12.1f}"
     collected = run.collected
@@ -63,14 +64,14 @@ def _row(clients: int, rate: int, name: str, run: Run, more: str = "") -> str:
 
 
 def _crowd(crowd: Crowd) -> list[str]:
-    rows = [_row(crowd.clients, crowd.rate, "ours", crowd.quiet)]
+    rows = [row(crowd.clients, crowd.rate, "ours", crowd.quiet)]
     if crowd.saturated:
         posts = f"{crowd.posts:,.0f} posts/s in the pipeline, whose CPU is in the column"
-        rows.append(_row(crowd.clients, crowd.rate, "ours, saturated", crowd.saturated, posts))
+        rows.append(row(crowd.clients, crowd.rate, "ours, saturated", crowd.saturated, posts))
     if crowd.slow and crowd.dropped:
         told = f"dropped after {crowd.dropped.dropped_after:.1f} s ({crowd.dropped.reason}), "
         told += f"resumed with {crowd.dropped.fault}" if crowd.dropped.fault else "resumed complete"
-        rows.append(_row(crowd.clients, crowd.rate, "ours, one not reading", crowd.slow, told))
+        rows.append(row(crowd.clients, crowd.rate, "ours, one not reading", crowd.slow, told))
     return rows
 
 
