@@ -38,6 +38,7 @@ class Hub:
         self._joining: dict[str, asyncio.Lock] = {}
         self._readers: asyncio.Queue[AIOKafkaConsumer | None] = asyncio.Queue()
         self._live: asyncio.Task[None] | None = None
+        self._joined = asyncio.Event()  # there is a feed to follow
         self.on_records: Callable[[], None] = lambda: None  # called when records have come
 
     async def start(self) -> None:
@@ -61,6 +62,7 @@ class Hub:
             feed = self._feeds.get(kafka_topic)
             if feed is None:
                 feed = self._feeds[kafka_topic] = await self._join(kafka_topic)
+                self._joined.set()
             feed.clients.add(client)
         try:
             yield feed
@@ -214,7 +216,8 @@ class Hub:
                 for tp, feed in wanted.items():
                     consumer.seek(tp, feed.end)
             if not assigned:
-                await asyncio.sleep(POLL_MS / 2000)
+                self._joined.clear()
+                await self._joined.wait()
                 continue
             found = await consumer.getmany(timeout_ms=POLL_MS, max_records=5 * PIECE)
             if found:

@@ -111,7 +111,7 @@ async def _room_for_all() -> None:
     raise_open_files(settings.max_streams)
 
 
-@app.timer(0.1)
+@app.timer(0.25)
 async def _let_go() -> None:
     """Streams and readers of deleted topics let go at once, before Kafka's own topic goes."""
     for kafka_topic in hub.followed():
