@@ -67,7 +67,7 @@ class Ours:
             self.worker.start().wait_ready()
             feed = self.add(TOPIC, "not in any post")
             self.target = Target("kafka", self._kafka.bootstrap, feed)
-            measure.wait_calm(self.worker.pid)
+            measure.wait_calm(self.pids())
         except BaseException:  # Ctrl-C too must leave no worker
             self.worker.kill()
             raise
@@ -111,7 +111,7 @@ class Run(NamedTuple):
 def cpu(pids: Iterable[int]) -> float:
     """Seconds of CPU that the processes have used, to the nanosecond where the system tells."""
     if sys.platform != "linux":
-        return sum(measure.cpu(pid) for pid in pids)
+        return measure.cpu(pids)
     return sum(
         time.clock_gettime((~pid << 3) | 2) for pid in pids
     )  # the clock of another process: see clock_getcpuclockid
