@@ -187,6 +187,20 @@ async def test_many_records_go_in_several_batches_in_order(
     assert len(batches) == 3
 
 
+async def test_nothing_comes_between_the_parts_of_what_is_sent_together(
+    outbox: Outbox, any_broker: Broker, namespace: str
+) -> None:
+    large: list[tuple[bytes, Headers]] = [(b"%d" % i + b"x" * (MAX_REQUEST // 2), []) for i in range(3)]
+    await asyncio.gather(
+        outbox.send_each(namespace, 0, [b"a1", b"a2", b"a3"]),
+        outbox.send_each(namespace, 0, [b"b1", b"b2"]),
+        outbox.send_all(namespace, 0, large),
+        outbox.send(namespace, 0, b"c"),
+    )
+    values = [record.value for record in await read(any_broker, namespace, 9)]
+    assert values == [b"a1", b"a2", b"a3", b"b1", b"b2", *(value for value, _ in large), b"c"]
+
+
 async def test_nothing_to_send_is_nothing_sent(outbox: Outbox, namespace: str) -> None:
     await outbox.send_all(namespace, 0, [])
     assert (await outbox.send(namespace, 0, b"x")).offset == 0

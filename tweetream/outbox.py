@@ -1,8 +1,9 @@
 """Sending to Kafka so that nothing is lost or reordered.
 
-Each send waits until what precedes it in its partition was delivered, and is tried until it is
-delivered itself or nobody wants it any more. aiokafka gives up a batch after its request timeout and
-then sends the next one, so the order is kept here.
+Each send, of one record or of many, waits until what precedes it in its partition was delivered, and is
+tried until it is delivered itself or nobody wants it any more; nothing comes between the records of one
+send. aiokafka gives up a batch after its request timeout and then sends the next one, so the order is kept
+here.
 """
 
 import asyncio
@@ -89,7 +90,14 @@ class Outbox:
         wanted: Wanted = always,
     ) -> RecordMetadata:
         """Send one record. Raises Refused or GivenUp."""
-        return await self._deliver(topic, partition, lambda: self._one(topic, partition, value, key, headers), wanted)
+        async with self._turn(topic, partition):
+            return await self._deliver(topic, lambda: self._one(topic, partition, value, key, headers), wanted)
+
+    async def send_each(self, topic: str, partition: int, values: Iterable[bytes], *, wanted: Wanted = always) -> None:
+        """Send records of their own that belong together, in order. Raises Refused or GivenUp, as `send_all` does."""
+        async with self._turn(topic, partition):
+            for value in values:
+                await self._deliver(topic, partial(self._one, topic, partition, value, None, ()), wanted)
 
     async def send_all(
         self, topic: str, partition: int, records: Sequence[tuple[bytes, Headers]], *, wanted: Wanted = always
@@ -98,20 +106,25 @@ class Outbox:
 
         Sent again after Refused or GivenUp, some will be there twice.
         """
-        start = 0
-        while start < len(records):
-            producer = self._ready()
-            batch = producer.create_batch()
-            end = start
-            for value, headers in records[start:]:
-                if batch.append(key=None, value=value, timestamp=None, headers=headers) is None:
-                    break
-                end += 1
-            if end == start:
-                raise Refused(f"a record of {len(records[start][0])} bytes for {topic} is too large")
-            batch.close()
-            await self._deliver(topic, partition, partial(self._batch, topic, partition, batch), wanted)
-            start = end
+        async with self._turn(topic, partition):
+            start = 0
+            while start < len(records):
+                batch, end = self._fill(records, start)
+                if end == start:
+                    raise Refused(f"a record of {len(records[start][0])} bytes for {topic} is too large")
+                await self._deliver(topic, partial(self._batch, topic, partition, batch), wanted)
+                start = end
+
+    def _fill(self, records: Sequence[tuple[bytes, Headers]], start: int) -> tuple[Any, int]:
+        """A batch of the records from `start` that fit in, and where the next one begins."""
+        batch = self._ready().create_batch()
+        end = start
+        for value, headers in records[start:]:
+            if batch.append(key=None, value=value, timestamp=None, headers=headers) is None:
+                break
+            end += 1
+        batch.close()
+        return batch, end
 
     def _ready(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -128,25 +141,27 @@ class Outbox:
         future = await self._ready().send_batch(batch, topic, partition=partition)
         return await future
 
-    async def _deliver(self, topic: str, partition: int, attempt: Callable[[], Any], wanted: Wanted) -> RecordMetadata:
-        turn = self._turns.setdefault((topic, partition), asyncio.Lock())
-        async with turn:  # first come, first served
-            while wanted():
-                try:
-                    metadata = await attempt()
-                except _FINAL as error:
-                    raise Refused(f"{topic}: {error!r}") from error
-                except ProducerClosed as error:
-                    raise GivenUp("stopped") from error
-                except (TimeoutError, KafkaError) as error:
-                    self._say_away(topic, error)
-                    await asyncio.sleep(self._pause)
-                else:
-                    if self._away:
-                        self._away = False
-                        log.info("Kafka takes records again")
-                    return metadata
-            raise GivenUp(f"nobody waits for this in {topic} any more")
+    def _turn(self, topic: str, partition: int) -> asyncio.Lock:
+        """First come, first served; held until all of a send was delivered."""
+        return self._turns.setdefault((topic, partition), asyncio.Lock())
+
+    async def _deliver(self, topic: str, attempt: Callable[[], Any], wanted: Wanted) -> RecordMetadata:
+        while wanted():
+            try:
+                metadata = await attempt()
+            except _FINAL as error:
+                raise Refused(f"{topic}: {error!r}") from error
+            except ProducerClosed as error:
+                raise GivenUp("stopped") from error
+            except (TimeoutError, KafkaError) as error:
+                self._say_away(topic, error)
+                await asyncio.sleep(self._pause)
+            else:
+                if self._away:
+                    self._away = False
+                    log.info("Kafka takes records again")
+                return metadata
+        raise GivenUp(f"nobody waits for this in {topic} any more")
 
     def _say_away(self, topic: str, error: Exception) -> None:
         """One line when delivery begins to fail, not one a try."""
