@@ -95,6 +95,17 @@ async def test_a_client_that_joins_behind_its_group_gets_each_event_once(peers: 
     assert await early.received() == await late.received() == event(2)
 
 
+async def test_a_feed_that_is_followed_again_at_the_same_place_is_another_one(peers: Peers) -> None:
+    live, first, again = Live(), feed(), feed()
+    gone, there = await peers(), await peers()
+    live.join(gone.client, place(first))
+    live.leave(gone.client)
+    live.join(there.client, place(again))
+    again.take([raw(0, 0)])
+    live.flush()
+    assert await there.received() == event(0)
+
+
 async def test_an_id_covers_all_feeds_those_ahead_where_they_are_and_those_behind_where_they_were(peers: Peers) -> None:
     live, first, second = Live(), feed("a"), feed("b")
     both = await peers()

@@ -24,7 +24,7 @@ class Cursor:
 
     def __init__(self, hub: Hub, feed: Feed, name: str, generation: str, at: int | None) -> None:
         self._hub = hub
-        self._feed = feed
+        self.feed = feed
         self._origins: Origins | None = None
         self.name = name
         self.generation = generation
@@ -49,42 +49,42 @@ class Cursor:
 
     def copy(self) -> "Cursor":
         """Another one at the same place, which is known to be in the log."""
-        other = Cursor(self._hub, self._feed, self.name, self.generation, None)
+        other = Cursor(self._hub, self.feed, self.name, self.generation, None)
         other.mark = self.mark
         return other
 
     @property
     def kafka_topic(self) -> str:
-        return self._feed.kafka_topic
+        return self.feed.kafka_topic
 
     @property
     def caught_up(self) -> bool:
-        return self.at >= self._feed.end
+        return self.at >= self.feed.end
 
     @property
     def ringed(self) -> bool:
         """Whether what comes next is in the hub's ring."""
-        return self.at >= self._feed.start and not self._feed.lost
+        return self.at >= self.feed.start and not self.feed.lost
 
     @property
     def appended(self) -> int:
         """Bytes that have come to the feed since it is followed."""
-        return self._feed.appended
+        return self.feed.appended
 
     async def check(self) -> Gap | None:
         """Move into the log if it does not have the cursor's place (any more), and say what is missing then."""
-        if self._known or self._feed.start <= self.at <= self._feed.end:
+        if self._known or self.feed.start <= self.at <= self.feed.end:
             self._known = True
             return None
         first, end = await self._hub.bounds(self.kafka_topic)
         for _ in range(10):  # the hub may be a little behind, the embedded broker's answer a little wrong
-            if self.at <= max(end, self._feed.end):
+            if self.at <= max(end, self.feed.end):
                 break
             await asyncio.sleep(0.05)
         self._known = True
-        if first <= self.at <= max(end, self._feed.end):
+        if first <= self.at <= max(end, self.feed.end):
             return None
-        there = first if self.at < first else max(end, self._feed.end)
+        there = first if self.at < first else max(end, self.feed.end)
         gap = Gap(
             self.name,
             Position(self.name, self.generation, max(0, self.at - 1)),
@@ -95,20 +95,20 @@ class Cursor:
 
     async def next(self) -> list[Record]:
         """The records that are there, up to a thousand, oldest first. Raises KafkaError."""
-        if self._feed.lost:
+        if self.feed.lost:
             raise OffsetOutOfRangeError(self.kafka_topic)
         if self.ringed:
             return self.ready()
         if self._origins is None:
             self._origins = await self._hub.origins_at(self.kafka_topic, self.at)
-        records, self.at = await self._hub.fetch(self.kafka_topic, self.at, self._origins, self._feed.start)
+        records, self.at = await self._hub.fetch(self.kafka_topic, self.at, self._origins, self.feed.start)
         return self._pass(records)
 
     def ready(self) -> list[Record]:
         """The same from the ring, in which the cursor's place must be."""
         self._origins = None
-        records = self._feed.after(self.at)
-        self.at = records[-1].offset + 1 if records else max(self.at, self._feed.end)
+        records = self.feed.after(self.at)
+        self.at = records[-1].offset + 1 if records else max(self.at, self.feed.end)
         return self._pass(records)
 
     def _pass(self, records: list[Record]) -> list[Record]:

@@ -9,14 +9,19 @@ from typing import NamedTuple
 
 from tweetream.cursor import Cursor
 from tweetream.feeds import EVERY_POST, Filter, Record
+from tweetream.ring import Feed
 
 Marks = tuple[tuple[int, int], ...]
 
 
 class Mark(NamedTuple):
-    """What two streams share that will get the same bytes: the same feeds and filter, at the same places."""
+    """What two streams share that will get the same bytes: the same feeds and filter, at the same places.
 
-    feeds: tuple[str, ...]
+    A feed that was let go and is followed again is another one, though no record came in between: nothing comes to the
+    first any more.
+    """
+
+    feeds: tuple[Feed, ...]
     wanted: Filter
     marks: Marks
 
@@ -32,7 +37,7 @@ class Place:
         return Place(self.wanted, [cursor.copy() for cursor in self.cursors])
 
     def mark(self) -> Mark:
-        return Mark(tuple([cursor.kafka_topic for cursor in self.cursors]), self.wanted, self.marks())
+        return Mark(tuple([cursor.feed for cursor in self.cursors]), self.wanted, self.marks())
 
     def marks(self) -> Marks:
         """Where each cursor is."""
