@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
@@ -166,6 +168,30 @@ async def test_a_filter_lets_through_what_passes_and_tells_its_place_when_nothin
             assert await peer.received() == b"id: t@1:1\nevent: position\ndata: {}\n\n"
         peer.client.group.show_life(told + TELL_POSITION + HEARTBEAT + 1)
         assert await peer.received() == b":\n"
+
+
+async def test_a_client_whose_task_waits_for_kafka_gets_comments_and_each_only_while_it_is_there(peers: Peers) -> None:
+    live, one = Live(), feed()
+    waiting, with_others = await peers(), await peers()
+    with live.alive(waiting.client), live.alive(with_others.client):
+        live.join(with_others.client, place(one))
+        live.show_life(with_others.client.told + HEARTBEAT)
+        assert await waiting.received() == await with_others.received() == b":\n"
+    live.show_life(waiting.client.told + HEARTBEAT)
+    assert await waiting.received() == b""
+
+
+async def test_a_group_that_all_have_left_holds_no_ring(peers: Peers) -> None:
+    live, one = Live(), feed()
+    peer = await peers()
+    live.join(peer.client, place(one))
+    live.leave(peer.client)
+    held = weakref.ref(one)
+    del one
+    gc.collect()
+    live.show_life(0.0)
+    gc.collect()
+    assert held() is None
 
 
 async def test_a_feed_that_was_lost_is_left_to_the_clients_own_task(peers: Peers) -> None:

@@ -7,6 +7,8 @@ waits for it, and goes on from Kafka's log. Knows no Faust.
 """
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 from typing import cast
 
 from tweetream import metrics
@@ -53,8 +55,9 @@ class Client:
         """Tell a client that has got nothing for a while where it is, if it cannot know, or else send a comment."""
         silent = now - self.told
         if silent > TELL_POSITION and place and place != self.told_id:
-            self.told_id = place
-            return self.send(b"id: %s\nevent: position\ndata: {}\n\n" % place, now)
+            sent = self.send(b"id: %s\nevent: position\ndata: {}\n\n" % place, now)
+            self.told_id = place if sent else self.told_id
+            return sent
         return silent < HEARTBEAT - SWEEP or self.send(b":\n", now)
 
     def cut(self) -> None:
@@ -120,6 +123,7 @@ class Live:
 
     def __init__(self) -> None:
         self._groups: dict[Mark, Group] = {}
+        self._clients: set[Client] = set()
         self._sweeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -128,6 +132,15 @@ class Live:
     async def stop(self) -> None:
         if self._sweeping is not None:
             self._sweeping.cancel()
+
+    @contextlib.contextmanager
+    def alive(self, client: Client) -> Iterator[None]:
+        """While the block lasts the client gets comments, also when its own task waits for Kafka."""
+        self._clients.add(client)
+        try:
+            yield
+        finally:
+            self._clients.discard(client)
 
     def join(self, client: Client, place: Place) -> None:
         """From now on the client gets what comes behind `place`."""
@@ -163,6 +176,14 @@ class Live:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP)
-            now = asyncio.get_running_loop().time()
-            for group in self._groups.values():
-                group.show_life(now)
+            self.show_life(asyncio.get_running_loop().time())
+
+    def show_life(self, now: float) -> None:
+        """Have every client told something that has got nothing for a while."""
+        # A group that all have left would hold its feeds' rings until a record comes, which may take days.
+        self._groups = {mark: group for mark, group in self._groups.items() if group.clients}
+        for group in self._groups.values():
+            group.show_life(now)
+        for client in self._clients:
+            if client.group is None:
+                client.show_life(b"", now)

@@ -60,6 +60,7 @@ class Stream:
         """Serve until the client goes, the worker closes or every topic is deleted."""
         async with contextlib.AsyncExitStack() as stack:
             await self._response.write(b": live\nretry: %d\n" % random.randint(1500, 4000))  # the headers with it
+            stack.enter_context(live.alive(self.client))
             for name, topic in found.items():
                 if topic is None or not topic.alive:
                     await self._write(_event("deleted", {"topic": name}))
