@@ -8,7 +8,7 @@ from test_hub import LABELS, numbers
 from tweetream import ring
 from tweetream.feeds import EVERY_POST, Filter, Origins
 from tweetream.models.feed import Origin
-from tweetream.ring import Feed
+from tweetream.ring import PIECE, Feed, Waypoints
 
 
 def raw(offset: int, n: int) -> SimpleNamespace:
@@ -43,3 +43,35 @@ def test_a_ring_answers_for_the_last_records_only_if_it_has_them() -> None:
     assert feed.last(7, EVERY_POST) is None and feed.last(4, Filter("traffic")) is None
     feed.whole = True
     assert numbers(feed.last(7, EVERY_POST) or []) == [0, 1, 2, 3, 4, 5] and feed.last(1, Filter("unknown")) == []
+
+
+def knows(origins: Origins, n: int) -> bool:
+    return not origins.is_new(Origin(0, 1, n, 0))
+
+
+def test_a_feed_knows_at_many_places_what_came_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ring, "PIECE", 4)
+    feed = Feed("t", 100, Origins())
+    for n in range(50):
+        feed.take([raw(100 + n, n)])
+    for offset in range(100, 151):
+        found = feed.waypoints.before(offset)
+        assert found is not None and 0 <= offset - found[0] < 4
+        seen = found[0] - 100
+        assert not knows(found[1], seen) and (seen == 0 or knows(found[1], seen - 1)), "what came before, and no more"
+
+
+def test_a_waypoint_is_a_copy_near_by_and_there_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ring, "WAYPOINTS", 10)
+    waypoints, origins = Waypoints(), Origins()
+    assert waypoints.before(5) is None
+    waypoints.add(5, origins)
+    origins.is_new(Origin(0, 1, 0, 0))
+    found = waypoints.before(5)
+    assert found is not None and not knows(found[1], 0), "not what was learnt later"
+    assert waypoints.before(4) is None and waypoints.before(5 + 10 * PIECE) is not None
+    assert waypoints.before(6 + 10 * PIECE) is None, "to look back is nearer"
+    for nth in range(100):
+        waypoints.add(nth * PIECE, origins)
+    assert len(waypoints._offsets) == len(waypoints._origins) <= 10
+    assert waypoints._offsets == sorted(waypoints._offsets)

@@ -101,8 +101,13 @@ class Hub:
 
     async def origins_at(self, kafka_topic: str, offset: int) -> Origins:
         """The origins that a reader who begins at `offset` must know."""
+        feed = self._feeds.get(kafka_topic)
         async with self._reader() as reader:
-            return await self._origins(reader, TopicPartition(kafka_topic, 0), offset)
+            near = feed.waypoints.before(offset) if feed is not None else None
+            origins = await self._origins(reader, TopicPartition(kafka_topic, 0), offset, near)
+        if feed is not None:
+            feed.waypoints.add(offset, origins)
+        return origins
 
     async def fetch(self, kafka_topic: str, cursor: int, origins: Origins, until: int) -> tuple[list[Record], int]:
         """Records from `cursor` on, fewer than PIECE and below `until`, and the cursor behind them."""
@@ -112,7 +117,10 @@ class Hub:
             reader.seek(tp, cursor)
             raws = [raw for raw in await piece(reader, tp, PIECE) if raw.offset < until]
             found = [record for raw in raws if (record := read_record(raw, origins)) is not None]
-            return found, raws[-1].offset + 1 if raws else until
+            cursor = raws[-1].offset + 1 if raws else until
+            if kafka_topic in self._feeds:
+                self._feeds[kafka_topic].waypoints.add(cursor, origins)
+            return found, cursor
 
     async def last(self, kafka_topic: str, number: int, wanted: Filter = EVERY_POST) -> list[Record]:
         """The last `number` records that are wanted, oldest first."""
@@ -148,10 +156,18 @@ class Hub:
                 feed.take(raws, end)
             return feed
 
-    async def _origins(self, reader: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> Origins:
-        origins = Origins()
-        reader.assign([tp])
-        cursor = await look_back_start(reader, tp, offset, self._look_back)
+    async def _origins(
+        self, reader: AIOKafkaConsumer, tp: TopicPartition, offset: int, near: tuple[int, Origins] | None = None
+    ) -> Origins:
+        """What is known at `offset`: read from the waypoint `near` it on, or from so far back as one looks."""
+        if near is not None:
+            cursor, origins = near
+            cursor = max(cursor, (await reader.beginning_offsets([tp]))[tp])  # retention may have passed it
+            reader.assign([tp])
+        else:
+            origins = Origins()
+            reader.assign([tp])
+            cursor = await look_back_start(reader, tp, offset, self._look_back)
         reader.seek(tp, cursor)
         while cursor < offset:
             raws = await piece(reader, tp, PIECE)

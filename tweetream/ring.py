@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -11,6 +11,32 @@ from tweetream.feeds import Filter, Origins, Record, read_record
 
 RING = 10_000
 PIECE = 1_000  # records that are read at once
+WAYPOINTS = 4_000  # kept for a feed at most
+
+
+class Waypoints:
+    """The origins at places of a feed that somebody has read up to: who begins there or behind need not look back."""
+
+    def __init__(self) -> None:
+        self._offsets: list[int] = []
+        self._origins: list[Origins] = []
+
+    def add(self, offset: int, origins: Origins) -> None:
+        """Keep what is known at `offset`, unless there is a waypoint near before it."""
+        nth = bisect_right(self._offsets, offset)
+        if nth and offset - self._offsets[nth - 1] < PIECE:
+            return
+        self._offsets.insert(nth, offset)
+        self._origins.insert(nth, origins.copy())
+        if len(self._offsets) > WAYPOINTS:
+            del self._offsets[::2], self._origins[::2]
+
+    def before(self, offset: int) -> tuple[int, Origins] | None:
+        """The last waypoint up to `offset`, and a copy of what is known there; None if there is none near."""
+        nth = bisect_right(self._offsets, offset) - 1
+        if nth < 0 or offset - self._offsets[nth] > 10 * PIECE:
+            return None
+        return self._offsets[nth], self._origins[nth].copy()
 
 
 class Feed:
@@ -21,6 +47,8 @@ class Feed:
         self.tp = TopicPartition(kafka_topic, 0)
         self.start = self.end = start
         self.origins = origins
+        self.waypoints = Waypoints()
+        self.waypoints.add(start, origins)
         self.clients: set[asyncio.Event] = set()
         self.left_at = time.monotonic()
         self.lost = False  # whether Kafka's log is not the one that was followed
@@ -36,6 +64,7 @@ class Feed:
         self._offsets += [record.offset for record in records]
         self.appended += sum([len(record.data) for record in records])
         self.end = raws[-1].offset + 1 if raws else end or self.end
+        self.waypoints.add(self.end, self.origins)
         surplus = len(self._records) - RING
         if surplus > PIECE:
             del self._records[:surplus], self._offsets[:surplus]
