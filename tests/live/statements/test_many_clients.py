@@ -51,9 +51,9 @@ class Observer(threading.Thread):
         return delays[len(delays) * 99 // 100]
 
 
-def stuck(worker: Worker, name: str) -> Stream:
-    """A client that reads one event, and then nothing."""
-    stream = Stream(worker, f"/feeds/{name}?last=1000", buffer=4096)
+def stuck(worker: Worker, name: str, last: int) -> Stream:
+    """A client that reads one event, and then nothing: of the past, or of what comes live."""
+    stream = Stream(worker, f"/feeds/{name}?last={last}", buffer=4096)
     stream.take(1)
     return stream
 
@@ -80,8 +80,8 @@ def test_a_client_that_does_not_read_is_dropped_the_others_do_not_notice_and_it_
         quiet = observer.p99()
         began = time.monotonic()
         clients = {
-            "time": [stuck(worker, "pelan") for _ in range(10)],
-            "bytes": [stuck(worker, "cepat") for _ in range(10)],
+            "time": [stuck(worker, "pelan", 1000) for _ in range(10)],
+            "bytes": [stuck(worker, "cepat", number % 2 * 1000) for number in range(10)],
         }
         for reason, bound in (("bytes", STUCK_TIMEOUT), ("time", 2 * STUCK_TIMEOUT)):
             until(lambda: worker.metric("tweetream_sse_dropped_total", reason=reason) == 10, bound, reason)  # noqa: B023
