@@ -19,7 +19,7 @@ from tweetream.outbox import GivenUp
 from tweetream.streams import counts, flowing, now_ms, put_aside, tallies
 
 log = logging.getLogger(__name__)
-GATHER = 0.25  # seconds
+GATHER = 1.0  # seconds: each change of the table goes to every worker
 MINUTES = 61  # kept of each feed: an hour and the minute that runs
 _waiting: list[tuple[EventT[Any], CountRecord]] = []
 
