@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from apache_kafka import ApacheKafka
 
@@ -90,6 +91,31 @@ async def test_a_client_sees_what_comes_after_it_joined(writer: Writer, live: Hu
         assert numbers(feed.after(3)) == [3, 4, 5]
         assert [record.offset for record in feed.after(5)] == [5]
         assert feed.after(6) == []
+
+
+async def test_what_has_come_is_told_also_when_kafka_fails_right_after_it(
+    writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, failed = hub.AIOKafkaConsumer.getmany, 0
+
+    async def failing(self: AIOKafkaConsumer, *tps: TopicPartition, **options: Any) -> Any:
+        nonlocal failed
+        if options["timeout_ms"] == hub.AGAIN_MS:
+            failed += 1
+            raise KafkaError("the connection broke")
+        return await whole(self, *tps, **options)
+
+    monkeypatch.setattr(hub, "FLUSH_SHARE", 10**9)  # as under load
+    monkeypatch.setattr(hub.AIOKafkaConsumer, "getmany", failing)
+    ends: list[int] = []
+    async with live.follow(writer.topic, asyncio.Event()) as feed:
+        live.on_records = lambda: ends.append(feed.end)
+        for n in range(3):
+            await writer.write(n)
+            await until(lambda n=n: feed.end == n + 1)
+            await asyncio.sleep(0.2)
+            assert ends[-1:] == [n + 1]
+    assert failed
 
 
 async def test_all_clients_of_a_feed_share_it(writer: Writer, live: Hub) -> None:

@@ -97,6 +97,18 @@ async def test_a_client_that_joins_behind_its_group_gets_each_event_once(peers: 
     assert await early.received() == await late.received() == event(2)
 
 
+async def test_who_has_not_got_what_has_come_does_not_join(peers: Peers) -> None:
+    live, one = Live(), feed()
+    peer, behind = await peers(), place(one)
+    one.take([raw(0, 0)])
+    live.flush()
+    assert not live.join(peer.client, behind) and peer.client.group is None
+    assert behind.ready() == [event(0)]
+    assert live.join(peer.client, behind)
+    live.flush()
+    assert await peer.received() == b""
+
+
 async def test_a_feed_that_is_followed_again_at_the_same_place_is_another_one(peers: Peers) -> None:
     live, first, again = Live(), feed(), feed()
     gone, there = await peers(), await peers()

@@ -239,11 +239,13 @@ class Hub:
             if found:
                 began = time.perf_counter()
                 _take(found, assigned)
-                if pause > AGAIN_MS / 1000:
-                    # This is what came right after the last time; what came while we paused takes one more fetch.
-                    _take(await consumer.getmany(timeout_ms=AGAIN_MS, max_records=5 * PIECE), assigned)
-                    began = time.perf_counter()
-                self.on_records()
+                try:
+                    if pause > AGAIN_MS / 1000:
+                        # This is what came right after the last time; what came while we paused takes one more fetch.
+                        _take(await consumer.getmany(timeout_ms=AGAIN_MS, max_records=5 * PIECE), assigned)
+                        began = time.perf_counter()
+                finally:
+                    self.on_records()  # also if Kafka fails now: it may be long until something comes again
                 pause = min(FLUSH, FLUSH_SHARE * (time.perf_counter() - began))
                 await asyncio.sleep(pause)
 

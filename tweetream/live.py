@@ -142,14 +142,20 @@ class Live:
         finally:
             self._clients.discard(client)
 
-    def join(self, client: Client, place: Place) -> None:
-        """From now on the client gets what comes behind `place`."""
+    def join(self, client: Client, place: Place) -> bool:
+        """From now on the client gets what comes behind `place`; false if that has come already, as it must get first.
+
+        In a group it would wait until something else comes to any feed.
+        """
+        if not place.caught_up:
+            return False
         mark = place.mark()
         group = self._groups.get(mark)
         if group is None:
             group = self._groups[mark] = Group(place.copy(), mark)
         group.clients.add(client)
         client.marks, client.group = None, group
+        return True
 
     def leave(self, client: Client) -> Marks:
         """The client gets nothing more; returns where it is."""

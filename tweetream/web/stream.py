@@ -131,7 +131,8 @@ class Stream:
     async def _follow(self) -> None:
         """Have what comes sent by `live`, until there is something to do that it does not do."""
         await self._taken()
-        live.join(self.client, self._place)
+        if not live.join(self.client, self._place):
+            return
         try:
             await self.client.more.wait()
         finally:
