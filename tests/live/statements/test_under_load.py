@@ -52,4 +52,4 @@ def test_replay_meets_live_under_load_with_no_gap_no_reordering_and_no_duplicate
 def test_200_clients_that_cut_20_times_under_2000_posts_a_second_get_what_is_in_the_feed(
     apache_kafka: ApacheKafka, namespace: str, tmp_path: Path
 ) -> None:
-    assert cut_under_load(apache_kafka, namespace, tmp_path, clients=200, cuts=20, mean=1_000) > 0.9 * RATE
+    assert cut_under_load(apache_kafka, namespace, tmp_path, clients=200, cuts=20, mean=1_000) > 0.8 * RATE
