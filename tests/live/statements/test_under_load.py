@@ -15,16 +15,17 @@ from tweetream.ring import RING
 
 RATE = 2_000
 AGO = RING + 2_000  # posts that are there before: more than a worker has in memory
+AT_MOST = 900  # seconds; on two cores the clients that begin at the start need minutes
 
 
 def cut_under_load(kafka: ApacheKafka, namespace: str, folder: Path, clients: int, cuts: int, mean: int) -> float:
     """Clients that cut and resume; each one's posts are those of the feed. Returns the rate at which posts came."""
-    file = chaos.numbered_lines(folder / "numbers.txt", 300 * RATE)
+    file = chaos.numbered_lines(folder / "numbers.txt", AT_MOST * RATE)
     settings = {"SOURCES": f"replay:{file}?rate={RATE}", "TOPICS": chaos.TOPIC, "MAX_STREAMS_PER_ADDRESS": 10_000}
     with workers(1, kafka.url, namespace, folder, **settings) as (worker,):
         until(lambda: worker.count(chaos.TOPIC) > AGO, 60, "posts behind the ring")
         began, before = time.monotonic(), worker.metric("tweetream_posts_fed_total")
-        everyone = cut_and_resume(worker, f"/feeds/{chaos.TOPIC}", clients, cuts, mean, 280)
+        everyone = cut_and_resume(worker, f"/feeds/{chaos.TOPIC}", clients, cuts, mean, AT_MOST - 60)
         seconds, fed = time.monotonic() - began, worker.metric("tweetream_posts_fed_total") - before
         records = asyncio.run(feed_records(kafka.bootstrap, worker.topics()[chaos.TOPIC]["kafka_topic"]))
         until(lambda: worker.metric("tweetream_sse_clients") == 0, 5, "nobody is left")
