@@ -11,10 +11,10 @@ from tweetream.models.feed import Origin
 from tweetream.ring import PIECE, Feed, Waypoints
 
 
-def raw(offset: int, n: int) -> SimpleNamespace:
+def raw(offset: int, n: int, value: bytes = b"") -> SimpleNamespace:
     stamp = {"label": LABELS[n % 2], "score": b"0.5", "origin": Origin(0, 1, n, 0).pack()}
     return SimpleNamespace(
-        topic="t", offset=offset, value=b'{"n":%d}' % n, timestamp=0, headers=tuple(stamp.items())
+        topic="t", offset=offset, value=value or b'{"n":%d}' % n, timestamp=0, headers=tuple(stamp.items())
     )  # fmt: skip
 
 
@@ -30,6 +30,24 @@ def test_a_ring_keeps_the_newest_records_and_says_from_where(monkeypatch: pytest
         assert feed.start <= held[0], "what the ring says to have it has"
         assert feed.whole == (held[0] == 100)
     assert [record.offset for record in feed.after(feed.start + 1)] == [feed.start + 2 * i for i in (1, 2, 3, 4)]
+
+
+def test_posts_of_any_size_take_no_more_memory_than_a_ring_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ring, "RING_BYTES", 10_000)
+    monkeypatch.setattr(ring, "PIECE_BYTES", 2_000)
+    feed = Feed("t", 0, Origins())
+    feed.whole = True
+    large = b"{%s}" % (b" " * 698)
+    for n in range(100):
+        feed.take([raw(n, n, large), raw(n, n, large)])
+        held = [record.offset for record in feed._records]
+        assert 700 * len(held) <= 10_000 and (feed.start, feed.end) == (held[0], n + 1)
+        assert feed.whole == (held[0] == 0)
+    assert len(held) > 10
+    assert [record.offset for record in feed.after(held[3])] == held[3:6], "little more than a piece may have"
+    assert [record.offset for record in feed.after(held[-1])] == held[-1:]
+    feed.take([raw(100, 100, b"{%s}" % (b" " * 20_000))])
+    assert (feed.start, feed.end, feed.last_offset) == (101, 101, 100)
 
 
 def test_a_ring_answers_for_the_last_records_only_if_it_has_them() -> None:

@@ -10,7 +10,9 @@ from aiokafka import TopicPartition
 from tweetream.feeds import Filter, Origins, Record, read_record
 
 RING = 10_000
+RING_BYTES = 64 * 1024 * 1024  # of posts; one can be 400 KB as JSON
 PIECE = 1_000  # records that are read at once
+PIECE_BYTES = 256 * 1024  # of posts that are given at once to whoever reads on
 WAYPOINTS = 4_000  # kept for a feed at most
 
 
@@ -56,20 +58,30 @@ class Feed:
         self.appended = 0  # bytes of posts that have come
         self._offsets: list[int] = []
         self._records: list[Record] = []
+        self._held = 0  # bytes of posts that are here
 
     def take(self, raws: list[Any], end: int | None = None) -> None:
         """Append what came from Kafka, less what was redelivered; `end` is behind it if `raws` does not say."""
         records = [record for raw in raws if (record := read_record(raw, self.origins)) is not None]
         self._records += records
         self._offsets += [record.offset for record in records]
-        self.appended += sum([len(record.data) for record in records])
+        size = sum([len(record.data) for record in records])
+        self.appended += size
+        self._held += size
         self.end = raws[-1].offset + 1 if raws else end or self.end
         self.waypoints.add(self.end, self.origins)
-        surplus = len(self._records) - RING
-        if surplus > PIECE:
-            del self._records[:surplus], self._offsets[:surplus]
-            self.start = self._offsets[0]
-            self.whole = False
+        if len(self._records) - RING > PIECE or self._held > RING_BYTES:
+            self._trim()
+
+    def _trim(self) -> None:
+        surplus = max(0, len(self._records) - RING)
+        self._held -= sum([len(record.data) for record in self._records[:surplus]])
+        while self._held > RING_BYTES * 9 // 10:  # not with every record again
+            self._held -= len(self._records[surplus].data)
+            surplus += 1
+        del self._records[:surplus], self._offsets[:surplus]
+        self.start = self._offsets[0] if self._offsets else self.end
+        self.whole = False
 
     @property
     def last_offset(self) -> int:
@@ -84,9 +96,14 @@ class Feed:
         return found[len(found) - min(number, len(found)) :]
 
     def after(self, cursor: int) -> list[Record]:
-        """At most PIECE records from `cursor` on, which must be in [start, end]."""
+        """At most PIECE records, and little more than PIECE_BYTES, from `cursor` on, which must be in [start, end]."""
         first = bisect_left(self._offsets, cursor)
-        return self._records[first : first + PIECE]
+        found, size = self._records[first : first + PIECE], 0
+        for number, record in enumerate(found, 1):
+            size += len(record.data)
+            if size >= PIECE_BYTES:
+                return found[:number]
+        return found
 
     def between(self, start: int, end: int) -> list[Record]:
         """The records from `start` up to `end`, both in [self.start, self.end]."""

@@ -113,6 +113,7 @@ class Stream:
 
     async def _catch_up(self) -> None:
         """Send what is there, in pieces, as fast as the client takes it."""
+        await self._taken()  # so that nothing is made for a client that does not read
         frames = await self._place.next()
         waiting, size = [], 0
         for number, event in enumerate(frames, 1):
