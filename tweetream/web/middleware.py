@@ -88,7 +88,7 @@ def may_change(request: web.Request) -> None:
     token = settings.api_token.get_secret_value()
     if given is not None:
         scheme, _, value = given.partition(" ")
-        right = hmac.compare_digest(value.strip().encode(), token.encode())
+        right = hmac.compare_digest(value.strip().encode(errors="surrogateescape"), token.encode())
         if not token or scheme.lower() != "bearer" or not right:
             raise Problem(403, "the token is not right")
     elif not _is_local(request):

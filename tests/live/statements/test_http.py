@@ -27,6 +27,7 @@ WHO = [
     ({"X-Forwarded-For": "127.0.0.1"}, 401),
     ({"Forwarded": "for=127.0.0.1"}, 401),
     ({"Authorization": "Bearer wrong"}, 403),
+    ({"Authorization": b"Bearer \xff"}, 403),
     ({"Authorization": f"Basic {TOKEN}"}, 403),
     ({"Origin": FOREIGN, "Authorization": f"Bearer {TOKEN}"}, 403),
     ({"Host": "attacker.example", "Authorization": f"Bearer {TOKEN}"}, 404),  # who may, and there is no such topic
