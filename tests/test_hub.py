@@ -252,7 +252,10 @@ async def test_the_last_records_of_a_label_are_looked_for_as_far_as_need_be(
     monkeypatch.setattr(hub, "PIECE", 8)
     await writer.write(*range(10), *range(11, 201, 2))
     assert numbers(await live.last(writer.topic, 4, Filter("traffic"))) == [2, 4, 6, 8]
+    looked, origins_at = [], live.origins_at
+    monkeypatch.setattr(live, "origins_at", lambda *args: looked.append(args) or origins_at(*args))
     assert await live.last(writer.topic, 4, Filter("unknown")) == []
+    assert len(looked) <= 5, "each looks back up to 50,000 records"
 
 
 async def test_an_empty_feed_has_no_last_records(writer: Writer, live: Hub) -> None:

@@ -130,9 +130,10 @@ class Hub:
             return there
         first, end = await self.bounds(kafka_topic)
         found: list[Record] = []
-        block_end = end
+        block_end, size = end, max(PIECE, number)
         while len(found) < number and block_end > first and end - block_end < SCAN:
-            cursor = max(first, block_end - max(PIECE, number))
+            cursor = max(first, block_end - size)
+            size = min(2 * size, SCAN)  # blocks grow, since each costs a look-back
             origins = await self.origins_at(kafka_topic, cursor)
             block: list[Record] = []
             block_end, upto = cursor, block_end
