@@ -63,6 +63,8 @@ def test_what_was_redelivered_is_skipped_and_counted() -> None:
     assert read_record(Raw(b"{}"), origins) is not None
     assert read_record(Raw(b"{}", offset=9), origins) is None
     assert counted("duplicates") == before + 1
+    assert read_record(Raw(b"{}", offset=9), origins, past=True) is None
+    assert counted("duplicates") == before + 1, "whoever reads the past finds it again"
 
 
 def test_only_what_is_above_the_highest_of_its_partition_is_new() -> None:

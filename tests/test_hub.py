@@ -9,6 +9,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from apache_kafka import ApacheKafka
+from test_feeds import counted
 
 from tweetream import cluster, hub
 from tweetream.broker import EmbeddedBroker
@@ -155,7 +156,13 @@ async def test_junk_in_a_feed_is_passed_over_and_what_follows_it_comes(writer: W
         await writer.write(1)
         await until(lambda: feed.end == 6)
         assert numbers(feed.after(0)) == [1]
+        assert counted("dead_letters", topic=writer.topic) == 5
     assert numbers(await live.last(writer.topic, 10)) == [1]
+    live.drop(writer.topic)
+    assert numbers(await live.last(writer.topic, 10)) == [1]
+    async with live.follow(writer.topic, asyncio.Event()):
+        await live.origins_at(writer.topic, 6)
+    assert counted("dead_letters", topic=writer.topic) == 5, "each is put aside once, however often it is read"
 
 
 async def test_several_feeds_are_followed_at_once_and_none_goes_back(

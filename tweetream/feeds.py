@@ -61,8 +61,11 @@ class Origins:
         return other
 
 
-def read_record(raw: Any, origins: Origins) -> Record | None:
-    """The record, or None if it is none of ours or was there already. `raw` is aiokafka's ConsumerRecord."""
+def read_record(raw: Any, origins: Origins, *, past: bool = False) -> Record | None:
+    """The record, or None if it is none of ours or was there already. `raw` is aiokafka's ConsumerRecord.
+
+    What is skipped is counted, but not of the `past`, which is read again for each client that asks for it.
+    """
     try:
         headers = dict(raw.headers)
         origin = Origin.unpack(headers["origin"])
@@ -73,10 +76,10 @@ def read_record(raw: Any, origins: Origins) -> Record | None:
         if not 0.0 <= score <= 1.0:  # also what is not a number, which no comparison would let pass
             raise ValueError("not a probability")
     except (KeyError, ValueError, TypeError, AttributeError, struct.error):
-        metrics.dead_letters.labels(raw.topic).inc()
+        metrics.dead_letters.labels(raw.topic).inc(not past)
         return None
     if not origins.is_new(origin):
-        metrics.duplicates.inc()
+        metrics.duplicates.inc(not past)
         return None
     return Record(raw.offset, data, label, score, raw.timestamp)
 

@@ -116,7 +116,7 @@ class Hub:
             reader.assign([tp])
             reader.seek(tp, cursor)
             raws = [raw for raw in await piece(reader, tp, PIECE) if raw.offset < until]
-            found = [record for raw in raws if (record := read_record(raw, origins)) is not None]
+            found = [record for raw in raws if (record := read_record(raw, origins, past=True)) is not None]
             cursor = raws[-1].offset + 1 if raws else until
             if kafka_topic in self._feeds:
                 self._feeds[kafka_topic].waypoints.add(cursor, origins)
@@ -154,7 +154,7 @@ class Hub:
             reader.seek(tp, start)  # looking back may have read on
             while feed.end < end:
                 raws = [raw for raw in await piece(reader, tp, PIECE) if raw.offset < end]
-                feed.take(raws, end)
+                feed.take(raws, end, past=True)
             return feed
 
     async def _origins(
@@ -174,7 +174,7 @@ class Hub:
             raws = await piece(reader, tp, PIECE)
             for raw in raws:
                 if raw.offset < offset:
-                    read_record(raw, origins)
+                    read_record(raw, origins, past=True)
             cursor = raws[-1].offset + 1
         return origins
 

@@ -60,9 +60,10 @@ class Feed:
         self._records: list[Record] = []
         self._held = 0  # bytes of posts that are here
 
-    def take(self, raws: list[Any], end: int | None = None) -> None:
+    def take(self, raws: list[Any], end: int | None = None, *, past: bool = False) -> None:
         """Append what came from Kafka, less what was redelivered; `end` is behind it if `raws` does not say."""
-        records = [record for raw in raws if (record := read_record(raw, self.origins)) is not None]
+        origins = self.origins
+        records = [record for raw in raws if (record := read_record(raw, origins, past=past)) is not None]
         self._records += records
         self._offsets += [record.offset for record in records]
         size = sum([len(record.data) for record in records])
