@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,6 +85,21 @@ def test_a_position_of_another_generation_is_a_gap_and_then_all_there_is(worker:
     assert found[0].event == "gap"
     assert json.loads(found[0].data)["from"] == "semua@1:5"
     assert len(set(numbers(found[1:]))) == POSTS
+
+
+def test_http_1_0_gets_a_stream_without_chunks_that_ends_with_its_connection(worker: Worker) -> None:
+    httpx.post(f"{worker.url}/topics", json={"name": "lama"}, timeout=20).raise_for_status()
+    with socket.create_connection(("127.0.0.1", worker.port), timeout=10) as connection:
+        connection.sendall(b"GET /feeds/lama HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n")
+        got = bytearray()
+        while b"retry: " not in got:
+            got += connection.recv(1000)
+        httpx.delete(f"{worker.url}/topics/lama", timeout=20).raise_for_status()
+        while data := connection.recv(1000):
+            got += data
+    head, _, body = got.partition(b"\r\n\r\n")
+    assert b"chunked" not in head and body.startswith(b": live\nretry: ")
+    assert body.endswith(b'\nevent: deleted\ndata: {"topic":"lama"}\n\n')
 
 
 @pytest.mark.parametrize(

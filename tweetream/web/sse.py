@@ -39,6 +39,8 @@ class Feeds(View):
             return web.Response(status=204)
         with _limits.place(_clients.of(request)):
             response = web.StreamResponse(headers=_headers(request))
+            if request.version < (1, 1):
+                response.force_close()  # the connection's end is the stream's end there, also if it asks for keep-alive
             await response.prepare(request)
             await _serve(Stream(request, response, asked), found)
         return response
