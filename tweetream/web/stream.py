@@ -87,8 +87,10 @@ class Stream:
     async def _open(self, stack: contextlib.AsyncExitStack, topic: Topic) -> None:
         feed = await stack.enter_async_context(hub.follow(topic.kafka_topic, self.client.more))
         generation = base36(topic.generation)
+        cursor = Cursor(hub, feed, topic.name, generation, None)  # now, before anything comes while Kafka is asked
         at, gap = await self._start(topic, generation)
-        cursor = Cursor(hub, feed, topic.name, generation, at)
+        if at is not None:
+            cursor = Cursor(hub, feed, topic.name, generation, at)
         self._place.cursors.append(cursor)
         gap = await cursor.check() or gap
         if gap is not None:

@@ -1,0 +1,57 @@
+"""Where a stream begins, on a hub of its own; the rest is tested over sockets, in `tests/live`."""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from test_hub import Writer, until
+
+from tweetream.broker import EmbeddedBroker
+from tweetream.connection import Connection
+from tweetream.feeds import EVERY_POST
+from tweetream.hub import Hub
+from tweetream.models.topic import Topic
+from tweetream.web import stream
+from tweetream.web.stream import Asked, Stream
+
+
+@pytest.fixture
+async def live(embedded_broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
+    live = Hub(Connection([embedded_broker.bootstrap]))
+    monkeypatch.setattr(stream, "hub", live)
+    await live.start()
+    yield live
+    await live.stop()
+
+
+@pytest.mark.parametrize("asked", ["last", "offset_of_time"])
+async def test_what_comes_while_kafka_is_asked_for_a_beginning_and_has_none_is_not_passed_over(
+    embedded_broker: EmbeddedBroker, namespace: str, live: Hub, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    writer = Writer(embedded_broker, f"{namespace}-feed-x-1")
+    await writer.begin()
+    ask = getattr(live, asked)
+
+    async def slowly(*args: Any) -> Any:
+        found = await ask(*args)
+        await writer.write(0)
+        await until(lambda: live._feeds[writer.topic].end == 1)
+        return found
+
+    monkeypatch.setattr(live, asked, slowly)
+    near, far = socket.socketpair()
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=near)
+    request: Any = SimpleNamespace(transport=transport, version=(1, 1))
+    since = int(time.time() * 1000) + 60_000 if asked == "offset_of_time" else None
+    one = Stream(request, SimpleNamespace(), Asked(None, since, 5, EVERY_POST))  # type: ignore[arg-type]
+    async with contextlib.AsyncExitStack() as stack:
+        await one._open(stack, Topic("x", ("x",), 0, 1, writer.topic, 0))
+        assert await one._place.next() == [b'id: x@1:0\ndata: {"n":0}\n\n']
+    transport.abort()
+    far.close()
+    await writer.producer.stop()
