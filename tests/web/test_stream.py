@@ -16,6 +16,7 @@ from tweetream.connection import Connection
 from tweetream.feeds import EVERY_POST
 from tweetream.hub import Hub
 from tweetream.models.topic import Topic
+from tweetream.settings import Settings
 from tweetream.web import stream
 from tweetream.web.stream import Asked, Stream
 
@@ -55,3 +56,14 @@ async def test_what_comes_while_kafka_is_asked_for_a_beginning_and_has_none_is_n
     transport.abort()
     far.close()
     await writer.producer.stop()
+
+
+@pytest.mark.parametrize(("patience", "system"), [(30.0, 60_000), (300.0, 301_000), (1e9, 2**31 - 1)])
+def test_the_system_gives_a_client_no_less_time_than_the_settings(
+    patience: float, system: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "settings", Settings(stuck_timeout=patience))
+    with socket.socket() as connection:
+        stream._bind(connection)
+        option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it
+        assert option is None or connection.getsockopt(socket.IPPROTO_TCP, option) == system

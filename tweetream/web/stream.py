@@ -25,7 +25,7 @@ from tweetream.web.clients import hub
 
 PIECE = 256 * 1024  # bytes of the past that are written at once
 UNSENT = 128 * 1024  # bytes that the system may hold unsent for a client, besides what is on its way
-GONE_MS = 60_000  # after which a client that acknowledges nothing is no more
+GONE = 60.0  # seconds after which a client that acknowledges nothing is no more
 
 live = Live()
 closing = asyncio.Event()
@@ -176,7 +176,8 @@ class Stream:
 
 def _bind(connection: socket.socket) -> None:
     """Bound what the system holds for a client that does not read, where it can (Linux; macOS in part)."""
-    for name, value in (("TCP_NOTSENT_LOWAT", UNSENT), ("TCP_USER_TIMEOUT", GONE_MS)):
+    gone = max(GONE, settings.stuck_timeout + 1)  # to the system, one that does not read is gone too
+    for name, value in (("TCP_NOTSENT_LOWAT", UNSENT), ("TCP_USER_TIMEOUT", min(round(1000 * gone), 2**31 - 1))):
         option = getattr(socket, name, None)
         if option is not None and connection is not None:
             with contextlib.suppress(OSError):  # a system that knows the name alone
