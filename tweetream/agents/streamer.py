@@ -19,7 +19,7 @@ from tweetream.agents.lane import Delivery, run
 from tweetream.app import app, kafka, settings
 from tweetream.models import codec
 from tweetream.models.topic import Command, Topic
-from tweetream.outbox import GivenUp, Wanted
+from tweetream.outbox import GivenUp, Refused, Wanted
 from tweetream.streams import COMMANDS, commands, feed_name, feed_spec, flowing, now_ms, outbox, topics
 
 log = logging.getLogger(__name__)
@@ -108,18 +108,23 @@ async def sweep() -> None:
     """Delete the Kafka topics of deleted feeds, and forget tombstones whose time is over."""
     if not owns_commands() or app.rebalancing or not flowing():
         return
+    try:
+        await _sweep()
+    except GivenUp:
+        pass  # a rebalance came, and what escapes a timer ends the worker
+    except (cluster.Unavailable, Refused) as error:
+        log.warning("deleted feeds wait for Kafka: %s", error)
+
+
+async def _sweep() -> None:
     with contextlib.suppress(GivenUp):
         await topics.flush(flowing)  # what a worker overwrote that had been replaced
     dead = [(entry, gone) for entry in topics.entries() if (gone := _let_go(entry))]
     if not dead:
         return
     async with _lock:
-        try:
-            present = await cluster.names(kafka)
-            await cluster.delete(kafka, [name for _, gone in dead for name in gone if name in present])
-        except cluster.Unavailable as error:
-            log.warning("deleted feeds wait for Kafka: %s", error)
-            return
+        present = await cluster.names(kafka)
+        await cluster.delete(kafka, [name for _, gone in dead for name in gone if name in present])
     for entry, gone in dead:
         old = entry.alive or now_ms() - entry.deleted_at > settings.tombstone_ttl * 1000
         if old and not present.intersection(gone):
