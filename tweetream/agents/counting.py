@@ -15,11 +15,13 @@ from tweetream.agents.lane import give_up, is_wanted
 from tweetream.app import app
 from tweetream.models import codec
 from tweetream.models.topic import CountRecord, Counts
-from tweetream.outbox import GivenUp
+from tweetream.outbox import GivenUp, Refused
 from tweetream.streams import counts, flowing, now_ms, put_aside, tallies
+from tweetream.worker import stop_worker
 
 log = logging.getLogger(__name__)
 GATHER = 1.0  # seconds: each change of the table goes to every worker
+TRY_AGAIN = 5.0  # seconds, when Kafka refuses the table's records
 MINUTES = 61  # kept of each feed: an hour and the minute that runs
 _waiting: list[tuple[EventT[Any], CountRecord]] = []
 
@@ -30,7 +32,9 @@ async def counting(stream: Any) -> None:
     async for event in stream.noack().events():
         try:
             _waiting.append((event, codec.decode(event.value, CountRecord)))
-        except (codec.Undecodable, codec.TooNew) as error:
+        except codec.TooNew as error:
+            stop_worker(str(error))
+        except codec.Undecodable as error:
             await put_aside(event.message.topic, event.value, str(error))
             event.ack()
 
@@ -43,16 +47,28 @@ class Counting(Service):
     async def _write(self) -> None:
         while not self.should_stop:
             await asyncio.sleep(GATHER)
-            taken = _take()
-            add([record for _, record in taken])
             try:
-                await tallies.flush(flowing)
-            except GivenUp:
-                for event, _ in taken:
-                    give_up(event)
-                continue
-            for event, _ in taken:
-                event.ack()
+                await write()
+            except Refused as error:  # what escapes a service ends the worker
+                log.error("counts wait, Kafka refuses them: %s", error)
+                await self.sleep(TRY_AGAIN)
+
+
+async def write() -> None:
+    """Write what is waiting, and acknowledge it. Raises Refused: it waits on, and is known as counted the next time."""
+    taken = _take()
+    add([record for _, record in taken])
+    try:
+        await tallies.flush(flowing)
+    except GivenUp:
+        for event, _ in taken:
+            give_up(event)
+    except Refused:
+        _waiting[:0] = taken
+        raise
+    else:
+        for event, _ in taken:
+            event.ack()
 
 
 def _take() -> list[tuple[EventT[Any], CountRecord]]:

@@ -1,0 +1,55 @@
+"""Counting: a record is acknowledged when its count is in Kafka, and counted once however often that is tried."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tweetream.agents import counting
+from tweetream.models import codec
+from tweetream.models.topic import CountRecord
+from tweetream.outbox import Refused
+from tweetream.streams import now_ms, tallies
+
+FEED = "t-feed-counted-1"
+
+
+class Event:
+    def __init__(self, value: bytes) -> None:
+        self.value = value
+        self.message = SimpleNamespace(topic="t-counts")
+        self.acked = 0
+
+    def ack(self) -> None:
+        self.acked += 1
+
+
+async def test_what_kafka_refuses_is_tried_again_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[Exception | None] = [Refused("no permission"), None]
+
+    async def flush(*args: Any) -> None:
+        if (error := answers.pop(0)) is not None:
+            raise error
+
+    monkeypatch.setattr(counting, "is_wanted", lambda event: True)
+    monkeypatch.setattr(tallies, "flush", flush)
+    event = Event(b"")
+    counting._waiting.append((event, CountRecord(0, 1, 1, 0, {FEED: {now_ms() // 60_000: {"traffic": 3}}})))  # type: ignore[arg-type]
+    with pytest.raises(Refused):
+        await counting.write()
+    assert event.acked == 0
+    await counting.write()
+    assert event.acked == 1 and tallies.entry(FEED).labels == {"traffic": 3}
+
+
+async def test_a_count_of_a_newer_version_stops_the_worker_and_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons: list[str] = []
+    event = Event(bytes([codec.VERSION + 1]))
+
+    async def events() -> Any:
+        yield event
+
+    monkeypatch.setattr(counting, "stop_worker", reasons.append)
+    agent: Any = counting.counting
+    await agent.fun(SimpleNamespace(noack=lambda: SimpleNamespace(events=events)))
+    assert len(reasons) == 1 and event.acked == 0
