@@ -16,7 +16,7 @@ from faust.types import TP
 
 from tweetream.changelog import Changelog, Record
 from tweetream.disk import Copy, fingerprint
-from tweetream.outbox import Outbox, Wanted, always
+from tweetream.outbox import GivenUp, Outbox, Wanted, always
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ class ReplicatedTable(GlobalTable):
         self._pending: dict[bytes, bytes | None] = {}  # changed here, not delivered yet
         self._delivered: dict[bytes, bytes | None] = {}  # what Kafka has for the keys that are pending
         self._offsets: dict[bytes, int] = {}  # the changelog offset behind each key's value
+        self._overwritten: set[bytes] = set()  # keys whose last record in the changelog is of an earlier state
         self._term = 0  # another number each time this worker loses the partition
         self.version = 0  # another number after each change, for those who keep what they made of the table
         super().__init__(*args, **kwargs)
@@ -69,17 +70,28 @@ class ReplicatedTable(GlobalTable):
         self.version += 1
 
     async def flush(self, wanted: Wanted = always) -> None:
-        """Deliver what was changed, in the order of change. Raises GivenUp (it stays pending)."""
+        """Deliver what was changed, in the order of change.
+
+        Raises GivenUp: it stays pending, or was withdrawn since another worker writes now.
+        """
         while self._pending:
             key, value = next(iter(self._pending.items()))
             term = self._term
             sent = await self.outbox.send(self.changelog_topic_name, 0, value, key=key, wanted=wanted)
-            if term != self._term:
-                continue  # withdrawn while it was sent: the changelog tells what became of it
+            if term != self._term:  # while it was sent: the changelog tells what became of it
+                raise GivenUp(f"{self.name} is written by another worker now")
             self._offsets[key] = max(sent.offset, self._offsets.get(key, -1))
-            self._delivered[key] = value
-            if key in self._pending and self._pending[key] is value:
-                del self._pending[key], self._delivered[key]
+            if key in self._pending:
+                self._overwritten.discard(key)
+                self._delivered[key] = value
+                if self._pending[key] is value:
+                    del self._pending[key], self._delivered[key]
+            elif value is not None and self._is_behind(key, value):  # it gave way while it was sent
+                self._restore(key, self.data[key])
+
+    def _is_behind(self, key: bytes, value: bytes) -> bool:
+        there = self.data.get(key)
+        return there is not None and self.is_outdated(key, there, value)
 
     def _new_store(self) -> Any:
         return Store("memory://", self.app, self, table_name=self.name, loop=self.loop)
@@ -104,17 +116,27 @@ class ReplicatedTable(GlobalTable):
 
     def _take(self, key: bytes, value: bytes | None, offset: int) -> bytes | None:
         """What the changelog has of a key at an offset, if that is no older than what is here. Returns what holds."""
+        known = self._delivered.get(key, self.data.get(key))
         if offset <= self._offsets.get(key, -1):
+            if known is None or value is None or not self.is_outdated(key, value, known):
+                return value
+            # Ours stands behind it and is of an earlier state: we had been replaced when we wrote it.
+            self._put(key, value)
+            self._restore(key, value)
             return value
         self._offsets[key] = offset
-        known = self._delivered.get(key, self.data.get(key))
         if known is not None and self.is_outdated(key, known, value):
             self._restore(key, known)
             return known
+        self._overwritten.discard(key)
         self._put(key, value)
         return value
 
     def _put(self, key: bytes, value: bytes | None) -> None:
+        pending = self._pending.get(key)
+        if pending is not None and value is not None and self.is_outdated(key, value, pending):
+            # We had been replaced when we changed it, and another worker went on from the same records.
+            del self._pending[key], self._delivered[key]
         if key in self._pending:
             self._delivered[key] = value
         elif value is None:
@@ -124,6 +146,7 @@ class ReplicatedTable(GlobalTable):
 
     def _restore(self, key: bytes, value: bytes) -> None:
         """Whoever reads the changelog from its beginning must find `value` last: if it is ours to write, do it."""
+        self._overwritten.add(key)
         if self._is_active() and key not in self._pending:
             self._pending[key] = self._delivered[key] = value
 
@@ -184,6 +207,9 @@ class ReplicatedTable(GlobalTable):
     async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly: set[TP], generation_id: int = 0) -> None:
         if not self._is_active():
             self._withdraw()
+        else:
+            for key in self._overwritten & self.data.keys():
+                self._restore(key, self.data[key])
         await super().on_rebalance(assigned, revoked, newly, generation_id)
 
     def _withdraw(self) -> None:

@@ -1,4 +1,4 @@
-"""The sweep: a rebalance, or a Kafka that refuses, that comes while it works is no end of the worker."""
+"""Commands and the sweep, when a rebalance comes while Kafka is asked, or Kafka refuses."""
 
 import inspect
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from tweetream import cluster
 from tweetream.agents import streamer
-from tweetream.models.topic import Topic
+from tweetream.models.topic import Command, Topic
 from tweetream.outbox import GivenUp, Refused
 
 sweep: Any = inspect.unwrap(streamer.sweep)  # without the timer
@@ -36,3 +36,18 @@ async def test_a_tombstone_that_cannot_be_forgotten_now_ends_no_worker(
     monkeypatch.setattr(streamer.outbox, "send", send)
     await sweep()
     assert tried
+
+
+async def test_a_topic_whose_feed_was_created_while_a_rebalance_came_is_left_to_the_next_owner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    owner = [True]
+
+    async def create(*args: Any) -> set[str]:
+        owner.clear()
+        return set()
+
+    monkeypatch.setattr(cluster, "create", create)
+    with pytest.raises(GivenUp):
+        await streamer._do(Command("add", "late", ["late"]), 7, 1, lambda: bool(owner))
+    assert streamer.topics.entry("late") is None and streamer.topics.applied < 7

@@ -62,6 +62,8 @@ async def _do(command: Command, offset: int, made_at: int, wanted: Wanted) -> No
         if entry is not None:  # deleted a moment ago: the sweep may not have come by
             topic = msgspec.structs.replace(topic, former=(*entry.former, entry.kafka_topic))
         await _create(topic, wanted)
+        if not wanted():  # a change of ours would stay pending here, before all that the next owner writes
+            raise GivenUp("a rebalance came while the feed was created")
         topics.apply(offset, topic)
     elif command.action == "delete" and entry is not None and entry.alive:
         topics.apply(offset, msgspec.structs.replace(entry, command=offset, deleted_at=made_at))
