@@ -147,6 +147,16 @@ def test_the_env_file_is_read_and_the_environment_wins(monkeypatch: pytest.Monke
     assert settings.sources == ("replay:a", "replay:b")
 
 
+def test_an_empty_value_in_the_environment_wins_over_the_env_file_and_is_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path(".env").write_text("TWEETREAM_TOPICS=a\nTWEETREAM_KAFKA_SASL_PASSWORD=secret\nTWEETREAM_WEB_PORT=7001\n")
+    monkeypatch.setenv("TWEETREAM_TOPICS", "")
+    monkeypatch.setenv("TWEETREAM_KAFKA_SASL_PASSWORD", "")
+    settings = load()
+    assert (settings.topics, settings.kafka_sasl_password.get_secret_value(), settings.web_port) == ((), "", 7001)
+
+
 def test_an_env_file_that_is_no_text_ends_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     Path(".env").write_bytes(b"TWEETREAM_API_TOKEN=\xff\xfe\n")
     assert "cannot be read" in refused(capsys)

@@ -19,7 +19,7 @@ from types import FrameType
 from urllib.parse import quote
 
 from tweetream.broker import BrokerError, EmbeddedBroker, dies_with_parent, end_process, free_ports
-from tweetream.settings import PREFIX, fail
+from tweetream.settings import PREFIX, Settings, fail
 
 SAMPLE = Path(__file__).with_name("data") / "sample.csv"
 TOPICS = ("jakarta", "macet", "hujan", "london")
@@ -57,8 +57,10 @@ def run(sources: Sequence[str] | None, topics: Sequence[str] | None, port: int, 
 
 
 def _work(settings: dict[str, str], port: int, browser: bool) -> int:
-    # What a Kafka of one's own wants to know is not for the demo's.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(f"{PREFIX}KAFKA_")}
+    # What a Kafka of one's own wants to know is not for the demo's, and empty it wins over `.env`.
+    environment = os.environ | {
+        PREFIX + name.upper(): "" for name in Settings.model_fields if name.startswith("kafka_")
+    }
     environment |= {PREFIX + name: value for name, value in settings.items()}
     command = [sys.executable, "-m", "tweetream", "worker", "-l", "warn"]
     stopping = threading.Event()

@@ -9,11 +9,12 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, cast
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+from pydantic_settings import PydanticBaseSettingsSource as Source
 
 PREFIX = "TWEETREAM_"
 _PASSED = re.compile(r"TWEETREAM_(FAUST_|SERVICE_|PORT(_|$))")
@@ -127,6 +128,22 @@ class Settings(BaseSettings):
         4 * 1024 * 1024, ge=1, description="bytes of posts that may come meanwhile before it is cut off"
     )
     linger: Seconds = Field(60.0, description="how long a feed is followed after its last client left")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: Source,
+        env_settings: Source,
+        dotenv_settings: Source,
+        file_secret_settings: Source,
+    ) -> tuple[Source, ...]:
+        """The environment wins over `.env` also with an empty value, which is the default."""
+
+        def dotenv() -> dict[str, Any]:
+            return {name: value for name, value in dotenv_settings().items() if PREFIX + name.upper() not in os.environ}
+
+        return init_settings, env_settings, cast(Source, dotenv)
 
     @property
     def bootstrap(self) -> list[str]:

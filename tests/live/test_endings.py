@@ -28,9 +28,16 @@ def demo(*options: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     command = [sys.executable, "-m", "tweetream", "demo", "--no-browser", "--port", "0", *options]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TWEETREAM_")}
     clean |= {"TWEETREAM_BROKER": "kafka://kafka:9093", "TWEETREAM_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}  # not for it
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean, start_new_session=True
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / ".env").write_text("TWEETREAM_KAFKA_SASL_MECHANISM=PLAIN\nTWEETREAM_KAFKA_SASL_USERNAME=u\n")
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean,
+            start_new_session=True,
+        )  # fmt: skip
+        yield from _shown(process)
+
+
+def _shown(process: "subprocess.Popen[str]") -> Iterator[tuple["subprocess.Popen[str]", str]]:
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
