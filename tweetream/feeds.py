@@ -18,7 +18,7 @@ from tweetream.models.feed import Origin
 MAX_LOOK_BACK = 50_000  # records
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """A post in a feed: its offset, the data line of its event, its label, score (0 to 1) and time of arrival (ms)."""
 
     offset: int
