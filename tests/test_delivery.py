@@ -11,7 +11,7 @@ from faust.types import TP
 from mode.utils.queues import FlowControlQueue
 
 from tweetream import delivery
-from tweetream.delivery import Consumer
+from tweetream.delivery import Consumer, ConsumerThread
 from tweetream.engine import App, ResumeOnce
 
 P = TP("t", 0)
@@ -251,6 +251,18 @@ async def test_a_gap_in_the_middle_is_passed_only_when_what_is_before_it_was_ack
     assert at.consumer._new_offset(P) is None
     at.ack(5)
     assert at.consumer._new_offset(P) == 10
+
+
+async def test_a_commit_is_noted_lest_faust_calls_the_partition_stuck() -> None:
+    async def commit(offsets: dict[TP, int]) -> None:
+        committed.update(offsets)
+
+    committed: dict[TP, int] = {}
+    thread = object.__new__(ConsumerThread)
+    thread._consumer = SimpleNamespace(assignment=lambda: {P}, commit=commit)
+    thread.tp_last_committed_at = {}
+    assert await thread._commit({P: 5, TP("t", 9): 1})
+    assert committed == {P: 5} and list(thread.tp_last_committed_at) == [P]
 
 
 async def test_an_unpositioned_partition_commits_nothing() -> None:

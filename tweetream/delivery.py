@@ -44,12 +44,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         consumer = self._ensure_consumer()
         mine = consumer.assignment()
+        offsets = {tp: offset for tp, offset in offsets.items() if tp in mine}
         try:
-            await consumer.commit({tp: offset for tp, offset in offsets.items() if tp in mine})
+            await consumer.commit(offsets)
         except (KafkaError, ValueError) as error:
             # What was not committed is delivered again, and known by its origin.
             self.log.warning("Offsets not committed: %r", error)
             return False
+        # Faust looks at this after five minutes, and calls a partition that is not here stuck.
+        self.tp_last_committed_at.update(dict.fromkeys(offsets, time.monotonic()))
         return True
 
 

@@ -4,6 +4,7 @@ What a request asks for, the limits, and the end of every stream when the worker
 """
 
 import asyncio
+import contextlib
 from typing import Any
 
 from aiohttp import web
@@ -41,8 +42,9 @@ class Feeds(View):
             response = web.StreamResponse(headers=_headers(request))
             if request.version < (1, 1):
                 response.force_close()  # the connection's end is the stream's end there, also if it asks for keep-alive
-            await response.prepare(request)
-            await _serve(Stream(request, response, asked), found)
+            with contextlib.suppress(ConnectionError):  # the client has gone before its stream began
+                await response.prepare(request)
+                await _serve(Stream(request, response, asked), found)
         return response
 
     async def head(self, request: Any, names: str) -> web.StreamResponse:
