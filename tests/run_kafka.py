@@ -20,7 +20,8 @@ def main() -> int:
     for port in range(options.port, options.port + options.brokers):
         if not 0 < port < 65_536 or port_in_use(port):
             return _refuse(f"port {port} of {HOST} is in use or no port at all; choose another with --port")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # whoever starts it in the background may have SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     try:
         fetch()
         with ApacheKafka(options.brokers, port=options.port, quick=False) as cluster:

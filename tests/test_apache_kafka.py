@@ -88,6 +88,7 @@ def test_make_kafka_says_its_address_and_ends_on_ctrl_c() -> None:
         children = psutil.Process(run.pid).children()
         again = subprocess.run([*RUN, "--port", str(port)], capture_output=True, text=True, env=ENV)
         run.send_signal(2)
+        run.wait(60)
     assert run.returncode == 0
     assert not any(child.is_running() for child in children) and not port_in_use(port)
     assert again.returncode == 2
