@@ -7,7 +7,7 @@ BIN := .venv/bin
 demo: .venv/demo ## everything on this machine: broker, worker, page
 	$(BIN)/tweetream demo $(DEMO)
 
-test: .venv/test check ## the whole gate: style, types, tests; ten minutes at most
+test: .venv/test check ## the whole gate: style, types, tests; with all that they need half an hour at most
 	$(BIN)/pytest -q $(PYTEST)
 
 check: .venv/test ## style and types alone

@@ -7,6 +7,7 @@ nothing may be left out.
 
 import os
 import shutil
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -43,6 +44,11 @@ TOOLS = [
 
 LEFT_OUT = pytest.StashKey[list[str]]()
 MISSING = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_configure() -> None:
+    """Tests send SIGINT; where pytest was started in the background it is ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
