@@ -222,6 +222,7 @@ async def test_a_client_that_goes_is_written_to_no_more(peers: Peers) -> None:
     gone, there = await peers(), await peers()
     for peer in (gone, there):
         live.join(peer.client, place(one))
+    group = gone.client.group
     gone.transport.abort()
     one.take([raw(0, 0)])
     live.flush()
@@ -229,3 +230,4 @@ async def test_a_client_that_goes_is_written_to_no_more(peers: Peers) -> None:
     with pytest.raises(ConnectionResetError):
         _ = gone.client.waiting
     assert live.leave(gone.client) == ((1, 0),)
+    assert group is not None and group.clients == {there.client}
