@@ -17,7 +17,8 @@ def test_every_reason_is_shown_before_anything_was_dropped_and_no_other_is() -> 
 
 def test_reasons_are_the_documented_ones() -> None:
     assert set(Drop) == {
-        "blank", "not_a_post", "malformed", "too_long", "duplicate", "fenced", "unmatched", "refused"
+        "blank", "not_a_post", "malformed", "too_long", "language", "edited", "duplicate", "fenced", "unmatched",
+        "refused",
     }  # fmt: skip
 
 

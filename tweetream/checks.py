@@ -6,14 +6,14 @@ Ends with one line on standard error and status 2. Knows no Faust.
 from tweetream.models.topic import BadTopic, check_name
 from tweetream.settings import Settings, fail
 from tweetream.sources import open_source
-from tweetream.sources.base import SourceError
+from tweetream.sources.base import Context, SourceError
 
 
 def check(settings: Settings) -> None:
     """End for the first of the settings that cannot work."""
     try:
         for url in settings.sources:
-            open_source(url).check()
+            open_source(url, Context(settings, dict)).check()
         for name in settings.topics:
             check_name(name)
         if settings.model is not None and not settings.model.is_file():

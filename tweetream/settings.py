@@ -98,6 +98,10 @@ class Settings(BaseSettings):
     api_token: SecretStr = Field(
         SecretStr(""), description="the token that adding and deleting topics needs from another machine"
     )
+    x_bearer_token: SecretStr = Field(SecretStr(""), description="the app-only Bearer token that X wants, for x:")
+    mastodon_token: SecretStr = Field(
+        SecretStr(""), description="the user token that a Mastodon server may want, for mastodon://HOST"
+    )
     cors_origins: List = Field((), description="origins, besides our own, whose pages may call this worker")
     max_streams: int = Field(10_000, ge=1, description="streams that a worker serves at a time; more get 503")
     max_streams_per_address: int = Field(

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import tweetream
 from tweetream.metrics import Drop
+from tweetream.settings import Settings
 from tweetream.sources import open_source
+from tweetream.sources.base import Context
 
+CONTEXT = Context(Settings(), dict)
 SAMPLE = Path(tweetream.__file__).parent / "data" / "sample.csv"
 
 
 async def posts_and_drops():
-    source = open_source(f"replay:{SAMPLE}?rate=0")
+    source = open_source(f"replay:{SAMPLE}?rate=0", CONTEXT)
     source.check()
     posts, dropped = [], Counter[Drop]()
     async for chunk in source.chunks(None):

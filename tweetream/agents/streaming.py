@@ -24,7 +24,8 @@ from tweetream.models.post import PostBatch
 from tweetream.models.topic import Command
 from tweetream.outbox import Refused
 from tweetream.sources import open_source
-from tweetream.sources.base import Source, SourceError
+from tweetream.sources.base import Chunk, Context
+from tweetream.sources.supervisor import Supervisor
 from tweetream.streams import COMMANDS, NAMESPACE, POSTS, now_ms, outbox, put_aside, recovered, topics, wait_applied
 from tweetream.worker import stop_worker
 
@@ -73,11 +74,17 @@ class Pace:
             self._free.clear()
 
 
+def tracks() -> dict[str, tuple[str, ...]]:
+    """The words of the topics that are active now, by the topics' names."""
+    return {topic.name: topic.track for topic in topics.alive()}
+
+
 class Run:
     """One term of streaming: from taking over to losing the partition."""
 
     def __init__(self) -> None:
-        self._sources: list[Source] = [open_source(url) for url in settings.sources]
+        context = Context(settings, tracks)
+        self._sources = [Supervisor(open_source(url, context)) for url in settings.sources]
         self._pace = Pace()
 
     async def main(self) -> None:
@@ -87,8 +94,8 @@ class Run:
         batcher = Batcher(inherited.positions, inherited.ids)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._pace.watch())
-            for source in self._sources:
-                tasks.create_task(self._pump(source, batcher, inherited.positions.get(source.url)))
+            for supervisor in self._sources:
+                tasks.create_task(self._pump(supervisor, batcher, inherited.positions))
             await self._send(batcher, inherited)
 
     async def _add_topics(self) -> None:
@@ -100,16 +107,15 @@ class Run:
         while not await wait_applied(last, 5.0):
             await asyncio.sleep(0.1)
 
-    async def _pump(self, source: Source, batcher: Batcher, position: str | None) -> None:
-        try:
-            async for chunk in source.chunks(position):
-                if source.unpaced:
-                    await self._pace.ready()
-                await batcher.put(source.url, chunk)
-        except SourceError as error:
-            log.error("%s ended: %s", source.url, error)
-        except Exception:  # one source that fails never stops the others
-            log.exception("%s failed", source.url)
+    async def _pump(self, supervisor: Supervisor, batcher: Batcher, positions: dict[str, str]) -> None:
+        source = supervisor.source
+
+        async def take(chunk: Chunk) -> None:
+            if source.unpaced:
+                await self._pace.ready()
+            await batcher.put(source.url, chunk)
+
+        await supervisor.run(positions.get(source.url), take)
 
     async def _send(self, batcher: Batcher, inherited: Inheritance) -> None:
         epoch, sequence, ends = inherited.epoch, 0, inherited.ends

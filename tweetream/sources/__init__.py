@@ -1,22 +1,31 @@
 """Where posts come from: one file a network, chosen by the scheme of a URL.
 
-Nothing here knows Kafka or Faust. A source is added by one line in SCHEMES.
+Nothing here knows Kafka or Faust. A source is added by one line in SCHEMES, or by another package: an entry point of
+the group `tweetream.sources`, whose name is the scheme and whose object makes the source of a URL (base.Maker).
 """
 
-from collections.abc import Callable
+from importlib.metadata import entry_points
 
-from tweetream.sources.base import Source, SourceError
+from tweetream.sources.base import Context, Maker, Source, SourceError
 from tweetream.sources.replay import Replay
 
-SCHEMES: dict[str, Callable[[str], Source]] = {"replay": Replay}
+GROUP = "tweetream.sources"
+SCHEMES: dict[str, Maker] = {"replay": lambda url, _: Replay(url)}
 
 
-def open_source(url: str) -> Source:
+def open_source(url: str, context: Context) -> Source:
     """The source a URL names. Raises SourceError, one line, for one that cannot be."""
     scheme, colon, _ = url.partition(":")
-    make = SCHEMES.get(scheme.lower())
-    if colon and make is not None:
-        return make(url)
+    scheme = scheme.lower()
+    if colon and scheme in SCHEMES:
+        return SCHEMES[scheme](url, context)
+    others = {found.name: found for found in entry_points(group=GROUP) if found.name not in SCHEMES}
+    if colon and scheme in others:
+        return _theirs(others[scheme].load(), url, context)
     # Only the scheme is shown: what follows it may hold a password.
-    known = ", ".join(f"{name}:" for name in sorted(SCHEMES))
+    known = ", ".join(f"{name}:" for name in sorted({*SCHEMES, *others}))
     raise SourceError(f"unknown kind of source {scheme[:40]!r}: a source's URL begins with one of {known}")
+
+
+def _theirs(make: Maker, url: str, context: Context) -> Source:
+    return make(url, context)
