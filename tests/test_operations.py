@@ -47,6 +47,7 @@ def test_the_kafka_topics_are_those_that_a_worker_declares_and_the_feeds() -> No
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     partitions = {"1": "1", "`TWEETREAM_PARTITIONS`": "5"}
     kept = {"7 days": str(7 * 86_400_000), "the last of each key": "compact"}
+    kept["`TWEETREAM_FEED_RETENTION`"] = kept["7 days"]  # as it is if nobody sets it
     listed = rows("Kafka topic")
     assert listed[-1][0] == "`NAMESPACE-feed-…`"
     found = {

@@ -33,6 +33,7 @@ app = App(
         "tweetream.agents.counting",
         "tweetream.web.topics",
         "tweetream.web.history",
+        "tweetream.web.sources",
         "tweetream.web.classify",
         "tweetream.web.sse",
         "tweetream.web.site",

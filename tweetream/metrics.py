@@ -38,7 +38,24 @@ sse_dropped = Counter("tweetream_sse_dropped", "Streams cut off", ["reason"], re
 consumer_lag = Gauge(
     "tweetream_consumer_lag", "Records in this worker's partitions not committed yet", ["topic"], registry=registry
 )
+source_state = Gauge(
+    "tweetream_source_state", "1 for what a source does now, on the worker that runs it", ["source", "state"],
+    registry=registry,
+)  # fmt: skip
+source_reconnects = Counter(
+    "tweetream_source_reconnects", "Connections of a source begun again", ["source"], registry=registry
+)
+source_last_post = Gauge(
+    "tweetream_source_last_post_timestamp_seconds", "When a source gave its last post", ["source"], registry=registry
+)
 tasks = Gauge("tweetream_tasks", "Tasks of the worker's event loop", registry=registry)
+
+
+def forget_sources() -> None:
+    """Another worker runs the sources now, and shows how they do."""
+    source_state.clear()
+    source_last_post.clear()
+
 
 for _reason in Drop:
     posts_dropped.labels(_reason.value)

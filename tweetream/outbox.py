@@ -100,27 +100,37 @@ class Outbox:
                 await self._deliver(topic, partial(self._one, topic, partition, value, None, ()), wanted)
 
     async def send_all(
-        self, topic: str, partition: int, records: Sequence[tuple[bytes, Headers]], *, wanted: Wanted = always
+        self,
+        topic: str,
+        partition: int,
+        records: Sequence[tuple[bytes, Headers]],
+        *,
+        keys: Sequence[bytes] | None = None,
+        wanted: Wanted = always,
     ) -> None:
         """Send records in order, in as few batches as they fit in. Raises Refused (one record is too large) or GivenUp.
 
-        Sent again after Refused or GivenUp, some will be there twice.
+        `keys` has one for each record, if they have keys. Sent again after Refused or GivenUp, some will be there
+        twice.
         """
         async with self._turn(topic, partition):
             start = 0
             while start < len(records):
-                batch, end = self._fill(records, start)
+                batch, end = self._fill(records, keys, start)
                 if end == start:
                     raise Refused(f"a record of {len(records[start][0])} bytes for {topic} is too large")
                 await self._deliver(topic, partial(self._batch, topic, partition, batch), wanted)
                 start = end
 
-    def _fill(self, records: Sequence[tuple[bytes, Headers]], start: int) -> tuple[Any, int]:
+    def _fill(
+        self, records: Sequence[tuple[bytes, Headers]], keys: Sequence[bytes] | None, start: int
+    ) -> tuple[Any, int]:
         """A batch of the records from `start` that fit in, and where the next one begins."""
         batch = self._ready().create_batch()
         end = start
         for value, headers in records[start:]:
-            if batch.append(key=None, value=value, timestamp=None, headers=headers) is None:
+            key = keys[end] if keys else None
+            if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
                 break
             end += 1
         batch.close()

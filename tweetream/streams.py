@@ -15,12 +15,14 @@ from faust.types import TopicT
 
 from tweetream import changelog, cluster, metrics
 from tweetream.app import app, kafka, settings
+from tweetream.bulletin import Bulletin, Notice
 from tweetream.connection import Denied
 from tweetream.disk import Copy
 from tweetream.models import codec
 from tweetream.models.feed import base36
 from tweetream.models.topic import Counts, Topic
 from tweetream.outbox import Headers, Outbox, Refused
+from tweetream.reports import Reports
 from tweetream.tables import ReplicatedTable
 from tweetream.worker import stop_worker
 
@@ -50,7 +52,12 @@ commands = _topic("commands", 1)
 counts = _topic("counts", 1)
 POSTS, TAGGED, COMMANDS, COUNTS = (topic.get_topic_name() for topic in (posts, tagged, commands, counts))
 
+RETRACTED = f"{NAMESPACE}-retracted"  # key: the id of a post that its network says was deleted
+SOURCES = f"{NAMESPACE}-sources"  # key: a source's URL; value: how it does
+
 outbox = Outbox(kafka)
+bulletin = Bulletin(kafka)  # follows these two
+reports = Reports()
 flowing = app.flow_control.is_active  # agents go on trying to deliver for as long as this says
 
 
@@ -146,6 +153,17 @@ topics: TopicsTable = _table(TopicsTable, "topics")
 tallies: CountsTable = _table(CountsTable, "counts")
 
 
+def _take_reports(notices: list[Notice]) -> None:
+    try:
+        for notice in notices:
+            reports.take(notice.value, notice.timestamp)
+    except codec.TooNew as error:
+        stop_worker(str(error))
+
+
+bulletin.follow(SOURCES, _take_reports)
+
+
 def _tables() -> tuple[ReplicatedTable, ...]:
     return topics, tallies
 
@@ -173,11 +191,15 @@ def topic_of(kafka_topic: str) -> str:
     return kafka_topic.removeprefix(FEED_PREFIX).rpartition("-")[0]
 
 
+def _feed_retention() -> str:
+    return str(int(settings.feed_retention * 1000))
+
+
 def feed_spec(kafka_topic: str) -> cluster.TopicSpec:
     config = {
         "cleanup.policy": "delete",
         "message.timestamp.type": "LogAppendTime",
-        "retention.ms": str(int(settings.feed_retention * 1000)),
+        "retention.ms": _feed_retention(),
     }
     return cluster.TopicSpec(kafka_topic, 1, config)
 
@@ -192,6 +214,8 @@ def specs() -> list[cluster.TopicSpec]:
         cluster.TopicSpec(COMMANDS, 1, keep),
         cluster.TopicSpec(COUNTS, 1, keep),
         cluster.TopicSpec(DEAD, 1, keep),
+        cluster.TopicSpec(RETRACTED, 1, {"cleanup.policy": "compact,delete", "retention.ms": _feed_retention()}),
+        cluster.TopicSpec(SOURCES, 1, compact),
         cluster.TopicSpec(f"{NAMESPACE}-__assignor-__leader", 1, keep),  # Faust's own
         *(cluster.TopicSpec(table.changelog_topic_name, 1, compact) for table in _tables()),
     ]
@@ -209,8 +233,8 @@ async def put_aside(topic: str, value: bytes | None, reason: str) -> None:
 
 
 def recovered() -> bool:
-    """Whether this worker's tables are there."""
-    done = app.started and cast(TableManager, app.tables).recovery.completed.is_set()
+    """Whether this worker's tables are there, and what was retracted."""
+    done = app.started and cast(TableManager, app.tables).recovery.completed.is_set() and bulletin.ready.is_set()
     return bool(done and not any(table.stale for table in _tables()))
 
 
@@ -254,6 +278,7 @@ async def _declare() -> None:
             table.keep(Copy(app.conf.tabledir / table.changelog_topic_name))
         await cluster.patiently(kafka, lambda: changelog.restore(kafka, _tables(), new))
     await outbox.start()
+    await bulletin.start()
 
 
 @app.after
@@ -263,3 +288,4 @@ async def _close() -> None:
 
 
 app.after(outbox.stop)
+app.after(bulletin.stop)

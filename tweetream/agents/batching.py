@@ -19,12 +19,13 @@ MAX_IDS = 50_000  # ids remembered, to drop what a source gives twice
 
 
 class Read(msgspec.Struct):
-    """What a batch will hold, what was dropped on the way, and what was read, by source."""
+    """What a batch will hold, what was dropped on the way, what was read, by source, and what was taken back."""
 
     posts: list[Post]
     positions: dict[str, str]
     read: Counter[str]
     dropped: Counter[Drop]
+    retracted: list[str]
 
 
 class Batcher:
@@ -42,7 +43,7 @@ class Batcher:
     async def batches(self) -> AsyncIterator[Read]:
         loop = asyncio.get_running_loop()
         while True:
-            read = Read([], {}, Counter(), Counter())
+            read = Read([], {}, Counter(), Counter(), [])
             try:
                 async with asyncio.timeout(KEEP):
                     item = self._held or await self._queue.get()
@@ -79,6 +80,7 @@ class Batcher:
         while len(ids) > MAX_IDS:
             ids.popitem(last=False)
         read.dropped.update(chunk.dropped)
+        read.retracted += chunk.retracted
         read.read[url] += len(chunk.posts) + chunk.dropped.total()
         self._positions[url] = chunk.position
         return _size(read.posts[before:])

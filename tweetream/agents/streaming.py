@@ -6,14 +6,15 @@ its numbers have no holes; each batch carries the positions of all sources: both
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 
 from mode import Service
 
-from tweetream import cluster, metrics
+from tweetream import metrics
 from tweetream.agents.batching import Batcher, Read
+from tweetream.agents.pace import Pace
+from tweetream.agents.reporting import Reporter
 from tweetream.agents.streamer import owns_commands
 from tweetream.agents.takeover import Inheritance, Overtaken, highest_epoch, take_over
 from tweetream.app import app, kafka, settings
@@ -24,54 +25,26 @@ from tweetream.models.post import PostBatch
 from tweetream.models.topic import Command
 from tweetream.outbox import Refused
 from tweetream.sources import open_source
-from tweetream.sources.base import Chunk, Context
+from tweetream.sources.base import Chunk, Context, without_secret
 from tweetream.sources.supervisor import Supervisor
-from tweetream.streams import COMMANDS, NAMESPACE, POSTS, now_ms, outbox, put_aside, recovered, topics, wait_applied
+from tweetream.streams import (
+    COMMANDS,
+    POSTS,
+    RETRACTED,
+    now_ms,
+    outbox,
+    put_aside,
+    recovered,
+    reports,
+    topics,
+    wait_applied,
+)
 from tweetream.worker import stop_worker
 
 log = logging.getLogger(__name__)
 LAST = 0.8  # seconds that the last batch of a run has to arrive
 PAUSE = 2.0  # seconds between two runs that fail at once, as when the broker is away
 GRACE = 1.0  # seconds that a run goes on while the group rebalances
-PACE = 0.5  # seconds between two looks at what the group has committed
-AHEAD = 1_000  # records that sources without a pace of their own may be ahead of the group
-
-
-class Pace:
-    """Holds a source that has no pace of its own to at most AHEAD records before what the group has committed."""
-
-    def __init__(self) -> None:
-        self._first: dict[int, int] = {}
-        self._done: dict[int, int] = {}
-        self._sent: dict[int, int] = {}
-        self._free = asyncio.Event()
-        self._free.set()
-
-    def sent(self, partition: int, offset: int) -> None:
-        self._first.setdefault(partition, offset)
-        self._sent[partition] = offset + 1
-        self._compare()
-
-    async def ready(self) -> None:
-        await self._free.wait()
-
-    async def watch(self) -> None:
-        committed = cluster.Committed(kafka, NAMESPACE, POSTS)
-        try:
-            while True:
-                await asyncio.sleep(PACE)
-                with contextlib.suppress(cluster.Unavailable):
-                    self._done = await committed.offsets(list(self._sent))
-                    self._compare()
-        finally:
-            await committed.close()
-
-    def _compare(self) -> None:
-        ahead = sum(end - self._done.get(partition, self._first[partition]) for partition, end in self._sent.items())
-        if ahead < AHEAD:
-            self._free.set()
-        else:
-            self._free.clear()
 
 
 def tracks() -> dict[str, tuple[str, ...]]:
@@ -83,18 +56,23 @@ class Run:
     """One term of streaming: from taking over to losing the partition."""
 
     def __init__(self) -> None:
-        context = Context(settings, tracks)
-        self._sources = [Supervisor(open_source(url, context)) for url in settings.sources]
+        self._reporter = Reporter()
+        self._supervisors = [self._supervisor(url) for url in settings.sources]
         self._pace = Pace()
+
+    def _supervisor(self, url: str) -> Supervisor:
+        source = open_source(url, Context(settings, tracks))
+        return Supervisor(source, known=reports.known(without_secret(url)), changed=self._reporter.changed)
 
     async def main(self) -> None:
         await self._add_topics()
         inherited = await take_over(kafka, outbox, POSTS, settings.partitions, now_ms())
-        log.info("streaming from %d sources, epoch %d", len(self._sources), inherited.epoch)
+        log.info("streaming from %d sources, epoch %d", len(self._supervisors), inherited.epoch)
         batcher = Batcher(inherited.positions, inherited.ids)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._pace.watch())
-            for supervisor in self._sources:
+            tasks.create_task(self._reporter.run(inherited.epoch, self._supervisors))
+            for supervisor in self._supervisors:
                 tasks.create_task(self._pump(supervisor, batcher, inherited.positions))
             await self._send(batcher, inherited)
 
@@ -138,6 +116,7 @@ class Run:
     async def _deliver(self, partition: int, batch: PostBatch, read: Read) -> int | None:
         """Send a batch and count it; the offset it has."""
         offset = None
+        await self._retract(read.retracted)
         try:
             offset = (await outbox.send(POSTS, partition, codec.encode(batch))).offset
             self._pace.sent(partition, offset)
@@ -146,6 +125,15 @@ class Run:
             read.dropped[Drop.REFUSED] += len(read.posts)
         _count(read)
         return offset
+
+    async def _retract(self, ids: list[str]) -> None:
+        """Tell all workers what was taken back, before the position behind it is stored."""
+        if ids:
+            keys = [id.encode("utf-8", "replace") for id in ids]
+            try:
+                await outbox.send_all(RETRACTED, 0, [(b"1", [])] * len(ids), keys=keys)
+            except Refused as error:
+                log.error("%d posts stay that were deleted: %s", len(ids), error)
 
 
 async def _check(partition: int, expected: int, offset: int, epoch: int) -> None:
@@ -161,7 +149,7 @@ async def _check(partition: int, expected: int, offset: int, epoch: int) -> None
 
 def _count(read: Read) -> None:
     for url, number in read.read.items():
-        metrics.posts_read.labels(url).inc(number)
+        metrics.posts_read.labels(without_secret(url)).inc(number)
     for reason, number in read.dropped.items():
         metrics.posts_dropped.labels(reason.value).inc(number)
 

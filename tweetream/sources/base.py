@@ -5,6 +5,7 @@ at a chunk's position it gives what follows that chunk, nothing missing. It has 
 when that is over it says what for (Interrupted, SourceError), and whoever runs it (`supervisor.py`) begins again.
 """
 
+import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping
 from enum import StrEnum
@@ -25,6 +26,11 @@ MAX_LINE = 1024 * 1024  # bytes of a line or message; longer is dropped unread
 def size_of(text: str) -> int:
     """The bytes of a text in UTF-8."""
     return len(text) if text.isascii() else len(text.encode())
+
+
+def without_secret(url: str) -> str:
+    """A source's URL to be shown: without the name and password that it may hold."""
+    return re.sub(r"//[^/?#]*@", "//", url, count=1)
 
 
 class Chunk(msgspec.Struct):

@@ -17,7 +17,7 @@ from enum import StrEnum
 
 import msgspec
 
-from tweetream.sources.base import Chunk, Interrupted, Source, SourceError, Trouble
+from tweetream.sources.base import Chunk, Interrupted, Source, SourceError, Trouble, without_secret
 
 log = logging.getLogger(__name__)
 STEADY = 30.0  # seconds that a connection has to hold
@@ -71,7 +71,8 @@ class Supervisor:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.source = source
-        self._status = Status(source.url)
+        self.url = without_secret(source.url)  # as it is shown
+        self._status = Status(self.url)
         if known is not None:  # what another worker counted before
             self._status = msgspec.structs.replace(
                 self._status, posts=known.posts, last_post_at=known.last_post_at, reconnects=known.reconnects
@@ -96,7 +97,7 @@ class Supervisor:
                 position = await self._once(position, take)
                 return self._set(State.ENDED)
             except SourceError as error:
-                log.error("%s is refused: %s", self.source.url, error)
+                log.error("%s is refused: %s", self.url, error)
                 return self._set(State.REFUSED, str(error))
             except _Over as over:
                 position = over.position
@@ -119,7 +120,7 @@ class Supervisor:
         except SourceError:
             raise
         except Exception as error:  # a fault in one source, ours or another package's, must not stop the others
-            log.exception("%s failed", self.source.url)
+            log.exception("%s failed", self.url)
             raise _Over(position, Interrupted(f"it failed: {error!r}"[:200], Trouble.HTTP)) from None
 
     async def _back_off(self, why: Interrupted) -> None:
@@ -128,7 +129,7 @@ class Supervisor:
         self._failures[why.kind] += 1
         wait = delay(why.kind, self._failures[why.kind]) * (1 + SPREAD * self._chance())
         wait = max(wait, why.not_before - self._wall())
-        log.warning("%s: %s; again in %.1f s", self.source.url, why, wait)
+        log.warning("%s: %s; again in %.1f s", self.url, why, wait)
         self._status.retry_at = round((self._wall() + wait) * 1000)
         self._set(State.BACKING_OFF, str(why))
         await self._sleep(wait)

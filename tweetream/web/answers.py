@@ -1,6 +1,6 @@
 """What travels over HTTP besides posts: bodies, answers and events, as structs that make the OpenAPI document too."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -117,6 +117,23 @@ class PageAnswer(msgspec.Struct):
     before: Place | None
     after: Place | None
     gap: GapEvent | msgspec.UnsetType = msgspec.UNSET
+
+
+class SourceAnswer(msgspec.Struct):
+    """How a source does: what it does now, why it does not stream, and when it is tried again.
+
+    `posts` are all that it gave, `posts_per_minute` those of the last minute. A source that is `refused` is not tried
+    again; one that has `ended` gave all it had.
+    """
+
+    url: Annotated[str, Meta(description="without name and password")]
+    state: Literal["connecting", "streaming", "backing-off", "refused", "ended"]
+    reason: str
+    posts: Annotated[int, Meta(ge=0)]
+    posts_per_minute: Annotated[int, Meta(ge=0)]
+    last_post_at: Time | None
+    reconnects: Annotated[int, Meta(ge=0)]
+    retry_at: Time | None
 
 
 class MinuteAnswer(msgspec.Struct):

@@ -8,7 +8,16 @@ from typing import Any
 
 import msgspec
 
-from tweetream.web.answers import NAME, ClassifyAnswer, ClassifyBody, MinuteAnswer, PageAnswer, TopicAnswer, TopicBody
+from tweetream.web.answers import (
+    NAME,
+    ClassifyAnswer,
+    ClassifyBody,
+    MinuteAnswer,
+    PageAnswer,
+    SourceAnswer,
+    TopicAnswer,
+    TopicBody,
+)
 
 Schema = dict[str, Any]
 
@@ -154,6 +163,14 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             ),
             (400, 404, 429, 503),
             about=EVENTS,
+        )
+    },
+    "/sources": {
+        "get": Operation(
+            "How the sources do",
+            {200: list[SourceAnswer]},
+            problems=(503,),
+            about="One worker reads all sources; every worker knows how they do, a second later at most.",
         )
     },
     "/classify": {
