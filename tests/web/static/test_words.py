@@ -82,6 +82,14 @@ def test_every_text_that_the_page_asks_for_is_there(words: dict[str, Words]) -> 
     assert not missing
 
 
+def test_what_looks_like_a_key_is_one(words: dict[str, Words]) -> None:
+    """A key can also be handed on before it is asked for."""
+    areas = "|".join({key.split(".")[0] for key in words["en"] if "." in key})
+    ours = [path for path in STATIC.glob("*.js") if not path.name.startswith(("words-", "uPlot"))]
+    found = {(key, path.name) for path in ours for key in re.findall(rf'"((?:{areas})\.\w+)"', path.read_text())}
+    assert found and {key for key, _ in found} <= set(words["en"]), found
+
+
 def test_a_key_that_is_put_together_has_texts_behind_it(words: dict[str, Words]) -> None:
     beginnings = {
         beginning: path.name

@@ -76,10 +76,24 @@ export class Api {
     this.askToken = askToken;
   }
 
-  async topics() {
-    const { data } = await call("GET", "/topics");
-    if (!Array.isArray(data)) throw new Problem(0, "The server's answer cannot be read.");
-    return data;
+  topics() {
+    return this.#list("/topics");
+  }
+
+  // [{minute, labels}], a minute each, the last still running
+  stats(name) {
+    return this.#list(`/topics/${encodeURIComponent(name)}/stats?minutes=60`);
+  }
+
+  sources() {
+    return this.#list("/sources");
+  }
+
+  // {label, score, decision, bias, words: [[word, weight], …]} of a text as it was written
+  async why(text) {
+    const { data } = await call("POST", "/classify", { body: { texts: [text] } });
+    if (!Array.isArray(data?.[0]?.words)) throw new Problem(0, "The server's answer cannot be read.");
+    return data[0];
   }
 
   // true or false, or null where that cannot be told now
@@ -104,6 +118,12 @@ export class Api {
     } catch (problem) {
       if (problem.status !== 404) throw problem; // gone already is as good
     }
+  }
+
+  async #list(path) {
+    const { data } = await call("GET", path);
+    if (!Array.isArray(data)) throw new Problem(0, "The server's answer cannot be read.");
+    return data;
   }
 
   async #change(method, path, body) {

@@ -3,6 +3,7 @@
 
 import { AddForm } from "./add.js";
 import { Api } from "./api.js";
+import { Charts } from "./charts.js";
 import { Feed } from "./feed.js";
 import { number } from "./format.js";
 import { PostList } from "./posts.js";
@@ -36,6 +37,7 @@ const feed = new Feed({
 const posts = new PostList(byId("posts"), showFeed);
 const topicList = new TopicList(byId("topics"), remove);
 const addForm = new AddForm(document, add);
+const charts = new Charts(byId("charts"), api);
 
 let topics = null; // null: not known yet
 let chosen = "";
@@ -83,6 +85,7 @@ function showTopics() {
   setText(byId("feed-title"), chosen || "Posts");
   setText(byId("feed-track"), track.includes("*") ? "Follows every post" : `Follows: ${track.join(", ")}`);
   byId("feed-track").hidden = !track.length || (track.length === 1 && track[0] === chosen);
+  charts.follow(topic ? [chosen] : []);
   showFeed();
 }
 

@@ -100,4 +100,25 @@ export default {
   "server.late": "The server takes too long to answer.",
   "server.away": "The server cannot be reached.",
   "server.unreadable": "The server's answer cannot be read.",
+
+  // Charts
+  "charts.title": "Charts",
+  "charts.minutes": "Posts a minute, last hour",
+  "charts.share": "Share by label, last hour",
+  "charts.otherLabels": "other labels",
+  "charts.table": "As a table",
+  "charts.minute": "Minute",
+  "charts.running": "still running",
+  "charts.perSource": "Posts a minute by source",
+  "charts.perSourceHint": "All that each source reads now, whether it matches a topic or not.",
+  "charts.aMinute": "{n} a minute",
+  "charts.noTopic": "Choose a topic to see its counts.",
+  "charts.asking": "Asking for the counts…",
+  "charts.none": "No posts in the last hour.",
+  "charts.several": "Topics added up: {topics}. A post in several of them counts in each.",
+  "charts.old": "The charts are not up to date. {reason}",
+  "charts.summary": {
+    one: "{n} post in the last hour; most in a minute: {most}, at {at}; in the minute still running: {now}",
+    other: "{n} posts in the last hour; most in a minute: {most}, at {at}; in the minute still running: {now}",
+  },
 };

@@ -99,4 +99,24 @@ export default {
   "server.late": "Server terlalu lama menjawab.",
   "server.away": "Server tidak dapat dihubungi.",
   "server.unreadable": "Jawaban server tidak dapat dibaca.",
+
+  // Charts
+  "charts.title": "Grafik",
+  "charts.minutes": "Kiriman per menit, satu jam terakhir",
+  "charts.share": "Bagian menurut label, satu jam terakhir",
+  "charts.otherLabels": "label lain",
+  "charts.table": "Sebagai tabel",
+  "charts.minute": "Menit",
+  "charts.running": "masih berjalan",
+  "charts.perSource": "Kiriman per menit menurut sumber",
+  "charts.perSourceHint": "Semua yang dibaca tiap sumber saat ini, cocok dengan topik atau tidak.",
+  "charts.aMinute": "{n} per menit",
+  "charts.noTopic": "Pilih topik untuk melihat jumlahnya.",
+  "charts.asking": "Meminta data jumlah…",
+  "charts.none": "Tidak ada kiriman dalam satu jam terakhir.",
+  "charts.several": "Jumlah dari topik: {topics}. Kiriman di beberapa topik dihitung di masing-masing topik.",
+  "charts.old": "Grafik belum diperbarui. {reason}",
+  "charts.summary": {
+    other: "{n} kiriman dalam satu jam terakhir; terbanyak per menit: {most}, pukul {at}; pada menit yang berjalan: {now}",
+  },
 };

@@ -1,0 +1,213 @@
+// The charts: posts a minute by label for the last hour, share by label, and what each source gives. Everything comes
+// from what the server counted, so that it is right after a reload and on every worker, and the table says the same.
+
+import { showBars, say } from "./bars.js";
+import { summed } from "./counts.js";
+import { labelText } from "./format.js";
+import { looks } from "./patterns.js";
+import { Poll } from "./poll.js";
+import { element } from "./post.js";
+import { list, number, onLanguage, t, time, translate } from "./words.js";
+
+const REFRESH = 5000;
+const OPEN = "tweetream-charts";
+const minuteText = (ms) => time(ms, { hour: "2-digit", minute: "2-digit" });
+const share = (part) => number(part, { style: "percent", maximumFractionDigits: part < 0.1 ? 1 : 0 });
+const name = (label) => (label ? labelText(label) : t("charts.otherLabels"));
+
+function worded(tag, id, key, className = "") {
+  const made = element(tag, className);
+  if (id) made.id = id;
+  if (key) made.dataset.t = key;
+  return made;
+}
+
+// Open where there is room for it, until the person chooses.
+function wasOpen() {
+  try {
+    const kept = localStorage.getItem(OPEN);
+    if (kept) return kept === "open";
+  } catch {
+    // storage can be forbidden; then the choice lasts as long as the page
+  }
+  return matchMedia("(min-width: 75rem)").matches;
+}
+
+function keep(open) {
+  try {
+    localStorage.setItem(OPEN, open ? "open" : "closed");
+  } catch {
+    // see wasOpen()
+  }
+}
+
+export class Charts {
+  #topics = [];
+  #counts = null; // null: not known yet
+  #sources = [];
+  #chart = null;
+  #pointed = null;
+
+  constructor(section, api) {
+    this.api = api;
+    this.poll = new Poll(() => this.#ask(), REFRESH);
+    this.#build(section);
+    this.details.open = wasOpen();
+    this.details.addEventListener("toggle", () => {
+      if (this.details.open !== wasOpen()) keep(this.details.open);
+      this.#follow();
+    });
+    onLanguage(() => {
+      this.#show();
+      this.#chart?.redraw();
+    });
+  }
+
+  // The topics whose posts are counted here, added up.
+  follow(topics) {
+    if (topics.join() === this.#topics.join()) return;
+    this.#topics = [...topics];
+    this.#counts = null;
+    this.#show();
+    this.#follow();
+  }
+
+  // What /sources said.
+  sources(sources) {
+    this.#sources = sources;
+    this.#showSources();
+  }
+
+  #build(section) {
+    const summary = element("summary", "", worded("h2", "charts-title", "charts.title"));
+    this.note = worded("p", "charts-note", "", "note");
+    this.box = worded("div", "charts-time", "", "charts-time");
+    this.box.role = "img";
+    this.readout = worded("p", "charts-readout", "", "readout");
+    this.readout.ariaHidden = "true";
+    this.share = worded("ul", "charts-share", "", "bars");
+    this.table = worded("table", "charts-table", "", "numbers");
+    const scroll = element("div", "table-frame", this.table);
+    scroll.tabIndex = 0; // what scrolls must be reached by keyboard
+    scroll.role = "group";
+    scroll.dataset.tLabel = "charts.table";
+    const table = element("details", "as-table", worded("summary", "", "charts.table"), scroll);
+    table.addEventListener("toggle", () => this.#showTable());
+    this.tableDetails = table;
+    this.perSource = worded("ul", "charts-sources", "", "bars");
+    this.perSourceBox = element(
+      "div", "", worded("h3", "", "charts.perSource"), worded("p", "", "charts.perSourceHint", "hint"), this.perSource);
+    this.filled = element(
+      "div", "", worded("h3", "", "charts.minutes"), this.box, this.readout,
+      worded("h3", "", "charts.share"), this.share, table);
+    this.details = element("details", "charts-details", summary, this.note, this.filled, this.perSourceBox);
+    this.details.id = "charts-details";
+    section.setAttribute("aria-labelledby", "charts-title");
+    section.append(this.details);
+    translate(section);
+    this.#show();
+    this.#showSources();
+  }
+
+  #follow() {
+    if (this.details.open && this.#topics.length) this.poll.start();
+    else this.poll.stop();
+  }
+
+  async #ask() {
+    const topics = this.#topics;
+    const answers = await Promise.allSettled(topics.map((topic) => this.api.stats(topic)));
+    if (topics !== this.#topics) return this.poll.now();
+    const failed = answers.find(({ reason }) => reason && reason.status !== 404); // a topic that is gone has no posts
+    this.fault = failed ? t("charts.old", { reason: failed.reason.message }) : "";
+    if (!failed) this.#counts = summed(answers.flatMap(({ value }) => (value ? [value] : [])));
+    await this.#draw();
+  }
+
+  async #draw() {
+    if (this.#counts?.total && !this.#chart) {
+      const { TimeChart } = await import("./timechart.js"); // large, and not needed by who never opens the charts
+      this.#chart ??= new TimeChart(this.box, (place) => {
+        this.#pointed = place;
+        this.#showReadout();
+      });
+    }
+    this.#show();
+  }
+
+  #show() {
+    const { total } = this.#counts ?? {};
+    this.filled.hidden = !total;
+    say(this.note, this.fault || this.#noteText(total));
+    this.note.hidden = !this.note.textContent;
+    if (!total) return;
+    const { series } = this.#counts;
+    this.#chart?.show(this.#counts);
+    this.box.ariaLabel = this.#summary();
+    const styles = looks(series);
+    const rows = series.map((one, at) => ({
+      key: one.label,
+      name: name(one.label),
+      value: `${number(one.total)} · ${share(one.total / total)}`,
+      share: one.total / total,
+      ...styles[at],
+    }));
+    showBars(this.share, rows);
+    this.#showReadout();
+    this.#showTable();
+  }
+
+  #noteText(total) {
+    if (!this.#topics.length) return t("charts.noTopic");
+    if (total === undefined) return t("charts.asking");
+    if (!total) return t("charts.none");
+    return this.#topics.length > 1 ? t("charts.several", { topics: list(this.#topics) }) : "";
+  }
+
+  #summary() {
+    const { minutes, series, total } = this.#counts;
+    const sums = minutes.map((_, at) => series.reduce((sum, { counts }) => sum + counts[at], 0));
+    const most = Math.max(...sums);
+    return t("charts.summary", { n: total, most, at: minuteText(minutes[sums.indexOf(most)]), now: sums.at(-1) });
+  }
+
+  // Of the minute pointed at, else of the running one.
+  #showReadout() {
+    if (!this.#counts?.total) return;
+    const { minutes, series } = this.#counts;
+    const at = Math.min(this.#pointed ?? Infinity, minutes.length - 1);
+    const parts = series.map(({ label, counts }) => `${name(label)} ${number(counts[at])}`);
+    const running = at === minutes.length - 1 ? ` (${t("charts.running")})` : "";
+    say(this.readout, `${minuteText(minutes[at])}${running}: ${parts.join(", ")}`);
+  }
+
+  #showTable() {
+    if (!this.tableDetails.open || !this.#counts) return; // 60 rows are made for who reads them
+    const { minutes, series } = this.#counts;
+    const cell = (tag, text, scope) => {
+      const made = element(tag, "", text);
+      if (scope) made.scope = scope;
+      return made;
+    };
+    const head = [t("charts.minute"), ...series.map(({ label }) => name(label))].map((text) => cell("th", text, "col"));
+    const rows = minutes.map((ms, at) =>
+      element("tr", "", cell("th", minuteText(ms), "row"), ...series.map(({ counts }) => cell("td", number(counts[at])))));
+    this.table.replaceChildren(
+      element("caption", "", t("charts.minutes")),
+      element("thead", "", element("tr", "", ...head)),
+      element("tbody", "", ...rows.reverse()),
+    );
+  }
+
+  #showSources() {
+    const known = this.#sources.filter((source) => typeof source.posts_per_minute === "number");
+    const most = Math.max(1, ...known.map((source) => source.posts_per_minute));
+    this.perSourceBox.hidden = !known.length;
+    showBars(this.perSource, known.map((source) => ({
+      name: source.url,
+      value: t("charts.aMinute", { n: Math.round(source.posts_per_minute) }),
+      share: source.posts_per_minute / most,
+      tone: "",
+    })));
+  }
+}
