@@ -1,0 +1,17 @@
+"""All sources that the contract is for, each by its harness. A new source adds its own here."""
+
+import pytest
+from contract import EXCEPTIONS, Ability, Harness
+from lines_server import LinesHarness
+from replay_harness import ReplayHarness
+
+HARNESSES: list[type[Harness]] = [ReplayHarness, LinesHarness]
+
+
+def who_can(*abilities: Ability) -> pytest.MarkDecorator:
+    """Run for every source but those that cannot by nature."""
+    able = [harness for harness in HARNESSES if not any((harness.name, ability) in EXCEPTIONS for ability in abilities)]
+    return pytest.mark.parametrize("network", able, ids=lambda harness: harness.name)
+
+
+every_source = who_can()
