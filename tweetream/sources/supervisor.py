@@ -2,17 +2,17 @@
 
 How long it waits goes by the kind of failure, as X's owners ask of their clients and as the others can live with:
 after network errors in steps of 250 ms to 16 s, after wrong answers 5 s doubling to 320 s, after too many requests
-60 s doubling to 15 min, and never before the network says. Each wait is spread by a fifth, so that workers do not
-come all at once. A connection that held for a while makes up for the failures before it. Knows no Kafka and no Faust.
+60 s doubling to 15 min, and never before the network says (an hour at most). Each wait is spread by a fifth, so that
+workers do not come all at once. A connection that held for a while makes up for the failures before it. Whatever a
+source raises, here it ends; what is wrong behind it, in `take`, goes to the caller. Knows no Kafka and no Faust.
 """
 
 import asyncio
-import contextlib
 import logging
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from enum import StrEnum
 
 import msgspec
@@ -24,6 +24,7 @@ STEADY = 30.0  # seconds that a connection has to hold
 FIRST = {Trouble.NETWORK: 0.25, Trouble.HTTP: 5.0, Trouble.RATE: 60.0}  # seconds
 LONGEST = {Trouble.NETWORK: 16.0, Trouble.HTTP: 320.0, Trouble.RATE: 900.0}
 SPREAD = 0.2
+PATIENCE = 3600.0  # seconds; a network that asks for more is misread, or the clock here is wrong
 MINUTE = 60.0
 
 
@@ -94,7 +95,7 @@ class Supervisor:
         while True:
             self._set(State.CONNECTING, self._status.reason)
             try:
-                position = await self._once(position, take)
+                await self._once(position, take)
                 return self._set(State.ENDED)
             except SourceError as error:
                 log.error("%s is refused: %s", self.url, error)
@@ -104,17 +105,29 @@ class Supervisor:
                 await self._back_off(over.reason)
             self._status.reconnects += 1
 
-    async def _once(self, position: str | None, take: Callable[[Chunk], Awaitable[None]]) -> str | None:
+    async def _once(self, position: str | None, take: Callable[[Chunk], Awaitable[None]]) -> None:
         """One connection, from its beginning to its end. Raises _Over when it is to be begun again."""
         self._since = 0.0
+        chunks = self.source.chunks(position or None)
         try:
-            async with contextlib.aclosing(self.source.chunks(position or None)) as chunks:
-                async for chunk in chunks:
-                    self._gave(chunk)
-                    before, position = position, chunk.position or position
-                    if chunk.posts or chunk.dropped or position != before:
-                        await take(chunk)
-            return position
+            while (chunk := await self._next(chunks, position)) is not None:
+                self._gave(chunk)
+                before, position = position, chunk.position or position
+                if chunk.posts or chunk.dropped or position != before:
+                    # One without a position must not take away the one that is stored.
+                    await take(msgspec.structs.replace(chunk, position=position or ""))
+        finally:
+            try:
+                await chunks.aclose()
+            except Exception:  # it fails to let go: a fault of one source, and nobody else's
+                log.exception("%s failed when it was closed", self.source.url)
+
+    async def _next(self, chunks: AsyncGenerator[Chunk, None], position: str | None) -> Chunk | None:
+        """The next chunk, None when the source has ended."""
+        try:
+            return await anext(chunks)
+        except StopAsyncIteration:
+            return None
         except Interrupted as interrupted:
             raise _Over(position, interrupted) from None
         except SourceError:
@@ -128,7 +141,7 @@ class Supervisor:
             self._failures.clear()
         self._failures[why.kind] += 1
         wait = delay(why.kind, self._failures[why.kind]) * (1 + SPREAD * self._chance())
-        wait = max(wait, why.not_before - self._wall())
+        wait = max(wait, min(why.not_before - self._wall(), PATIENCE))
         log.warning("%s: %s; again in %.1f s", self.url, why, wait)
         self._status.retry_at = round((self._wall() + wait) * 1000)
         self._set(State.BACKING_OFF, str(why))

@@ -1,0 +1,241 @@
+"""A supervisor begins a source again: when, from where, and never for longer than it should. Time passes in sleep()."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+import pytest
+
+from tweetream.metrics import Drop
+from tweetream.models.post import Post
+from tweetream.sources.base import Chunk, Interrupted, SourceError, Trouble
+from tweetream.sources.supervisor import LONGEST, PATIENCE, STEADY, State, Status, Supervisor
+
+NOW = 1_800_000_000.0
+Step = Chunk | Exception | Callable[[], None]
+
+
+def chunk(*ids: int, position: str = "") -> Chunk:
+    return Chunk([Post(f"x:{i}", "x", "text", 1, 1) for i in ids], position)
+
+
+class World:
+    """A source whose connections go by script, its supervisor, and a clock that only they move."""
+
+    def __init__(self, *connections: list[Step], chance: float = 0.0, known: Status | None = None) -> None:
+        self.url, self.unpaced = "test:", False
+        self.now, self.waits, self.states = 0.0, list[float](), list[State]()
+        self.begun_at, self.taken = list[str | None](), list[Chunk]()
+        self._script = list(connections)
+        self.supervisor = Supervisor(
+            self,
+            known=known,
+            changed=lambda: self.states.append(self.supervisor.status.state),
+            clock=lambda: self.now,
+            wall=lambda: NOW + self.now,
+            sleep=self._sleep,
+            chance=lambda: chance,
+        )
+
+    def check(self) -> None: ...
+
+    async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
+        self.begun_at.append(position)
+        for step in self._script.pop(0):
+            if isinstance(step, Exception):
+                raise step
+            if isinstance(step, Chunk):
+                yield step
+            else:
+                step()
+
+    async def _sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += seconds
+
+    def passes(self, seconds: float) -> Callable[[], None]:
+        def step() -> None:
+            self.now += seconds
+
+        return step
+
+    async def run(self, position: str | None = None) -> Status:
+        async def take(given: Chunk) -> None:
+            self.taken.append(given)
+
+        await self.supervisor.run(position, take)
+        return self.supervisor.status
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (Trouble.NETWORK, [0.25, 0.5, 0.75, 1.0]),
+        (Trouble.HTTP, [5, 10, 20, 40]),
+        (Trouble.RATE, [60, 120, 240, 480]),
+    ],
+)
+async def test_each_kind_of_failure_has_its_own_waits_and_their_limit(kind: Trouble, expected: list[float]) -> None:
+    world = World(*([Interrupted("over", kind)] for _ in range(80)), [])
+    assert (await world.run()).reconnects == 80
+    assert world.waits[:4] == expected and world.waits[-1] == LONGEST[kind] == max(world.waits)
+
+
+async def test_the_kinds_are_counted_each_for_itself() -> None:
+    kinds = [Trouble.HTTP, Trouble.NETWORK, Trouble.HTTP, Trouble.NETWORK, Trouble.RATE]
+    world = World(*([Interrupted("over", kind)] for kind in kinds), [])
+    await world.run()
+    assert world.waits == [5, 0.25, 10, 0.5, 60]
+
+
+async def test_waits_are_spread_by_a_fifth_and_never_shorter() -> None:
+    world = World([Interrupted("over", Trouble.HTTP)], [], chance=0.5)
+    await world.run()
+    assert world.waits == [pytest.approx(5.5)]
+
+
+async def test_it_does_not_come_back_before_the_network_says_nor_a_day_later() -> None:
+    world = World(
+        [Interrupted("later", Trouble.RATE, NOW + 300)],
+        [Interrupted("that is over", Trouble.RATE, NOW - 5)],
+        [Interrupted("misread", Trouble.RATE, NOW * 1000)],
+        [],
+    )
+    await world.run()
+    assert world.waits == [300, 120, PATIENCE]
+
+
+async def test_while_it_waits_it_says_why_and_until_when() -> None:
+    seen: list[Status] = []
+    world = World([chunk(1), Interrupted("the line broke")], [chunk(2)])
+    world.supervisor._changed = lambda: seen.append(world.supervisor.status)
+    await world.run()
+    waits = [status for status in seen if status.state is State.BACKING_OFF]
+    assert [(s.reason, s.retry_at) for s in waits] == [("the line broke", round((NOW + 0.25) * 1000))]
+    again = seen[seen.index(waits[0]) + 1 :]
+    assert [(s.state, s.reason) for s in again[:2]] == [(State.CONNECTING, "the line broke"), (State.STREAMING, "")]
+    assert all(s.retry_at is None for s in again)
+
+
+async def test_a_connection_that_held_makes_up_for_the_failures_before_it_and_a_short_one_does_not() -> None:
+    world = World()
+    over = Interrupted("over")
+    short, long = world.passes(STEADY - 1), world.passes(STEADY)
+    world._script = [[over], [over], [chunk(1), short, over], [chunk(2), long, over], [over], [long, over], []]
+    await world.run()
+    # The last of them was long in saying nothing: it never began to give.
+    assert world.waits == [0.25, 0.5, 0.75, 0.25, 0.5, 0.75]
+
+
+@pytest.mark.parametrize("connected", [True, False])
+async def test_who_is_refused_is_not_tried_again(connected: bool) -> None:
+    world = World([*([chunk()] if connected else []), SourceError("401: make a new token")])
+    status = await world.run()
+    assert (status.state, status.reason, status.reconnects) == (State.REFUSED, "401: make a new token", 0)
+    assert not world.waits and status.retry_at is None
+
+
+async def test_what_has_ended_is_not_begun_again() -> None:
+    world = World([chunk(1, position="1")])
+    status = await world.run()
+    assert status.state is State.ENDED and world.states == [State.CONNECTING, State.STREAMING, State.ENDED]
+    assert len(world.begun_at) == 1
+
+
+async def test_it_goes_on_behind_the_last_position_given() -> None:
+    over = Interrupted("over")
+    world = World([over], [chunk(1, position="a"), chunk(2, position="b"), over], [chunk(), over], [chunk(3)])
+    await world.run("inherited")
+    assert world.begun_at == ["inherited", "inherited", "b", "b"]
+    # A chunk without a position does not take away the one that is stored.
+    assert [given.position for given in world.taken] == ["a", "b", "b"]
+
+
+async def test_a_position_that_was_never_given_is_none() -> None:
+    world = World([chunk(1), Interrupted("over")], [])
+    await world.run("")
+    assert world.begun_at == [None, None]
+
+
+async def test_an_empty_chunk_is_not_handed_on_but_one_that_moves_the_position_or_counts_is() -> None:
+    counted = Chunk([], "b", Counter({Drop.LANGUAGE: 3}))
+    world = World([chunk(), chunk(position="a"), chunk(position="a"), counted])
+    await world.run()
+    assert [given.position for given in world.taken] == ["a", "b"] and world.states[1] is State.STREAMING
+
+
+@pytest.mark.parametrize("error", [ValueError("no number"), KeyError("x"), RecursionError(), StopAsyncIteration()])
+async def test_a_source_that_raises_anything_is_begun_again_later_and_stops_no_other(error: Exception) -> None:
+    broken = World(*([chunk(n, position=str(n)), error] for n in range(3)), [])
+    sound = World([chunk(*range(5))])
+    async with asyncio.TaskGroup() as sources:
+        sources.create_task(sound.run())
+        status = await sources.create_task(broken.run())
+    assert status.state is State.ENDED and sound.supervisor.status.posts == 5
+    assert broken.waits == [5, 10, 20] and broken.begun_at == [None, "0", "1", "2"]
+
+
+async def test_what_is_wrong_behind_the_source_is_not_laid_on_it_and_closes_it() -> None:
+    closed: list[bool] = []
+
+    class Source(World):
+        async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
+            try:
+                while True:
+                    yield chunk(1)
+            finally:
+                closed.append(True)
+
+    async def take(given: Chunk) -> None:
+        raise OSError("the disk is full")
+
+    world = Source()
+    with pytest.raises(OSError, match="the disk is full"):
+        await world.supervisor.run(None, take)
+    assert closed == [True] and not world.waits
+
+
+async def test_a_source_that_fails_when_it_is_closed_can_be_stopped_all_the_same(caplog: Any) -> None:
+    class Source(World):
+        async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
+            try:
+                yield chunk(1)
+            finally:
+                raise ValueError("closing goes wrong")
+
+    taking = asyncio.Event()
+
+    async def take(given: Chunk) -> None:
+        taking.set()
+        await asyncio.Event().wait()
+
+    running = asyncio.create_task(Source().supervisor.run(None, take))
+    await taking.wait()
+    running.cancel()
+    await asyncio.wait({running})
+    assert running.cancelled() and "failed when it was closed" in caplog.text
+
+
+async def test_posts_a_minute_are_those_of_the_last_minute_and_posts_are_all() -> None:
+    world = World()
+    per_minute: list[int] = []
+
+    def note() -> None:
+        per_minute.append(world.supervisor.status.posts_per_minute)
+
+    seconds: list[Step] = [step for n in range(90) for step in (chunk(2 * n, 2 * n + 1), world.passes(1))]
+    world._script = [[*seconds, note, world.passes(31), note, world.passes(30), note]]
+    status = await world.run()
+    assert status.posts == 180 and per_minute == [120, 58, 0]
+    assert status.last_post_at == round((NOW + 89) * 1000)
+
+
+async def test_it_counts_on_from_what_another_worker_had() -> None:
+    known = Status("test:", State.BACKING_OFF, "over", posts=7, last_post_at=5, reconnects=3, retry_at=9)
+    world = World([Interrupted("over")], [chunk(1)], known=known)
+    first = world.supervisor.status
+    assert (first.state, first.reason, first.retry_at) == (State.CONNECTING, "", None)
+    assert (first.posts, first.last_post_at, first.reconnects) == (7, 5, 3)
+    status = await world.run()
+    assert (status.posts, status.reconnects) == (8, 4)
