@@ -120,7 +120,7 @@ class Supervisor:
             try:
                 await chunks.aclose()
             except Exception:  # it fails to let go: a fault of one source, and nobody else's
-                log.exception("%s failed when it was closed", self.source.url)
+                log.exception("%s failed when it was closed", self.url)
 
     async def _next(self, chunks: AsyncGenerator[Chunk, None], position: str | None) -> Chunk | None:
         """The next chunk, None when the source has ended."""
