@@ -92,14 +92,18 @@ def stats(worker: Worker, name: str, query: str = "") -> httpx.Response:
     return httpx.get(f"{worker.url}/topics/{name}/stats{query}")
 
 
-def test_stats_have_every_minute_asked_for_and_count_each_post_by_its_label(worker: Worker) -> None:
+def test_stats_have_every_minute_asked_for_and_count_each_post_by_label_and_source(worker: Worker) -> None:
     rows = stats(worker, "semua").json()
     minutes = [datetime.datetime.fromisoformat(row["minute"]).timestamp() for row in rows]
     assert len(rows) == 60 and minutes == [minutes[-1] - 60 * back for back in reversed(range(60))]
     assert 0 <= time.time() - minutes[-1] < 61
     counted: Counter[str] = sum((Counter(row["labels"]) for row in rows), Counter())
-    assert counted == Counter(post["label"] for post in ask(worker, last=1000).json()["posts"])
-    assert [row["labels"] for row in stats(worker, "kosong", "?minutes=3").json()] == [{}, {}, {}]
+    posts = ask(worker, last=1000).json()["posts"]
+    assert counted == Counter(post["label"] for post in posts)
+    by_source: Counter[str] = sum((Counter(row["sources"]) for row in rows), Counter())
+    assert by_source == Counter(post["source"] for post in posts)
+    empty = stats(worker, "kosong", "?minutes=3").json()
+    assert [(row["labels"], row["sources"]) for row in empty] == [({}, {})] * 3
 
 
 @pytest.mark.parametrize(

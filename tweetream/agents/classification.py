@@ -81,12 +81,13 @@ async def _work(event: EventT[Any], wanted: Wanted) -> Delivery | None:
 
 
 def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tuple[Records, CountRecord]:
-    """The records of each feed, and how many posts of each label and minute each gets."""
+    """The records of each feed, and how many posts of each minute, label and source each gets."""
     labels, scores = classifier.predict([tagged.clean for tagged in batch.posts])
     names = [topic_of(feed) for feed in batch.feeds]
     dead = {number for number, feed in enumerate(batch.feeds) if is_dead(feed, batch.command)}
     found: list[list[tuple[bytes, Headers]]] = [[] for _ in batch.feeds]
     tally: Counter[tuple[int, int, str]] = Counter()
+    of_sources: Counter[tuple[int, int, str]] = Counter()
     label_header = {label: ("label", label.encode()) for label in set(labels)}
     origin = partial(pack_origin, partition, batch.epoch, batch.sequence)
     for tagged_post, label, score in zip(batch.posts, labels, scores, strict=True):
@@ -97,11 +98,19 @@ def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tu
             if number not in dead:
                 found[number].append((json_line(feed_entry(post, names[number], label, score)), headers))
                 tally[number, minute, label] += 1
-    counts: dict[str, dict[int, dict[str, int]]] = {}
-    for (number, minute, label), posts in tally.items():
-        counts.setdefault(batch.feeds[number], {}).setdefault(minute, {})[label] = posts
+                of_sources[number, minute, post.source] += 1
     records = {feed: of_feed for feed, of_feed in zip(batch.feeds, found, strict=True) if of_feed}
-    return records, CountRecord(partition, batch.epoch, batch.sequence, batch.posts[-1].index, counts)
+    last = batch.posts[-1].index
+    counts, sources = _by_feed(batch.feeds, tally), _by_feed(batch.feeds, of_sources)
+    return records, CountRecord(partition, batch.epoch, batch.sequence, last, counts, sources)
+
+
+def _by_feed(feeds: list[str], tally: Counter[tuple[int, int, str]]) -> dict[str, dict[int, dict[str, int]]]:
+    """How many posts, by feed, minute and what they were counted by."""
+    counts: dict[str, dict[int, dict[str, int]]] = {}
+    for (number, minute, kind), posts in tally.items():
+        counts.setdefault(feeds[number], {}).setdefault(minute, {})[kind] = posts
+    return counts
 
 
 async def _send(command: int, records: Records, counts: CountRecord, wanted: Wanted) -> None:

@@ -93,15 +93,24 @@ def add(records: list[CountRecord]) -> None:
                 changed[feed] = entry
                 entry.origins[record.partition] = origin
                 count(entry, minutes)
+                add_up(entry.sources, record.sources.get(feed, {}))
     for feed, entry in changed.items():
         entry.minutes = {minute: labels for minute, labels in entry.minutes.items() if minute > oldest}
+        entry.sources = {minute: sources for minute, sources in entry.sources.items() if minute > oldest}
         tallies.put(feed, entry)
 
 
 def count(entry: Counts, minutes: dict[int, dict[str, int]]) -> None:
     """Add posts by minute and label to an entry."""
-    for minute, labels in minutes.items():
-        of_minute = entry.minutes.setdefault(minute, {})
+    add_up(entry.minutes, minutes)
+    for labels in minutes.values():
         for label, number in labels.items():
             entry.labels[label] = entry.labels.get(label, 0) + number
-            of_minute[label] = of_minute.get(label, 0) + number
+
+
+def add_up(there: dict[int, dict[str, int]], more: dict[int, dict[str, int]]) -> None:
+    """Add numbers by minute and kind to those that are there."""
+    for minute, numbers in more.items():
+        of_minute = there.setdefault(minute, {})
+        for kind, number in numbers.items():
+            of_minute[kind] = of_minute.get(kind, 0) + number

@@ -52,7 +52,7 @@ class CountRecord(msgspec.Struct, array_like=True):
     """A record of the counts topic: what one tagged record added to each feed.
 
     `partition`, `epoch`, `sequence`, `index` are the origin of its last post; `counts` maps the feed's Kafka topic to
-    posts by minute (since 1970) and label.
+    posts by minute (since 1970) and label, `sources` to the same posts by minute and source.
     """
 
     partition: int
@@ -60,17 +60,20 @@ class CountRecord(msgspec.Struct, array_like=True):
     sequence: int
     index: int
     counts: dict[str, dict[int, dict[str, int]]]
+    sources: dict[str, dict[int, dict[str, int]]] = {}
 
 
 class Counts(msgspec.Struct):
     """An entry of the counts table: a feed's posts by label, in all and for each of the last minutes.
 
+    `sources` are those of the last minutes by source, such as `bluesky`.
     `origins` holds, per partition, the highest origin counted: what comes again is not counted again.
     """
 
     labels: dict[str, int] = {}
     minutes: dict[int, dict[str, int]] = {}
     origins: dict[int, tuple[int, int, int]] = {}
+    sources: dict[int, dict[str, int]] = {}
 
 
 def check_name(name: object) -> str:

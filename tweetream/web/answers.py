@@ -141,3 +141,4 @@ class MinuteAnswer(msgspec.Struct):
 
     minute: Time
     labels: Labels
+    sources: Annotated[dict[str, Annotated[int, Meta(ge=0)]], Meta(description="the same posts, by source")]

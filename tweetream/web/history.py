@@ -85,11 +85,12 @@ def _is_post(record: Record) -> bool:
 
 @app.page("/topics/{name}/stats")
 class Stats(View):
-    """Posts a minute, by label."""
+    """Posts a minute, by label and by source."""
 
     async def get(self, request: Any, name: str) -> web.StreamResponse:
         topic = find(name)
-        minutes = tallies.entry(topic.kafka_topic).minutes
+        counts = tallies.entry(topic.kafka_topic)
         now = now_ms() // 60_000
         asked = range(now - number(request, "minutes", MAX_MINUTES, MAX_MINUTES) + 1, now + 1)
-        return json_response([MinuteAnswer(rfc3339(minute * 60_000), minutes.get(minute, {})) for minute in asked])
+        found = [(minute, counts.minutes.get(minute, {}), counts.sources.get(minute, {})) for minute in asked]
+        return json_response([MinuteAnswer(rfc3339(minute * 60_000), *numbers) for minute, *numbers in found])
