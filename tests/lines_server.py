@@ -1,10 +1,11 @@
 """The server of the source that docs/sources.md has as an example, and the harness of that source.
 
-The source is the very text of the document, here as a module.
+The source is the very text of the document: a module for the contract, an installed package for a real worker.
 """
 
 import asyncio
 import json
+import tomllib
 import types
 from functools import cache
 from pathlib import Path
@@ -16,18 +17,38 @@ from contract import SILENCE, Harness, Said, iso
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "sources.md"
 
 
-def example_text() -> str:
-    """The program in the document that makes a source."""
-    blocks = DOCUMENT.read_text().split("```python\n")[1:]
-    return next(text for block in blocks if "class Lines" in (text := block.split("\n```")[0])) + "\n"
+def _block(language: str, mark: str) -> str:
+    """The document's block of this language that has the mark."""
+    blocks = [block.split("\n```")[0] for block in DOCUMENT.read_text().split(f"```{language}\n")[1:]]
+    return next(block for block in blocks if mark in block) + "\n"
 
 
 @cache
 def example() -> Any:
     """The document's program as a module."""
     module = types.ModuleType("tweetream_lines")
-    exec(compile(example_text(), str(DOCUMENT), "exec"), module.__dict__)
+    exec(compile(_block("python", "class Lines"), str(DOCUMENT), "exec"), module.__dict__)
     return module
+
+
+def package(folder: Path) -> Path:
+    """The example as an installer leaves it: the module, and what the document's pyproject.toml says of it."""
+    described = tomllib.loads(_block("toml", "[project]"))["project"]
+    points = "".join(
+        f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in named.items())
+        for group, named in described["entry-points"].items()
+    )
+    (folder / "tweetream_lines.py").write_text(_block("python", "class Lines"))
+    return install(folder, described["name"], points)
+
+
+def install(folder: Path, name: str, points: str) -> Path:
+    """A folder for PYTHONPATH in which a package of this name has these entry points."""
+    about = folder / f"{name.replace('-', '_')}-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(points)
+    return folder
 
 
 class LinesServer:

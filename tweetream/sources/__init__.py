@@ -1,15 +1,13 @@
 """Where posts come from: one file a network, chosen by the scheme of a URL.
 
 Nothing here knows Kafka or Faust. A source is added by one line in SCHEMES, or by another package: an entry point of
-the group `tweetream.sources`, whose name is the scheme and whose object makes the source of a URL (base.Maker).
+the group `tweetream.sources`, whose name is the scheme and whose object makes the source of a URL (guests.py).
 """
 
-from importlib.metadata import entry_points
-
 from tweetream.sources.base import Context, Maker, Source, SourceError
+from tweetream.sources.guests import Guest, found
 from tweetream.sources.replay import Replay
 
-GROUP = "tweetream.sources"
 SCHEMES: dict[str, Maker] = {"replay": lambda url, _: Replay(url)}
 
 
@@ -19,13 +17,9 @@ def open_source(url: str, context: Context) -> Source:
     scheme = scheme.lower()
     if colon and scheme in SCHEMES:
         return SCHEMES[scheme](url, context)
-    others = {found.name: found for found in entry_points(group=GROUP) if found.name not in SCHEMES}
+    others = {name: point for name, point in found().items() if name not in SCHEMES}
     if colon and scheme in others:
-        return _theirs(others[scheme].load(), url, context)
+        return Guest(others[scheme], url, context)
     # Only the scheme is shown: what follows it may hold a password.
     known = ", ".join(f"{name}:" for name in sorted({*SCHEMES, *others}))
     raise SourceError(f"unknown kind of source {scheme[:40]!r}: a source's URL begins with one of {known}")
-
-
-def _theirs(make: Maker, url: str, context: Context) -> Source:
-    return make(url, context)

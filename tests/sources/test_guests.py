@@ -1,0 +1,139 @@
+"""Another package adds a source by an entry point; where it is broken, that is one line."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aside import Aside
+from contract import Said
+from lines_server import LinesHarness, install, package
+from workers import until, workers
+
+from tweetream.broker import EmbeddedBroker
+from tweetream.metrics import Drop
+from tweetream.models.post import Post
+from tweetream.settings import Settings
+from tweetream.sources import open_source
+from tweetream.sources.base import Chunk, Context, SourceError
+from tweetream.sources.guests import HOUR
+
+CONTEXT = Context(Settings(), dict)
+BROKEN = """
+class Source:
+    def __init__(self, url, context): self.url = url
+    def check(self): raise OSError("no card reader\\nis there")
+    async def chunks(self, position): yield None
+
+def fails(url, context): return 1 / 0
+def refuses(url, context):
+    from tweetream.sources.base import SourceError
+    raise SourceError("write guest:NAME")
+def nothing(url, context): return None
+number = 5
+"""
+
+
+@pytest.fixture
+def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Opens `guest:` when its entry point is this."""
+
+    def opened(value: str, module: str = BROKEN) -> Any:
+        (tmp_path / "guest_module.py").write_text(module)
+        (tmp_path / "guest_syntax.py").write_text("def (")
+        monkeypatch.syspath_prepend(install(tmp_path, "guest", f"[tweetream.sources]\nguest = {value}\n"))
+        monkeypatch.delitem(sys.modules, "guest_module", raising=False)
+        return open_source("guest:", CONTEXT)
+
+    return opened
+
+
+def test_a_worker_streams_from_a_source_of_another_package(
+    tmp_path: Path, embedded_broker: EmbeddedBroker, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("server", "package"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(package(tmp_path / "package")), prepend=":")
+    with Aside(LinesHarness, tmp_path / "server") as network:
+        url = f"lines:http://127.0.0.1:{network.harness.gate.port}/"
+        options = {"SOURCES": url, "TOPICS": "macet", "SESSION_TIMEOUT": "2s", "REBALANCE_TIMEOUT": "1s"}
+        with workers(1, embedded_broker.url, namespace, tmp_path, **options) as [worker]:
+            network.say(*(Said(number, f"macet {number}") for number in range(1, 6)))
+            until(lambda: worker.count("macet") == 5, 15, f"all five posts; {worker.tail()}")
+            assert worker.metric("tweetream_posts_read_total", source=url) == 5
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("guest_absent:make", "ModuleNotFoundError: No module named 'guest_absent'"),
+        ("guest_syntax:make", "SyntaxError"),
+        ("guest_module:absent", "AttributeError"),
+        ("guest_module:number", "TypeError: 'int' object is not callable"),
+        ("guest_module:fails", "ZeroDivisionError: division by zero"),
+        ("guest_module:nothing", "NoneType, which has no chunks()"),
+        ("guest_module:refuses", "write guest:NAME"),
+        ("guest_module:Source", "no card reader is there"),
+    ],
+)
+def test_what_is_broken_in_another_package_is_one_line(guest: Any, value: str, words: str) -> None:
+    with pytest.raises(SourceError) as error:
+        guest(value).check()
+    assert words in str(error.value) and "\n" not in str(error.value) and len(str(error.value)) < 300
+
+
+def test_a_worker_whose_source_is_broken_says_so_in_one_line_and_ends_with_2(tmp_path: Path) -> None:
+    folder = install(tmp_path, "guest", "[tweetream.sources]\nguest = guest_absent:make\n")
+    worker = [sys.executable, "-m", "tweetream", "worker"]
+    ended = subprocess.run(worker, env=environment(folder), cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1 and "No module named 'guest_absent'" in ended.stderr, ended.stderr
+
+
+def environment(folder: Path) -> dict[str, str]:
+    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+    return os.environ | {"PYTHONPATH": path, "TWEETREAM_SOURCES": "guest:"}
+
+
+def test_the_names_of_other_packages_sources_are_known_and_do_not_replace_ours(guest: Any) -> None:
+    source = guest("guest_module:Source")
+    assert source.url == "guest:" and source.unpaced is False
+    with pytest.raises(SourceError, match="guest:, replay:"):
+        open_source("unknown:", CONTEXT)
+
+
+async def test_what_another_package_gives_goes_no_further_unless_it_can_travel(guest: Any) -> None:
+    source = guest("guest_module:Source")
+    now = 1_800_000_000_000
+    good = Post("g:1", "g", "one", now, now)
+    chunks: list[Any] = []
+
+    async def given(position: str | None) -> AsyncGenerator[Any, None]:
+        for chunk in chunks:
+            yield chunk
+
+    source._source.chunks = given
+    bad = [
+        Post("g:2", "g", "half of a pair: \ud83d", now, now),
+        Post("g:3", "g", None, now, now),  # type: ignore[arg-type]
+        Post("", "g", "no id", now, now),
+        Post("g:4", "g", "x" * 70_000, now, now),
+        Post("g:5", "g", "when", 2**70, now),
+        "no post",
+    ]
+    chunks[:] = [Chunk([bad[0], good, *bad[1:]], "p", Counter({Drop.BLANK: 1}))]
+    [chunk] = [chunk async for chunk in source.chunks(None)]
+    assert [post.id for post in chunk.posts] == ["g:1"] and chunk.position == "p"
+    assert chunk.dropped == {Drop.BLANK: 1, Drop.MALFORMED: len(bad)}
+    chunks[:] = [Chunk([Post("g:6", "g", "late", 5, 2**62, "javascript:alert(1)")], "")]
+    [chunk] = [chunk async for chunk in source.chunks(None)]
+    [post] = chunk.posts
+    assert post.created_at == post.received_at and post.received_at < now + 100 * 365 * 24 * HOUR and post.url == ""
+    for wrong in (None, [good], Chunk([good], 5)):  # type: ignore[arg-type]
+        chunks[:] = [wrong]
+        with pytest.raises((TypeError, ValueError)):
+            _ = [chunk async for chunk in source.chunks(None)]
