@@ -57,6 +57,7 @@ class Harness(ABC):
     """One network on this machine, for an `async with` block. `gate` and `folder` are there once it has begun."""
 
     name: ClassVar[str]  # the scheme of the source's URL
+    paced = True  # its sources have a pace of their own, if they can
     gate: Gate
     folder: Path
 
@@ -95,6 +96,10 @@ class Harness(ABC):
     def malformed(self) -> list[bytes]:
         """Messages that are framed well and hold nothing that could be read."""
         return [self.frame(payload) for payload in (b"{", b"[1]", b'"x"', b"truth", b"{}")]
+
+    def forms(self) -> list[bytes]:
+        """Payloads as the network's documents show them, for mutations."""
+        return [self.payload(Said(7, "macet"))]
 
     def oversized(self) -> bytes:
         """A message longer than any may be, and else a good post."""

@@ -3,6 +3,7 @@
 import json
 
 from contract import Harness, Said, iso
+from mutations import FORMS
 
 from tweetream.sources.base import Source
 from tweetream.sources.replay import Replay
@@ -22,7 +23,7 @@ class ReplayHarness(Harness):
         self.file.unlink()
 
     def source(self, host: str = "127.0.0.1", *, tls: bool = False) -> Source:
-        return Replay(f"replay:{self.file}?rate=200")
+        return Replay(f"replay:{self.file}?rate={200 if self.paced else 0}")
 
     def id(self, number: int) -> str:
         return f"said:{number}"
@@ -32,6 +33,9 @@ class ReplayHarness(Harness):
         if said.created_at is not None:
             line["created_at"] = iso(said.created_at)
         return json.dumps(line).encode()
+
+    def forms(self) -> list[bytes]:
+        return FORMS
 
     def frame(self, payload: bytes) -> bytes:
         return payload + b"\n"
