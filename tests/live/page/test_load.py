@@ -1,0 +1,34 @@
+"""The page under load: it stays as light as it was, and quick. Times may be three times what bench/page.py holds."""
+
+from page_load import everyday, first_content, flood, steady
+from playwright.sync_api import Browser
+from posting import Posting
+from tab import Open
+
+BUSY = 3  # a machine that does other things too
+
+
+def test_the_first_posts_are_there_at_once(browser: Browser, visit: Open, topic: str, posting: Posting) -> None:
+    posting.write(*everyday(topic, 60))
+    with visit() as tab:
+        trace = first_content(browser, tab, f"/#{topic}")
+    assert trace.first_paint is not None and trace.first_paint < 1000 * BUSY
+    assert trace.largest_paint is not None and trace.largest_paint < 1000 * BUSY
+
+
+def test_however_many_posts_come_it_holds_no_more(visit: Open, topic: str, posting: Posting) -> None:
+    with visit() as tab:
+        tab.open(f"/#{topic}").wait_for_state("live")
+        first, *_, last = list(flood(tab, posting, topic, 8_000, 4))
+    assert last.heap < first.heap * 1.25 + 1
+    assert last.nodes < first.nodes * 1.05
+    assert last.listeners < first.listeners * 1.05
+
+
+def test_at_50_posts_a_second_no_task_is_long(browser: Browser, visit: Open, topic: str, posting: Posting) -> None:
+    with visit() as tab:
+        posting.write(*everyday(topic, 300))
+        tab.open(f"/#{topic}").wait_for_state("live")
+        tab.page.wait_for_timeout(500)
+        trace = steady(browser, tab, posting, topic, 50, 6)
+    assert len(trace.tasks) > 100 and trace.tasks[0] < 100 * BUSY

@@ -1,0 +1,53 @@
+"""What the browser's own tracing says of a page: how long its main thread was busy at a stretch, when it first painted.
+
+Limits: Chromium, one page that is traced at a time.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from playwright.sync_api import Browser, Page
+
+CATEGORIES = ["toplevel", "disabled-by-default-devtools.timeline", "loading", "blink.user_timing", "devtools.timeline"]
+TASKS = ("RunTask", "ThreadControllerImpl::RunTask")
+
+
+class Trace(NamedTuple):
+    """Milliseconds."""
+
+    tasks: list[float]  # of the renderer's main thread, longest first
+    first_paint: float | None  # of content, from the beginning of the navigation; None without one
+    largest_paint: float | None
+
+
+def traced(browser: Browser, page: Page, work: Callable[[], None]) -> Trace:
+    """Trace the page while `work` runs."""
+    browser.start_tracing(page=page, categories=CATEGORIES)
+    work()
+    return read(json.loads(browser.stop_tracing())["traceEvents"])
+
+
+def read(events: list[dict[str, Any]]) -> Trace:
+    """The numbers in a trace's events."""
+    renderer = _renderer(events)
+    mine = [event for event in events if event["pid"] == renderer]
+    main = {e["tid"] for e in mine if e["name"] == "thread_name" and e["args"]["name"] == "CrRendererMain"}
+    tasks = [e["dur"] / 1000 for e in mine if e["name"] in TASKS and e["tid"] in main and "dur" in e]
+    begun = max((e["ts"] for e in mine if e["name"] == "navigationStart"), default=None)
+    first = [e["ts"] for e in mine if e["name"] == "firstContentfulPaint"]
+    largest = [e["ts"] for e in mine if e["name"] == "largestContentfulPaint::Candidate"]
+    after = [None if begun is None or not times else (max(times) - begun) / 1000 for times in (first, largest)]
+    return Trace(sorted(tasks, reverse=True), after[0], after[1])
+
+
+def _renderer(events: list[dict[str, Any]]) -> int:
+    """The process of the page that was traced: the last that a frame of it was in."""
+    pids: list[int] = []
+    for event in events:
+        data = event.get("args", {}).get("data", {})
+        if event["name"] == "TracingStartedInBrowser":
+            pids += [frame["processId"] for frame in data["frames"] if "parent" not in frame]
+        elif event["name"] == "FrameCommittedInBrowser" and "parent" not in data and "processId" in data:
+            pids.append(data["processId"])
+    return pids[-1]
