@@ -8,7 +8,7 @@ import pytest
 
 from tweetream.metrics import Drop
 from tweetream.models.post import Post
-from tweetream.sources.base import MAX_TEXT
+from tweetream.sources.base import MAX_TEXT, Retracted
 from tweetream.sources.claims import Arrival, claimed, plain
 from tweetream.sources.formats import parse
 
@@ -63,7 +63,7 @@ OWN = {
 def read(value: Any, **options: str) -> Any:
     line = value if isinstance(value, bytes) else json.dumps(value).encode()
     found = parse(line, Arrival(NOW, name="replay:f:1"), **options)
-    return found if isinstance(found, Post | Drop) else list(found)
+    return found if isinstance(found, Post | Drop | Retracted) else list(found)
 
 
 def test_x_v1_gives_the_id_the_author_the_time_and_the_url():
@@ -129,9 +129,21 @@ def test_bluesky_gives_posts_created_and_nothing_else():
     assert post.url == "https://bsky.app/profile/did:plc:abc/post/3l3qo2vuowo2b" and post.created_at == 1725911162102
     gone = {"operation": "delete", "collection": "app.bsky.feed.post", "rkey": "3l", "rev": "x"}
     like = SKEET["commit"] | {"collection": "app.bsky.feed.like", "record": {"subject": {}}}
-    for other in ({"kind": "identity"}, {"kind": "account"}, {"commit": gone}, {"commit": like}):
+    for other in ({"kind": "identity"}, {"kind": "account"}, {"commit": like}):
         assert read(SKEET | other) is Drop.NOT_A_POST
+    assert read(SKEET | {"commit": gone}) == Retracted("at://did:plc:abc/app.bsky.feed.post/3l")
+    assert read(SKEET | {"commit": SKEET["commit"] | {"operation": "update"}}) is Drop.EDITED
     assert read(SKEET | {"commit": SKEET["commit"] | {"record": {"text": 5}}}) is Drop.MALFORMED
+
+
+def test_bluesky_in_version_2_gives_the_same():
+    kind = "network.bsky.jetstream.subscribeEvents#"
+    commit = SKEET["commit"] | {"$type": kind + "commit", "did": SKEET["did"], "seq": 7}
+    assert read({"$type": "message", "payload": commit}) == read(SKEET)
+    account = {"$type": kind + "account", "did": SKEET["did"], "seq": 8, "account": {"active": True}}
+    assert read({"$type": "message", "payload": account}) is Drop.NOT_A_POST
+    assert read({"$type": "error", "error": "ConsumerTooSlow", "payload": {"$type": "x"}}) is Drop.NOT_A_POST
+    assert read({"text": "halo", "payload": {}}).text == "halo"
 
 
 def test_mastodon_gives_text_without_html_from_a_status_or_an_event():

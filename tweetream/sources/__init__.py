@@ -4,11 +4,12 @@ Nothing here knows Kafka or Faust. A source is added by one line in SCHEMES, or 
 the group `tweetream.sources`, whose name is the scheme and whose object makes the source of a URL (guests.py).
 """
 
+from tweetream.sources import bluesky
 from tweetream.sources.base import Context, Maker, Source, SourceError
 from tweetream.sources.guests import Guest, found
 from tweetream.sources.replay import Replay
 
-SCHEMES: dict[str, Maker] = {"replay": lambda url, _: Replay(url)}
+SCHEMES: dict[str, Maker] = {"bluesky": bluesky.make, "replay": lambda url, _: Replay(url)}
 
 
 def open_source(url: str, context: Context) -> Source:

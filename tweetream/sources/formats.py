@@ -14,7 +14,8 @@ from msgspec.json import Decoder
 
 from tweetream.metrics import Drop
 from tweetream.sources.claims import Arrival, decode, make_post
-from tweetream.sources.networks import Outcome, Text, bluesky, mastodon, x_page, x_status, x_tweet
+from tweetream.sources.jetstream import event_v1, event_v2
+from tweetream.sources.networks import Outcome, Text, mastodon, x_page, x_status, x_tweet
 
 
 class _Probe(Struct):
@@ -66,7 +67,9 @@ def parse(line: bytes, at: Arrival, column: str = "text") -> Outcome | Iterator[
 def _parse(line: bytes, at: Arrival) -> Outcome | Iterator[Outcome]:
     seen = decode(_probe, line)
     if _has(seen.did):
-        return bluesky(line, at)
+        return event_v1(line, at).outcome
+    if _has(seen.payload) and not _has(seen.event) and not _has(seen.text):
+        return event_v2(line, at).outcome
     if _has(seen.event) and not _has(seen.text):
         return _mastodon_event(seen, at)
     if _has(seen.content) and _has(seen.account):

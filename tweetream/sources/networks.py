@@ -1,4 +1,4 @@
-"""How each network writes a post in JSON: X v1.1 and v2, Bluesky Jetstream v1, Mastodon.
+"""How each network writes a post in JSON: X v1.1 and v2, Mastodon; Bluesky has `jetstream.py`.
 
 Duty: one function for each, from its decoded object to a Post or the reason why there is none; a
 later client of the network uses the same. A field of a wrong type is an error of `decode`
@@ -14,9 +14,10 @@ from msgspec.json import Decoder
 
 from tweetream.metrics import Drop
 from tweetream.models.post import Post
+from tweetream.sources.base import Retracted
 from tweetream.sources.claims import Arrival, decode, make_post, plain
 
-Outcome = Post | Drop
+Outcome = Post | Drop | Retracted
 Text = str | None
 
 
@@ -128,56 +129,6 @@ def _x_post(at: Arrival, number: str, text: str, name: Text, lang: Text, created
     text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     id = f"x:{number}" if number else ""
     return make_post(at, "x", text, id=id, created=created, url=url, author=name or "", lang=lang or "")
-
-
-class _Commit(Struct):
-    operation: str
-    collection: str
-    rkey: str
-    record: Raw = Raw()
-
-
-class _Jetstream(Struct):
-    did: str
-    kind: str
-    time_us: int | None = None
-    commit: _Commit | None = None
-
-
-class _Record(Struct):
-    text: str
-    createdAt: Text = None
-    langs: list[str] | None = None
-
-
-_jetstream, _record = Decoder(_Jetstream), Decoder(_Record)
-_DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]{1,300}")
-_RKEY = re.compile(r"[A-Za-z0-9._:~-]{1,150}")  # longer would not fit an id; real ones have 13
-
-
-def bluesky(line: bytes, at: Arrival) -> Outcome:
-    """An event of Bluesky's Jetstream v1: a post when it creates one."""
-    event = decode(_jetstream, line)
-    commit = event.commit
-    if event.kind != "commit":
-        return Drop.NOT_A_POST
-    if commit is None:
-        return Drop.MALFORMED
-    if commit.operation != "create" or commit.collection != "app.bsky.feed.post":
-        return Drop.NOT_A_POST
-    if not _DID.fullmatch(event.did) or not _RKEY.fullmatch(commit.rkey):
-        return Drop.MALFORMED
-    record = decode(_record, commit.record)
-    return make_post(
-        at,
-        "bluesky",
-        record.text,
-        id=f"at://{event.did}/app.bsky.feed.post/{commit.rkey}",
-        created=record.createdAt or (event.time_us and event.time_us // 1000),
-        url=f"https://bsky.app/profile/{event.did}/post/{commit.rkey}",
-        author=event.did,
-        lang=record.langs[0] if record.langs else "",
-    )
 
 
 class _Account(Struct):

@@ -27,7 +27,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iter
 
 from tweetream.metrics import Drop
 from tweetream.models.post import Post
-from tweetream.sources.base import MAX_BYTES, MAX_POSTS, MAX_TEXT, Chunk, SourceError
+from tweetream.sources.base import MAX_BYTES, MAX_POSTS, MAX_TEXT, Chunk, Retracted, SourceError
 from tweetream.sources.claims import Arrival, make_post, too_long
 from tweetream.sources.formats import parse
 from tweetream.sources.lines import blocks, pieces, records, without_cr
@@ -42,7 +42,7 @@ MAX_PIECES = 4  # of the file, read for one chunk
 EMPTY_ROUND = 1.0  # seconds to wait behind a round without a post
 
 # Where a record ends, (LINE, K), and what it holds. None: a piece of the file is done.
-Item = tuple[int, int, Post | Drop] | None
+Item = tuple[int, int, Post | Drop | Retracted] | None
 Items = Generator[Item, None, None]
 _POSITION = re.compile(r"(\d{1,15})(?:\.(\d{1,9}))?(?:~([1-9]\d{0,8}))?", re.ASCII)
 
@@ -192,7 +192,7 @@ class Replay:
                 continue
             at.name = f"{self._prefix}{number}"
             found = parse(raw, at, self.options.column)
-            if isinstance(found, Post | Drop):
+            if isinstance(found, Post | Drop | Retracted):
                 yield number, 0, found
                 continue
             for k, item in enumerate(found, 1):
@@ -260,6 +260,9 @@ def _fill(items: Items, limit: int, suffix: str) -> tuple[Chunk, SourceError | b
                 chunk.posts.append(found)
                 text = found.text
                 size += len(text) if text.isascii() else len(text.encode())
+            elif isinstance(found, Retracted):
+                chunk.retracted.append(found.id)
+                chunk.dropped[Drop.NOT_A_POST] += 1
             else:
                 chunk.dropped[found] += 1
             # Room is left for one more text of any length.
