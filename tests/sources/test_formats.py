@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ OWN = {
 def read(value: Any, **options: str) -> Any:
     line = value if isinstance(value, bytes) else json.dumps(value).encode()
     found = parse(line, Arrival(NOW, name="replay:f:1"), **options)
-    return found if isinstance(found, Post | Drop | Retracted) else list(found)
+    return list(found) if isinstance(found, Iterator) else found
 
 
 def test_x_v1_gives_the_id_the_author_the_time_and_the_url():
@@ -87,9 +88,37 @@ def test_x_v1_takes_the_longest_text_and_that_of_what_it_repeats():
     assert again.text == "inner whole" and again.id == "x:1050118621198921728"
 
 
-@pytest.mark.parametrize("notice", ["delete", "limit", "scrub_geo", "status_withheld", "disconnect", "warning"])
+@pytest.mark.parametrize("notice", ["limit", "scrub_geo", "status_withheld", "disconnect", "warning"])
 def test_notices_of_x_are_no_posts(notice):
     assert read({notice: {"status": {"id": 1}}}) is Drop.NOT_A_POST
+
+
+def test_x_v1_says_which_post_was_deleted():
+    status = {"id": 1050118621198921728, "id_str": "1050118621198921728", "user_id": 7, "user_id_str": "7"}
+    notice = {"delete": {"status": status, "timestamp_ms": "1539202764000"}}
+    assert read(notice) == Retracted("x:1050118621198921728")
+    assert read({"delete": {"status": {"id": 9}}}) == Retracted("x:9")
+    assert read({"delete": {"favorite": {"tweet_id": 9}}}) is Drop.NOT_A_POST
+    for wrong in ({"id_str": "../9"}, {"id": -1}, {}, {"id": "9"}):
+        assert read({"delete": {"status": wrong}}) is Drop.MALFORMED
+    assert read({"delete": 5}) is Drop.MALFORMED
+
+
+def test_a_capture_of_mastodon_says_which_of_its_posts_was_deleted():
+    at = Arrival(NOW, suffix="~2")
+    gone = json.dumps({"event": "delete", "payload": "113"}).encode()
+    assert parse(gone, at) is Drop.NOT_A_POST  # its server is not known
+    parse(json.dumps(TOOT).encode(), at)
+    assert parse(gone, at) == Retracted("mastodon:social.example/113")
+    for number in range(20_000):
+        parse(json.dumps(TOOT | {"id": str(number + 1000)}).encode(), at)
+    assert parse(gone, at) is Drop.NOT_A_POST and len(at.statuses) == 10_000
+
+
+def test_our_own_word_that_a_post_was_deleted_comes_back():
+    assert read({"retracted": "x:9"}) == Retracted("x:9")
+    assert read({"retracted": ""}) is Drop.MALFORMED and read({"retracted": "x" * 513}) is Drop.MALFORMED
+    assert read({"retracted": 9}) is Drop.MALFORMED
 
 
 def test_x_v2_of_a_stream_finds_its_author_and_its_long_text():
@@ -151,8 +180,8 @@ def test_mastodon_gives_text_without_html_from_a_status_or_an_event():
         post = read(line)
         assert (post.id, post.text) == ("mastodon:social.example/113", "macet & banjir\nlagi\ndua")
         assert (post.author, post.url, post.lang) == ("a@other.example", "https://social.example/@a/113", "id")
-    assert read({"event": "delete", "payload": "113"}) is Drop.NOT_A_POST
-    assert read({"event": "status.update", "payload": json.dumps(TOOT)}) is Drop.NOT_A_POST
+    assert read({"event": "status.update", "payload": json.dumps(TOOT)}) is Drop.EDITED
+    assert read({"event": "filters_changed"}) is Drop.NOT_A_POST
     assert read(TOOT | {"content": "", "reblog": TOOT | {"content": "<p>lain</p>"}}).text == "lain"
 
 
@@ -237,6 +266,9 @@ def test_no_mutation_of_a_line_makes_it_raise():
         TOOT,
         {"event": "update", "payload": json.dumps(TOOT)},
         OWN,
+        {"delete": {"status": {"id": 113}}},
+        {"event": "delete", "payload": "113"},
+        {"retracted": "x:9"},
     ]
     lines = [json.dumps(seed).encode() for seed in seeds]
     for _ in range(2000):
@@ -253,4 +285,4 @@ def test_no_mutation_of_a_line_makes_it_raise():
             line = line or bytearray(b"x")
         found = read(bytes(line))
         for one in found if isinstance(found, list) else [found]:
-            assert isinstance(one, Drop) or one.text.encode()
+            assert isinstance(one, Drop | Retracted) or one.text.encode()

@@ -159,6 +159,17 @@ async def test_looped_posts_are_new_posts_of_the_present(tmp_path):
     assert (await everything(replay(path)))[0][0].created_at == 1577836800000
 
 
+async def test_a_deletion_in_a_file_names_the_post_and_in_a_further_round_that_rounds_post(tmp_path):
+    lines = [{"text": "a", "id": "x:1"}, {"delete": {"status": {"id": 1}}}, {"retracted": "x:1"}]
+    path = write(tmp_path / "a.jsonl", b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+    (chunk,) = await read(replay(path))
+    assert chunk.retracted == ["x:1", "x:1"] and chunk.dropped == {Drop.NOT_A_POST: 2} and chunk.position == "3"
+    rounds = replay(path, "rate=0&loop=true").chunks(None)
+    await anext(rounds)
+    assert (await anext(rounds)).retracted == ["x:1~2", "x:1~2"]
+    await rounds.aclose()
+
+
 async def test_a_file_without_posts_does_not_spin_when_it_loops(tmp_path):
     clock = Clock()
     source = replay(write(tmp_path / "a.txt", b"\n\n"), "rate=0&loop=true", clock)

@@ -6,6 +6,7 @@ limits and forgive the same faults. It knows no network and no file.
 
 import html
 import re
+from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -29,13 +30,15 @@ class Arrival(msgspec.Struct):
     """How a post arrives: what its reader knows and the line does not say.
 
     `now` is the time in ms; `name` the id of a post that has none; `suffix` goes behind every id;
-    `present` puts the time of arrival in the place of the time a post claims.
+    `present` puts the time of arrival in the place of the time a post claims. `statuses` are the ids of Mastodon's
+    posts read before, by their bare numbers, since a deletion in a file says no more.
     """
 
     now: int
     name: str = ""
     suffix: str = ""
     present: bool = False
+    statuses: OrderedDict[str, str] = msgspec.field(default_factory=OrderedDict)
 
 
 def make_post(

@@ -1,8 +1,9 @@
 """A line of JSON to posts: X (v1.1, v2), Bluesky Jetstream, Mastodon, our own events, {"text": …}.
 
 Duty: `parse` tells the formats apart by their fields and gives a post, the reason why there is none,
-or, for a line that holds several (a page of X v2), an iterator of these. Limits: it never raises,
-whatever it is given; it remembers nothing between lines; it does not know files.
+the word that one was deleted, or, for a line that holds several (a page of X v2), an iterator of
+these. Limits: it never raises, whatever it is given; between lines it remembers no more than which
+server Mastodon's last posts were of (in Arrival); it does not know files.
 """
 
 import re
@@ -13,9 +14,11 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
 from tweetream.metrics import Drop
-from tweetream.sources.claims import Arrival, decode, make_post
+from tweetream.models.post import Post
+from tweetream.sources.base import Retracted
+from tweetream.sources.claims import MAX_ID, Arrival, decode, make_post
 from tweetream.sources.jetstream import event_v1, event_v2
-from tweetream.sources.networks import Outcome, Text, mastodon, x_page, x_status, x_tweet
+from tweetream.sources.networks import Outcome, Text, mastodon, x_deletion, x_page, x_status, x_tweet
 
 
 class _Probe(Struct):
@@ -33,6 +36,8 @@ class _Probe(Struct):
     author_id: Raw = Raw()
     edit_history_tweet_ids: Raw = Raw()
     text: Raw = Raw()
+    delete: Raw = Raw()
+    retracted: Raw = Raw()
 
 
 # What X sends among the posts: notices (v1.1); errors, and pages that found nothing (v2).
@@ -51,6 +56,8 @@ class _Plain(Struct):
     lang: Text = None
     created_at: str | int | float | None = None
 
+
+_MAX_STATUSES = 10_000  # of Mastodon, remembered for their deletions
 
 _probe, _plain, _string = Decoder(_Probe), Decoder(_Plain), Decoder(str)
 _fields, _any = Decoder(dict[str, Raw]), Decoder()
@@ -73,7 +80,7 @@ def _parse(line: bytes, at: Arrival) -> Outcome | Iterator[Outcome]:
     if _has(seen.event) and not _has(seen.text):
         return _mastodon_event(seen, at)
     if _has(seen.content) and _has(seen.account):
-        return mastodon(line, at)
+        return _mastodon(line, at)
     if _has(seen.data):
         return x_page(seen.data, seen.includes if _has(seen.includes) else None, at)
     if bytes(seen.user).startswith(b"{") or _has(seen.id_str):
@@ -82,6 +89,11 @@ def _parse(line: bytes, at: Arrival) -> Outcome | Iterator[Outcome]:
         return x_tweet(line, at)
     if _has(seen.text):
         return _own(decode(_plain, line), at)
+    if _has(seen.delete):
+        return x_deletion(seen.delete)
+    if _has(seen.retracted):
+        id = decode(_string, seen.retracted)
+        return Retracted(id) if 0 < len(id) <= MAX_ID else Drop.MALFORMED
     fields = decode(_fields, line)
     return Drop.MALFORMED if _NOTICES.isdisjoint(fields) else Drop.NOT_A_POST
 
@@ -92,10 +104,25 @@ def _has(field: Raw) -> bool:
 
 def _mastodon_event(seen: _Probe, at: Arrival) -> Outcome:
     """An event of Mastodon's streaming: its payload is JSON in a string. An edit is no new post."""
-    if decode(_string, seen.event) != "update":
+    event, payload = decode(_string, seen.event), bytes(seen.payload)
+    if event == "update":
+        return _mastodon(decode(_string, payload).encode() if payload.startswith(b'"') else payload, at)
+    if event == "status.update":
+        return Drop.EDITED
+    if event != "delete":
         return Drop.NOT_A_POST
-    payload = bytes(seen.payload)
-    return mastodon(decode(_string, payload).encode() if payload.startswith(b'"') else payload, at)
+    id = at.statuses.get(decode(_string, payload) if payload.startswith(b'"') else payload.decode())
+    return Retracted(id) if id else Drop.NOT_A_POST  # of a post that is not in the file
+
+
+def _mastodon(line: bytes, at: Arrival) -> Outcome:
+    found = mastodon(line, at)
+    if isinstance(found, Post):
+        id = found.id.removesuffix(at.suffix)
+        at.statuses[id.rpartition("/")[2]] = id
+        if len(at.statuses) > _MAX_STATUSES:
+            at.statuses.popitem(last=False)
+    return found
 
 
 def _own(event: _Plain, at: Arrival) -> Outcome:

@@ -83,6 +83,27 @@ def x_status(line: bytes, at: Arrival) -> Outcome:
     return _x_post(at, number, text, name, status.lang, status.created_at)
 
 
+class _Gone(Struct):
+    id_str: Text = None
+    id: int | None = None
+
+
+class _Deletion(Struct):
+    status: _Gone | None = None
+
+
+_deletion = Decoder(_Deletion)
+
+
+def x_deletion(notice: Raw) -> Retracted | Drop:
+    """What X's API v1.1 says of a post that was deleted: `{"status": {"id": …}}`."""
+    gone = decode(_deletion, notice).status
+    if gone is None:  # of something else, as a favourite
+        return Drop.NOT_A_POST
+    number = gone.id_str or ("" if gone.id is None else str(gone.id))
+    return Retracted(f"x:{number}") if re.fullmatch("[0-9]{1,20}", number) else Drop.MALFORMED
+
+
 def x_page(data: Raw, includes: Raw | None, at: Arrival) -> Outcome | Iterator[Outcome]:
     """What API v2 answers: `data` is a post (streams) or a list of them (pages)."""
     known = decode(_includes, includes) if includes is not None else _Includes()
@@ -149,11 +170,14 @@ class _Toot(Struct):
 _toot = Decoder(_Toot)
 
 
-def mastodon(line: bytes, at: Arrival) -> Outcome:
-    """A status of Mastodon. One that repeats another takes that one's content."""
+def mastodon(line: bytes | Raw, at: Arrival, host: str = "") -> Outcome:
+    """A status of Mastodon. One that repeats another takes that one's content.
+
+    `host` is the server whose number it has; where nobody knows, as in a file, it is taken from its address.
+    """
     toot = decode(_toot, line)
     inner = toot.reblog or toot
-    host = next(filter(None, (urlsplit(address or "").hostname for address in (toot.uri, toot.url))), "")
+    host = host or next(filter(None, (urlsplit(address or "").hostname for address in (toot.uri, toot.url))), "")
     return make_post(
         at,
         "mastodon",
@@ -164,3 +188,11 @@ def mastodon(line: bytes, at: Arrival) -> Outcome:
         author=toot.account.acct,
         lang=toot.language or inner.language or "",
     )
+
+
+STATUS_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # Mastodon's are digits, those of other servers need not be
+
+
+def mastodon_deletion(payload: str, host: str) -> Retracted | Drop:
+    """What Mastodon says of a status that was deleted: its bare number, that of the server which says so."""
+    return Retracted(f"mastodon:{host}/{payload}") if STATUS_ID.fullmatch(payload) else Drop.MALFORMED

@@ -261,7 +261,7 @@ def _fill(items: Items, limit: int, suffix: str) -> tuple[Chunk, SourceError | b
                 text = found.text
                 size += len(text) if text.isascii() else len(text.encode())
             elif isinstance(found, Retracted):
-                chunk.retracted.append(found.id)
+                chunk.retracted.append(found.id + suffix)
                 chunk.dropped[Drop.NOT_A_POST] += 1
             else:
                 chunk.dropped[found] += 1
