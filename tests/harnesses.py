@@ -3,9 +3,10 @@
 import pytest
 from contract import EXCEPTIONS, Ability, Harness
 from lines_server import LinesHarness
+from mastodon_harness import MastodonHarness
 from replay_harness import ReplayHarness
 
-HARNESSES: list[type[Harness]] = [ReplayHarness, LinesHarness]
+HARNESSES: list[type[Harness]] = [ReplayHarness, LinesHarness, MastodonHarness]
 
 
 def who_can(*abilities: Ability) -> pytest.MarkDecorator:

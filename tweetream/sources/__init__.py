@@ -7,9 +7,10 @@ the group `tweetream.sources`, whose name is the scheme and whose object makes t
 from tweetream.sources import bluesky
 from tweetream.sources.base import Context, Maker, Source, SourceError
 from tweetream.sources.guests import Guest, found
+from tweetream.sources.mastodon import Mastodon
 from tweetream.sources.replay import Replay
 
-SCHEMES: dict[str, Maker] = {"bluesky": bluesky.make, "replay": lambda url, _: Replay(url)}
+SCHEMES: dict[str, Maker] = {"bluesky": bluesky.make, "mastodon": Mastodon, "replay": lambda url, _: Replay(url)}
 
 
 def open_source(url: str, context: Context) -> Source:

@@ -1,0 +1,109 @@
+"""What is asked of a Mastodon server, where, and what its answers mean; and the URL that names it."""
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp import web
+from contract import Reading
+from mastodon_harness import reading, source
+from mastodon_server import MastodonServer, status
+
+from tweetream.settings import Settings
+from tweetream.sources import open_source
+from tweetream.sources.base import Context, Interrupted, SourceError, Trouble
+
+
+@pytest.mark.parametrize(
+    "query, stream, timeline",
+    [
+        ("&stream=local", "/api/v1/streaming/public/local", "/api/v1/timelines/public?limit=1&local=true"),
+        ("&tag=macet", "/api/v1/streaming/hashtag?tag=macet", "/api/v1/timelines/tag/macet?limit=1"),
+        (
+            "&tag=%23macet&stream=local",
+            "/api/v1/streaming/hashtag/local?tag=macet",
+            "/api/v1/timelines/tag/macet?limit=1&local=true",
+        ),
+    ],
+)
+async def test_local_streams_and_hashtags_have_theirs_alone(query, stream, timeline):
+    async with MastodonServer() as server, reading(source(server, query)) as got:
+        assert server.asked == ["/api/v2/instance", timeline, stream]
+        far = {"acct": "budi@other.example"}
+        await server.post(status("1", "a", account=far), status("2", "b", tags=[{"name": "Macet"}]))
+        await got.until(lambda: got.read >= 1)
+        assert got.ids == ["mastodon:127.0.0.1/2"]
+
+
+async def test_it_streams_from_where_the_server_says_and_from_the_server_itself_where_it_says_nothing():
+    async with MastodonServer() as there, MastodonServer() as server:
+        server.instance = {"configuration": {"urls": {"streaming": f"ws://127.0.0.1:{there.port}"}}}
+        async with reading(source(server)):
+            assert there.asked == ["/api/v1/streaming/public"]
+        for instance in (None, {"configuration": {}}, {"configuration": {"urls": {"streaming": "javascript:x"}}}):
+            server.instance = instance
+            async with reading(source(server)):
+                assert server.asked[-1] == "/api/v1/streaming/public"
+
+
+async def test_a_server_that_wants_a_token_is_told_it_and_without_one_refuses_for_good():
+    async with MastodonServer(token="secret") as server:
+        async with reading(source(server, token="secret")):
+            pass
+        for token, why in (("", "wants a user's token"), ("old", "takes the token .* no more")):
+            with pytest.raises(SourceError, match=f"{why}.*TWEETREAM_MASTODON_TOKEN"):
+                await Reading(source(server, token=token)).chunk()
+        server.answers["/api/v1/streaming"] = [web.Response(status=403)]
+        with pytest.raises(SourceError, match="TWEETREAM_MASTODON_TOKEN"):
+            await Reading(source(server, token="secret")).chunk()
+
+
+@pytest.mark.parametrize("path", ["/api/v2/instance", "/api/v1/timelines", "/api/v1/streaming"])
+async def test_too_many_requests_say_when_they_may_go_on(path):
+    async with MastodonServer() as server:
+        soon, late = (datetime.fromtimestamp(time.time() + s, UTC).isoformat() for s in (60, 7200))
+        for reset, seconds in ((soon, 60), (late, 7200), (f"{time.time() + 90:.0f}", 90), ("soon", 0)):
+            server.answers[path] = [web.Response(status=429, headers={"X-RateLimit-Reset": reset})]
+            with pytest.raises(Interrupted) as over:
+                await Reading(source(server)).chunk()
+            assert over.value.kind is Trouble.RATE and abs(over.value.not_before - time.time() - seconds) < 2
+
+
+async def test_wrong_answers_are_of_the_kind_that_waits_long():
+    async with MastodonServer() as server:
+        for answer in (
+            web.Response(status=503),
+            web.Response(status=404),
+            web.Response(text="<html>", content_type="text/html"),
+        ):
+            server.answers["/api/v1/streaming"] = [answer]
+            with pytest.raises(Interrupted) as over:
+                await Reading(source(server)).chunk()
+            assert over.value.kind is Trouble.HTTP and "\n" not in str(over.value)
+        server.answers["/api/v1/timelines"] = [web.json_response({"a": 1}), web.Response(status=500)]
+        for _ in range(2):
+            with pytest.raises(Interrupted) as over:
+                await Reading(source(server)).chunk()
+            assert over.value.kind is Trouble.HTTP
+
+
+@pytest.mark.parametrize(
+    "url, why",
+    [
+        ("mastodon:", "write mastodon://HOST"),
+        ("mastodon://", "write mastodon://HOST"),
+        ("mastodon://h/path", "write mastodon://HOST"),
+        ("mastodon://h:99999", "write mastodon://HOST"),
+        ("mastodon://u:secret@h", "TWEETREAM_MASTODON_TOKEN"),
+        ("mastodon://h?stream=home", "public or local"),
+        ("mastodon://h?scheme=ftp", "https or http"),
+        ("mastodon://h?tag=a%20b", "one hashtag"),
+        ("mastodon://h?lang=", "codes such as"),
+        ("mastodon://h?rate=5", "unknown option 'rate'"),
+        ("mastodon://h?tag=a&tag=b", "twice"),
+    ],
+)
+def test_a_url_that_cannot_be_is_one_line(url, why):
+    with pytest.raises(SourceError, match=why) as error:
+        open_source(url, Context(Settings(_env_file=None), dict))
+    assert "secret" not in str(error.value) and "\n" not in str(error.value)
