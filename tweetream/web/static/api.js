@@ -63,8 +63,9 @@ async function call(method, path, { body, bearer = "", timeout = 10000 } = {}) {
   }
   if (!response.ok) throw await problemOf(response);
   if (response.status === 204) return { status: 204, data: null };
+  const date = Date.parse(response.headers.get("Date") ?? "");
   try {
-    return { status: response.status, data: await response.json() };
+    return { status: response.status, data: await response.json(), date };
   } catch {
     throw new Problem(0, "The server's answer cannot be read.");
   }
@@ -74,6 +75,7 @@ export class Api {
   // askToken(reason) resolves to a token, or to "" when the person would rather not.
   constructor(askToken) {
     this.askToken = askToken;
+    this.ahead = 0; // ms that the server's clock is ahead of ours; the header Date has whole seconds
   }
 
   topics() {
@@ -121,7 +123,9 @@ export class Api {
   }
 
   async #list(path) {
-    const { data } = await call("GET", path);
+    const { data, date } = await call("GET", path);
+    const ahead = date + 500 - Date.now();
+    if (!Number.isNaN(ahead)) this.ahead = Math.abs(ahead) > 2000 ? ahead : 0;
     if (!Array.isArray(data)) throw new Problem(0, "The server's answer cannot be read.");
     return data;
   }

@@ -7,6 +7,7 @@ import { Charts } from "./charts.js";
 import { Feed } from "./feed.js";
 import { number } from "./format.js";
 import { PostList } from "./posts.js";
+import { Sources } from "./sources.js";
 import { tokenAsker } from "./token.js";
 import { TopicList } from "./topics.js";
 
@@ -38,6 +39,7 @@ const posts = new PostList(byId("posts"), showFeed);
 const topicList = new TopicList(byId("topics"), remove);
 const addForm = new AddForm(document, add);
 const charts = new Charts(byId("charts"), api);
+new Sources(byId("sources"), api, (sources) => charts.sources(sources));
 
 let topics = null; // null: not known yet
 let chosen = "";

@@ -7,6 +7,7 @@ import { labelText } from "./format.js";
 import { looks } from "./patterns.js";
 import { Poll } from "./poll.js";
 import { element } from "./post.js";
+import { sourceName } from "./sources.js";
 import { list, number, onLanguage, t, time, translate } from "./words.js";
 
 const REFRESH = 5000;
@@ -204,7 +205,8 @@ export class Charts {
     const most = Math.max(1, ...known.map((source) => source.posts_per_minute));
     this.perSourceBox.hidden = !known.length;
     showBars(this.perSource, known.map((source) => ({
-      name: source.url,
+      key: source.url,
+      name: sourceName(source.url),
       value: t("charts.aMinute", { n: Math.round(source.posts_per_minute) }),
       share: source.posts_per_minute / most,
       tone: "",
