@@ -44,6 +44,15 @@ def test_a_topic_whose_minutes_began_a_minute_later_adds_to_the_same_minutes(tmp
     assert summed(tmp_path, early, late)["series"] == [{"label": "a", "counts": [1, 6, 8], "total": 15}]
 
 
+def test_sources_are_added_up_and_the_one_that_gave_most_comes_first(tmp_path: Path) -> None:
+    first = [{**minute, "sources": {"x": 1, "bluesky": 2}} for minute in minutes({}, {})]
+    second = [{**minute, "sources": {"x": 8}} for minute in minutes({})]
+    assert summed(tmp_path, first, second)["sources"] == [
+        {"source": "x", "total": 10},
+        {"source": "bluesky", "total": 4},
+    ]
+
+
 def test_many_labels_are_the_most_frequent_and_a_rest_that_loses_no_post(tmp_path: Path) -> None:
     counts = {f"label{number}": 10 + number for number in range(9)}
     sums = summed(tmp_path, minutes(counts))
@@ -53,5 +62,5 @@ def test_many_labels_are_the_most_frequent_and_a_rest_that_loses_no_post(tmp_pat
 
 
 def test_nothing_counted_is_no_series_and_a_minute_that_is_no_time_no_minute(tmp_path: Path) -> None:
-    assert summed(tmp_path) == {"minutes": [], "series": [], "total": 0, "heights": []}
+    assert summed(tmp_path) == {"minutes": [], "series": [], "total": 0, "sources": [], "heights": []}
     assert summed(tmp_path, [{"minute": "soon", "labels": {"a": 1}}])["total"] == 0

@@ -82,7 +82,7 @@ export class Api {
     return this.#list("/topics");
   }
 
-  // [{minute, labels}], a minute each, the last still running
+  // [{minute, labels, sources}], a minute each, the last still running
   stats(name) {
     return this.#list(`/topics/${encodeURIComponent(name)}/stats?minutes=60`);
   }

@@ -39,7 +39,7 @@ const posts = new PostList(byId("posts"), showFeed);
 const topicList = new TopicList(byId("topics"), remove);
 const addForm = new AddForm(document, add);
 const charts = new Charts(byId("charts"), api);
-new Sources(byId("sources"), api, (sources) => charts.sources(sources));
+new Sources(byId("sources"), api);
 
 let topics = null; // null: not known yet
 let chosen = "";

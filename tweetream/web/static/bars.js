@@ -19,6 +19,7 @@ export function showBars(list, rows) {
     say(item.querySelector(".bar-value"), row.value);
     bar.dataset.tone = row.tone ?? "";
     bar.dataset.pattern = row.pattern ?? "solid";
+    bar.dataset.empty = String(!(row.share > 0));
     bar.style.inlineSize = `${(Math.min(Math.max(row.share, 0), 1) * 100).toFixed(1)}%`;
   });
 }

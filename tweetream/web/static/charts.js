@@ -1,13 +1,12 @@
-// The charts: posts a minute by label for the last hour, share by label, and what each source gives. Everything comes
-// from what the server counted, so that it is right after a reload and on every worker, and the table says the same.
+// The charts: posts a minute by label for the last hour, share by label and by source. Everything comes from what the
+// server counted, so that it is right after a reload and on every worker, and the table says the same.
 
 import { showBars, say } from "./bars.js";
 import { summed } from "./counts.js";
-import { labelText } from "./format.js";
+import { labelText, network } from "./format.js";
 import { looks } from "./patterns.js";
 import { Poll } from "./poll.js";
 import { element } from "./post.js";
-import { sourceName } from "./sources.js";
 import { list, number, onLanguage, t, time, translate } from "./words.js";
 
 const REFRESH = 5000;
@@ -45,7 +44,6 @@ function keep(open) {
 export class Charts {
   #topics = [];
   #counts = null; // null: not known yet
-  #sources = [];
   #chart = null;
   #pointed = null;
 
@@ -73,12 +71,6 @@ export class Charts {
     this.#follow();
   }
 
-  // What /sources said.
-  sources(sources) {
-    this.#sources = sources;
-    this.#showSources();
-  }
-
   #build(section) {
     const summary = element("summary", "", worded("h2", "charts-title", "charts.title"));
     this.note = worded("p", "charts-note", "", "note");
@@ -95,19 +87,16 @@ export class Charts {
     const table = element("details", "as-table", worded("summary", "", "charts.table"), scroll);
     table.addEventListener("toggle", () => this.#showTable());
     this.tableDetails = table;
-    this.perSource = worded("ul", "charts-sources", "", "bars");
-    this.perSourceBox = element(
-      "div", "", worded("h3", "", "charts.perSource"), worded("p", "", "charts.perSourceHint", "hint"), this.perSource);
+    this.sources = worded("ul", "charts-sources", "", "bars");
     this.filled = element(
       "div", "", worded("h3", "", "charts.minutes"), this.box, this.readout,
-      worded("h3", "", "charts.share"), this.share, table);
-    this.details = element("details", "charts-details", summary, this.note, this.filled, this.perSourceBox);
+      worded("h3", "", "charts.share"), this.share, worded("h3", "", "charts.bySource"), this.sources, table);
+    this.details = element("details", "charts-details", summary, this.note, this.filled);
     this.details.id = "charts-details";
     section.setAttribute("aria-labelledby", "charts-title");
     section.append(this.details);
     translate(section);
     this.#show();
-    this.#showSources();
   }
 
   #follow() {
@@ -142,18 +131,15 @@ export class Charts {
     say(this.note, this.fault || this.#noteText(total));
     this.note.hidden = !this.note.textContent;
     if (!total) return;
-    const { series } = this.#counts;
+    const { series, sources } = this.#counts;
     this.#chart?.show(this.#counts);
     this.box.ariaLabel = this.#summary();
     const styles = looks(series);
-    const rows = series.map((one, at) => ({
-      key: one.label,
-      name: name(one.label),
-      value: `${number(one.total)} · ${share(one.total / total)}`,
-      share: one.total / total,
-      ...styles[at],
-    }));
-    showBars(this.share, rows);
+    const bar = (key, said, part) => {
+      return { key, name: said, value: `${number(part)} · ${share(part / total)}`, share: part / total };
+    };
+    showBars(this.share, series.map((one, at) => ({ ...bar(one.label, name(one.label), one.total), ...styles[at] })));
+    showBars(this.sources, sources.map((one) => bar(one.source, network(one.source), one.total)));
     this.#showReadout();
     this.#showTable();
   }
@@ -198,18 +184,5 @@ export class Charts {
       element("thead", "", element("tr", "", ...head)),
       element("tbody", "", ...rows.reverse()),
     );
-  }
-
-  #showSources() {
-    const known = this.#sources.filter((source) => typeof source.posts_per_minute === "number");
-    const most = Math.max(1, ...known.map((source) => source.posts_per_minute));
-    this.perSourceBox.hidden = !known.length;
-    showBars(this.perSource, known.map((source) => ({
-      key: source.url,
-      name: sourceName(source.url),
-      value: t("charts.aMinute", { n: Math.round(source.posts_per_minute) }),
-      share: source.posts_per_minute / most,
-      tone: "",
-    })));
   }
 }

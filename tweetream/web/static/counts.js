@@ -1,15 +1,17 @@
-// Adds up and orders what the server counted by minute and label. Knows no DOM and no server.
+// Adds up and orders what the server counted by minute, label and source. Knows no DOM and no server.
 
 import { labelTone } from "./format.js";
 
 export const MOST_LABELS = 5; // beyond them series can no longer be told apart; the rest is one series, with key ""
 
-// `answers` are those of /topics/NAME/stats, one a topic: [{minute, labels}], the last minute still running.
-// {minutes: [ms, …], series: [{label, counts: [one a minute], total}], total}; what says "not so" comes last.
+// `answers` are those of /topics/NAME/stats, one a topic: [{minute, labels, sources}], the last minute still running.
+// {minutes: [ms, …], series: [{label, counts: [one a minute], total}], total, sources: [{source, total}]}; of the series
+// what says "not so" comes last, of the sources what gave least.
 export function summed(answers) {
   const byMinute = new Map();
   const totals = new Map();
-  for (const { minute, labels } of answers.flat()) {
+  const bySource = new Map();
+  for (const { minute, labels, sources } of answers.flat()) {
     const ms = Date.parse(minute);
     if (Number.isNaN(ms)) continue;
     if (!byMinute.has(ms)) byMinute.set(ms, new Map());
@@ -17,6 +19,7 @@ export function summed(answers) {
       byMinute.get(ms).set(label, (byMinute.get(ms).get(label) ?? 0) + count);
       totals.set(label, (totals.get(label) ?? 0) + count);
     }
+    for (const [source, count] of Object.entries(sources ?? {})) bySource.set(source, (bySource.get(source) ?? 0) + count);
   }
   const minutes = [...byMinute.keys()].sort((a, b) => a - b);
   const shown = [...totals.keys()].sort((a, b) => totals.get(b) - totals.get(a) || a.localeCompare(b));
@@ -30,7 +33,9 @@ export function summed(answers) {
   };
   const series = shown.map((label) => line(label, [label]));
   if (rest.length) series.push(line("", rest));
-  return { minutes, series, total: series.reduce((sum, { total }) => sum + total, 0) };
+  const sources = [...bySource].map(([source, total]) => ({ source, total }));
+  sources.sort((a, b) => b.total - a.total || a.source.localeCompare(b.source));
+  return { minutes, series, total: series.reduce((sum, { total }) => sum + total, 0), sources };
 }
 
 // Each series on top of those before it.

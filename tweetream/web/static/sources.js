@@ -58,10 +58,8 @@ export class Sources {
   #fault = "";
   #alerts = "";
 
-  // changed(sources) is called with each answer.
-  constructor(section, api, changed) {
+  constructor(section, api) {
     this.api = api;
-    this.changed = changed;
     const title = element("h2");
     title.id = "sources-title";
     title.dataset.t = "sources.title";
@@ -86,7 +84,6 @@ export class Sources {
     try {
       this.#sources = await this.api.sources();
       this.#fault = "";
-      this.changed(this.#sources);
     } catch (problem) {
       if (!("status" in problem)) throw problem;
       if (problem.status === 404) return this.#absent();
