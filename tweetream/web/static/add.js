@@ -1,22 +1,22 @@
 // The form that adds a topic. Says beside the field what is wrong, and how long to wait where the server
 // asks for that.
 
-const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
+import { isName } from "./address.js";
+import { Chips } from "./chips.js";
+import { t } from "./words.js";
+
 const MOST_TERMS = 100;
 const LONGEST_TERM = 100;
 
-export const terms = (text) => text.split(",").map((term) => term.trim().replace(/\s+/g, " ")).filter(Boolean);
-
 function nameFault(name) {
-  if (!name) return "Give the topic a name.";
-  if (NAME.test(name)) return "";
-  return "A name has 1 to 64 small letters (a to z), digits, - or _, and starts with a letter or a digit.";
+  if (!name) return t("add.noName");
+  return isName(name) ? "" : t("add.badName");
 }
 
 function trackFault(track) {
-  if (track.length > MOST_TERMS) return `At most ${MOST_TERMS} words or phrases; these are ${track.length}.`;
+  if (track.length > MOST_TERMS) return t("add.tooMany", { most: MOST_TERMS, n: track.length });
   const long = track.find((term) => [...term].length > LONGEST_TERM);
-  return long ? `A phrase has at most ${LONGEST_TERM} characters; this one is longer: “${long.slice(0, 30)}…”` : "";
+  return long ? t("add.tooLong", { most: LONGEST_TERM, start: long.slice(0, 30) }) : "";
 }
 
 export class AddForm {
@@ -38,7 +38,8 @@ export class AddForm {
       event.preventDefault();
       this.#submit();
     });
-    for (const field of ["name", "track"]) this.fields[field].addEventListener("input", () => this.#say(field, ""));
+    this.chips = new Chips(byId("add-terms"), this.fields.track, () => this.#say("track", ""));
+    this.fields.name.addEventListener("input", () => this.#say("name", ""));
     // the focus goes into the form when a person opens it, not when the page does
     this.details.addEventListener("toggle", () => {
       if (this.#asked && this.details.open) this.fields.name.focus();
@@ -69,15 +70,16 @@ export class AddForm {
   async #submit() {
     if (this.button.ariaDisabled === "true") return;
     const name = this.fields.name.value.trim().toLowerCase();
-    const track = terms(this.fields.track.value);
+    const track = this.chips.value;
     this.#sayGeneral("");
     this.#say("track", trackFault(track));
     this.#say("name", nameFault(name));
     if (nameFault(name) || trackFault(track)) return;
-    this.#busy("Adding…");
+    this.#busy(t("add.adding"));
     try {
       await this.add(name, track);
       this.form.reset();
+      this.chips.clear();
       this.#ready();
       this.details.open = false;
     } catch (problem) {
@@ -98,9 +100,9 @@ export class AddForm {
 
   #countDown(message, until) {
     const left = Math.ceil((until - Date.now()) / 1000);
-    this.#sayGeneral(left > 0 ? `${message} You can try again in ${left} s.` : `${message} You can try again now.`);
+    this.#sayGeneral(t(left > 0 ? "add.againIn" : "add.againNow", { reason: message, n: left }));
     if (left <= 0) return this.#ready();
-    this.#busy("Wait…");
+    this.#busy(t("add.wait"));
     this.#timer = setTimeout(() => this.#countDown(message, until), 1000);
   }
 
@@ -113,6 +115,6 @@ export class AddForm {
   #ready() {
     clearTimeout(this.#timer);
     this.button.ariaDisabled = null;
-    this.button.textContent = "Add topic";
+    this.button.textContent = t("add.submit");
   }
 }

@@ -1,8 +1,9 @@
 // Talks to the server's REST interface. Every failure is a Problem whose message can be shown as it is.
 // Changes that the server refuses for want of a token are tried again with one, as long as the person
-// gives one. The token stays in this tab.
+// gives one. The token stays in this tab. What the server itself says of an error stays in its words.
 
 import { retryAfter } from "./format.js";
+import { t } from "./words.js";
 
 const KEY = "tweetream-token";
 
@@ -40,7 +41,7 @@ async function problemOf(response) {
     // an answer of a proxy, say: no JSON in it
   }
   const said = [body.title, body.detail].filter((part) => typeof part === "string" && part);
-  const message = said.length ? said.join(": ") : `The server answered ${response.status} ${response.statusText}`.trim();
+  const message = said.length ? said.join(": ") : t("server.answered", { status: `${response.status} ${response.statusText}`.trim() });
   return new Problem(response.status, message, retryAfter(response.headers.get("Retry-After"), Date.now()));
 }
 
@@ -59,7 +60,7 @@ async function call(method, path, { body, bearer = "", timeout = 10000 } = {}) {
     });
   } catch (error) {
     const late = error.name === "TimeoutError";
-    throw new Problem(0, late ? "The server takes too long to answer." : "The server cannot be reached.");
+    throw new Problem(0, t(late ? "server.late" : "server.away"));
   }
   if (!response.ok) throw await problemOf(response);
   if (response.status === 204) return { status: 204, data: null };
@@ -67,7 +68,7 @@ async function call(method, path, { body, bearer = "", timeout = 10000 } = {}) {
   try {
     return { status: response.status, data: await response.json(), date };
   } catch {
-    throw new Problem(0, "The server's answer cannot be read.");
+    throw new Problem(0, t("server.unreadable"));
   }
 }
 
@@ -94,7 +95,7 @@ export class Api {
   // {label, score, decision, bias, words: [[word, weight], …]} of a text as it was written
   async why(text) {
     const { data } = await call("POST", "/classify", { body: { texts: [text] } });
-    if (!Array.isArray(data?.[0]?.words)) throw new Problem(0, "The server's answer cannot be read.");
+    if (!Array.isArray(data?.[0]?.words)) throw new Problem(0, t("server.unreadable"));
     return data[0];
   }
 
@@ -105,6 +106,24 @@ export class Api {
       return true;
     } catch (problem) {
       return problem.status === 404 ? false : null;
+    }
+  }
+
+  // A page of a topic's past: {posts, before, after}; `query` is a filter. A topic that is not there has none.
+  async page(name, { before, last }, query = "") {
+    const place = before ? `&before=${encodeURIComponent(before)}` : "";
+    const path = `/topics/${encodeURIComponent(name)}/posts?last=${last}${place}${query && `&${query}`}`;
+    const { data } = await call("GET", path, { timeout: 20000 });
+    if (!Array.isArray(data?.posts)) throw new Problem(0, t("server.unreadable"));
+    return data;
+  }
+
+  // The position of a topic's newest post, or "" where that cannot be told
+  async newest(name) {
+    try {
+      return (await this.page(name, { last: 1 })).after ?? "";
+    } catch {
+      return "";
     }
   }
 
@@ -126,7 +145,7 @@ export class Api {
     const { data, date } = await call("GET", path);
     const ahead = date + 500 - Date.now();
     if (!Number.isNaN(ahead)) this.ahead = Math.abs(ahead) > 2000 ? ahead : 0;
-    if (!Array.isArray(data)) throw new Problem(0, "The server's answer cannot be read.");
+    if (!Array.isArray(data)) throw new Problem(0, t("server.unreadable"));
     return data;
   }
 

@@ -1,135 +1,163 @@
-// The map of the page: the address chooses a topic, its feed fills the list, the server's topics are asked
+// The map of the page: the address chooses topics and filters, their feeds fill the list, the server's topics are asked
 // for every few seconds while the page is seen. State is shown as it is.
 
 import { AddForm } from "./add.js";
+import { addressOf, filterOf, isName, serverQuery, toggled, topicsOf } from "./address.js";
+import { Announcer } from "./announce.js";
 import { Api } from "./api.js";
 import { Charts } from "./charts.js";
+import { copyButton } from "./copy.js";
 import { Feed } from "./feed.js";
-import { number } from "./format.js";
+import { Filters, textFilter } from "./filters.js";
+import { listen } from "./keys.js";
+import { Marker } from "./match.js";
 import { PostList } from "./posts.js";
+import { Rates } from "./rates.js";
 import { Sources } from "./sources.js";
+import { setText, StateView, waitingText } from "./state.js";
 import { tokenAsker } from "./token.js";
 import { TopicList } from "./topics.js";
+import { Undo } from "./undo.js";
+import { onLanguage, t, translate } from "./words.js";
 
 const REFRESH = 4000;
-const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
-const STATES = {
-  idle: "No topic chosen",
-  connecting: "Connecting…",
-  live: "Live",
-  doubt: "The server does not answer. What you see may be old.",
-  lost: "Connection lost. Reconnecting…",
-  waiting: "Connection lost. Reconnecting",
-  deleted: "This topic was deleted.",
-  missing: "There is no such topic.",
-};
 
 const byId = (id) => document.getElementById(id);
 const api = new Api(tokenAsker(document));
+const announcer = new Announcer(byId("announcer"));
+const posts = new PostList({ list: byId("posts"), above: byId("posts-above"), head: byId("feed-head") }, showState);
 const feed = new Feed({
+  begin,
   exists: (name) => api.exists(name),
+  newest: (name) => api.newest(name),
   on: {
     state: showState,
-    post: (data) => posts.add(data),
+    post: came,
     gap: (gap) => posts.addGap(gap),
     retracted: (id) => posts.retract(id),
+    gone: lost,
   },
 });
-const posts = new PostList(byId("posts"), showFeed);
-const topicList = new TopicList(byId("topics"), remove);
+const state = new StateView(document, feed, posts);
+const rates = new Rates();
+const filters = new Filters(document, (value) => {
+  history.replaceState(null, "", addressOf(chosen, value));
+  follow();
+});
+const undo = new Undo(byId("undo"), { changed: showTopics, away: toFeed });
+const topicList = new TopicList(byId("topics"), { toggle, remove });
 const addForm = new AddForm(document, add);
 const charts = new Charts(byId("charts"), api);
 new Sources(byId("sources"), api);
 
 let topics = null; // null: not known yet
-let chosen = "";
-let lastKnown = ""; // the Kafka topic of the chosen one: made anew after a delete, it is another
+let chosen = [];
+let lastKnown = {}; // the Kafka topics of the chosen: made anew after a delete, it is another
+let marked = "";
+let first = true;
 let asking = false;
 let changes = 0; // an answer from before a change of ours is out of date
 let timer = 0;
 
 const find = (name) => topics?.find((topic) => topic.name === name);
 
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+function toFeed() {
+  byId("feed-title").focus({ preventScroll: true });
 }
 
-function choose(name) {
-  chosen = name;
-  lastKnown = "";
+// The past of the topics that are there.
+async function begin(names) {
+  const missing = [];
+  const query = serverQuery(filters.value);
+  const page = async (name, asked) => {
+    try {
+      return await api.page(name, asked, query);
+    } catch (problem) {
+      if (problem.status !== 404) throw problem;
+      missing.push(name);
+      return { posts: [], before: null, after: null };
+    }
+  };
+  const passes = textFilter(filters.value.text);
+  const position = await posts.begin(names, { page, passes });
+  return { position, missing };
+}
+
+// A live post. What else wants to know of it is told here; only what is seen is parsed.
+function came(data, position) {
+  const entry = posts.add(data, position);
+  if (!entry) return;
+  if (!posts.paused) announcer.add(entry.label);
+}
+
+function lost(name) {
+  posts.drop(name);
+  if (!state.gone.includes(name)) state.gone.push(name);
+}
+
+function choose(names) {
+  chosen = names;
+  lastKnown = {};
   posts.clear();
-  document.title = name ? `${name} · Tweetream` : "Tweetream";
-  if (!name) feed.stop();
-  else if (NAME.test(name)) feed.start(name);
-  else feed.missing(name);
+  document.title = names.length ? `${names.join(", ")} · Tweetream` : "Tweetream";
+  follow();
   showTopics();
 }
 
+// What is chosen, by the filters as they are.
+function follow() {
+  announcer.hush();
+  state.gone = [];
+  const names = chosen.filter(isName);
+  state.gone.push(...chosen.filter((name) => !isName(name)));
+  if (names.length) feed.start(names, serverQuery(filters.value));
+  else if (chosen.length) feed.missing();
+  else feed.stop();
+}
+
 function fromAddress() {
-  let name = location.hash.slice(1);
-  try {
-    name = decodeURIComponent(name);
-  } catch {
-    // shown as it is, as a topic that does not exist
+  let names = topicsOf(location.hash);
+  const asked = filterOf(location.search);
+  const filtered = addressOf([], asked) !== addressOf([], filters.value);
+  if (!names.length && first && topics?.length) {
+    names = [topics[0].name];
+    history.replaceState(null, "", addressOf(names, asked)); // so that "back" does not come here again
   }
-  if (!name && topics?.length) {
-    name = topics[0].name;
-    history.replaceState(null, "", `#${name}`); // so that "back" does not come here again
-  }
-  if (name !== chosen) choose(name);
+  if (names.length || topics) first = false;
+  if (filtered) filters.set(asked);
+  if (names.join() !== chosen.join()) choose(names);
+  else if (filtered) follow();
+}
+
+function toggle(name) {
+  location.hash = toggled(chosen, name).join(",");
 }
 
 function showTopics() {
-  topicList.show(topics ?? [], chosen);
-  const topic = find(chosen);
-  const track = topic?.track ?? [];
-  if (topic) lastKnown = topic.kafka_topic;
-  setText(byId("feed-title"), chosen || "Posts");
-  setText(byId("feed-track"), track.includes("*") ? "Follows every post" : `Follows: ${track.join(", ")}`);
-  byId("feed-track").hidden = !track.length || (track.length === 1 && track[0] === chosen);
-  charts.follow(topic ? [chosen] : []);
-  showFeed();
+  const shown = (topics ?? []).filter((topic) => !undo.has(topic.name));
+  topicList.show(shown, chosen, (topic) => rates.of(topic));
+  const known = chosen.map(find).filter(Boolean);
+  for (const topic of known) lastKnown[topic.name] ??= topic.kafka_topic;
+  filters.labels((topics ?? []).flatMap((topic) => Object.keys(topic.posts ?? {})));
+  const track = [...new Set(known.flatMap((topic) => topic.track))];
+  if (track.join("\n") !== marked) posts.mark(new Marker(track));
+  marked = track.join("\n");
+  setText(byId("feed-title"), chosen.join(", ") || t("feed.title"));
+  setText(byId("feed-track"), track.includes("*") ? t("feed.followsAll") : t("feed.follows", { track: track.join(", ") }));
+  byId("feed-track").hidden = !track.length || track.join() === chosen.join();
+  byId("copy").hidden = !chosen.length;
+  charts.follow(known.map((topic) => topic.name));
+  showState();
 }
 
-function emptyText() {
-  if (!chosen && topics === null) return "";
-  if (!chosen) return "Add a topic to begin: give it a name, and the words or phrases to follow.";
-  if (feed.state.name === "missing") return topics?.length ? "Choose another topic, or add this one." : "Add a topic to begin.";
-  if (feed.state.name === "deleted") return "Choose another topic, or add one.";
-  return feed.state.name === "live" ? "No posts yet. They appear here as they come in." : "";
-}
-
-function showFeed() {
-  const text = posts.empty ? emptyText() : "";
-  byId("empty").hidden = !text;
-  setText(byId("empty"), text);
-  const pause = byId("pause");
-  pause.hidden = !posts.paused && posts.empty;
-  const waiting = posts.waiting ? ` (${number(posts.waiting)} new)` : "";
-  setText(pause, posts.paused ? `Resume${waiting}` : "Pause");
-  pause.title = posts.overflowing ? "The newest 300 will be shown" : "";
-  showState(feed.state);
-}
-
-function showState(state) {
-  const paused = state.name === "live" && posts.paused;
-  byId("state").dataset.state = paused ? "paused" : state.name;
-  byId("posts").classList.toggle("over", state.name === "deleted");
-  setText(byId("state-text"), paused ? "Paused. New posts wait." : STATES[state.name]);
-  byId("try-now").hidden = state.name !== "waiting";
-  tick();
-}
-
-function tick() {
-  const { name, until } = feed.state;
-  setText(byId("state-count"), name === "waiting" ? `in ${Math.max(1, Math.ceil((until - Date.now()) / 1000))} s` : "");
+function showState() {
+  state.show({ chosen, topics, filtered: filters.active });
 }
 
 // A topic that was gone and is there again, made anew, is followed again.
 function followAgain() {
-  const topic = find(chosen);
-  const back = feed.state.name === "missing" || (feed.state.name === "deleted" && topic?.kafka_topic !== lastKnown);
-  if (topic && back) choose(chosen);
+  const there = (name) => find(name) && find(name).kafka_topic !== lastKnown[name];
+  if (state.gone.some((name) => chosen.includes(name) && there(name))) choose(chosen);
 }
 
 function note(text) {
@@ -146,8 +174,9 @@ async function refresh() {
     const answer = await api.topics();
     if (before === changes) topics = answer.sort((a, b) => a.name.localeCompare(b.name));
     topics ??= [];
+    rates.add(topics, performance.now());
     if (!topics.length) addForm.offer();
-    note(topics.length ? "" : "There are no topics yet. Add the first one below.");
+    note(topics.length ? "" : t("topics.none"));
     feed.trust();
     fromAddress();
     followAgain();
@@ -155,7 +184,7 @@ async function refresh() {
   } catch (problem) {
     if (!("status" in problem)) throw problem;
     if (problem.status === 0) feed.doubt();
-    note(`The list is not up to date. ${problem.message}`);
+    note(t("topics.old", { reason: problem.message }));
   } finally {
     asking = false;
     if (!document.hidden) timer = setTimeout(refresh, before === changes ? REFRESH : 0);
@@ -165,33 +194,69 @@ async function refresh() {
 async function add(name, track) {
   await api.add(name, track);
   changes += 1;
-  if (chosen === name) choose(name);
+  if (chosen.join() === name) choose([name]);
   else location.hash = name;
-  byId("feed-title").focus({ preventScroll: true });
+  toFeed();
   refresh();
 }
 
-async function remove(name) {
-  await api.remove(name);
-  changes += 1;
-  topics = topics.filter((topic) => topic.name !== name);
-  showTopics();
-  byId("feed-title").focus({ preventScroll: true });
+function remove(name) {
+  const act = async () => {
+    await api.remove(name);
+    changes += 1;
+    topics = topics.filter((topic) => topic.name !== name);
+  };
+  undo.start(name, act, (problem) => note(t("topics.notDeleted", { reason: problem.message + waitingText(problem) })));
 }
 
+function pauseOrResume() {
+  if (posts.paused) posts.resume();
+  else posts.pause();
+  announcer.hush();
+}
+
+function escape(event) {
+  if (event.target === filters.text && filters.text.value) return filters.clear.click();
+  if (!event.target.matches("input, select, .post *, .post")) return false;
+  event.target.blur();
+}
+
+onLanguage(() => {
+  topicList.say();
+  filters.say();
+  addForm.chips.say();
+  posts.rebuild();
+  showTopics();
+});
+listen(document, {
+  "/": () => filters.text.focus(),
+  j: () => posts.step(1),
+  k: () => posts.step(-1),
+  p: () => !byId("pause").hidden && pauseOrResume(),
+  Escape: escape,
+});
 addEventListener("hashchange", fromAddress);
+addEventListener("popstate", fromAddress);
 addEventListener("online", () => feed.resume());
 addEventListener("pagehide", () => feed.suspend());
 addEventListener("pageshow", (event) => event.persisted && feed.resume());
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
-byId("pause").addEventListener("click", () => (posts.paused ? posts.resume() : posts.pause()));
+byId("pause").addEventListener("click", pauseOrResume);
+byId("newest").addEventListener("click", () => {
+  posts.toTop();
+  toFeed();
+});
+byId("posts-more").addEventListener("click", () => posts.older(true));
 byId("try-now").addEventListener("click", () => feed.resume());
 byId("skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the address is the topic's
-  byId("feed-title").focus();
+  event.preventDefault(); // the address is the topics'
+  toFeed();
 });
-setInterval(tick, 500);
+copyButton(byId("copy"), byId("copied"));
+setInterval(() => state.tick(), 500);
 setInterval(() => document.hidden || posts.refreshTimes(), 10000);
 
+translate(document);
+filters.set(filterOf(location.search));
 if (location.hash) fromAddress();
 refresh();

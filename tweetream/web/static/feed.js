@@ -1,14 +1,18 @@
-// Follows one feed by Server-Sent Events and says truly how that goes. Knows no DOM.
+// Follows feeds by Server-Sent Events, several on one stream, and says truly how that goes. Knows no DOM.
 //
-// While the browser reconnects by itself it resumes by Last-Event-ID. An answer other than 200 ends an
-// EventSource for good, without telling why: then we ask whether the topic is still there and open
-// another one, from the last position, after a growing and jittered delay.
+// It begins with what `begin` read and goes on from there. While the browser reconnects by itself it resumes by
+// Last-Event-ID. An answer other than 200 ends an EventSource for good, without telling why: then we ask which topics are
+// still there and open another one, from the last position, after a growing and jittered delay.
 //
-// States: idle, connecting, live, doubt (the stream is open but the server answers nothing else),
-// lost (the browser reconnects), waiting (until a time, then we reconnect), deleted, missing.
+// States: idle, connecting, catching (up with what came while there was no stream), live, doubt (the stream is open but the
+// server answers nothing else), lost (the browser reconnects), waiting (until a time, then we reconnect), deleted, missing.
+
+import { places } from "./address.js";
 
 const FIRST_DELAY = 1000;
 const LONGEST_DELAY = 30000;
+const LOOK = 150; // ms between looks at whether we have caught up
+const LULL = 3000; // ms of silence that say so too: the last record may be one that nobody is sent
 
 function parsed(data) {
   try {
@@ -21,32 +25,35 @@ function parsed(data) {
 export class Feed {
   #source = null;
   #timer = 0;
+  #looking = 0;
   #turn = 0; // answers that belong to an earlier turn are ignored
   #tries = 0;
   #position = "";
-  #opened = false;
+  #begun = false;
+  #heard = 0; // when the last event came
+  #query = "";
 
-  // on: {state(state), post(data), gap(data), retracted(id)}; exists(topic) is the Api's.
-  constructor({ on, exists, random = Math.random }) {
-    this.on = on;
-    this.exists = exists;
-    this.random = random;
-    this.topic = "";
+  // on: {state(state), post(data, position), gap(gap), retracted(id), gone(topic)};
+  // begin() resolves to {position, missing} when the past is there; exists(topic) and newest(topic) are the Api's.
+  constructor({ on, begin, exists, newest, random = Math.random }) {
+    Object.assign(this, { on, begin, exists, newest, random });
+    this.topics = [];
     this.state = { name: "idle" };
   }
 
-  start(topic) {
-    this.stop();
-    this.topic = topic;
+  start(topics, query) {
+    this.#close();
+    this.topics = [...topics];
+    this.#query = query;
     this.#position = "";
-    this.#opened = false;
+    this.#begun = false;
     this.#tries = 0;
-    this.#open();
+    this.#go();
   }
 
   stop() {
     this.#close();
-    this.topic = "";
+    this.topics = [];
     this.#set({ name: "idle" });
   }
 
@@ -57,24 +64,23 @@ export class Feed {
 
   // At once, from the last position.
   resume() {
-    if (this.topic && this.state.name !== "deleted" && this.state.name !== "missing") this.#open();
+    if (this.topics.length) this.#go();
   }
 
-  // A topic of that name is known not to exist: no stream is needed to find out.
-  missing(topic) {
+  // No such topics, which is known without asking.
+  missing() {
     this.stop();
-    this.topic = topic;
     this.#set({ name: "missing" });
   }
 
   // The server answers no other call either: heartbeats cannot be seen from here, so the stream may be dead.
   doubt() {
-    if (this.state.name === "live") this.#set({ name: "doubt" });
+    if (["live", "catching"].includes(this.state.name)) this.#set({ name: "doubt" });
   }
 
   // It answers again. A new stream is certain where the old one may be dead.
   trust() {
-    if (this.state.name === "doubt") this.#open();
+    if (this.state.name === "doubt") this.#go();
   }
 
   #set(state) {
@@ -85,42 +91,89 @@ export class Feed {
   #close() {
     this.#turn += 1;
     clearTimeout(this.#timer);
+    clearInterval(this.#looking);
     this.#source?.close();
     this.#source = null;
   }
 
-  #open() {
+  async #go() {
     this.#close();
+    const turn = this.#turn;
     this.#set({ name: "connecting" });
-    const query = this.#position ? `last_event_id=${encodeURIComponent(this.#position)}` : "last=50";
-    const source = new EventSource(`/feeds/${encodeURIComponent(this.topic)}?${query}`);
+    if (this.#begun) return this.#open(true);
+    try {
+      const { position, missing } = await this.begin(this.topics);
+      if (turn !== this.#turn) return;
+      this.#begun = true;
+      this.#position = position;
+      if (this.#lose(missing, "missing")) this.#open(false);
+    } catch (problem) {
+      if (!("status" in problem)) throw problem;
+      if (turn === this.#turn) this.#wait();
+    }
+  }
+
+  // Whether there are topics left without these.
+  #lose(gone, state) {
+    this.topics = this.topics.filter((name) => !gone.includes(name));
+    for (const name of gone) this.on.gone(name, state);
+    if (this.topics.length) return true;
+    this.#close();
+    this.#set({ name: state });
+    return false;
+  }
+
+  #open(again) {
+    // Without a position no topic has a post yet, and what comes until the stream is there is not to be missed.
+    const place = this.#position ? `last_event_id=${encodeURIComponent(this.#position)}` : "last=50";
+    const source = new EventSource(`/feeds/${this.topics.map(encodeURIComponent).join(",")}?${place}${this.#query && `&${this.#query}`}`);
     this.#source = source;
     const listen = (type, act) =>
       source.addEventListener(type, (event) => {
         if (this.#source !== source) return;
         if (event.lastEventId) this.#position = event.lastEventId;
+        this.#heard = performance.now();
         if (this.state.name === "doubt") this.#set({ name: "live" });
         act(event);
       });
-    source.onopen = () => this.#source === source && this.#live();
+    source.onopen = () => this.#source === source && this.#opened(again || this.state.name === "lost");
     source.onerror = () => this.#source === source && this.#failed(source);
-    listen("message", (event) => this.on.post(event.data));
+    listen("message", (event) => this.on.post(event.data, event.lastEventId));
     listen("gap", (event) => this.on.gap(parsed(event.data)));
     listen("retracted", (event) => this.on.retracted(parsed(event.data).id));
     listen("position", () => {});
-    listen("deleted", () => {
-      this.#close();
-      this.#set({ name: "deleted" });
-    });
+    listen("deleted", (event) => this.#lose([parsed(event.data).topic], "deleted"));
   }
 
-  #live() {
-    this.#opened = true;
+  #opened(again) {
     this.#tries = 0;
-    this.#set({ name: "live" });
+    if (again && this.#position) this.#catchUp();
+    else this.#set({ name: "live" });
+  }
+
+  // Caught up: at the newest there was when the stream began, in every topic.
+  async #catchUp() {
+    const turn = this.#turn;
+    this.#set({ name: "catching" });
+    this.#heard = performance.now();
+    const ends = (await Promise.all(this.topics.map((name) => this.newest(name)))).map(places);
+    if (turn !== this.#turn || this.state.name !== "catching") return;
+    const goals = Object.entries(Object.assign({}, ...ends));
+    clearInterval(this.#looking);
+    const look = () => {
+      const here = places(this.#position);
+      const there = goals.every(([name, end]) =>
+        !this.topics.includes(name) || (here[name]?.generation === end.generation && here[name].offset >= end.offset));
+      if (!there && performance.now() - this.#heard < LULL) return;
+      clearInterval(this.#looking);
+      if (this.state.name === "catching") this.#set({ name: "live" });
+    };
+    this.#looking = setInterval(look, LOOK);
+    look();
   }
 
   #failed(source) {
+    clearInterval(this.#looking);
     if (source.readyState === EventSource.CLOSED) this.#ended();
     else if (this.state.name !== "lost") this.#set({ name: "lost" });
   }
@@ -129,9 +182,11 @@ export class Feed {
     this.#close();
     const turn = this.#turn;
     this.#set({ name: "lost" });
-    const there = await this.exists(this.topic);
+    const there = await Promise.all(this.topics.map((name) => this.exists(name)));
     if (turn !== this.#turn) return;
-    if (there === false) this.#set({ name: this.#opened ? "deleted" : "missing" });
+    const gone = this.topics.filter((_, nth) => there[nth] === false);
+    if (!this.#lose(gone, "deleted")) return;
+    if (gone.length && this.#tries === 0) this.#go();
     else this.#wait();
   }
 
@@ -139,7 +194,7 @@ export class Feed {
     const longest = Math.min(FIRST_DELAY * 2 ** this.#tries, LONGEST_DELAY);
     const delay = longest * (0.5 + this.random() / 2);
     this.#tries += 1;
-    this.#timer = setTimeout(() => this.#open(), delay);
+    this.#timer = setTimeout(() => this.#go(), delay);
     this.#set({ name: "waiting", until: Date.now() + delay });
   }
 }

@@ -1,30 +1,33 @@
-// Turns values into words for people: numbers, times, labels, networks. Knows no DOM and no server.
+// Turns values into words for people: times, labels, networks, scores. Knows no DOM and no server.
 
-const numbers = new Intl.NumberFormat("en");
-const exact = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
-const dayAndTime = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
-const networks = { x: "X", bluesky: "Bluesky", mastodon: "Mastodon", replay: "Replay" };
+import { has, number, relative, t, time } from "./words.js";
 
-export const number = (n) => numbers.format(n);
+export { number };
 
-export const exactTime = (ms) => exact.format(ms);
+const networks = { x: "X", bluesky: "Bluesky", mastodon: "Mastodon" };
 
-export const network = (source) => (Object.hasOwn(networks, source) ? networks[source] : source);
+export const exactTime = (ms) => time(ms, { dateStyle: "full", timeStyle: "long" });
+
+export function network(source) {
+  if (Object.hasOwn(networks, source)) return networks[source];
+  return has(`network.${source}`) ? t(`network.${source}`) : source;
+}
 
 // Clocks differ: a post up to a minute ahead of ours is "just now", further ahead it shows its date.
 export function relativeTime(ms, now) {
   const seconds = Math.floor((now - ms) / 1000);
-  if (seconds < -60) return dayAndTime.format(ms);
-  if (seconds < 10) return "just now";
-  if (seconds < 60) return `${Math.floor(seconds / 10) * 10} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
-  return dayAndTime.format(ms);
+  if (seconds >= -60 && seconds < 10) return t("time.now");
+  if (seconds > 0 && seconds < 60) return relative(-Math.floor(seconds / 10) * 10, "second");
+  if (seconds > 0 && seconds < 3600) return relative(-Math.floor(seconds / 60), "minute");
+  if (seconds > 0 && seconds < 86400) return relative(-Math.floor(seconds / 3600), "hour");
+  return time(ms, { dateStyle: "medium", timeStyle: "short" });
 }
 
-export const labelText = (label) => label.replaceAll("_", " ");
+export const labelText = (label) => (has(`label.${label}`) ? t(`label.${label}`) : label.replaceAll("_", " "));
 
-export const percent = (score) => (score < 1 && score > 0.99 ? "over 99%" : `${Math.round(score * 100)}%`);
+const whole = (share) => number(share, { style: "percent", maximumFractionDigits: 0 });
+
+export const percent = (score) => (score < 1 && score > 0.99 ? t("score.over", { percent: whole(0.99) }) : whole(score));
 
 // The tone of a label: "none" for what says that something is not so, else one of four that the
 // same label always gets. Tone is only decoration; the words say it too.

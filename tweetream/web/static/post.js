@@ -1,7 +1,8 @@
 // Builds the element of one post. What others wrote goes in as text nodes alone, and only http and https
-// become links.
+// become links. Buttons carry `data-act`; the list that they stand in listens for all of them.
 
 import { exactTime, labelText, labelTone, network, percent, relativeTime } from "./format.js";
+import { t } from "./words.js";
 
 // Marks that turn the direction of writing are no part of a link: they could make it look like another.
 const LINK = /https?:\/\/[^\s<>"\u0000-\u001f\u200e\u200f\u2028-\u202e\u2066-\u2069]+/gi;
@@ -14,6 +15,13 @@ export function element(tag, className, ...children) {
   const made = document.createElement(tag);
   if (className) made.className = className;
   made.append(...children);
+  return made;
+}
+
+export function button(className, text, act = "") {
+  const made = element("button", className, text);
+  made.type = "button";
+  if (act) made.dataset.act = act;
   return made;
 }
 
@@ -44,23 +52,35 @@ function withoutTail(found) {
   return found.slice(0, end);
 }
 
-export function linked(text) {
-  const parts = [];
-  let from = 0;
+function linksOf(text) {
+  const found = [];
   for (const match of text.matchAll(LINK)) {
     if (match[0].includes("…")) continue; // cut short by its network: it would lead nowhere
     const shown = withoutTail(match[0]);
     const href = webAddress(shown);
-    if (!href) continue;
-    parts.push(text.slice(from, match.index), outside(href, "", shown));
-    from = match.index + shown.length;
+    if (href) found.push({ start: match.index, end: match.index + shown.length, made: () => outside(href, "", shown) });
+  }
+  return found;
+}
+
+// The text with its links, and with the ranges [[start, end], …] marked that are in none of them.
+export function pieces(text, ranges) {
+  const links = linksOf(text);
+  const marks = ranges
+    .filter(([start, end]) => !links.some((link) => start < link.end && end > link.start))
+    .map(([start, end]) => ({ start, end, made: () => element("mark", "", text.slice(start, end)) }));
+  const parts = [];
+  let from = 0;
+  for (const { start, end, made } of [...links, ...marks].sort((a, b) => a.start - b.start)) {
+    parts.push(text.slice(from, start), made());
+    from = end;
   }
   parts.push(text.slice(from));
   return parts.filter((part) => part !== "");
 }
 
 function timeOf(post) {
-  const ms = [post.created_at, post.received_at].map((t) => Date.parse(string(t))).find((t) => !Number.isNaN(t));
+  const ms = [post.created_at, post.received_at].map((at) => Date.parse(string(at))).find((at) => !Number.isNaN(at));
   if (ms === undefined) return "";
   const time = element("time", "", relativeTime(ms, Date.now()));
   time.dateTime = new Date(ms).toISOString();
@@ -82,50 +102,59 @@ function badgeOf(post) {
   badge.dataset.tone = labelTone(label);
   if (typeof post.score === "number") {
     badge.append(" ", element("span", "score", percent(post.score)));
-    badge.title = `Label ${label}, score ${post.score}`;
+    badge.title = t("post.label", { label, score: String(post.score) });
   }
   return badge;
 }
 
-function textOf(post) {
+export const topicChips = (topics) => topics.map((name) => element("span", "chip topic-chip", name));
+
+export function toggleText(item) {
+  const cut = item.querySelector(".text").classList.toggle("cut");
+  const more = item.querySelector('[data-act="more"]');
+  more.ariaExpanded = String(!cut);
+  more.textContent = t(cut ? "post.more" : "post.less");
+  return !cut;
+}
+
+function textOf(post, marker) {
   const text = string(post.text);
-  const block = element("p", "text", ...linked(text));
+  const block = element("p", "text", ...pieces(text, marker?.ranges(text) ?? []));
   block.dir = "auto";
   const lang = string(post.lang);
   if (/^[a-z]{2,3}(-[a-z0-9]{1,8})*$/i.test(lang) && lang !== "und") block.lang = lang;
   if (text.length <= LONG && text.split("\n", LONG_LINES + 1).length <= LONG_LINES) return [block];
   block.classList.add("cut");
-  const more = element("button", "button small", "Show all of it");
-  more.type = "button";
+  const more = button("button small", t("post.more"), "more");
   more.ariaExpanded = "false";
-  more.addEventListener("click", () => {
-    const cut = block.classList.toggle("cut");
-    more.ariaExpanded = String(!cut);
-    more.textContent = cut ? "Show all of it" : "Show less";
-  });
   return [block, more];
 }
 
-export function postElement(post) {
-  const author = element("span", "author", string(post.author) || "Unknown author");
+// `topics` are shown where several are followed; `actions`, [{act, key}], are buttons at the post's foot.
+export function postElement(post, { topics = [], marker = null, actions = [] } = {}) {
+  const author = element("span", "author", string(post.author) || t("post.unknownAuthor"));
   author.dir = "auto";
   const head = element("div", "post-head", author, element("span", "network", network(string(post.source))), timeOf(post));
   const url = webAddress(string(post.url));
   if (url) {
-    const link = outside(url, "original", "Original");
-    link.title = "Opens the original post in a new tab";
+    const link = outside(url, "original", t("post.original"));
+    link.title = t("post.originalTitle");
     head.append(link);
   }
-  const article = element("article", "", head, ...textOf(post), element("div", "post-foot", badgeOf(post)));
+  const chips = element("span", "topic-chips", ...topicChips(topics));
+  const acts = actions.map(({ act, key }) => button("button small", t(key), act));
+  const foot = element("div", "post-foot", badgeOf(post), chips, element("span", "acts", ...acts));
+  const article = element("article", "post-body", head, ...textOf(post, marker), foot);
+  article.tabIndex = -1; // j and k go from one to the next
   const item = element("li", "post", article);
   item.dataset.id = string(post.id);
   return item;
 }
 
 export function gapElement(gap) {
-  const item = element("li", "gap", element("span", "", "Posts are missing here"));
+  const item = element("li", "gap", element("span", "", t("post.gap")));
   const [from, to] = [gap.from, gap.to].map((end) => (end === undefined || end === null ? "" : String(end)));
-  if (from || to) item.title = `From ${from || "?"} to ${to || "?"}`;
+  if (from || to) item.title = t("post.gapTitle", { from: from || "?", to: to || "?" });
   return item;
 }
 

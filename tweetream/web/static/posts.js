@@ -1,95 +1,243 @@
-// The list of posts: newest on top, 300 at most, drawn a few times a second however many came in.
+// The list of posts: newest on top, drawn a few times a second however many came in.
 //
-// What comes in is kept as it is, unparsed, and only what will be seen is parsed and built. The queue is
-// bounded too: of more than 300 the oldest go, which would have left the list at once.
+// What comes waits while the list is paused or something in it is read: scrolled down, focused or marked. Then the number
+// that waits is shown, and nothing moves. Older posts are read from the server when the end comes near.
 
-import { gapElement, postElement, refreshTimes } from "./post.js";
+import { gapElement, postElement, refreshTimes, toggleText, topicChips } from "./post.js";
+import { Past } from "./past.js";
+import { entryOf, postOf, Timeline } from "./timeline.js";
+import { Window } from "./window.js";
 
-const MOST = 300;
 const MANY = 30; // after so many at once the next draw may wait longer
 const DELAY = 100;
 const BUSY_DELAY = 200;
 const QUIET = 600; // only what comes after such a pause is highlighted: many highlights cost more than the posts
+const PAGE = 50;
+const VAIN = 5; // pages in a row that may bring nothing to show, until the person asks for more
 
 export class PostList {
-  #queue = []; // {data, post?} or {gap}, oldest first
+  paused = false;
+  held = false;
+  loading = false;
+  failed = null; // the Problem of the last page
+  actions = []; // {act, key, run(post, item)}: buttons at each post's foot
+  #timeline = new Timeline(false);
+  #past = new Past(null, []);
+  #topics = [];
+  #marker = null;
+  #passes = () => true;
   #scheduled = false;
   #drawn = 0; // when
   #busy = false;
+  #vain = 0;
+  #turn = 0;
+  #scrolled = false;
 
   // changed() is called after each draw, also of nothing while posts wait.
-  constructor(list, changed) {
+  constructor({ list, above, head }, changed) {
     this.list = list;
     this.changed = changed;
-    this.paused = false;
-    this.waiting = 0;
+    this.window = new Window(list, above, head, (entry) => this.#build(entry));
+    list.addEventListener("click", (event) => this.#clicked(event));
+    for (const type of ["focusin", "focusout"]) list.addEventListener(type, () => this.#schedule());
+    document.addEventListener("selectionchange", () => this.#schedule());
+    addEventListener("scroll", () => this.#onScroll(), { passive: true });
+    addEventListener("resize", () => this.#onScroll(), { passive: true });
   }
 
   get empty() {
-    return !this.list.firstElementChild && !this.#queue.length;
+    return this.#timeline.empty;
+  }
+
+  get waiting() {
+    return this.#timeline.waiting;
   }
 
   // Whether more wait than will be shown.
   get overflowing() {
-    return this.waiting > MOST;
+    return this.#timeline.overflowing;
   }
 
-  add(data) {
-    if (this.paused) this.waiting += 1;
-    this.#push({ data });
+  get ended() {
+    return this.#past.ended;
+  }
+
+  // Whether it is for the person to go on looking for older posts.
+  get tired() {
+    return !this.ended && !this.loading && (this.#vain >= VAIN || this.failed !== null);
+  }
+
+  // The posts of the list, newest first.
+  get all() {
+    return this.#timeline.entries.filter((entry) => !entry.gap).map(postOf);
+  }
+
+  // Begins anew with these topics and what was last posted to them. What is seen stays until that is there. Resolves to
+  // the position behind it; rejects with the Api's Problem. `passes(entry)` says what is shown, `page` is the Api's.
+  async begin(topics, { page, passes }) {
+    const turn = (this.#turn += 1);
+    const past = new Past(page, topics);
+    const found = await past.next(PAGE);
+    if (turn !== this.#turn) return "";
+    this.#timeline = new Timeline(topics.length > 1);
+    [this.#past, this.#topics, this.#passes] = [past, topics, passes];
+    [this.loading, this.failed, this.#vain] = [false, null, 0];
+    this.#timeline.addOlder(found.filter(passes), past.ended);
+    this.window.show(this.#timeline.entries, true);
+    this.window.top();
+    this.#schedule();
+    return past.newest;
+  }
+
+  // Marks what matches in the texts.
+  mark(marker) {
+    this.#marker = marker;
+    this.rebuild();
+  }
+
+  // A live post; returns its entry where it is a new one that is shown.
+  add(data, position) {
+    const entry = entryOf(data, position);
+    if (!entry || !this.#passes(entry)) return null;
+    const fresh = this.#timeline.add(entry, this.paused || this.held);
+    this.#schedule();
+    return fresh ? entry : null;
   }
 
   addGap(gap) {
-    this.#push({ gap });
-  }
-
-  retract(id) {
-    this.#queue = this.#queue.filter((entry) => {
-      const out = this.#parse(entry)?.id === id;
-      if (out && this.waiting) this.waiting -= 1;
-      return !out;
-    });
-    for (const item of [...this.list.children]) if (item.dataset.id === id) item.remove();
+    this.#timeline.addGap(gap);
     this.#schedule();
   }
 
+  retract(id) {
+    if (typeof id !== "string") return;
+    const at = this.#timeline.entries.findIndex((entry) => entry.id === id);
+    const entry = this.#timeline.retract(id);
+    if (entry) {
+      const next = entry.node?.contains(document.activeElement) && (entry.node.nextElementSibling ?? entry.node.previousElementSibling);
+      this.window.keep(() => {
+        this.window.removed(at);
+        this.window.show(this.#timeline.entries, false);
+      });
+      next?.firstElementChild?.focus({ preventScroll: true });
+    }
+    this.#schedule();
+  }
+
+  // A topic is no more: nothing older of it can be read.
+  drop(name) {
+    this.#past.drop(name);
+  }
+
   clear() {
-    this.#queue = [];
-    this.list.replaceChildren();
+    this.#turn += 1;
+    this.#timeline = new Timeline(false);
+    this.#past = new Past(null, []);
+    this.#topics = [];
+    this.window.clear();
     this.resume();
   }
 
   pause() {
     this.paused = true;
-    this.waiting = this.#queue.filter((entry) => !entry.gap).length;
+    this.#timeline.hold();
     this.#schedule();
   }
 
   resume() {
     this.paused = false;
-    this.waiting = 0;
     this.#schedule();
+  }
+
+  // To the newest, whatever was read.
+  toTop() {
+    if (this.list.contains(document.activeElement)) document.activeElement.blur();
+    if (this.list.contains(getSelection()?.anchorNode)) getSelection().removeAllRanges();
+    this.held = false;
+    this.#letIn();
+    this.window.show(this.#timeline.entries, true);
+    this.window.top();
+    this.#schedule();
+  }
+
+  // Goes by `step` posts from the one that has the focus, or from the first that is seen.
+  step(step) {
+    const items = [...this.list.querySelectorAll(".post")];
+    const now = items.findIndex((item) => item.contains(document.activeElement));
+    const edge = this.window.edge;
+    const seen = items.findIndex((item) => item.getBoundingClientRect().top >= edge - 4);
+    const next = items[now >= 0 ? now + step : Math.max(0, seen)];
+    next?.firstElementChild.focus({ preventScroll: true });
+    next?.scrollIntoView({ block: "nearest" });
   }
 
   refreshTimes() {
     refreshTimes(this.list, Date.now());
   }
 
-  #push(entry) {
-    this.#queue.push(entry);
-    if (this.#queue.length > 2 * MOST) this.#queue.splice(0, this.#queue.length - MOST);
-    this.#schedule();
+  rebuild() {
+    this.window.rebuild();
   }
 
-  #parse(entry) {
-    if (entry.gap || entry.post !== undefined) return entry.post;
+  // Reads older posts; `again`: the person asks for more.
+  async older(again = false) {
+    if (again) [this.#vain, this.failed] = [0, null];
+    if (this.loading || this.ended || this.tired) return;
+    const turn = this.#turn;
+    this.loading = true;
+    this.changed();
     try {
-      const post = JSON.parse(entry.data);
-      entry.post = typeof post === "object" ? post : null;
-    } catch {
-      entry.post = null;
+      const found = await this.#past.next(PAGE);
+      if (turn !== this.#turn) return;
+      const added = this.#timeline.addOlder(found.filter(this.#passes), this.#past.ended);
+      this.#vain = added ? 0 : this.#vain + 1;
+      this.window.keep(() => this.window.show(this.#timeline.entries, false));
+    } catch (problem) {
+      if (!("status" in problem)) throw problem;
+      if (turn === this.#turn) this.failed = problem;
+    } finally {
+      if (turn === this.#turn) this.loading = false;
+      this.#schedule();
     }
-    return entry.post;
+  }
+
+  #build(entry) {
+    if (entry.gap) return gapElement(entry.gap);
+    const topics = this.#topics.length > 1 ? entry.topics : [];
+    const item = postElement(postOf(entry), { topics, marker: this.#marker, actions: this.actions });
+    if (entry.open) toggleText(item);
+    return item;
+  }
+
+  #clicked(event) {
+    const act = event.target.closest("[data-act]")?.dataset.act;
+    if (!act) return;
+    const item = event.target.closest("li");
+    const entry = this.#timeline.entries.find((one) => one.node === item);
+    if (!entry) return;
+    if (act === "more") entry.open = toggleText(item);
+    else this.actions.find((action) => action.act === act)?.run(postOf(entry), item);
+  }
+
+  #reading() {
+    if (!this.list.firstElementChild) return false;
+    const selection = getSelection();
+    const marked = selection && !selection.isCollapsed && this.list.contains(selection.anchorNode);
+    return marked || this.list.contains(document.activeElement) || !this.window.atTop;
+  }
+
+  #onScroll() {
+    if (this.#scrolled) return;
+    this.#scrolled = true;
+    requestAnimationFrame(() => {
+      this.#scrolled = false;
+      this.#look();
+      this.#schedule();
+    });
+  }
+
+  #look() {
+    if (this.window.follow()) this.older();
   }
 
   #schedule() {
@@ -104,24 +252,38 @@ export class PostList {
   #draw() {
     this.#scheduled = false;
     const quiet = performance.now() - this.#drawn > QUIET;
-    if (!this.paused) this.#empty(quiet);
+    const was = this.held;
+    this.held = this.#reading();
+    if (this.held && !was && !this.paused) this.#timeline.hold();
+    // Whoever comes up again reads on upwards: what waited stands above, and nothing moves.
+    const back = was && !this.held && this.waiting > 0;
+    if (!this.paused && !this.held && !(back && this.overflowing)) this.#letIn(quiet, back);
+    else if (back) this.held = true;
+    this.#chips();
+    this.#look();
     this.#drawn = performance.now(); // after the work, so that there is time for all else
     this.changed();
   }
 
-  #empty(quiet) {
-    const entries = this.#queue.slice(-MOST);
-    this.#queue = [];
-    this.#busy = entries.length >= MANY;
-    const items = document.createDocumentFragment();
-    for (const entry of entries.reverse()) {
-      const post = this.#parse(entry);
-      if (!entry.gap && !post) continue; // no post: others can write to a feed too
-      const item = entry.gap ? gapElement(entry.gap) : postElement(post);
-      if (quiet && !this.#busy && this.list.firstElementChild) item.classList.add("fresh");
-      items.append(item);
+  #letIn(quiet = false, back = false) {
+    const first = this.#timeline.entries.length === 0;
+    const fresh = this.#timeline.release();
+    this.#busy = fresh.length >= MANY;
+    this.#timeline.trim();
+    for (const [name, before] of this.#timeline.takeLetGo()) this.#past.back(name, before);
+    if (back) {
+      this.window.inserted(fresh.length);
+      this.window.keep(() => this.window.show(this.#timeline.entries, false));
+    } else this.window.show(this.#timeline.entries, true);
+    if (quiet && !first && !this.#busy && !back) for (const { node } of fresh) node?.classList.add("fresh");
+  }
+
+  #chips() {
+    if (this.#topics.length < 2) return;
+    for (const entry of this.#timeline.entries) {
+      if (!entry.changed) continue;
+      entry.changed = false;
+      entry.node?.querySelector(".topic-chips").replaceChildren(...topicChips(entry.topics));
     }
-    this.list.prepend(items);
-    while (this.list.childElementCount > MOST) this.list.lastElementChild.remove();
   }
 }

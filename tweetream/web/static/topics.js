@@ -1,19 +1,13 @@
-// The list of topics: a row each, with counts by label and a way to delete it. Rows are kept from one
-// refresh to the next, so that focus and a question asked stay where they are.
+// The list of topics: a row each, with counts by label, posts a minute, a box to follow several, and a way to delete it.
+// Rows are kept from one refresh to the next, so that the focus stays where it is. The list listens for all of them.
 
 import { labelText, number } from "./format.js";
-import { element, labelDot } from "./post.js";
-
-function button(className, text, act) {
-  const made = element("button", className, text);
-  made.type = "button";
-  made.addEventListener("click", act);
-  return made;
-}
+import { button, element, labelDot } from "./post.js";
+import { t } from "./words.js";
 
 function countsOf(topic) {
   const entries = Object.entries(topic.posts ?? {}).sort(([a], [b]) => a.localeCompare(b));
-  if (!entries.length) return ["No posts yet"];
+  if (!entries.length) return [t("topics.noPosts")];
   return entries.map(([label, count]) =>
     element("span", "count", labelDot(label), `${labelText(label)} `, element("b", "", number(count))),
   );
@@ -23,26 +17,40 @@ class Row {
   #shown = "";
   found = true;
 
-  // remove(name) resolves when the topic is gone, and rejects with a message to show.
-  constructor(name, remove) {
+  constructor(name) {
     this.name = name;
-    this.remove = remove;
+    this.box = element("input", "follow");
+    this.box.type = "checkbox";
     this.link = element("a", "topic-link");
     this.link.href = `#${name}`;
     this.counts = element("span", "counts");
-    this.link.append(element("span", "topic-name", name), this.counts);
-    this.ask = button("button quiet", "×", () => this.#question());
-    this.ask.ariaLabel = `Delete the topic ${name}`;
-    this.ask.title = "Delete";
-    this.item = element("li", "topic", element("div", "topic-row", this.link, this.ask));
+    this.rate = element("span", "rate");
+    this.link.append(element("span", "topic-line", element("span", "topic-name", name), this.rate), this.counts);
+    this.ask = button("button quiet", "×", "delete");
+    this.item = element("li", "topic", element("label", "follow-hit", this.box), this.link, this.ask);
+    this.item.dataset.topic = name;
+    this.say();
   }
 
-  update(topic, chosen) {
-    const shown = JSON.stringify(topic.posts ?? {});
-    if (shown !== this.#shown) this.counts.replaceChildren(...countsOf(topic));
+  say() {
+    this.#shown = "";
+    this.box.ariaLabel = t("topics.follow", { name: this.name });
+    this.box.title = t("topics.followTitle");
+    this.ask.ariaLabel = t("topics.delete", { name: this.name });
+    this.ask.title = t("topics.deleteTitle");
+  }
+
+  update(topic, rate, chosen) {
+    const shown = JSON.stringify([topic.posts ?? {}, rate]);
+    if (shown !== this.#shown) {
+      this.counts.replaceChildren(...countsOf(topic));
+      this.rate.textContent = rate === null ? "" : t("topics.rate", { rate });
+      this.rate.title = rate === null ? "" : t("topics.perMinute", { n: rate });
+    }
     this.#shown = shown;
+    this.box.checked = chosen;
     if (chosen === this.link.hasAttribute("aria-current")) return;
-    if (chosen) this.link.setAttribute("aria-current", "page");
+    if (chosen) this.link.setAttribute("aria-current", "true");
     else this.link.removeAttribute("aria-current");
     this.found = !chosen;
   }
@@ -55,53 +63,27 @@ class Row {
     if (row.bottom > frame.bottom) list.scrollTop += row.bottom - frame.bottom + 4;
     else if (row.top < frame.top) list.scrollTop -= frame.top - row.top + 4;
   }
-
-  #question() {
-    if (this.box) return this.#close();
-    const yes = button("button small danger", "Yes", () => this.#delete());
-    const no = button("button small", "No", () => this.#close());
-    yes.ariaLabel = `Yes, delete ${this.name}`;
-    no.ariaLabel = `No, keep ${this.name}`;
-    this.words = element("span", "", "Delete?");
-    this.box = element("div", "confirm", this.words, yes, no);
-    this.box.role = "group";
-    this.box.ariaLabel = `Delete the topic ${this.name}?`;
-    this.box.addEventListener("keydown", (event) => event.key === "Escape" && this.#close());
-    this.item.append(this.box);
-    no.focus();
-  }
-
-  #close() {
-    this.box?.remove();
-    this.box = null;
-    this.ask.focus();
-  }
-
-  async #delete() {
-    const box = this.box;
-    const buttons = box.querySelectorAll("button");
-    for (const one of buttons) one.disabled = true;
-    this.words.textContent = "Deleting…";
-    try {
-      await this.remove(this.name);
-    } catch (problem) {
-      const again = problem.wait ? ` Try again in ${problem.wait} s.` : "";
-      this.words.textContent = `Not deleted. ${problem.message}${again} Delete?`;
-      for (const one of buttons) one.disabled = false;
-      if (box.isConnected) buttons[0].focus();
-    }
-  }
 }
 
 export class TopicList {
   #rows = new Map();
 
-  constructor(list, remove) {
+  // toggle(name) follows it too, or no more; remove(name) deletes it.
+  constructor(list, { toggle, remove }) {
     this.list = list;
-    this.remove = remove;
+    const name = (event) => event.target.closest("[data-topic]")?.dataset.topic;
+    list.addEventListener("change", (event) => event.target.matches(".follow") && toggle(name(event)));
+    list.addEventListener("click", (event) => {
+      if (event.target.closest('[data-act="delete"]')) return remove(name(event));
+      const link = event.target.closest("a");
+      if (!link || !(event.ctrlKey || event.metaKey || event.shiftKey)) return;
+      event.preventDefault(); // a second one, as in any list: not another tab
+      toggle(name(event));
+    });
   }
 
-  show(topics, chosen) {
+  // rate(topic) is posts a minute, or null.
+  show(topics, chosen, rate) {
     const names = new Set(topics.map((topic) => topic.name));
     for (const [name, row] of this.#rows) {
       if (names.has(name)) continue;
@@ -110,11 +92,16 @@ export class TopicList {
     }
     topics.forEach((topic, index) => {
       let row = this.#rows.get(topic.name);
-      if (!row) this.#rows.set(topic.name, (row = new Row(topic.name, this.remove)));
-      row.update(topic, topic.name === chosen);
+      if (!row) this.#rows.set(topic.name, (row = new Row(topic.name)));
+      row.update(topic, rate(topic), chosen.includes(topic.name));
       // moving an element takes the focus from it, so only what is out of place is moved
       if (this.list.children[index] !== row.item) this.list.insertBefore(row.item, this.list.children[index] ?? null);
     });
-    this.#rows.get(chosen)?.reveal(this.list);
+    for (const name of chosen) this.#rows.get(name)?.reveal(this.list);
+  }
+
+  // In the language chosen.
+  say() {
+    for (const row of this.#rows.values()) row.say();
   }
 }
