@@ -9,8 +9,14 @@ from tweetream.sources.base import Context, Maker, Source, SourceError
 from tweetream.sources.guests import Guest, found
 from tweetream.sources.mastodon import Mastodon
 from tweetream.sources.replay import Replay
+from tweetream.sources.x import X
 
-SCHEMES: dict[str, Maker] = {"bluesky": bluesky.make, "mastodon": Mastodon, "replay": lambda url, _: Replay(url)}
+SCHEMES: dict[str, Maker] = {
+    "bluesky": bluesky.make,
+    "mastodon": Mastodon,
+    "replay": lambda url, _: Replay(url),
+    "x": X,
+}
 
 
 def open_source(url: str, context: Context) -> Source:

@@ -15,7 +15,7 @@ from msgspec.json import Decoder
 from tweetream.metrics import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import Retracted
-from tweetream.sources.claims import Arrival, decode, make_post, plain
+from tweetream.sources.claims import Arrival, decode, make_post, plain, too_long
 
 Outcome = Post | Drop | Retracted
 Text = str | None
@@ -49,6 +49,9 @@ class _Reference(Struct):
     id: Text = None
     text: Text = None  # in flattened tweets the tweet itself is here
     note_tweet: _Long | None = None
+    author_id: Text = None
+    author: _XUser | None = None
+    referenced_tweets: "list[_Reference] | None" = None
 
 
 class _Tweet(Struct):
@@ -122,18 +125,35 @@ def _x_tweets(tweets: list[Raw], at: Arrival, known: _Includes) -> Iterator[Outc
 
 
 def x_tweet(data: bytes | Raw, at: Arrival, known: _Includes | None = None) -> Outcome:
-    """A post of X's API v2, with its author and what it repeats from `includes`, or flattened."""
+    """A post of X's API v2, with its author, from `includes` or flattened.
+
+    What it repeats stands in place of its own text, what it quotes below it, each in its longest form.
+    """
     tweet, known = decode(_tweet, data), known or _Includes()
-    name = tweet.author.username if tweet.author else None
+    inner = _referenced(tweet, "retweeted", known) or tweet
+    text = _whole(inner) or tweet.text
+    quoted = _referenced(inner, "quoted", known)
+    if quoted and (words := _whole(quoted)):
+        name = _name(quoted, known)
+        both = f"{text}\n\n{f'@{name}: ' if name else ''}{words}"
+        text = text if too_long(both) else both
+    return _x_post(at, tweet.id, text, _name(tweet, known), tweet.lang, tweet.created_at)
+
+
+def _referenced(tweet: _Tweet | _Reference, kind: str, known: _Includes) -> _Tweet | _Reference | None:
+    """What a post repeats or quotes, if its text is there: among the includes, or, flattened, in the reference."""
+    for reference in tweet.referenced_tweets or ():
+        if reference.type == kind:
+            found: list[_Tweet | _Reference] = [t for t in known.tweets or () if t.id == reference.id]
+            return next(filter(_whole, [*found, reference]), None)
+    return None
+
+
+def _name(tweet: _Tweet | _Reference, known: _Includes) -> Text:
     for user in known.users or ():
         if user.id == tweet.author_id and user.id is not None:
-            name = user.username
-    text = _whole(tweet) or tweet.text
-    for reference in tweet.referenced_tweets or ():
-        if reference.type == "retweeted":
-            found: list[_Tweet | _Reference] = [t for t in known.tweets or () if t.id == reference.id]
-            text = next(filter(None, map(_whole, [*found, reference])), text)
-    return _x_post(at, tweet.id, text, name, tweet.lang, tweet.created_at)
+            return user.username
+    return tweet.author.username if tweet.author else None
 
 
 def _whole(tweet: _Tweet | _Reference) -> Text:
