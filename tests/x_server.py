@@ -54,6 +54,7 @@ class XServer:
         self.calls: dict[str, list[float]] = {name: [] for name in LIMITS}
         self.refused: Counter[str] = Counter()  # calls over a limit
         self.most_at_once = 0
+        self.changed: Callable[[], None] = lambda: None  # called after each change of rules
         self.added: list[str] = []
         self.script: deque[str] = deque()
         self.rule_script: deque[str] = deque()
@@ -90,6 +91,16 @@ class XServer:
             await self._runner.cleanup()
 
     # What happens at X.
+
+    def others(self, value: str, tag: str | None = None) -> str:
+        """Another client of the account adds a rule; its id."""
+        (rule, node), *_ = self._made([{"value": value} | ({"tag": tag} if tag else {})], False)[0]
+        self.rules[rule["id"]], self._parsed[rule["id"]] = rule, node
+        return rule["id"]
+
+    def gone(self, id: str) -> None:
+        """Another client deletes a rule."""
+        del self.rules[id], self._parsed[id]
 
     async def post(self, text: str, *, number: int | None = None, includes: Any = None, **fields: Any) -> list[str]:
         """Somebody posts; the ids of the rules that match it. It is sent if there is one."""
@@ -184,7 +195,8 @@ class XServer:
             gone = [id for id in body["delete"]["ids"] if id in self.rules]
             if not dry:
                 for id in gone:
-                    del self.rules[id], self._parsed[id]
+                    self.gone(id)
+                self.changed()
             left = [{"title": "Rule not found", "detail": id} for id in body["delete"]["ids"] if id not in gone]
             summary = {"deleted": len(gone), "not_deleted": len(left)}
             answer: dict[str, Any] = {"meta": {"sent": _sent(), "summary": summary}}
@@ -196,6 +208,7 @@ class XServer:
             if not dry:
                 self.rules[rule["id"]], self._parsed[rule["id"]] = rule, node
                 self.added.append(rule["value"])
+        self.changed()
         self.most_at_once = max(self.most_at_once, len(self.rules))
         valid = {"created": len(made), "not_created": len(body["add"]) - len(made)}
         summary = valid | {"valid": len(body["add"]) - len(errors), "invalid": len(errors)}

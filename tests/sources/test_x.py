@@ -1,86 +1,16 @@
 """X's filtered stream by tweepy, against a server that speaks its protocol: what is read, and how it ends."""
 
 import asyncio
-import contextlib
 import logging
-from collections import Counter
-from collections.abc import AsyncIterator
 
 import pytest
+from x_reading import context, ended, reading, source
 from x_server import DISCONNECT, TOKEN, XServer, line
 
 from tweetream.metrics import Drop
-from tweetream.models.post import Post
-from tweetream.settings import Settings
 from tweetream.sources import open_source
-from tweetream.sources.base import MAX_LINE, Chunk, Context, Interrupted, SourceError, Trouble
+from tweetream.sources.base import MAX_LINE, Chunk, Interrupted, SourceError, Trouble
 from tweetream.sources.x import X
-
-
-def context(tracks: dict[str, tuple[str, ...]], token: str = TOKEN) -> Context:
-    return Context(Settings(x_bearer_token=token, namespace="t"), lambda: tracks)
-
-
-def source(server: XServer, tracks: dict[str, tuple[str, ...]], query: str = "", **options) -> X:
-    return X(f"x:?api={server.url}{query}", context(tracks), **{"silence": 2.0} | options)
-
-
-class Reader:
-    """Reads a connection in a task of its own; `chunks` is what it gave, `over` what ended it."""
-
-    def __init__(self, source: X) -> None:
-        self.chunks: list[Chunk] = []
-        self.connected = asyncio.Event()
-        self._changed = asyncio.Event()
-        self.task = asyncio.create_task(self._read(source))
-
-    async def _read(self, source: X) -> None:
-        async with contextlib.aclosing(source.chunks(None)) as chunks:
-            async for chunk in chunks:
-                self.connected.set()
-                self.chunks.append(chunk)
-                self._changed.set()
-
-    @property
-    def posts(self) -> list[Post]:
-        return [post for chunk in self.chunks for post in chunk.posts]
-
-    @property
-    def dropped(self) -> Counter[Drop]:
-        return sum((chunk.dropped for chunk in self.chunks), Counter())
-
-    async def read(self, count: int) -> list[Post]:
-        """Wait for so many posts and drops."""
-        async with asyncio.timeout(5):
-            while len(self.posts) + self.dropped.total() < count:
-                self._changed.clear()
-                await self._changed.wait()
-        return self.posts
-
-    async def over(self) -> Exception:
-        async with asyncio.timeout(5):
-            await asyncio.wait({self.task})
-        error = self.task.exception()
-        assert isinstance(error, Exception) and "\n" not in str(error)
-        return error
-
-
-@contextlib.asynccontextmanager
-async def reading(source: X) -> AsyncIterator[Reader]:
-    reader = Reader(source)
-    try:
-        connecting = asyncio.create_task(reader.connected.wait())
-        await asyncio.wait({connecting, reader.task}, timeout=5, return_when=asyncio.FIRST_COMPLETED)
-        connecting.cancel()
-        yield reader
-    finally:
-        reader.task.cancel()
-        await asyncio.wait({reader.task})
-
-
-async def ended(source: X) -> Exception:
-    async with reading(source) as reader:
-        return await reader.over()
 
 
 async def test_posts_with_a_word_of_a_topic_come_with_author_and_link() -> None:
