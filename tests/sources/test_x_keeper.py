@@ -133,6 +133,8 @@ async def test_a_rule_that_another_has_covers_the_word_for_as_long_as_it_is_ther
         stranger = server.others("macet")
         async with reading(source(server, {"a": ("macet",)}, **options)) as reader:
             assert await server.post("macet") and await reader.read(1)
+            await options["sleep"](30)
+            assert not words(server) and len(server.calls["writes"]) == 1, "X has no rule twice, and is not asked again"
             server.gone(stranger)
             await until(lambda: words(server) == ["macet"])
 

@@ -1,0 +1,38 @@
+"""A worker that reads X: a topic that is added asks X for its words, and X's posts are in its feed."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+from httpx_sse import aconnect_sse
+from workers import Worker
+from x_reading import until
+from x_server import TOKEN, XServer
+
+from tweetream.broker import EmbeddedBroker
+
+
+async def test_a_topic_added_over_rest_has_a_rule_at_x_and_gets_the_posts_that_match(tmp_path: Path) -> None:
+    async with XServer() as server, httpx.AsyncClient(timeout=20) as client:
+        settings = {"SOURCES": f"x:?api={server.url}", "X_BEARER_TOKEN": TOKEN, "TOPICS": "hujan"}
+        with EmbeddedBroker(tmp_path) as broker:
+            worker = Worker(broker.url, "x", tmp_path, **settings).start()
+            try:
+                await until(lambda: server.streams == 1, 60)
+                assert [rule["value"] for rule in server.rules.values()] == ["hujan"]
+                await asyncio.to_thread(worker.wait_ready)
+                body = {"name": "jkt", "track": ["dki jakarta", "macet"]}
+                assert (await client.post(f"{worker.url}/topics", json=body)).status_code == 201
+                await until(lambda: any("macet" in rule["value"] for rule in server.rules.values()))
+                assert {rule["tag"] for rule in server.rules.values()} == {"tweetream:x:"}
+                assert not await server.post("banjir") and await server.post("MACET di DKI Jakarta", number=42)
+                async with aconnect_sse(client, "GET", f"{worker.url}/feeds/jkt?last=1") as feed:
+                    event = await anext(feed.aiter_sse())
+                seen = event.json()
+                assert (seen["id"], seen["text"], seen["author"]) == ("x:42", "MACET di DKI Jakarta", "rina")
+                assert len(server.calls["connects"]) == 1
+                assert (await client.delete(f"{worker.url}/topics/jkt")).status_code == 204
+                await until(lambda: [rule["value"] for rule in server.rules.values()] == ["hujan"])
+                assert TOKEN not in worker.log.read_text()
+            finally:
+                worker.kill()
