@@ -9,13 +9,19 @@ from tweetream.sources.base import Context, Maker, Source, SourceError
 from tweetream.sources.guests import Guest, found
 from tweetream.sources.mastodon import Mastodon
 from tweetream.sources.replay import Replay
-from tweetream.sources.x import X
+
+
+def _x(url: str, context: Context) -> Source:
+    from tweetream.sources.x import X  # tweepy takes half a second to import
+
+    return X(url, context)
+
 
 SCHEMES: dict[str, Maker] = {
     "bluesky": bluesky.make,
     "mastodon": Mastodon,
     "replay": lambda url, _: Replay(url),
-    "x": X,
+    "x": _x,
 }
 
 

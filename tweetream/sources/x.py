@@ -28,6 +28,7 @@ from tweetream.sources.base import (
     Chunk,
     Context,
     Interrupted,
+    Retracted,
     SourceError,
     Trouble,
     size_of,
@@ -147,6 +148,9 @@ class X:
                     chunk, size = Chunk([], ""), 0
                 chunk.posts.append(outcome)
                 size += length
+            elif isinstance(outcome, Retracted):
+                chunk.retracted.append(outcome.id)
+                chunk.dropped[Drop.NOT_A_POST] += 1
             else:
                 chunk.dropped[outcome] += 1
         if chunk.posts or chunk.dropped:
