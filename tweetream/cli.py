@@ -74,6 +74,20 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("name")
     _reach(verb, "delete")
 
+    record = commands.add_parser(
+        "record",
+        help="write what a source gives to a file that replays identically",
+        description="Write what a source gives, until Ctrl-C, to a new file that replay: gives again as it was.",
+    )
+    record.add_argument("--source", required=True, metavar="URL", help="such as mastodon://HOST")
+    record.add_argument(
+        "--out", required=True, metavar="FILE", help="a new file, .jsonl, .jsonl.gz or .jsonl.bz2; never overwritten"
+    )
+    record.add_argument(
+        "--topic", action="append", metavar="NAME", help="for x:, in place of TWEETREAM_TOPICS; repeatable"
+    )
+    record.set_defaults(run=_record)
+
     _add_classifier(commands)
     return parser
 
@@ -132,6 +146,12 @@ def _demo(options: argparse.Namespace) -> None:
     from tweetream import demo
 
     demo.run(options.source, options.topic, options.port, not options.no_browser)
+
+
+def _record(options: argparse.Namespace) -> None:
+    from tweetream import record
+
+    record.run(options.source, options.out, options.topic)
 
 
 def _topics(options: argparse.Namespace) -> None:

@@ -1,0 +1,220 @@
+"""`tweetream record`: what a source gives, written to a file that `replay:` gives again as it was.
+
+A line a post, in our own form (`formats.py` reads it), and a line for each word that a post was deleted. What has come
+is written every few seconds as a whole: an archive of its own, put behind those before it, as gzip and bzip2 allow. So
+the file is whole at any time, also when this is killed, and after a disk that was full nothing of it is lost.
+Limits: one source; it follows it as a worker does, but knows a post given twice among the last MAX_IDS alone.
+"""
+
+import asyncio
+import bz2
+import contextlib
+import gzip
+import logging
+import os
+import signal
+import sys
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from tweetream import settings
+from tweetream.matching import normalise_track
+from tweetream.metrics import Drop
+from tweetream.models.feed import rfc3339
+from tweetream.models.post import Post
+from tweetream.models.topic import BadTopic, check_name
+from tweetream.settings import fail
+from tweetream.sources import open_source
+from tweetream.sources.base import Chunk, Context, Source, SourceError
+from tweetream.sources.supervisor import State, Supervisor
+
+EVERY = 5.0  # seconds between two writes: what a kill takes with it
+PART = 1024 * 1024  # bytes of lines after which it is written at once
+MAX_IDS = 50_000  # ids remembered, to leave out what a source gives twice
+ENDS = (".jsonl", ".jsonl.gz", ".jsonl.bz2")
+_encode = msgspec.json.Encoder().encode
+
+
+def line(post: Post) -> bytes:
+    """A post in our own form."""
+    return _encode(
+        {
+            "id": post.id,
+            "source": post.source,
+            "url": post.url,
+            "author": post.author,
+            "text": post.text,
+            "lang": post.lang,
+            "created_at": rfc3339(post.created_at),
+        }
+    )
+
+
+class Capture:
+    """A new file, whole after every `flush`. Raises OSError, FileExistsError for one that is there already."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.kept = 0  # lines in the file
+        self._pack: Callable[[bytes], bytes] = bytes
+        if path.endswith(".gz"):
+            self._pack = gzip.compress
+        elif path.endswith(".bz2"):
+            self._pack = bz2.compress
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._end = 0  # of what is whole
+
+    def add(self, text: bytes) -> None:
+        """A line more."""
+        self._lines.append(text)
+        self._size += len(text) + 1
+        if self._size >= PART:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was added. If it cannot be, the file ends where it did before."""
+        if not self._lines:
+            return
+        data = memoryview(self._pack(b"\n".join([*self._lines, b""])))
+        end = self._end + len(data)
+        try:
+            while data:
+                data = data[os.write(self._file, data) :]
+        except OSError:
+            os.ftruncate(self._file, self._end)
+            raise
+        self._end = end
+        self.kept += len(self._lines)
+        self._lines.clear()
+        self._size = 0
+
+    def close(self) -> None:
+        """Let go of the file; one without a line is taken away."""
+        os.close(self._file)
+        if not self.kept:
+            with contextlib.suppress(OSError):  # it is away already
+                os.unlink(self.path)
+
+
+class Recorder:
+    """Follows a source until it ends or `stop` is called, and writes what it gives."""
+
+    def __init__(self, source: Source, capture: Capture) -> None:
+        self.posts = self.retracted = 0
+        self.dropped: Counter[Drop] = Counter()
+        self._capture = capture
+        self._ids: OrderedDict[str, None] = OrderedDict()
+        self.supervisor = Supervisor(source)
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Raises OSError when it cannot be written."""
+        tasks = {
+            asyncio.create_task(self.supervisor.run(None, self._take)),
+            asyncio.create_task(self._flush()),
+            asyncio.create_task(self._stopping.wait()),
+        }
+        if sys.stderr.isatty():
+            tasks.add(asyncio.create_task(self._progress()))
+        done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        for task in done:
+            task.result()
+        self._capture.flush()
+
+    async def _take(self, chunk: Chunk) -> None:
+        for post in chunk.posts:
+            if post.id in self._ids:
+                self.dropped[Drop.DUPLICATE] += 1
+                continue
+            self._ids[post.id] = None
+            if len(self._ids) > MAX_IDS:
+                self._ids.popitem(last=False)
+            self._capture.add(line(post))
+            self.posts += 1
+        for id in chunk.retracted:
+            self._capture.add(_encode({"retracted": id}))
+            self.retracted += 1
+        self.dropped += chunk.dropped - Counter({Drop.NOT_A_POST: len(chunk.retracted)})  # these notices are kept
+        await asyncio.sleep(0)  # a source as fast as it is asked would let nobody else have his turn
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            self._capture.flush()
+
+    async def _progress(self) -> None:
+        while True:
+            status = self.supervisor.status
+            said = f"{self.posts:,} posts, {status.posts_per_minute:,} in the last minute, {status.state}"
+            print(f"\r\x1b[K{said}", end="", file=sys.stderr, flush=True)
+            await asyncio.sleep(1.0)
+
+
+def run(url: str, out: str, topics: Sequence[str] | None) -> None:
+    """Record until the source ends, Ctrl-C or SIGTERM. Ends by SystemExit where it cannot."""
+    clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # the line of progress
+    logging.basicConfig(format=f"{clear}tweetream: %(message)s", level=logging.WARNING)
+    source = _source(url, topics)
+    capture = _capture(out)
+    began = time.monotonic()
+    try:
+        recorder = asyncio.run(_record(source, capture))
+    except OSError as error:
+        print(clear, end="", file=sys.stderr)
+        fail(f"{out} cannot be written: {error.strerror}; the {capture.kept} lines in it are whole")
+    finally:
+        capture.close()
+    print(f"{clear}tweetream: {_counts(recorder)}, in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    if recorder.supervisor.status.state is State.REFUSED:
+        raise SystemExit(1)
+
+
+def _source(url: str, topics: Sequence[str] | None) -> Source:
+    known = settings.load()
+    try:
+        tracks = {check_name(name): normalise_track([name]) for name in topics or known.topics}
+        source = open_source(url, Context(known, lambda: tracks))
+        source.check()
+    except SourceError as error:
+        fail(f"source: {error}")
+    except BadTopic as error:
+        fail(f"topic: {error}")
+    return source
+
+
+def _capture(out: str) -> Capture:
+    if not out.endswith(ENDS):
+        fail(f"--out: a name that ends in {', '.join(ENDS)} is wanted, so that replay: knows what is in it")
+    try:
+        return Capture(out)
+    except FileExistsError:
+        fail(f"--out: {out} is there already; name another, or take it away first")
+    except OSError as error:
+        fail(f"--out: {out} cannot be written: {error.strerror}")
+
+
+async def _record(source: Source, capture: Capture) -> Recorder:
+    recorder = Recorder(source, capture)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, recorder.stop)
+    await recorder.run()
+    return recorder
+
+
+def _counts(recorder: Recorder) -> str:
+    said = f"posts {recorder.posts}, deletions {recorder.retracted}, left out {recorder.dropped.total()}"
+    if recorder.dropped:
+        said += f" ({', '.join(f'{reason} {number}' for reason, number in sorted(recorder.dropped.items()))})"
+    return f"{said}, from {recorder.supervisor.url}"
