@@ -96,6 +96,19 @@ async def test_a_post_that_comes_later_than_its_id_says_is_not_missed():
             await again.until(lambda: HOST + some(6, 6)[0]["id"] in again.ids)
 
 
+async def test_begun_again_it_drops_what_it_gave_before_the_position_and_that_alone():
+    async with MastodonServer() as server:
+        again = source(server)
+        async with reading(again) as got:
+            for n in range(1, 5):
+                await server.post(*some(n, n))
+                await read(got, n)
+        for n, chunk in reversed([*enumerate(got.got)][1:]):
+            async with reading(again, chunk.position) as more:
+                await read(more, 4)
+                assert numbers(more) == ids(some(n + 1, 4)) and more.dropped[Drop.DUPLICATE] == n
+
+
 async def test_before_the_first_post_there_is_a_position_to_go_on_from():
     for there in ([], some(1, 3)):
         async with MastodonServer() as server:

@@ -9,7 +9,8 @@ The stream has no position, so a position is the highest id seen. Begun again, i
 unread (its socket holds what comes), reads the timeline upward from the position until it meets what was the newest
 when the stream was open, and then the stream, without what the timeline gave: a stop at any chunk loses nothing. Ids
 are made of the time that a post's author claims, so a post from another server comes later than its id says;
-therefore it goes back by BACK. What that gives a second time has the same id: whoever runs a source drops it.
+therefore it goes back by BACK. What this object gave before that is dropped as a duplicate; what another worker gave
+has the same id, and whoever runs a source drops it.
 
 Limits: of a gap more than PAGES pages are not filled, one line says so; deletions in a gap are not told by anybody;
 what the stream holds while the timeline is read is for the socket and the server to bear.
@@ -18,7 +19,6 @@ what the stream holds while the timeline is read is for the socket and the serve
 import logging
 import re
 import time
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 
 from msgspec import Raw, Struct
@@ -31,6 +31,7 @@ from tweetream.sources.claims import Arrival, decode
 from tweetream.sources.mastodon_api import LIMIT, Api
 from tweetream.sources.mastodon_options import Options, read_url
 from tweetream.sources.networks import STATUS_ID, Outcome, mastodon, mastodon_deletion
+from tweetream.sources.recent import Recent
 from tweetream.sources.sse import Event, Events
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 SILENCE = 45.0  # seconds: three of the heartbeats that Mastodon sends
 PAGES = 100  # of the timeline, read over one gap: a third of what Mastodon allows in five minutes
 BACK = 30.0  # seconds that posts from other servers come late
-MAX_IDS = 10_000  # ids remembered: more than PAGES pages hold
+REMEMBERED = 10_000  # posts: more than PAGES pages hold
 _DAY = 86_400_000
 _SNOWFLAKE = 1 << 56  # a number below has no time in it
 
@@ -73,6 +74,7 @@ class Mastodon:
         self.options: Options = read_url(url)
         self._token = context.settings.mastodon_token.get_secret_value()
         self._silence, self._pages, self._wall = silence, pages, wall
+        self._recent = Recent(REMEMBERED)
 
     def check(self) -> None:
         """Nothing but the URL can be known before it connects."""
@@ -82,10 +84,11 @@ class Mastodon:
         if position is not None and not STATUS_ID.fullmatch(position):
             log.warning("%s: no position of Mastodon: %.80r; starting from now", self.url, position)
             position = None
+        self._recent.back_to(position or "")
         async with Api(self.options, self._token, self._silence) as api:
             base = await api.streaming_base()
             first = position or await self._newest(api)  # before the stream: what comes later is behind it
-            reading = _Reading(self.options, first, lambda: round(self._wall() * 1000))
+            reading = _Reading(self.options, first, self._recent, lambda: round(self._wall() * 1000))
             async with api.stream(base) as content:
                 yield Chunk([], reading.position)
                 if position:
@@ -139,12 +142,11 @@ def _back(position: str) -> str:
 
 
 class _Reading:
-    """What one connection has given: the highest id, and the ids lately seen. Turns events into chunks."""
+    """What one connection gives: its position is the highest id. Turns events and statuses into chunks."""
 
-    def __init__(self, options: Options, position: str, now: Callable[[], int]) -> None:
+    def __init__(self, options: Options, position: str, recent: Recent, now: Callable[[], int]) -> None:
         self.position = position
-        self._options, self._now = options, now
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._options, self._recent, self._now = options, recent, now
 
     def fill(self, found: Iterable[tuple[str, Outcome]]) -> Iterator[Chunk]:
         """Chunks within their limits of what was read; none if it was nothing."""
@@ -163,9 +165,11 @@ class _Reading:
             chunk.position = self.position
             # Room is left for one more text of any length.
             if len(chunk.posts) == MAX_POSTS or size > MAX_BYTES - MAX_TEXT:
+                self._recent.mark(chunk.position)
                 yield chunk
                 chunk, size = Chunk([], self.position), 0
         if chunk.posts or chunk.dropped:
+            self._recent.mark(chunk.position)
             yield chunk
 
     def event(self, event: Event) -> tuple[str, Outcome]:
@@ -184,14 +188,11 @@ class _Reading:
             id = str(decode(_numbered, data).id)
             if not STATUS_ID.fullmatch(id):
                 return "", Drop.MALFORMED
-            if id in self._seen:
-                return id, Drop.DUPLICATE
             outcome = mastodon(data, Arrival(self._now()), self._options.host)
         except (ValueError, RecursionError):  # no JSON, or of other types
             return "", Drop.MALFORMED
-        self._seen[id] = None
-        if len(self._seen) > MAX_IDS:
-            self._seen.popitem(last=False)
+        if not self._recent.add(id, ""):
+            return id, Drop.DUPLICATE
         if isinstance(outcome, Post) and not self._options.speaks(outcome.lang):
             return id, Drop.LANGUAGE
         return id, outcome
