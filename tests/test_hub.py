@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from apache_kafka import ApacheKafka
 from test_feeds import counted
 
-from tweetream import cluster, hub
+from tweetream import cluster, hub, readers
 from tweetream.broker import EmbeddedBroker
 from tweetream.connection import Connection
 from tweetream.feeds import Filter, Origins, Record
@@ -282,7 +282,7 @@ async def test_a_reader_that_failed_is_replaced(apache_kafka: ApacheKafka, names
     await writer.write(0)
     live = Hub(writer.kafka)
     await live.start()
-    for _ in range(hub.READERS + 1):
+    for _ in range(readers.READERS + 1):
         with pytest.raises(KafkaError):
             await live.fetch(writer.topic, 99, Origins(), 100)  # past the end
     assert numbers(await live.last(writer.topic, 1)) == [0]

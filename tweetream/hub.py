@@ -14,18 +14,17 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from tweetream import readers
 from tweetream.connection import Connection
 from tweetream.feeds import EVERY_POST, Filter, Origins, Record, look_back_start, piece, place_of_time, read_record
+from tweetream.readers import POLL_MS, Readers
 from tweetream.ring import PIECE, Feed
 
 log = logging.getLogger(__name__)
-READERS = 4
-POLL_MS = 100
 FLUSH = 0.1  # seconds that a record may wait for others, so that they go out in one write
 FLUSH_SHARE = 100  # it waits so many times what the last ones took: no time while there is little to do
 AGAIN_MS = 10
 SAY_EVERY = 5.0
-LOG_APPEND_TIME = 1  # a record's time is that of its arrival: Apache Kafka, as our feeds are declared
 SCAN = 50_000  # records that are looked through at most for the last N that pass a filter
 
 
@@ -36,24 +35,19 @@ class Hub:
         self._kafka, self._look_back, self._linger = kafka, look_back, linger
         self._feeds: dict[str, Feed] = {}
         self._joining: dict[str, asyncio.Lock] = {}
-        self._readers: asyncio.Queue[AIOKafkaConsumer | None] = asyncio.Queue()
+        self._readers = Readers(kafka)
         self._live: asyncio.Task[None] | None = None
         self._joined = asyncio.Event()  # there is a feed to follow
         self.on_records: Callable[[], None] = lambda: None  # called when records have come
 
     async def start(self) -> None:
-        for _ in range(READERS):
-            self._readers.put_nowait(None)
         self._live = asyncio.create_task(self._follow_all())
 
     async def stop(self) -> None:
         if self._live is not None:
             self._live.cancel()
             await asyncio.wait({self._live}, timeout=1.0)
-        while not self._readers.empty():
-            reader = self._readers.get_nowait()
-            if reader is not None:
-                await reader.stop()
+        await self._readers.stop()
 
     @contextlib.asynccontextmanager
     async def follow(self, kafka_topic: str, client: asyncio.Event) -> AsyncIterator[Feed]:
@@ -89,20 +83,20 @@ class Hub:
     async def bounds(self, kafka_topic: str) -> tuple[int, int]:
         """The first offset that is there, and the one the next record will have."""
         tp = TopicPartition(kafka_topic, 0)
-        async with self._reader() as reader:
-            return await _bounds(reader, tp)
+        async with self._readers.lend() as reader:
+            return await readers.bounds(reader, tp)
 
     async def offset_of_time(self, kafka_topic: str, timestamp: int) -> int | None:
         """The first offset that arrived at or after `timestamp` (ms); None if nothing has yet."""
         tp = TopicPartition(kafka_topic, 0)
-        async with self._reader() as reader:
+        async with self._readers.lend() as reader:
             reader.assign([tp])
             return await place_of_time(reader, tp, timestamp)
 
     async def origins_at(self, kafka_topic: str, offset: int) -> Origins:
         """The origins that a reader who begins at `offset` must know."""
         feed = self._feeds.get(kafka_topic)
-        async with self._reader() as reader:
+        async with self._readers.lend() as reader:
             near = feed.waypoints.before(offset) if feed is not None else None
             origins = await self._origins(reader, TopicPartition(kafka_topic, 0), offset, near)
         if feed is not None:
@@ -112,7 +106,7 @@ class Hub:
     async def fetch(self, kafka_topic: str, cursor: int, origins: Origins, until: int) -> tuple[list[Record], int]:
         """Records from `cursor` on, fewer than PIECE and below `until`, and the cursor behind them."""
         tp = TopicPartition(kafka_topic, 0)
-        async with self._reader() as reader:
+        async with self._readers.lend() as reader:
             reader.assign([tp])
             reader.seek(tp, cursor)
             raws = [raw for raw in await piece(reader, tp, PIECE) if raw.offset < until]
@@ -146,8 +140,8 @@ class Hub:
     async def _join(self, kafka_topic: str) -> Feed:
         """Follow a feed from a little before its end, so that the past most clients want is in the ring."""
         tp = TopicPartition(kafka_topic, 0)
-        async with self._reader() as reader:
-            first, end = await _bounds(reader, tp)
+        async with self._readers.lend() as reader:
+            first, end = await readers.bounds(reader, tp)
             start = max(first, end - PIECE)
             feed = Feed(kafka_topic, start, await self._origins(reader, tp, start))
             feed.whole = start == first
@@ -178,29 +172,10 @@ class Hub:
             cursor = raws[-1].offset + 1
         return origins
 
-    @contextlib.asynccontextmanager
-    async def _reader(self) -> AsyncIterator[AIOKafkaConsumer]:
-        reader = await self._readers.get()
-        sound = None
-        try:
-            if reader is None:
-                reader = _consumer(self._kafka)
-                await reader.start()
-            yield reader
-            # A reader that keeps a deleted topic can bring it back to life. (To unsubscribe would end aiokafka's
-            # fetching for good if it comes at a bad moment.)
-            reader.assign([])
-            sound = reader
-        finally:
-            if sound is None and reader is not None:
-                closing = asyncio.ensure_future(reader.stop())
-                closing.add_done_callback(lambda done: done.cancelled() or done.exception())
-            self._readers.put_nowait(sound)
-
     async def _follow_all(self) -> None:
         said = 0.0
         while True:
-            consumer = _consumer(self._kafka)
+            consumer = readers.consumer(self._kafka)
             try:
                 await consumer.start()
                 await self._follow_with(consumer)
@@ -264,24 +239,3 @@ class Hub:
 def _take(found: dict[TopicPartition, list[Any]], assigned: dict[TopicPartition, Feed]) -> None:
     for tp, raws in found.items():
         assigned[tp].take(raws)
-
-
-def _consumer(kafka: Connection) -> AIOKafkaConsumer:
-    return AIOKafkaConsumer(
-        **kafka.arguments(), enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=POLL_MS
-    )
-
-
-async def _bounds(reader: AIOKafkaConsumer, tp: TopicPartition) -> tuple[int, int]:
-    # Asked before anything is assigned: the answer would wait behind a fetch that finds nothing.
-    first = (await reader.beginning_offsets([tp]))[tp]
-    end = (await reader.end_offsets([tp]))[tp]
-    reader.assign([tp])
-    if end > first:
-        reader.seek(tp, end - 1)
-        raws = await piece(reader, tp, PIECE)
-        while raws and raws[-1].timestamp_type != LOG_APPEND_TIME:
-            # The embedded broker keeps the producer's time, and says where the last batch began: read to its end.
-            end = raws[-1].offset + 1
-            raws = (await reader.getmany(tp, timeout_ms=POLL_MS, max_records=PIECE)).get(tp, [])
-    return first, end
