@@ -76,6 +76,24 @@ async def forwards(live: Hub, writer: Writer, number: int, after: int, **asked: 
 
 
 @pytest.mark.parametrize("followed", [True, False], ids=["in the ring", "in Kafka"])
+async def test_what_was_taken_back_is_on_no_page_and_all_else_once(
+    writer: Writer, followed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "PIECE", 5)
+    for n in range(40):
+        await writer.raw(b'{"id":"%d","topic":"x","n":%d}' % (n, n), writer.headers(n))
+    gone = {0, 7, *range(15, 28), 39}
+    async with hub_of(writer) as live, contextlib.AsyncExitStack() as stack:
+        if followed:
+            await stack.enter_async_context(live.follow(writer.topic, asyncio.Event()))
+        for n in gone:
+            live.retract(str(n), 0)
+        for number in (1000, 3):
+            for walk in (backwards(live, writer, number), forwards(live, writer, number, -1)):
+                assert [record.offset for record in await walk] == [n for n in range(40) if n not in gone]
+
+
+@pytest.mark.parametrize("followed", [True, False], ids=["in the ring", "in Kafka"])
 async def test_walks_in_both_directions_give_every_post_once_also_what_was_redelivered(
     writer: Writer, followed: bool
 ) -> None:

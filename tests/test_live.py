@@ -8,7 +8,7 @@ import weakref
 from collections.abc import AsyncIterator
 
 import pytest
-from test_ring import raw
+from test_ring import post, raw
 
 from tweetream.connection import Connection
 from tweetream.cursor import Cursor
@@ -213,7 +213,7 @@ async def test_a_feed_that_was_lost_is_left_to_the_clients_own_task(peers: Peers
     one.take([raw(0, 0)])
     one.lost = True
     live.flush()
-    assert peer.client.more.is_set() and live.leave(peer.client) == ((0, -1),)
+    assert peer.client.more.is_set() and live.leave(peer.client) == ((0, -1, 0),)
     assert await peer.received() == b""
 
 
@@ -229,5 +229,72 @@ async def test_a_client_that_goes_is_written_to_no_more(peers: Peers) -> None:
     assert await there.received() == event(0)
     with pytest.raises(ConnectionResetError):
         _ = gone.client.waiting
-    assert live.leave(gone.client) == ((1, 0),)
+    assert live.leave(gone.client) == ((1, 0, 0),)
     assert group is not None and group.clients == {there.client}
+
+
+def retracted(n: int, topic: str = "t") -> bytes:
+    return b'event: retracted\ndata: {"topic":"%s","id":"%d"}\n\n' % (topic.encode(), n)
+
+
+def posted(offset: int) -> bytes:
+    return b"id: t@1:%d\ndata: %s\n\n" % (offset, post(offset, offset).value)
+
+
+async def test_what_is_taken_back_is_told_to_all_who_may_have_it_and_moves_nobody(peers: Peers) -> None:
+    live, one = Live(), feed()
+    every, traffic, late = [await peers() for _ in range(3)]
+    live.join(every.client, place(one))
+    live.join(traffic.client, place(one, wanted=Filter("traffic")))
+    one.take([post(0, 0), post(1, 1)])
+    live.flush()
+    passed = await traffic.received()
+    assert await every.received() == posted(0) + posted(1) and passed in (posted(0), posted(1))
+    told = traffic.client.told_id
+    for n in (0, 1):
+        one.retract(b"%d" % n, 0)
+    live.flush()
+    assert await every.received() == await traffic.received() == retracted(0) + retracted(1)
+    assert (every.client.told_id, traffic.client.told_id) == (b"t@1:1", told)
+    live.join(late.client, place(one))
+    one.take([post(2, 2), post(3, 3)])
+    one.retract(b"2", 0)  # which nobody has had
+    live.flush()
+    assert await every.received() == await late.received() == posted(3)
+    one.take([post(4, 4)])
+    one.retract(b"3", 0)
+    live.flush()
+    assert await every.received() == await late.received() == retracted(3) + posted(4), "first what concerns the past"
+    assert every.client.group is late.client.group
+
+
+async def test_who_was_not_told_yet_does_not_join_and_is_told_by_its_own_task(peers: Peers) -> None:
+    live, one = Live(), feed()
+    peer, behind = await peers(), place(one)
+    one.take([post(0, 0)])
+    assert behind.ready() == [posted(0)]
+    one.retract(b"0", 0)
+    assert not behind.caught_up and not live.join(peer.client, behind)
+    assert await behind.next() == [retracted(0)] and behind.caught_up
+    assert behind.id == "t@1:0" and live.join(peer.client, behind)
+
+
+async def test_a_client_left_behind_is_told_of_what_was_taken_back_from_where_it_stood(peers: Peers) -> None:
+    live, one, other = Live(), feed(), feed("o")
+    slow, quick = await peers(), await peers()
+    for peer in (slow, quick):
+        live.join(peer.client, place(other, one))
+    one.take([post(n, n) for n in range(1000)])
+    live.flush()
+    while slow.client.group is not None:
+        other.take([raw(other.end + n, other.end + n) for n in range(1000)])
+        one.retract(b"%d" % one.retracted, 0)
+        live.flush()
+        assert (await quick.received()).count(b"event: retracted") == 1
+    told = slow.client.marks
+    assert told is not None and told[1] == (1000, 999, one.retracted - 1)
+    one.retract(b"%d" % one.retracted, 0)
+    behind = place(other, one)
+    behind.move(live.leave(slow.client))
+    frames = [frame for frame in behind.ready() if frame.startswith(b"event: retracted")]
+    assert frames == [retracted(n) for n in range(told[1][2], one.retracted)]

@@ -1,13 +1,16 @@
 """The ring of a feed's last records: what it keeps, and what it answers for."""
 
+import random
 from types import SimpleNamespace
 
 import pytest
+from test_feeds import counted
 from test_hub import LABELS, numbers
 
 from tweetream import ring
-from tweetream.feeds import EVERY_POST, Filter, Origins
+from tweetream.feeds import EVERY_POST, Filter, Origins, Record
 from tweetream.models.feed import Origin
+from tweetream.retractions import Retracted, Retractions, id_of
 from tweetream.ring import PIECE, Feed, Waypoints
 
 
@@ -93,3 +96,86 @@ def test_a_waypoint_is_a_copy_near_by_and_there_are_not_too_many(monkeypatch: py
         waypoints.add(nth * PIECE, origins)
     assert len(waypoints._offsets) == len(waypoints._origins) <= 10
     assert waypoints._offsets == sorted(waypoints._offsets)
+
+
+def post(offset: int, n: int) -> SimpleNamespace:
+    """The same as a post with the id n."""
+    return raw(offset, n, b'{"id":"%d","topic":"t","n":%d}' % (n, n))
+
+
+def ids(records: list[Record]) -> list[int]:
+    return [int(id_of(record.data)) for record in records]
+
+
+def test_a_post_that_is_taken_back_leaves_the_ring_wherever_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ring, "PIECE", 10)
+    feed = Feed("t", 0, Origins())
+    feed.whole = True
+    feed.take([post(offset, n) for offset, n in enumerate([0, 1, 2, 3, 3, 4])])
+    feed.take([raw(6, 6, post(6, 2).value)])  # two sources gave it
+    before = counted("retracted")
+    assert feed.retract(b"2", 7) and not feed.retract(b"9", 7) and not feed.retract(b"2", 8)
+    assert ids(feed.after(0)) == ids(feed.between(0, 7)) == ids(feed.last(9, EVERY_POST) or []) == [0, 1, 3, 4]
+    assert feed.retracted_since(0) == [Retracted(b"2", 2, 7), Retracted(b"2", 6, 7)] and feed.retracted == 2
+    feed.take([post(7, 7)])
+    for n in (7, 0, 1, 3, 4):
+        assert feed.retract(b"%d" % n, 9)
+    assert feed.after(0) == [] and (feed.start, feed.end, feed._held) == (0, 8, 0)
+    assert [(one.id, one.offset) for one in feed.retracted_since(2)] == [
+        (b"7", 7), (b"0", 0), (b"1", 1), (b"3", 3), (b"4", 5)
+    ]  # fmt: skip
+    assert counted("retracted") == before + 7
+
+
+def test_a_post_that_was_taken_back_before_it_came_never_gets_into_the_ring() -> None:
+    known, before = Retractions(), counted("retracted")
+    feed = Feed("t", 0, Origins(), known)
+    known.add("1", 60_000)
+    feed.take([post(0, 0), post(1, 1), post(2, 2)])
+    assert ids(feed.after(0)) == [0, 2] and feed.end == 3
+    assert feed.retracted_since(0) == [Retracted(b"1", 1, 60_000)] and counted("retracted") == before + 1
+    feed.take([post(3, 1)])
+    assert feed.after(3) == [] and feed.end == 4, "it came again, and has been seen"
+    again = Feed("t", 0, Origins(), known)
+    again.take([post(0, 0), post(1, 1)], past=True)
+    assert ids(again.after(0)) == [0] and counted("retracted") == before + 1, "the past is not counted again"
+
+
+def test_a_ring_finds_what_is_taken_back_while_it_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ring, "RING", 20)
+    monkeypatch.setattr(ring, "PIECE", 5)
+    chance, feed, gone = random.Random(3), Feed("t", 0, Origins()), set()
+    for n in range(0, 1000, 2):
+        feed.take([post(n, n), post(n + 1, n + 1)])
+        back = max(0, n + 1 - chance.randrange(40))
+        here = back in ids(feed.between(feed.start, feed.end))
+        assert feed.retract(b"%d" % back, 0) == here
+        gone |= {back} if here else set()
+        held = ids(feed.between(feed.start, feed.end))
+        assert held == [n for n in range(held[0], n + 2) if n not in gone]
+        assert feed._held == sum(len(post(n, n).value) for n in held)
+        assert len(feed._by_id) <= 2 * 25 + 5 + 2
+    assert len(gone) > 200
+
+
+def test_a_feed_remembers_the_last_that_were_taken_back_and_how_many_there_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ring, "RETRACTED", 5)
+    feed = Feed("t", 0, Origins())
+    feed.take([post(n, n) for n in range(100)])
+    for n in range(100):
+        assert feed.retract(b"%d" % n, 0)
+        assert [one.offset for one in feed.retracted_since(n)] == [n]
+        remembered = [one.offset for one in feed.retracted_since(0)]
+        assert remembered == list(range(n + 1))[-len(remembered) :] and min(n + 1, 5) <= len(remembered) <= 10
+    assert feed.retracted == 100 and feed.retracted_since(100) == []
+
+
+def test_a_feed_says_when_the_last_record_up_to_a_place_arrived() -> None:
+    feed = Feed("t", 10, Origins())
+    for offset in (10, 12, 14):
+        one = post(offset, offset)
+        one.timestamp = 100 * offset
+        feed.take([one])
+    assert [feed.arrival(offset) for offset in (9, 10, 11, 14, 99)] == [None, 1000, 1000, 1400, 1400]

@@ -8,6 +8,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 from tweetream.feeds import Origins, Record
 from tweetream.hub import Hub
 from tweetream.models.feed import Position
+from tweetream.retractions import SLACK
 from tweetream.ring import Feed
 
 
@@ -31,6 +32,7 @@ class Cursor:
         self.at = feed.end if at is None else at
         self._known = at is None  # whether `at` is known to be in the log
         self._passed = feed.last_offset if at is None else at - 1  # the last record passed that was not skipped
+        self._told = feed.retracted  # how many of the feed's records that were taken back it knows of
 
     @property
     def position(self) -> Position | None:
@@ -38,13 +40,13 @@ class Cursor:
         return Position(self.name, self.generation, self._passed) if self._passed >= 0 else None
 
     @property
-    def mark(self) -> tuple[int, int]:
+    def mark(self) -> tuple[int, int, int]:
         """All of it that moves, for another cursor of the same feed."""
-        return self.at, self._passed
+        return self.at, self._passed, self._told
 
     @mark.setter
-    def mark(self, mark: tuple[int, int]) -> None:
-        self.at, self._passed = mark
+    def mark(self, mark: tuple[int, int, int]) -> None:
+        self.at, self._passed, self._told = mark
         self._origins = None
 
     def copy(self) -> "Cursor":
@@ -59,7 +61,7 @@ class Cursor:
 
     @property
     def caught_up(self) -> bool:
-        return self.at >= self.feed.end
+        return self.at >= self.feed.end and self._told >= self.feed.retracted
 
     @property
     def ringed(self) -> bool:
@@ -110,6 +112,29 @@ class Cursor:
         records = self.feed.after(self.at)
         self.at = records[-1].offset + 1 if records else max(self.at, self.feed.end)
         return self._pass(records)
+
+    def retracted(self) -> list[bytes]:
+        """The ids of what was delivered and has been taken back since this was asked last."""
+        if self._told == self.feed.retracted:
+            return []
+        found = self.feed.retracted_since(self._told)
+        self._told = self.feed.retracted
+        return [retracted.id for retracted in found if retracted.offset < self.at]
+
+    async def missed(self, last: int) -> list[bytes]:
+        """The ids of what was taken back while a client was away, to whom the record at `last` was delivered last.
+
+        All before it was delivered too, and what was taken back by then was told, since a record is not long on its
+        way. Nobody looks for what lies far behind that and behind the ring. Raises KafkaError.
+        """
+        if not self._hub.retractions:
+            return []
+        found, arrived = self.feed.retracted_since(0), self.feed.arrival(last)
+        if last + 1 < self.feed.start:
+            before, arrived = await self._hub.retracted(self.kafka_topic, last + 1)
+            found = before + found
+        since = (arrived or 0) - SLACK
+        return list(dict.fromkeys([one.id for one in found if one.offset <= last and one.time >= since]))
 
     def _pass(self, records: list[Record]) -> list[Record]:
         if records:

@@ -18,11 +18,13 @@ from tweetream import readers
 from tweetream.connection import Connection
 from tweetream.feeds import EVERY_POST, Filter, Origins, Record, look_back_start, piece, place_of_time, read_record
 from tweetream.readers import POLL_MS, Readers
+from tweetream.retractions import Retracted, Retractions
 from tweetream.ring import PIECE, Feed
 
 log = logging.getLogger(__name__)
 FLUSH = 0.1  # seconds that a record may wait for others, so that they go out in one write
 FLUSH_SHARE = 100  # it waits so many times what the last ones took: no time while there is little to do
+TELL = 0.05  # seconds that a retraction may wait for others
 AGAIN_MS = 10
 SAY_EVERY = 5.0
 SCAN = 50_000  # records that are looked through at most for the last N that pass a filter
@@ -38,12 +40,16 @@ class Hub:
         self._readers = Readers(kafka)
         self._live: asyncio.Task[None] | None = None
         self._joined = asyncio.Event()  # there is a feed to follow
-        self.on_records: Callable[[], None] = lambda: None  # called when records have come
+        self._telling: asyncio.TimerHandle | None = None
+        self.retractions = Retractions()
+        self.on_records: Callable[[], None] = lambda: None  # called when records have come, or were taken back
 
     async def start(self) -> None:
         self._live = asyncio.create_task(self._follow_all())
 
     async def stop(self) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
         if self._live is not None:
             self._live.cancel()
             await asyncio.wait({self._live}, timeout=1.0)
@@ -80,6 +86,17 @@ class Hub:
         feed = self._feeds.get(kafka_topic)
         return None if feed is None or feed.lost else feed
 
+    def retract(self, id: str, time: int) -> None:
+        """A post was taken back at `time` (ms): nobody gets it any more, and those who may have it are told."""
+        found = self.retractions.add(id, time)
+        here = [feed for feed in self._feeds.values() if feed.retract(found, time)]
+        if here and self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(TELL, self._tell)
+
+    def _tell(self) -> None:
+        self._telling = None
+        self.on_records()
+
     async def bounds(self, kafka_topic: str) -> tuple[int, int]:
         """The first offset that is there, and the one the next record will have."""
         tp = TopicPartition(kafka_topic, 0)
@@ -98,7 +115,7 @@ class Hub:
         feed = self._feeds.get(kafka_topic)
         async with self._readers.lend() as reader:
             near = feed.waypoints.before(offset) if feed is not None else None
-            origins = await self._origins(reader, TopicPartition(kafka_topic, 0), offset, near)
+            origins, _ = await self._origins(reader, TopicPartition(kafka_topic, 0), offset, near)
         if feed is not None:
             feed.waypoints.add(offset, origins)
         return origins
@@ -114,7 +131,22 @@ class Hub:
             cursor = raws[-1].offset + 1 if raws else until
             if kafka_topic in self._feeds:
                 self._feeds[kafka_topic].waypoints.add(cursor, origins)
-            return found, cursor
+            return self.retractions.kept(found), cursor
+
+    async def retracted(self, kafka_topic: str, until: int) -> tuple[list[Retracted], int]:
+        """Which of the PIECE records before `until` were taken back, and when the last of all these arrived (ms)."""
+        tp = TopicPartition(kafka_topic, 0)
+        raws: list[Any] = []
+        async with self._readers.lend() as reader:
+            cursor = max((await reader.beginning_offsets([tp]))[tp], until - PIECE)
+            reader.assign([tp])
+            reader.seek(tp, cursor)
+            while cursor < until:
+                raws += await piece(reader, tp, PIECE)
+                cursor = raws[-1].offset + 1
+        return self.retractions.among(raws, until), max(
+            (raw.timestamp for raw in raws if raw.offset < until), default=0
+        )
 
     async def last(self, kafka_topic: str, number: int, wanted: Filter = EVERY_POST) -> list[Record]:
         """The last `number` records that are wanted, oldest first."""
@@ -143,18 +175,28 @@ class Hub:
         async with self._readers.lend() as reader:
             first, end = await readers.bounds(reader, tp)
             start = max(first, end - PIECE)
-            feed = Feed(kafka_topic, start, await self._origins(reader, tp, start))
+            origins, retracted = await self._origins(reader, tp, start)
+            feed = Feed(kafka_topic, start, origins, self.retractions)
+            feed.remember(retracted)
             feed.whole = start == first
             reader.seek(tp, start)  # looking back may have read on
-            while feed.end < end:
-                raws = [raw for raw in await piece(reader, tp, PIECE) if raw.offset < end]
-                feed.take(raws, end, past=True)
-            return feed
+            raws: list[Any] = []
+            while start < end:
+                more = [raw for raw in await piece(reader, tp, PIECE) if raw.offset < end]
+                start = more[-1].offset + 1 if more else end
+                raws += more
+        # At once, and the last that is done: of what is taken back meanwhile only feeds that are followed are told.
+        feed.take(raws, end, past=True)
+        return feed
 
     async def _origins(
         self, reader: AIOKafkaConsumer, tp: TopicPartition, offset: int, near: tuple[int, Origins] | None = None
-    ) -> Origins:
-        """What is known at `offset`: read from the waypoint `near` it on, or from so far back as one looks."""
+    ) -> tuple[Origins, list[Retracted]]:
+        """What is known at `offset`, and what was taken back of the records that were read for it.
+
+        They are read from the waypoint `near` it on, or from so far back as one looks.
+        """
+        retracted: list[Retracted] = []
         if near is not None:
             cursor, origins = near
             cursor = max(cursor, (await reader.beginning_offsets([tp]))[tp])  # retention may have passed it
@@ -169,8 +211,9 @@ class Hub:
             for raw in raws:
                 if raw.offset < offset:
                     read_record(raw, origins, past=True)
+            retracted += self.retractions.among(raws, offset)
             cursor = raws[-1].offset + 1
-        return origins
+        return origins, retracted
 
     async def _follow_all(self) -> None:
         said = 0.0

@@ -70,9 +70,12 @@ def frame(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-def id_of(event: bytes) -> bytes:
-    """The id that an event begins with."""
-    return event[4 : event.index(b"\n")]
+def last_id(events: list[bytes]) -> bytes:
+    """The last id in events that begin with it or have none; empty if none has one."""
+    for event in reversed(events):
+        if event.startswith(b"id: "):
+            return event[4 : event.index(b"\n")]
+    return b""
 
 
 class Group:
@@ -95,12 +98,12 @@ class Group:
                 self._send(frames, before, now)
 
     def _send(self, frames: list[bytes], before: Marks, now: float) -> None:
-        data, place = b"".join(frames), id_of(frames[-1])
+        data, place = b"".join(frames), last_id(frames)
         framed = frame(data)
         behind = []
         for client in self.clients:
             if client.send(data, now, framed):
-                client.told_id = place
+                client.told_id = place or client.told_id
             else:
                 behind.append(client)
         metrics.sse_sent.inc(len(frames) * (len(self.clients) - len(behind)))

@@ -31,6 +31,7 @@ posts_dropped = Counter("tweetream_posts_dropped", "Posts dropped", ["reason"], 
 posts_fed = Counter("tweetream_posts_fed", "Posts written to feeds", ["topic"], registry=registry)
 dead_letters = Counter("tweetream_dead_letters", "Records put aside", ["topic"], registry=registry)
 duplicates = Counter("tweetream_duplicates", "Feed records skipped, being there already", registry=registry)
+retracted = Counter("tweetream_retracted", "Records taken out of followed feeds: posts taken back", registry=registry)
 offset_gaps = Counter("tweetream_offset_gaps", "Jumps in the offsets delivered, each caught", registry=registry)
 sse_clients = Gauge("tweetream_sse_clients", "Streams open", registry=registry)
 sse_sent = Counter("tweetream_sse_sent", "Events sent to streams", registry=registry)

@@ -1,7 +1,8 @@
 """Where a stream stands in all its feeds, and its events from there on. Knows no web and no Faust.
 
 The id of an event covers all feeds of the stream: it is what a client sends back to go on. Feeds are read in turn, so
-that the id of a post has the feeds before it where they now are, and those after it where they were.
+that the id of a post has the feeds before it where they now are, and those after it where they were. An event that
+takes a post back has no id: it moves nobody, and comes before what is new, since it concerns what was there before.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,12 @@ from tweetream.cursor import Cursor
 from tweetream.feeds import EVERY_POST, Filter, Record
 from tweetream.ring import Feed
 
-Marks = tuple[tuple[int, int], ...]
+Marks = tuple[tuple[int, int, int], ...]
+
+
+def retracted_frames(name: str, ids: list[bytes]) -> list[bytes]:
+    """The events that take posts of a topic back; the ids as they stand in data."""
+    return [b'event: retracted\ndata: {"topic":"%s","id":"%s"}\n\n' % (name.encode(), id) for id in ids]
 
 
 class Mark(NamedTuple):
@@ -73,12 +79,17 @@ class Place:
 
     def ready(self) -> list[bytes]:
         """The events of what is in the rings, up to a thousand of each feed; only while `ringed`."""
-        return [frame for cursor in self.cursors for frame in self._frames(cursor, cursor.ready())]
+        frames: list[bytes] = []
+        for cursor in self.cursors:
+            frames += retracted_frames(cursor.name, cursor.retracted())
+            frames += self._frames(cursor, cursor.ready())
+        return frames
 
     async def next(self) -> list[bytes]:
         """The same, from Kafka where it is behind the rings. Raises KafkaError."""
         frames: list[bytes] = []
         for cursor in self.cursors:
+            frames += retracted_frames(cursor.name, cursor.retracted())
             frames += self._frames(cursor, await cursor.next())
         return frames
 

@@ -1,4 +1,7 @@
-"""The last records of a feed that somebody reads, in memory. Knows no web and no Faust."""
+"""The last records of a feed that somebody reads, in memory. Knows no web and no Faust.
+
+What was taken back is not among them, but a feed remembers which these were, since clients may have had them.
+"""
 
 import asyncio
 import time
@@ -7,13 +10,17 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
+from tweetream import metrics
 from tweetream.feeds import Filter, Origins, Record, read_record
+from tweetream.models.feed import MAX_OFFSET
+from tweetream.retractions import Retracted, Retractions, id_of
 
 RING = 10_000
 RING_BYTES = 64 * 1024 * 1024  # of posts; one can be 400 KB as JSON
 PIECE = 1_000  # records that are read at once
 PIECE_BYTES = 256 * 1024  # of posts that are given at once to whoever reads on
 WAYPOINTS = 4_000  # kept for a feed at most
+RETRACTED = 4_000  # records taken back that a feed remembers at least, and twice as many at most
 
 
 class Waypoints:
@@ -44,7 +51,7 @@ class Waypoints:
 class Feed:
     """A feed that is followed: the records from offset `start` up to, not including, `end`."""
 
-    def __init__(self, kafka_topic: str, start: int, origins: Origins) -> None:
+    def __init__(self, kafka_topic: str, start: int, origins: Origins, retractions: Retractions | None = None) -> None:
         self.kafka_topic = kafka_topic
         self.tp = TopicPartition(kafka_topic, 0)
         self.start = self.end = start
@@ -56,14 +63,21 @@ class Feed:
         self.lost = False  # whether Kafka's log is not the one that was followed
         self.whole = False  # whether the ring begins where the feed begins
         self.appended = 0  # bytes of posts that have come
+        self.retracted = 0  # records found to be taken back, so far
+        self._retractions = Retractions() if retractions is None else retractions
+        self._retracted: list[Retracted] = []  # the last of them
         self._offsets: list[int] = []
         self._records: list[Record] = []
         self._held = 0  # bytes of posts that are here
+        self._by_id: dict[bytes, tuple[int, ...]] = {}  # offsets, of the records below `_indexed`
+        self._indexed = start
 
     def take(self, raws: list[Any], end: int | None = None, *, past: bool = False) -> None:
-        """Append what came from Kafka, less what was redelivered; `end` is behind it if `raws` does not say."""
+        """Append what came from Kafka, less what was redelivered or taken back; `end` is behind it if `raws` is not."""
         origins = self.origins
         records = [record for raw in raws if (record := read_record(raw, origins, past=past)) is not None]
+        if self._retractions:
+            records = self._sift(records, raws, past)
         self._records += records
         self._offsets += [record.offset for record in records]
         size = sum([len(record.data) for record in records])
@@ -83,6 +97,51 @@ class Feed:
         del self._records[:surplus], self._offsets[:surplus]
         self.start = self._offsets[0] if self._offsets else self.end
         self.whole = False
+
+    def retract(self, id: bytes, time: int) -> bool:
+        """Take a post out that was taken back at `time` (ms); whether it was here. `id` is as it stands in data."""
+        self._index()
+        found = []
+        for offset in self._by_id.pop(id, ()):
+            if (nth := bisect_right(self._offsets, offset)) and self._offsets[nth - 1] == offset:
+                found.append(Retracted(id, offset, time))
+                self._held -= len(self._records[nth - 1].data)
+                del self._records[nth - 1], self._offsets[nth - 1]
+        self.remember(found)
+        metrics.retracted.inc(len(found))
+        return bool(found)
+
+    def _sift(self, records: list[Record], raws: list[Any], past: bool) -> list[Record]:
+        kept = self._retractions.kept(records)
+        if len(kept) < len(records):
+            self.remember(self._retractions.among(raws, MAX_OFFSET))
+            metrics.retracted.inc(0 if past else len(records) - len(kept))
+        return kept
+
+    def _index(self) -> None:
+        """Know where each id is. As long as nothing is taken back, that costs nothing."""
+        if len(self._by_id) > 2 * len(self._records) + PIECE:  # most of it has left the ring
+            self._by_id, self._indexed = {}, self.start
+        for record in self._records[bisect_left(self._offsets, self._indexed) :]:
+            id = id_of(record.data)
+            self._by_id[id] = (*self._by_id.get(id, ()), record.offset)
+        self._indexed = self.end
+
+    def remember(self, retracted: list[Retracted]) -> None:
+        """These records were taken back: clients may have had them."""
+        self.retracted += len(retracted)
+        self._retracted += retracted
+        if len(self._retracted) > 2 * RETRACTED:
+            del self._retracted[:-RETRACTED]
+
+    def retracted_since(self, number: int) -> list[Retracted]:
+        """The records found to be taken back behind the first `number` of them, as far as they are remembered."""
+        return self._retracted[max(0, len(self._retracted) + number - self.retracted) :]
+
+    def arrival(self, offset: int) -> int | None:
+        """When the last record up to `offset` that is here arrived (ms); None if there is none."""
+        nth = bisect_right(self._offsets, offset)
+        return self._records[nth - 1].timestamp if nth else None
 
     @property
     def last_offset(self) -> int:

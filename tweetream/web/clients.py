@@ -6,11 +6,25 @@ import re
 from aiohttp import web
 
 from tweetream.app import app, kafka, settings
+from tweetream.bulletin import Notice
 from tweetream.feeds import Filter
 from tweetream.hub import Hub
+from tweetream.streams import RETRACTED, bulletin
 from tweetream.web.middleware import Problem
 
 hub = Hub(kafka, look_back=settings.look_back, linger=settings.linger)
+
+
+def _take_back(notices: list[Notice]) -> None:
+    for notice in notices:
+        id = notice.key.decode(errors="replace")
+        if notice.value is None:
+            hub.retractions.forget(id)
+        elif id:
+            hub.retract(id, notice.timestamp)
+
+
+bulletin.follow(RETRACTED, _take_back)
 
 
 @app.before

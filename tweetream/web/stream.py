@@ -16,10 +16,10 @@ from tweetream import metrics
 from tweetream.app import app, settings
 from tweetream.cursor import Cursor, Gap
 from tweetream.feeds import Filter
-from tweetream.live import FULL, Client, Live, id_of
+from tweetream.live import FULL, Client, Live, last_id
 from tweetream.models.feed import Position, base36
 from tweetream.models.topic import Topic
-from tweetream.place import Place
+from tweetream.place import Place, retracted_frames
 from tweetream.streams import topics
 from tweetream.web.clients import hub
 
@@ -95,6 +95,11 @@ class Stream:
         gap = await cursor.check() or gap
         if gap is not None:
             await self._write(_gap(gap))
+        given = (self._asked.positions or {}).get(topic.name)
+        if given is not None and given.generation == generation:
+            missed = retracted_frames(topic.name, await cursor.missed(given.offset))
+            if missed:
+                await self._write(b"".join(missed))
 
     async def _start(self, topic: Topic, generation: str) -> tuple[int | None, Gap | None]:
         """Where to begin: the offset (None: from now on), and the gap before it."""
@@ -126,7 +131,7 @@ class Stream:
                 metrics.sse_sent.inc(len(waiting))
                 waiting, size = [], 0
         if frames:
-            self.client.told_id = id_of(frames[-1])
+            self.client.told_id = last_id(frames) or self.client.told_id
         elif self._place.filtered:
             self.client.show_life(self._place.id.encode(), asyncio.get_running_loop().time())
         await asyncio.sleep(0)  # the past may all be in memory, and others want their turn
