@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,10 +19,19 @@ class Aside:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def call(self, coroutine: Coroutine[Any, Any, Any], timeout: float = 30.0) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout)
+        return self.begin(coroutine).result(timeout)
+
+    def begin(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Run it there meanwhile."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def say(self, *posts: Said, timeout: float = 30.0) -> None:
         self.call(self.harness.say(*posts), timeout)
+
+    @property
+    def url(self) -> str:
+        """The source's URL for a worker."""
+        return self.harness.source().url
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -116,6 +116,10 @@ class Harness(ABC):
     async def keep_alive(self) -> None:
         """Send what the network sends when it has nothing to say."""
 
+    def settings(self) -> dict[str, str]:
+        """What a worker must be told for it beside the source's URL, by the settings' names without their prefix."""
+        return {}
+
     async def say(self, *posts: Said) -> None:
         await self.send(*(self.frame(self.payload(said)) for said in posts))
 

@@ -4,6 +4,7 @@ The source is the very text of the document: a module for the contract, an insta
 """
 
 import asyncio
+import contextlib
 import json
 import tomllib
 import types
@@ -82,7 +83,8 @@ class LinesServer:
             if keep:
                 self._kept.append(line)
             for stream in list(self._streams):
-                await stream.write(line)
+                with contextlib.suppress(ConnectionError):
+                    await stream.write(line)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
