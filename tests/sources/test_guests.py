@@ -1,4 +1,7 @@
-"""Another package adds a source by an entry point; where it is broken, that is one line."""
+"""Another package adds a source by an entry point; where it is broken, that is one line.
+
+A worker that streams from one is in `tests/live/test_failing_sources.py`.
+"""
 
 import os
 import subprocess
@@ -9,12 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aside import Aside
-from contract import Said
-from lines_server import LinesHarness, install, package
-from workers import until, workers
+from lines_server import install
 
-from tweetream.broker import EmbeddedBroker
 from tweetream.metrics import Drop
 from tweetream.models.post import Post
 from tweetream.settings import Settings
@@ -50,21 +49,6 @@ def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         return open_source("guest:", CONTEXT)
 
     return opened
-
-
-def test_a_worker_streams_from_a_source_of_another_package(
-    tmp_path: Path, embedded_broker: EmbeddedBroker, namespace: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("server", "package"):
-        (tmp_path / name).mkdir()
-    monkeypatch.setenv("PYTHONPATH", str(package(tmp_path / "package")), prepend=":")
-    with Aside(LinesHarness, tmp_path / "server") as network:
-        url = f"lines:http://127.0.0.1:{network.harness.gate.port}/"
-        options = {"SOURCES": url, "TOPICS": "macet", "SESSION_TIMEOUT": "2s", "REBALANCE_TIMEOUT": "1s"}
-        with workers(1, embedded_broker.url, namespace, tmp_path, **options) as [worker]:
-            network.say(*(Said(number, f"macet {number}") for number in range(1, 6)))
-            until(lambda: worker.count("macet") == 5, 15, f"all five posts; {worker.tail()}")
-            assert worker.metric("tweetream_posts_read_total", source=url) == 5
 
 
 @pytest.mark.parametrize(
