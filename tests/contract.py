@@ -99,7 +99,7 @@ class Harness(ABC):
 
     def forms(self) -> list[bytes]:
         """Payloads as the network's documents show them, for mutations."""
-        return [self.payload(Said(7, "macet"))]
+        return [self.payload(said) for said in some(1, 500)]
 
     def oversized(self) -> bytes:
         """A message longer than any may be, and else a good post."""
