@@ -18,7 +18,7 @@ check: .venv/test ## style and types alone
 kafka: .venv/test ## Apache Kafka on port 9092, until Ctrl-C; needs Java and Maven
 	$(BIN)/python tests/run_kafka.py $(KAFKA)
 
-soak: .venv/test ## workers killed at random on Apache Kafka, for minutes; prints tables
+soak: .venv/test ## workers killed and sources' lines cut at random, for minutes; prints tables
 	$(BIN)/pytest -q -s -m soak $(PYTEST)
 
 data: .venv/test ## check the labelled posts against what their card says

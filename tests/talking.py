@@ -3,13 +3,16 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+import httpx
 from aside import Aside
 from contract import Ability, Reading, Said
+from workers import Worker
 
 WORD = "nomor"  # in every post
 
@@ -37,8 +40,12 @@ class Talk:
                 if keeps or self.harness.gate.lines:
                     number += 1
                     with contextlib.suppress(TimeoutError):  # the worker went while it was said
-                        await self.harness.say(Said(number, f"{WORD} {number} di jalan"))
-                        self.said[number] = time.time()
+                        await self.utter(number)
+
+    async def utter(self, number: int) -> None:
+        """Say the next number."""
+        await self.harness.say(Said(number, f"{WORD} {number} di jalan"))
+        self.said[number] = time.time()
 
     @asynccontextmanager
     async def _somebody(self) -> AsyncIterator[None]:
@@ -60,13 +67,31 @@ class Talk:
 
 
 @contextmanager
-def talking(networks: list[Aside], rate: float) -> Iterator[list[Talk]]:
-    """All of them talk, so many posts a second each, to the end of the block or until `Talk.end`."""
-    talks = [Talk(network, rate) for network in networks]
+def talking(talks: Sequence[Talk]) -> Iterator[None]:
+    """All of them talk to the end of the block."""
     running: list[tuple[Talk, Future[Any]]] = [(talk, talk.network.begin(talk.run())) for talk in talks]
     try:
-        yield talks
+        yield
     finally:
         for talk, future in running:
             talk.network.call(talk.end())
             future.result(30)
+
+
+def posts_of(worker: Worker) -> Counter[str]:
+    """The ids of all posts of the topic, as a client gets them page by page."""
+    found: Counter[str] = Counter()
+    before: dict[str, str] = {}
+    while True:
+        answer = httpx.get(f"{worker.url}/topics/{WORD}/posts", params={"last": "1000", **before}, timeout=10)
+        page = answer.raise_for_status().json()
+        found.update(post["id"] for post in page["posts"])
+        if not page["before"]:
+            return found
+        before = {"before": page["before"]}
+
+
+def connected(worker: Worker) -> int:
+    """How many sources give posts, or have given all."""
+    found = httpx.get(f"{worker.url}/sources", timeout=10).json()
+    return sum(source["state"] in ("streaming", "ended") for source in found)
