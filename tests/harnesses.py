@@ -2,11 +2,12 @@
 
 import pytest
 from contract import EXCEPTIONS, Ability, Harness
+from jetstream_harness import BlueskyHarness
 from lines_server import LinesHarness
 from mastodon_harness import MastodonHarness
 from replay_harness import ReplayHarness
 
-HARNESSES: list[type[Harness]] = [ReplayHarness, LinesHarness, MastodonHarness]
+HARNESSES: list[type[Harness]] = [ReplayHarness, LinesHarness, MastodonHarness, BlueskyHarness]
 
 
 def who_can(*abilities: Ability) -> pytest.MarkDecorator:

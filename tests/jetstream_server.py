@@ -9,6 +9,7 @@ no filter by account, no options sent by the client. `faults` has what each next
 
 import asyncio
 import json
+import re
 import ssl
 import struct
 import time
@@ -28,12 +29,11 @@ _ESCAPED = {char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 @dataclass
 class Fault:
-    """What a connection suffers: an answer in place of the upgrade, or an end after so many messages."""
+    """What a connection suffers: an answer in place of the upgrade, or an end after so many messages, else a cut."""
 
     after: int = 0
     status: int = 0  # an answer of HTTP
     headers: dict[str, str] = field(default_factory=dict)
-    drop: bool = False  # closes before it has answered
     hang: bool = False  # answers nothing
     mute: bool = False  # says nothing from then on, not even a ping
     half: bool = False  # half of the next message, and the end
@@ -86,9 +86,11 @@ class JetstreamServer:
         self.asked: list[dict[str, str]] = []
         self.faults: deque[Fault] = deque()
         self.log: list[Event] = []
-        self.pongs = self.open = 0
+        self.pongs = 0
         self._ping, self._window, self._tls = ping, window, tls
         self._grown = asyncio.Event()
+        self._sent: dict[web.WebSocketResponse, int] = {}  # how much of the log each has had
+        self._transports: dict[web.WebSocketResponse, asyncio.Transport] = {}
         self._runner: web.AppRunner | None = None
 
     @property
@@ -146,6 +148,29 @@ class JetstreamServer:
         """A message that no server should send."""
         return self.add("raw", "", {}, time_us, message)
 
+    async def send(self, *messages: bytes, keep: bool = True) -> None:
+        """Send these to everybody who streams, waiting for one and for the sockets; those to keep are in the log."""
+        async with asyncio.timeout(5):
+            while not self._sent:
+                await asyncio.sleep(0.005)
+        for message in messages:
+            if keep:
+                self.raw(message, _time_of(message))
+                while any(at < len(self.log) for at in self._sent.values()):
+                    await asyncio.sleep(0)
+            else:
+                for socket in list(self._sent):
+                    await socket.send_frame(message, WSMsgType.TEXT)
+
+    async def ping(self) -> None:
+        for socket in list(self._sent):
+            await socket.ping()
+
+    async def spoil(self) -> None:
+        """Send everybody what is no frame of a WebSocket."""
+        for transport in list(self._transports.values()):
+            transport.write(b"\xf1\x01x")
+
     # What a client gets.
 
     async def _v1(self, request: web.Request) -> web.StreamResponse:
@@ -185,15 +210,13 @@ class JetstreamServer:
         fault = self.faults.popleft() if self.faults else Fault(after=2**63)
         self.asked.append(dict(request.query) | {"host": request.host})
         assert request.transport is not None
-        if fault.drop:
-            request.transport.abort()
         if fault.hang:
             await asyncio.Event().wait()
         if fault.status:
             return web.Response(status=fault.status, headers=fault.headers)
         socket = web.WebSocketResponse(protocols=("xrpc.v1.json",) if v2 else (), compress=False, autoping=False)
         await socket.prepare(request)
-        self.open += 1
+        self._sent[socket], self._transports[socket] = at, request.transport
         tasks = [asyncio.create_task(self._listen(socket)), asyncio.create_task(self._pings(socket, fault))]
         try:
             if notice:
@@ -202,7 +225,7 @@ class JetstreamServer:
         except ConnectionError:
             pass  # the client has gone
         finally:
-            self.open -= 1
+            del self._sent[socket], self._transports[socket]
             for task in tasks:
                 task.cancel()
         return socket
@@ -220,6 +243,8 @@ class JetstreamServer:
                     return await self._suffer(socket, request, fault, message)
                 await socket.send_frame(message, WSMsgType.TEXT)
                 sent += 1
+                self._sent[socket] = at
+            self._sent[socket] = at
             if sent >= fault.after and not fault.half:
                 return await self._suffer(socket, request, fault, b"")
             await grown.wait()
@@ -251,6 +276,11 @@ class JetstreamServer:
         while not fault.mute:
             await asyncio.sleep(self._ping)
             await socket.ping()
+
+
+def _time_of(message: bytes) -> int:
+    found = re.match(rb'\{"did":"[^"]*","time_us":(\d{1,19}),', message)
+    return int(found[1]) if found else 0
 
 
 def _wants(event: Event, request: web.Request, v2: bool) -> bool:

@@ -123,7 +123,7 @@ def _post(commit: _Commit, did: str, seen: str | float | None, at: Arrival, lang
         return Drop.MALFORMED
     id = f"at://{did}/{POSTS}/{commit.rkey}"
     if commit.operation == "delete":
-        return Retracted(id + at.suffix)
+        return Retracted(id)
     if commit.operation != "create":
         return Drop.EDITED if commit.operation == "update" else Drop.NOT_A_POST
     try:

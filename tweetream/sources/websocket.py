@@ -84,9 +84,8 @@ class Socket:
         if message.type is WSMsgType.CLOSE:
             said = f"{message.data}" + (f", {one_line(message.extra)}" if message.extra else "")
             raise Interrupted(f"{self._host} closed the stream ({said})")
-        # Kept there when the answer to a ping could not be sent, or the network failed.
-        cause = self._ws.exception()
-        raise Interrupted(f"the connection to {self._host} broke off" + (f": {one_line(cause)}" if cause else ""))
+        cause = f": {one_line(message.data)}" if message.type is WSMsgType.ERROR else ""
+        raise Interrupted(f"the connection to {self._host} broke off{cause}")
 
 
 @contextlib.asynccontextmanager
@@ -111,13 +110,22 @@ async def open_socket(url: URL, silence: float, protocols: tuple[str, ...] = ())
         except TimeoutError:
             raise Interrupted(f"{host} does not answer") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Interrupted(f"no connection to {host}: {one_line(error) or type(error).__name__}") from None
+            raise Interrupted(f"no connection to {host}: {_cause(error)}") from None
         try:
             yield Socket(ws, host, silence)
         finally:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GOODBYE):
                     await ws.close()
+
+
+def _cause(error: Exception) -> str:
+    """Why there is no connection, without what aiohttp says around it."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return one_line(error.certificate_error)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return one_line(error.os_error.strerror or error.os_error)
+    return one_line(error) or type(error).__name__
 
 
 def _moment(later: str) -> float:
