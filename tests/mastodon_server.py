@@ -92,10 +92,10 @@ class MastodonServer:
             if request.transport is not None:
                 request.transport.abort()
 
-    async def wait(self, streams: int = 1) -> None:
-        """Wait until so many are connected, for five seconds at most."""
-        async with asyncio.timeout(5):
-            while len(self.streams) < streams:
+    async def wait(self, timeout: float = 5.0) -> None:
+        """Wait until somebody streams."""
+        async with asyncio.timeout(timeout):
+            while not self.streams:
                 await asyncio.sleep(0.005)
 
     def keep(self, *found: dict[str, Any]) -> None:

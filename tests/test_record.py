@@ -10,6 +10,7 @@ import random
 import re
 import resource
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from certificates import Authority
 from mastodon_server import MastodonServer, snowflake, status
 
 from tweetream import record
@@ -102,12 +104,11 @@ async def test_a_signal_ends_it_with_all_that_came_and_the_counts(tmp_path, numb
             *COMMAND, "--source", url, "--out", str(out), env=environment(), stderr=subprocess.PIPE
         )
         async with asyncio.timeout(20):
-            while not server.streams:
-                await asyncio.sleep(0.02)
+            await server.wait(20)
             first, second = (status(snowflake(1_700_000_000_000, n), f"post {n}") for n in (1, 2))
             await server.post(first, second)
             await server.delete(first["id"])
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(1.0)  # on a machine that has much to do
             process.send_signal(number)
             _, error = await process.communicate()
     assert process.returncode == 0, error
@@ -118,6 +119,26 @@ async def test_a_signal_ends_it_with_all_that_came_and_the_counts(tmp_path, numb
     lines = [json.loads(line) for line in gzip.decompress(out.read_bytes()).splitlines()]
     assert [line.get("text") for line in lines] == ["post 1", "post 2", None]
     assert lines[2] == {"retracted": lines[0]["id"]} and lines[0]["created_at"] == "2023-11-14T22:13:20.000Z"
+
+
+async def test_over_tls_it_streams_from_a_server_whose_certificate_the_machine_trusts(tmp_path) -> None:
+    authority = Authority(tmp_path)
+    certificate, key, _ = authority.issue("server")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    async with MastodonServer(token="secret", tls=tls) as server:
+        # A server that sends us elsewhere in clear does not get our token in clear.
+        server.instance = {"configuration": {"urls": {"streaming": f"ws://127.0.0.1:{server.port}"}}}
+        command = [*COMMAND, "--source", f"mastodon://127.0.0.1:{server.port}", "--out", str(tmp_path / "a.jsonl")]
+        settings = {"SSL_CERT_FILE": str(authority.cafile), "TWEETREAM_MASTODON_TOKEN": "secret"}
+        process = await asyncio.create_subprocess_exec(*command, env=environment() | settings, stderr=subprocess.PIPE)
+        async with asyncio.timeout(20):
+            await server.wait(20)
+            await server.post(status("1", "safe"))
+            await asyncio.sleep(1.0)  # on a machine that has much to do
+            process.terminate()
+            _, error = await process.communicate()
+    assert process.returncode == 0 and b"posts 1," in error and b"secret" not in error
 
 
 def test_a_disk_that_is_full_is_one_line_and_what_was_written_stays(tmp_path) -> None:

@@ -182,6 +182,8 @@ def test_mastodon_gives_text_without_html_from_a_status_or_an_event():
         assert (post.author, post.url, post.lang) == ("a@other.example", "https://social.example/@a/113", "id")
     assert read({"event": "status.update", "payload": json.dumps(TOOT)}) is Drop.EDITED
     assert read({"event": "filters_changed"}) is Drop.NOT_A_POST
+    assert read(TOOT | {"spoiler_text": "kecelakaan", "content": "<p>di tol</p>"}).text == "kecelakaan\n\ndi tol"
+    assert read(TOOT | {"spoiler_text": "kecelakaan", "content": ""}).text == "kecelakaan"
     assert read(TOOT | {"content": "", "reblog": TOOT | {"content": "<p>lain</p>"}}).text == "lain"
 
 

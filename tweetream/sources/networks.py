@@ -180,6 +180,7 @@ class _Toot(Struct):
     id: str | int
     content: str
     account: _Account
+    spoiler_text: Text = None
     uri: Text = None
     url: Text = None
     language: Text = None
@@ -191,17 +192,18 @@ _toot = Decoder(_Toot)
 
 
 def mastodon(line: bytes | Raw, at: Arrival, host: str = "") -> Outcome:
-    """A status of Mastodon. One that repeats another takes that one's content.
+    """A status of Mastodon. One that repeats another takes that one's content, below its warning if it has one.
 
     `host` is the server whose number it has; where nobody knows, as in a file, it is taken from its address.
     """
     toot = decode(_toot, line)
     inner = toot.reblog or toot
     host = host or next(filter(None, (urlsplit(address or "").hostname for address in (toot.uri, toot.url))), "")
+    text, warning = plain(inner.content), (inner.spoiler_text or "").strip()
     return make_post(
         at,
         "mastodon",
-        plain(inner.content),
+        f"{warning}\n\n{text}" if warning and text else text or warning,
         id=f"mastodon:{host}/{toot.id}" if host else "",
         created=toot.created_at,
         url=toot.url or inner.url or "",
