@@ -6,8 +6,9 @@ from jetstream_harness import BlueskyHarness
 from lines_server import LinesHarness
 from mastodon_harness import MastodonHarness
 from replay_harness import ReplayHarness
+from x_harness import XHarness
 
-HARNESSES: list[type[Harness]] = [ReplayHarness, LinesHarness, MastodonHarness, BlueskyHarness]
+HARNESSES: list[type[Harness]] = [ReplayHarness, LinesHarness, MastodonHarness, BlueskyHarness, XHarness]
 
 
 def who_can(*abilities: Ability) -> pytest.MarkDecorator:

@@ -29,7 +29,7 @@ class Faster:
 
 
 def context(tracks: dict[str, tuple[str, ...]], token: str = TOKEN) -> Context:
-    return Context(Settings(x_bearer_token=token, namespace="t"), lambda: tracks)
+    return Context(Settings(_env_file=None, x_bearer_token=token, namespace="t"), lambda: tracks)
 
 
 def source(server: XServer, tracks: dict[str, tuple[str, ...]], query: str = "", **options) -> X:

@@ -6,6 +6,7 @@ for: no field and no expansion more. Knows nothing of tweetream.
 """
 
 import asyncio
+import contextlib
 import itertools
 import json
 import time
@@ -68,10 +69,6 @@ class XServer:
         self._runner: web.AppRunner | None = None
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
     def streams(self) -> int:
         return len(self._streams)
 
@@ -84,6 +81,7 @@ class XServer:
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
         self.port = self._runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{self.port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -120,7 +118,7 @@ class XServer:
             for answer, request in list(self._streams.items()):
                 message = _asked_for(request, data, found)
                 message["matching_rules"] = [{"id": id, "tag": self.rules[id].get("tag", "")} for id in matching]
-                await answer.write(line(message))
+                await _write(answer, line(message))
         return matching
 
     async def send(self, *messages: bytes) -> None:
@@ -129,7 +127,7 @@ class XServer:
             await self.somebody.wait()
         for message in messages:
             for answer in list(self._streams):
-                await answer.write(message)
+                await _write(answer, message)
 
     async def halve(self, message: bytes) -> None:
         """Half a message, and a cut."""
@@ -198,8 +196,9 @@ class XServer:
                     self.gone(id)
                 self.changed()
             left = [{"title": "Rule not found", "detail": id} for id in body["delete"]["ids"] if id not in gone]
-            summary = {"deleted": len(gone), "not_deleted": len(left)}
-            answer: dict[str, Any] = {"meta": {"sent": _sent(), "summary": summary}}
+            answer: dict[str, Any] = {
+                "meta": {"sent": _sent(), "summary": {"deleted": len(gone), "not_deleted": len(left)}}
+            }
             return web.json_response(answer | ({"errors": left} if left else {}), headers=headers)
         made, errors = self._made(body["add"], dry)
         if self._spoils and errors:
@@ -212,9 +211,8 @@ class XServer:
         self.most_at_once = max(self.most_at_once, len(self.rules))
         valid = {"created": len(made), "not_created": len(body["add"]) - len(made)}
         summary = valid | {"valid": len(body["add"]) - len(errors), "invalid": len(errors)}
-        answer = {"meta": {"sent": _sent(), "summary": summary}}
-        answer |= {"data": [rule for rule, _ in made]} if made else {}
-        answer |= {"errors": errors} if errors else {}
+        answer = {"data": [rule for rule, _ in made], "errors": errors, "meta": {"sent": _sent(), "summary": summary}}
+        answer = {name: value for name, value in answer.items() if value}
         return web.json_response(answer, status=201 if made or not errors else 400, headers=headers)
 
     def _made(self, asked: list[dict[str, str]], dry: bool) -> tuple[list[tuple[dict[str, str], Node]], list[Any]]:
@@ -263,6 +261,11 @@ class XServer:
         left = self._limits[kind] - len(calls)
         names = {"limit": self._limits[kind], "remaining": max(0, left), "reset": round(reset)}
         return {f"x-rate-limit-{name}": str(value) for name, value in names.items()}
+
+
+async def _write(answer: web.StreamResponse, data: bytes) -> None:
+    with contextlib.suppress(ConnectionError):  # it has gone, and will be seen to
+        await answer.write(data)
 
 
 def _asked_for(request: web.Request, data: dict[str, Any], includes: dict[str, Any]) -> dict[str, Any]:

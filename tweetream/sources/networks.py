@@ -17,7 +17,8 @@ from tweetream.models.post import Post
 from tweetream.sources.base import Retracted
 from tweetream.sources.claims import Arrival, decode, make_post, plain, too_long
 
-Outcome = Post | Drop | Retracted
+Told = Post | Drop
+Outcome = Told | Retracted
 Text = str | None
 
 
@@ -107,7 +108,7 @@ def x_deletion(notice: Raw) -> Retracted | Drop:
     return Retracted(f"x:{number}") if re.fullmatch("[0-9]{1,20}", number) else Drop.MALFORMED
 
 
-def x_page(data: Raw, includes: Raw | None, at: Arrival) -> Outcome | Iterator[Outcome]:
+def x_page(data: Raw, includes: Raw | None, at: Arrival) -> Told | Iterator[Told]:
     """What API v2 answers: `data` is a post (streams) or a list of them (pages)."""
     known = decode(_includes, includes) if includes is not None else _Includes()
     if not bytes(data).lstrip().startswith(b"["):
@@ -116,7 +117,7 @@ def x_page(data: Raw, includes: Raw | None, at: Arrival) -> Outcome | Iterator[O
     return _x_tweets(tweets, at, known) if tweets else Drop.NOT_A_POST
 
 
-def _x_tweets(tweets: list[Raw], at: Arrival, known: _Includes) -> Iterator[Outcome]:
+def _x_tweets(tweets: list[Raw], at: Arrival, known: _Includes) -> Iterator[Told]:
     for tweet in tweets:
         try:
             yield x_tweet(tweet, at, known)
@@ -124,7 +125,7 @@ def _x_tweets(tweets: list[Raw], at: Arrival, known: _Includes) -> Iterator[Outc
             yield Drop.MALFORMED
 
 
-def x_tweet(data: bytes | Raw, at: Arrival, known: _Includes | None = None) -> Outcome:
+def x_tweet(data: bytes | Raw, at: Arrival, known: _Includes | None = None) -> Told:
     """A post of X's API v2, with its author, from `includes` or flattened.
 
     What it repeats stands in place of its own text, what it quotes below it, each in its longest form.
@@ -160,7 +161,7 @@ def _whole(tweet: _Tweet | _Reference) -> Text:
     return (tweet.note_tweet and tweet.note_tweet.text) or tweet.text
 
 
-def _x_post(at: Arrival, number: str, text: str, name: Text, lang: Text, created: Text) -> Outcome:
+def _x_post(at: Arrival, number: str, text: str, name: Text, lang: Text, created: Text) -> Told:
     if number and not (number.isascii() and number.isdigit()):
         return Drop.MALFORMED
     # x.com finds a post by its number alone, when its author is not known.

@@ -34,7 +34,7 @@ from tweetream.sources.base import (
     size_of,
 )
 from tweetream.sources.claims import Arrival, decode
-from tweetream.sources.networks import Outcome, x_page
+from tweetream.sources.networks import Told, x_page
 from tweetream.sources.x_client import Client, Problem, broken
 from tweetream.sources.x_keeper import LOOK, Budget, Keeper
 from tweetream.sources.x_rules import Form
@@ -156,7 +156,7 @@ class X:
         if chunk.posts or chunk.dropped:
             yield chunk
 
-    def _outcomes(self, lines: list[bytes | None]) -> Iterator[Outcome | Interrupted]:
+    def _outcomes(self, lines: list[bytes | None]) -> Iterator[Told | Interrupted]:
         at = Arrival(round(self._wall() * 1000))
         for line in lines:
             found = Drop.TOO_LONG if line is None else read_line(line, at)
@@ -215,7 +215,7 @@ _line, _edits = msgspec.json.Decoder(_Line), msgspec.json.Decoder(_Edits)
 _ENDS = ("operational-disconnect", "client-disconnected", "streaming-connection")
 
 
-def read_line(line: bytes, at: Arrival) -> Outcome | Iterator[Outcome] | Interrupted:
+def read_line(line: bytes, at: Arrival) -> Told | Iterator[Told] | Interrupted:
     """What a line of the stream holds. Which rules it matched does not matter: topics are matched by ourselves."""
     try:
         seen = decode(_line, line)
@@ -261,10 +261,12 @@ def _read_url(url: str) -> tuple[URL, tuple[str, ...]]:
         raise SourceError(f"{url}: unknown option {unknown[0]!r}; x knows api and lang")
     if len(given) < len(pairs):
         raise SourceError(f"{url}: an option is given twice; give each once")
+    if "@" in given.get("api", ""):
+        raise SourceError("x: a URL holds no password; put the token into TWEETREAM_X_BEARER_TOKEN")
     try:
         api = URL(given.get("api", API))
         fine = api.scheme in ("http", "https") and bool(api.host) and api.path in ("", "/") and not api.query_string
-        fine = fine and api.port is not None and not api.user
+        fine = fine and api.port is not None
     except ValueError:
         fine = False
     if not fine:
