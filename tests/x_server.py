@@ -8,7 +8,6 @@ for: no field and no expansion more. Knows nothing of tweetream.
 import asyncio
 import contextlib
 import itertools
-import json
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -17,23 +16,13 @@ from typing import Any
 
 from aiohttp import web
 from x_language import BadRule, Node, parse
+from x_messages import asked_for, error, line, problem, sent
 
 TOKEN = "AAAA%2Btoken%3D"
 LIMITS = {"connects": 50, "reads": 450, "writes": 100}
 WINDOW = 900.0
 MOST_RULES = 1000
-PROBLEM = "https://api.twitter.com/2/problems/"
 QUERY = {"expansions", "tweet.fields", "user.fields", "media.fields", "place.fields", "poll.fields", "backfill_minutes"}
-DISCONNECT = {
-    "title": "operational-disconnect",
-    "disconnect_type": "UpstreamOperationalDisconnect",
-    "detail": "This stream has been disconnected upstream for operational reasons.",
-    "type": f"{PROBLEM}operational-disconnect",
-}
-
-
-def line(message: object) -> bytes:
-    return json.dumps(message, ensure_ascii=False).encode() + b"\r\n"
 
 
 class XServer:
@@ -46,11 +35,15 @@ class XServer:
         most_rules: int = MOST_RULES,
         minds: frozenset[str] = frozenset(),
         spoils: bool = False,
+        delay: float = 0.0,
         one: bool = True,
         alive: float = 20.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`minds` are words that no rule may have; `spoils`: one bad rule and none of a request is taken."""
+        """`minds` are words that no rule may have; `spoils`: one bad rule and none of a request is taken.
+
+        `delay` is how many seconds a rule needs to take effect.
+        """
         self.rules: dict[str, dict[str, str]] = {}
         self.calls: dict[str, list[float]] = {name: [] for name in LIMITS}
         self.refused: Counter[str] = Counter()  # calls over a limit
@@ -61,8 +54,9 @@ class XServer:
         self.rule_script: deque[str] = deque()
         self.port = 0
         self._parsed: dict[str, Node] = {}
-        self._limits, self._most, self._minds, self._spoils = limits or LIMITS, most_rules, minds, spoils
-        self._one, self._alive, self._clock = one, alive, clock
+        self._added_at: dict[str, float] = {}
+        self.limits, self._most, self._minds, self._spoils = dict(limits or LIMITS), most_rules, minds, spoils
+        self._one, self._alive, self._delay, self._clock = one, alive, delay, clock
         self._streams: dict[web.StreamResponse, web.Request] = {}
         self.somebody = asyncio.Event()
         self._numbers = itertools.count(1)
@@ -90,6 +84,11 @@ class XServer:
 
     # What happens at X.
 
+    @property
+    def in_effect(self) -> list[str]:
+        """The ids of the rules that match posts already."""
+        return [id for id in self.rules if self._clock() - self._added_at.get(id, 0.0) >= self._delay]
+
     def others(self, value: str, tag: str | None = None) -> str:
         """Another client of the account adds a rule; its id."""
         (rule, node), *_ = self._made([{"value": value} | ({"tag": tag} if tag else {})], False)[0]
@@ -112,11 +111,11 @@ class XServer:
         }
         data |= {"created_at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")} | fields
         whole = {"text": data.get("note_tweet", {}).get("text", text), "lang": data["lang"]}
-        matching = [id for id, node in self._parsed.items() if node.matches(whole)]
+        matching = [id for id in self.in_effect if self._parsed[id].matches(whole)]
         if matching:
             found = includes or {"users": [{"id": "7", "name": "Rina", "username": "rina"}]}
             for answer, request in list(self._streams.items()):
-                message = _asked_for(request, data, found)
+                message = asked_for(request, data, found)
                 message["matching_rules"] = [{"id": id, "tag": self.rules[id].get("tag", "")} for id in matching]
                 await _write(answer, line(message))
         return matching
@@ -147,12 +146,12 @@ class XServer:
         if refusal is not None:
             return refusal
         if unknown := set(request.query) - QUERY:
-            return _problem(400, "Invalid Request", f"The query parameter [{min(unknown)}] is not known")
+            return problem(400, "Invalid Request", f"The query parameter [{min(unknown)}] is not known")
         if not self.rules:
-            return _problem(409, "ConnectionException", "You must define rules first", "rules-not-configured")
+            return problem(409, "ConnectionException", "You must define rules first", "rules-not-configured")
         if self._one and self._streams:
             detail = "This stream is currently at the maximum allowed connection limit."
-            return _problem(429, "ConnectionException", detail, "streaming-connection", self._headers("connects"))
+            return problem(429, "ConnectionException", detail, "streaming-connection", self._headers("connects"))
         answer = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
         answer.headers.update(self._headers("connects"))
         answer.enable_chunked_encoding()
@@ -175,7 +174,7 @@ class XServer:
         refusal = self._refusal(request, "reads", self.rule_script)
         if refusal is not None:
             return refusal
-        body: dict[str, Any] = {"meta": {"sent": _sent(), "result_count": len(self.rules)}}
+        body: dict[str, Any] = {"meta": {"sent": sent(), "result_count": len(self.rules)}}
         if self.rules:
             body["data"] = list(self.rules.values())
         return web.json_response(body, headers=self._headers("reads"))
@@ -186,7 +185,7 @@ class XServer:
             return refusal
         body = await request.json()
         if not isinstance(body, dict) or len(body) != 1 or not body.keys() <= {"add", "delete"}:
-            return _problem(400, "Invalid Request", "One of add and delete is wanted", "invalid-request")
+            return problem(400, "Invalid Request", "One of add and delete is wanted", "invalid-request")
         headers = self._headers("writes")
         dry = request.query.get("dry_run") == "true"
         if "delete" in body:
@@ -197,7 +196,7 @@ class XServer:
                 self.changed()
             left = [{"title": "Rule not found", "detail": id} for id in body["delete"]["ids"] if id not in gone]
             answer: dict[str, Any] = {
-                "meta": {"sent": _sent(), "summary": {"deleted": len(gone), "not_deleted": len(left)}}
+                "meta": {"sent": sent(), "summary": {"deleted": len(gone), "not_deleted": len(left)}}
             }
             return web.json_response(answer | ({"errors": left} if left else {}), headers=headers)
         made, errors = self._made(body["add"], dry)
@@ -206,12 +205,13 @@ class XServer:
         for rule, node in made:
             if not dry:
                 self.rules[rule["id"]], self._parsed[rule["id"]] = rule, node
+                self._added_at[rule["id"]] = self._clock()
                 self.added.append(rule["value"])
         self.changed()
         self.most_at_once = max(self.most_at_once, len(self.rules))
         valid = {"created": len(made), "not_created": len(body["add"]) - len(made)}
         summary = valid | {"valid": len(body["add"]) - len(errors), "invalid": len(errors)}
-        answer = {"data": [rule for rule, _ in made], "errors": errors, "meta": {"sent": _sent(), "summary": summary}}
+        answer = {"data": [rule for rule, _ in made], "errors": errors, "meta": {"sent": sent(), "summary": summary}}
         answer = {name: value for name, value in answer.items() if value}
         return web.json_response(answer, status=201 if made or not errors else 400, headers=headers)
 
@@ -222,17 +222,17 @@ class XServer:
         for rule in asked:
             value = rule["value"]
             if value in values:
-                errors.append(_error(value, "DuplicateRule", "duplicate-rules", id=values[value]))
+                errors.append(error(value, "DuplicateRule", "duplicate-rules", id=values[value]))
                 continue
             if len(self.rules) + len(made) >= self._most:
-                errors.append(_error(value, "RulesCapExceeded", "rule-cap", detail=f"{self._most} rules are allowed"))
+                errors.append(error(value, "RulesCapExceeded", "rule-cap", detail=f"{self._most} rules are allowed"))
                 continue
             try:
                 node = parse(value)
                 if minded := self._minds.intersection(value.replace('"', " ").split()):
                     raise BadRule(f"{min(minded)} is not allowed")
-            except BadRule as error:
-                errors.append(_error(value, "UnprocessableEntity", "invalid-rules", details=[str(error)]))
+            except BadRule as bad:
+                errors.append(error(value, "UnprocessableEntity", "invalid-rules", details=[str(bad)]))
                 continue
             id = str(1_500_000_000_000_000_000 + next(self._numbers))
             values[value] = id
@@ -241,15 +241,15 @@ class XServer:
 
     def _refusal(self, request: web.Request, kind: str, script: deque[str]) -> web.Response | None:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
-            return _problem(401, "Unauthorized", "Unauthorized")
+            return problem(401, "Unauthorized", "Unauthorized")
         calls = self._recent(kind)
-        if len(calls) >= self._limits[kind]:
+        if len(calls) >= self.limits[kind]:
             self.refused[kind] += 1
-            return _problem(429, "Too Many Requests", "Too Many Requests", headers=self._headers(kind))
+            return problem(429, "Too Many Requests", "Too Many Requests", headers=self._headers(kind))
         self.calls[kind].append(self._clock())
         if script and script[0].isdigit():
             status = int(script.popleft())
-            return _problem(status, f"scripted {status}", "as the script says", headers=self._headers(kind))
+            return problem(status, f"scripted {status}", "as the script says", headers=self._headers(kind))
         return None
 
     def _recent(self, kind: str) -> list[float]:
@@ -258,42 +258,11 @@ class XServer:
     def _headers(self, kind: str) -> dict[str, str]:
         calls = self._recent(kind)
         reset = (calls[0] if calls else self._clock()) + WINDOW
-        left = self._limits[kind] - len(calls)
-        names = {"limit": self._limits[kind], "remaining": max(0, left), "reset": round(reset)}
+        left = self.limits[kind] - len(calls)
+        names = {"limit": self.limits[kind], "remaining": max(0, left), "reset": round(reset)}
         return {f"x-rate-limit-{name}": str(value) for name, value in names.items()}
 
 
 async def _write(answer: web.StreamResponse, data: bytes) -> None:
     with contextlib.suppress(ConnectionError):  # it has gone, and will be seen to
         await answer.write(data)
-
-
-def _asked_for(request: web.Request, data: dict[str, Any], includes: dict[str, Any]) -> dict[str, Any]:
-    """A message with the fields and expansions of the query alone."""
-    fields = {"id", "text", "edit_history_tweet_ids", *request.query.get("tweet.fields", "").split(",")}
-    expansions = request.query.get("expansions", "").split(",")
-    message: dict[str, Any] = {"data": {name: value for name, value in data.items() if name in fields}}
-    found: dict[str, Any] = {}
-    authors = {data["author_id"]} if "author_id" in expansions else set()
-    if "referenced_tweets.id" in expansions and includes.get("tweets"):
-        found["tweets"] = [{k: v for k, v in tweet.items() if k in fields} for tweet in includes["tweets"]]
-        if "referenced_tweets.id.author_id" in expansions:
-            authors |= {tweet["author_id"] for tweet in includes["tweets"]}
-    if users := [user for user in includes.get("users", ()) if user["id"] in authors]:
-        found["users"] = users
-    return message | ({"includes": found} if found else {})
-
-
-def _error(value: str, title: str, kind: str, **more: Any) -> dict[str, Any]:
-    return {"value": value, "title": title, "type": PROBLEM + kind} | more
-
-
-def _problem(
-    status: int, title: str, detail: str, kind: str = "", headers: dict[str, str] | None = None
-) -> web.Response:
-    body = {"title": title, "detail": detail, "type": PROBLEM + kind if kind else "about:blank", "status": status}
-    return web.json_response(body, status=status, headers=headers)
-
-
-def _sent() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

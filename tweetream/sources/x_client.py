@@ -176,7 +176,9 @@ def _failure(response: aiohttp.ClientResponse, body: bytes) -> Exception:
     if response.status == 429:
         reset = response.headers.get("x-rate-limit-reset") or ""
         later = response.headers.get(hdrs.RETRY_AFTER) or ""
-        when = float(reset) if re.fullmatch("[0-9]{1,11}", reset) else 0.0
+        # Another connection of the account is too many as well, and has nothing to do with the rate.
+        spent = response.headers.get("x-rate-limit-remaining", "0") == "0"
+        when = float(reset) if spent and re.fullmatch("[0-9]{1,11}", reset) else 0.0
         if not when and re.fullmatch("[0-9]{1,6}", later):
             when = time.time() + float(later)
         return Interrupted(line, Trouble.RATE, when)

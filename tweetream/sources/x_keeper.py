@@ -1,9 +1,9 @@
 """Keeps the rules that X has of ours in step with the active topics, within what X allows in a quarter of an hour.
 
-Duty: look at the topics, plan (`x_rules.py`), add, then delete, so that no word is without a rule meanwhile. Ours are
-the rules whose tag begins with our prefix; others are never touched. Changes are gathered: the more of what X allows
-is used up, the longer. A rule that X does not take is parted until the word that it minds stands alone; that word is
-named in the log, once, and left out.
+Duty: look at the topics, plan (`x_rules.py`), add, and delete when what replaces a rule has taken effect, so that no
+word is without one meanwhile. Ours are the rules whose tag begins with our prefix; others are never touched. Changes
+are gathered: the more of what X allows is used up, the longer. A rule that X does not take is parted until the word
+that it minds stands alone; that word is named in the log, once, and left out.
 """
 
 import logging
@@ -19,6 +19,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 LOOK = 1.0  # seconds between two looks at the topics
 REREAD = 60.0  # seconds after which the rules are read again, since others may change them
+SETTLE = 30.0  # seconds; X says that a rule takes effect within 20
 AT_ONCE = 100  # rules of a request
 WINDOW = 900.0  # the seconds in which X counts; it allows 100 writes, 450 reads and 50 connections
 RETRY = 15.0  # seconds after a request that failed
@@ -65,6 +66,7 @@ class Keeper:
         self._seen: Mapping[str, tuple[str, ...]] = {}
         self._asked: tuple[Terms, list[str]] = (frozenset(), [])
         self._ours: dict[str, Terms | None] = {}
+        self._since: dict[str, float] | None = None  # when each rule was seen first
         self._strangers: dict[str, Terms | None] = {}
         self._read_at: float | None = None  # None: what X has is not known
         self._written_at = float("-inf")
@@ -121,8 +123,7 @@ class Keeper:
                 f"no room for {len(planned.left_out)} words, such as {min(planned.left_out)!r}"
             )
         if planned.add or planned.delete:
-            self._written_at = self._clock()
-            await self._change(client, planned)
+            await self._change(client, planned, wanted)
         else:
             self._done = words
 
@@ -146,21 +147,34 @@ class Keeper:
 
     async def _read(self, client: Client) -> None:
         rules = await client.rules()
+        # What is there at the first look is from an earlier life, and in effect.
+        seen = self._clock() if self._since is not None else float("-inf")
+        self._since = {rule.id: (self._since or {}).get(rule.id, seen) for rule in rules}
         self._ours, self._strangers = {}, {}
         for rule in rules:
             mine = (rule.tag or "").startswith(self._tag)
             (self._ours if mine else self._strangers)[rule.id] = self._form.terms(rule.value)
         self._read_at, self._done = self._clock(), None
 
-    async def _change(self, client: Client, planned: Plan) -> None:
-        """Add and delete, for as long as the budget lasts; the next look plans what is left."""
+    async def _change(self, client: Client, planned: Plan, wanted: Terms) -> None:
+        """Add and delete, for as long as the budget lasts; later looks plan what is left."""
         self._done = None
         crowded = len(self._ours) + len(self._strangers) + len(planned.add) > self._most
+        delete = planned.delete if crowded else self._replaced(planned.delete, wanted)
+        if delete or planned.add:
+            self._written_at = self._clock()
         if crowded:
-            await self._in_parts(self._delete, client, planned.delete)
+            await self._in_parts(self._delete, client, delete)
             await self._in_parts(self._add, client, planned.add)
         elif await self._in_parts(self._add, client, planned.add):
-            await self._in_parts(self._delete, client, planned.delete)
+            await self._in_parts(self._delete, client, delete)
+
+    def _replaced(self, ids: list[str], wanted: Terms) -> list[str]:
+        """Those of these rules that have no word still wanted without another rule in effect."""
+        others, since = self._ours.keys() - set(ids), self._since or {}
+        settled = [id for id in others if self._clock() - since[id] >= SETTLE]
+        covered = frozenset().union(*(self._ours[id] or () for id in settled))
+        return [id for id in ids if (self._ours[id] or frozenset()) & wanted <= covered]
 
     async def _in_parts(self, do: Callable[[Client, list[T]], Awaitable[None]], client: Client, what: list[T]) -> bool:
         """Whether all of it was asked."""
@@ -197,6 +211,7 @@ class Keeper:
     def _made(self, rule: Rule, asked: Mapping[str, Terms]) -> None:
         terms = asked.get(rule.value) or self._form.terms(rule.value)
         self._ours[rule.id] = terms
+        self._since = (self._since or {}) | {rule.id: self._clock()}
         for term in terms or ():
             self._apart.pop(term, None)
 
