@@ -79,7 +79,7 @@ async function begin(names) {
     }
   };
   const passes = textFilter(filters.value.text);
-  const position = await posts.begin(names, { page, passes });
+  const position = await posts.begin(names, { page, passes, searching: Boolean(filters.value.text) });
   return { position, missing };
 }
 
@@ -93,6 +93,7 @@ function came(data, position) {
 function lost(name) {
   posts.drop(name);
   if (!state.gone.includes(name)) state.gone.push(name);
+  showState();
 }
 
 function choose(names) {

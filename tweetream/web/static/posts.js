@@ -13,6 +13,7 @@ const DELAY = 100;
 const BUSY_DELAY = 200;
 const QUIET = 600; // only what comes after such a pause is highlighted: many highlights cost more than the posts
 const PAGE = 50;
+const WIDE_PAGE = 200; // where a text is looked for
 const VAIN = 5; // pages in a row that may bring nothing to show, until the person asks for more
 
 export class PostList {
@@ -26,6 +27,7 @@ export class PostList {
   #topics = [];
   #marker = null;
   #passes = () => true;
+  #page = PAGE;
   #scheduled = false;
   #drawn = 0; // when
   #busy = false;
@@ -74,10 +76,11 @@ export class PostList {
 
   // Begins anew with these topics and what was last posted to them. What is seen stays until that is there. Resolves to
   // the position behind it; rejects with the Api's Problem. `passes(entry)` says what is shown, `page` is the Api's.
-  async begin(topics, { page, passes }) {
+  async begin(topics, { page, passes, searching }) {
     const turn = (this.#turn += 1);
     const past = new Past(page, topics);
-    const found = await past.next(PAGE);
+    this.#page = searching ? WIDE_PAGE : PAGE;
+    const found = await past.next(this.#page);
     if (turn !== this.#turn) return "";
     this.#timeline = new Timeline(topics.length > 1);
     [this.#past, this.#topics, this.#passes] = [past, topics, passes];
@@ -187,7 +190,7 @@ export class PostList {
     this.loading = true;
     this.changed();
     try {
-      const found = await this.#past.next(PAGE);
+      const found = await this.#past.next(this.#page);
       if (turn !== this.#turn) return;
       const added = this.#timeline.addOlder(found.filter(this.#passes), this.#past.ended);
       this.#vain = added ? 0 : this.#vain + 1;
