@@ -7,17 +7,23 @@ import { Announcer } from "./announce.js";
 import { Api } from "./api.js";
 import { Charts } from "./charts.js";
 import { copyButton } from "./copy.js";
+import { save } from "./csv.js";
 import { Feed } from "./feed.js";
 import { Filters, textFilter } from "./filters.js";
+import { labelText } from "./format.js";
 import { listen } from "./keys.js";
+import { chooseLanguageBy } from "./language.js";
 import { Marker } from "./match.js";
+import { Alerts } from "./notify.js";
 import { PostList } from "./posts.js";
 import { Rates } from "./rates.js";
 import { Sources } from "./sources.js";
 import { setText, StateView, waitingText } from "./state.js";
 import { tokenAsker } from "./token.js";
 import { TopicList } from "./topics.js";
+import { postOf } from "./timeline.js";
 import { Undo } from "./undo.js";
+import { Why } from "./why.js";
 import { onLanguage, t, translate } from "./words.js";
 
 const REFRESH = 4000;
@@ -48,6 +54,8 @@ const undo = new Undo(byId("undo"), { changed: showTopics, away: toFeed });
 const topicList = new TopicList(byId("topics"), { toggle, remove });
 const addForm = new AddForm(document, add);
 const charts = new Charts(byId("charts"), api);
+const why = new Why(document, api);
+const alerts = new Alerts(byId("alerts"), () => posts.toTop());
 new Sources(byId("sources"), api);
 
 let topics = null; // null: not known yet
@@ -88,6 +96,7 @@ function came(data, position) {
   const entry = posts.add(data, position);
   if (!entry) return;
   if (!posts.paused) announcer.add(entry.label);
+  if (alerts.wants(entry.label)) alerts.heard(postOf(entry));
 }
 
 function lost(name) {
@@ -139,14 +148,16 @@ function showTopics() {
   topicList.show(shown, chosen, (topic) => rates.of(topic));
   const known = chosen.map(find).filter(Boolean);
   for (const topic of known) lastKnown[topic.name] ??= topic.kafka_topic;
-  filters.labels((topics ?? []).flatMap((topic) => Object.keys(topic.posts ?? {})));
+  const labels = (topics ?? []).flatMap((topic) => Object.keys(topic.posts ?? {}));
+  filters.labels(labels);
+  alerts.labels(labels);
   const track = [...new Set(known.flatMap((topic) => topic.track))];
   if (track.join("\n") !== marked) posts.mark(new Marker(track));
   marked = track.join("\n");
   setText(byId("feed-title"), chosen.join(", ") || t("feed.title"));
   setText(byId("feed-track"), track.includes("*") ? t("feed.followsAll") : t("feed.follows", { track: track.join(", ") }));
   byId("feed-track").hidden = !track.length || track.join() === chosen.join();
-  byId("copy").hidden = !chosen.length;
+  byId("copy").hidden = byId("csv").hidden = !chosen.length;
   charts.follow(known.map((topic) => topic.name));
   showState();
 }
@@ -222,6 +233,13 @@ function escape(event) {
   event.target.blur();
 }
 
+posts.actions = [
+  {
+    act: "why",
+    text: (post) => t("why.ask", { label: labelText(String(post.label ?? "")) }),
+    run: (post, opener) => why.open({ text: String(post.text ?? ""), label: String(post.label ?? ""), opener, instead: byId("feed-title") }),
+  },
+];
 onLanguage(() => {
   topicList.say();
   filters.say();
@@ -253,7 +271,13 @@ byId("skip").addEventListener("click", (event) => {
   event.preventDefault(); // the address is the topics'
   toFeed();
 });
+byId("csv").addEventListener("click", () => {
+  const shown = posts.all;
+  if (shown.length) save(shown, chosen);
+  byId("copied").textContent = shown.length ? t("csv.saved", { n: shown.length }) : t("csv.nothing");
+});
 copyButton(byId("copy"), byId("copied"));
+chooseLanguageBy(byId("language"));
 setInterval(() => state.tick(), 500);
 setInterval(() => document.hidden || posts.refreshTimes(), 10000);
 

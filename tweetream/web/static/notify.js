@@ -100,10 +100,15 @@ export class Alerts {
     this.#options();
   }
 
+  // Whether posts with this label are told of; so that no other needs to be read.
+  wants(label) {
+    const { label: chosen, notify, sound } = this.#choice;
+    return (notify || sound) && (chosen === ANY || chosen === label);
+  }
+
   // A post that came in just now. Not for those that were there before.
   heard(post) {
-    const { label, notify, sound } = this.#choice;
-    if ((notify || sound) && (label === ANY || post.label === label)) this.throttle.add(post);
+    if (this.wants(post.label)) this.throttle.add(post);
   }
 
   #build(section) {

@@ -130,7 +130,7 @@ function textOf(post, marker) {
   return [block, more];
 }
 
-// `topics` are shown where several are followed; `actions`, [{act, key}], are buttons at the post's foot.
+// `topics` are shown where several are followed; `actions`, [{act, text(post)}], are buttons at the post's foot.
 export function postElement(post, { topics = [], marker = null, actions = [] } = {}) {
   const author = element("span", "author", string(post.author) || t("post.unknownAuthor"));
   author.dir = "auto";
@@ -142,7 +142,7 @@ export function postElement(post, { topics = [], marker = null, actions = [] } =
     head.append(link);
   }
   const chips = element("span", "topic-chips", ...topicChips(topics));
-  const acts = actions.map(({ act, key }) => button("button small", t(key), act));
+  const acts = actions.map(({ act, text }) => button("button small act", text(post), act));
   const foot = element("div", "post-foot", badgeOf(post), chips, element("span", "acts", ...acts));
   const article = element("article", "post-body", head, ...textOf(post, marker), foot);
   article.tabIndex = -1; // j and k go from one to the next

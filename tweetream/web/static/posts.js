@@ -21,7 +21,7 @@ export class PostList {
   held = false;
   loading = false;
   failed = null; // the Problem of the last page
-  actions = []; // {act, key, run(post, item)}: buttons at each post's foot
+  actions = []; // {act, text(post), run(post, button)}: buttons at each post's foot
   #timeline = new Timeline(false);
   #past = new Past(null, []);
   #topics = [];
@@ -219,7 +219,7 @@ export class PostList {
     const entry = this.#timeline.entries.find((one) => one.node === item);
     if (!entry) return;
     if (act === "more") entry.open = toggleText(item);
-    else this.actions.find((action) => action.act === act)?.run(postOf(entry), item);
+    else this.actions.find((action) => action.act === act)?.run(postOf(entry), event.target.closest("button"));
   }
 
   #reading() {
