@@ -7,6 +7,7 @@ machine does is in the times.
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from typing import NamedTuple
 from playwright.sync_api import Browser, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from conftest import chromium_path  # noqa: E402
+from conftest import CHROMIUM  # noqa: E402
 from page_load import Weight, everyday, first_content, flood, steady  # noqa: E402
 from posting import Posting  # noqa: E402
 from tab import add, launch, tab  # noqa: E402
@@ -89,12 +90,16 @@ def measure(browser: Browser, worker: Worker, posting: Posting, posts: int, rate
 @contextmanager
 def running(chromium: str) -> Iterator[tuple[Browser, Worker, Posting]]:
     """A browser, a worker without sources, and who writes its posts."""
-    with tempfile.TemporaryDirectory() as folder, EmbeddedBroker(Path(folder)) as broker:
-        with workers(1, broker.url, "bench", Path(folder), PARTITIONS=1) as (worker,):
-            with Posting(broker.bootstrap, "bench") as posting, sync_playwright() as playwright:
-                browser = launch(playwright, chromium)
-                yield browser, worker, posting
-                browser.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        EmbeddedBroker(Path(folder)) as broker,
+        workers(1, broker.url, "bench", Path(folder), PARTITIONS=1) as (worker,),
+        Posting(broker.bootstrap, "bench") as posting,
+        sync_playwright() as playwright,
+    ):
+        browser = launch(playwright, chromium)
+        yield browser, worker, posting
+        browser.close()
 
 
 def main() -> int:
@@ -103,7 +108,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=50, help="posts a second of the steady part")
     parser.add_argument("--seconds", type=float, default=60, help="how long that is")
     options = parser.parse_args()
-    path = chromium_path()
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if path is None:
         raise SystemExit("Chromium is not installed")
     with running(path) as (browser, worker, posting):

@@ -33,7 +33,7 @@ class Line:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.cut()
+        self._run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
 
@@ -57,6 +57,13 @@ class Line:
         for writer in self._open:
             writer.transport.abort()
         self._open.clear()
+
+    async def _end(self) -> None:
+        await self._cut()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     async def _mend(self) -> None:
         self._flows.set()

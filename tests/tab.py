@@ -10,10 +10,13 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import httpx
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, expect
 from workers import Worker
 
+END = """() => Math.ceil(scrollY + innerHeight) >= document.scrollingElement.scrollHeight
+  && /^[^…]+$/.test(document.querySelector("#posts-end").textContent)"""
 PATIENCE = 15_000  # ms that a busy machine may take for what takes a moment
+expect.set_options(timeout=PATIENCE)
 
 
 def launch(playwright: Playwright, path: str, *options: str) -> Browser:
@@ -56,13 +59,28 @@ class Tab:
 
     def wait_for(self, expression: str, arg: Any = None) -> None:
         """Until this is true in the page."""
-        self.page.wait_for_function(expression, arg=arg, timeout=PATIENCE)
+        self.page.wait_for_function(expression, arg=arg)
 
     def wait_for_post(self, id: str) -> None:
-        self.page.wait_for_selector(f'#posts [data-id="{id}"]', state="attached")
+        # No handle of the element: that would keep it when it has left the page.
+        self.wait_for("id => document.querySelector(`#posts [data-id='${id}']`) !== null", id)
 
     def wait_for_state(self, *names: str) -> None:
         self.wait_for("names => names.includes(document.querySelector('#state').dataset.state)", list(names))
+
+    def walk(self) -> tuple[list[str], int]:
+        """Scroll from the top to the first post: the ids on the way, and the most posts in the document at once."""
+        page, seen, most = self.page, dict[str, None](), 0
+        page.evaluate("scrollTo(0, 0)")
+        for _ in range(1000):
+            ids = self.ids()
+            most = max(most, len(ids))
+            seen.update(dict.fromkeys(ids))
+            page.evaluate("scrollBy(0, innerHeight * 0.9)")
+            page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            if page.evaluate(END) and self.ids() == ids:
+                break
+        return list(seen), most
 
     def streams(self) -> list[str]:
         """The feeds asked for, one after the other."""

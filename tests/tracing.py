@@ -34,11 +34,18 @@ def read(events: list[dict[str, Any]]) -> Trace:
     mine = [event for event in events if event["pid"] == renderer]
     main = {e["tid"] for e in mine if e["name"] == "thread_name" and e["args"]["name"] == "CrRendererMain"}
     tasks = [e["dur"] / 1000 for e in mine if e["name"] in TASKS and e["tid"] in main and "dur" in e]
-    begun = max((e["ts"] for e in mine if e["name"] == "navigationStart"), default=None)
-    first = [e["ts"] for e in mine if e["name"] == "firstContentfulPaint"]
-    largest = [e["ts"] for e in mine if e["name"] == "largestContentfulPaint::Candidate"]
-    after = [None if begun is None or not times else (max(times) - begun) / 1000 for times in (first, largest)]
-    return Trace(sorted(tasks, reverse=True), after[0], after[1])
+    begun = {_navigation(e): e["ts"] for e in mine if e["name"] == "navigationStart"}
+
+    def painted(name: str) -> float | None:
+        times = [(e["ts"], begun.get(_navigation(e))) for e in mine if e["name"] == name]
+        return max(((at - start) / 1000 for at, start in times if start is not None), default=None)
+
+    paints = painted("firstContentfulPaint"), painted("largestContentfulPaint::Candidate")
+    return Trace(sorted(tasks, reverse=True), *paints)
+
+
+def _navigation(event: dict[str, Any]) -> str:
+    return str(event["args"]["data"]["navigationId"])
 
 
 def _renderer(events: list[dict[str, Any]]) -> int:
