@@ -1,5 +1,12 @@
 """The live feed in a real browser."""
 
+import datetime
+import re
+import time
+from zoneinfo import ZoneInfo
+
+import httpx
+from playwright.sync_api import expect
 from posting import Posting, post
 from tab import Open
 
@@ -11,6 +18,80 @@ def test_posts_come_on_top_as_they_come_in(visit: Open, topic: str, posting: Pos
         after = posting.write(*(post(f"{topic} baru {n}") for n in range(3)))
         tab.wait_for_post(after[-1])
         assert tab.ids() == [*reversed(after), *reversed(before)]
+
+
+def test_a_post_says_who_when_where_what_and_how_sure(visit: Open, topic: str, posting: Posting) -> None:
+    ago = time.time_ns() // 1_000_000 - 185_000
+    text = f"macet di {topic.upper()} dan #{topic}, bukan x{topic}: https://example.org/a?{topic} (lihat)."
+    (id,) = posting.write(post(text, author="@warga", created_at=ago, url="https://desk.example.org/1"))
+    with visit() as tab:
+        tab.open(f"/#{topic}").wait_for_post(id)
+        item = tab.page.locator(f'[data-id="{id}"]')
+        expect(item.locator(".author")).to_have_text("@warga")
+        expect(item.locator(".network")).to_have_text("Mastodon")
+        expect(item.locator("time")).to_have_text(re.compile("^3 min"))
+        written = datetime.datetime.fromtimestamp(ago / 1000, ZoneInfo("Asia/Jakarta"))
+        exact = item.locator("time").get_attribute("title") or ""
+        assert written.strftime("%H:%M:%S") in exact and str(written.year) in exact
+        expect(item.get_by_role("link", name="Original")).to_have_attribute("href", "https://desk.example.org/1")
+        expect(item.locator(".text a")).to_have_attribute("href", f"https://example.org/a?{topic}")
+        expect(item.locator(".text mark")).to_have_text([topic.upper(), topic])
+        shown = httpx.get(f"{tab.origin}/topics/{topic}/posts").json()["posts"][0]
+        expect(item.locator(".badge")).to_contain_text(shown["label"].replace("_", " "))
+        expect(item.locator(".badge")).to_contain_text(re.compile(rf"{round(shown['score'] * 100)}%|over 99%"))
+
+
+def test_filters_by_label_score_and_text_hold_for_what_is_there_and_what_comes(
+    visit: Open, topic: str, posting: Posting
+) -> None:
+    texts = ("macet total di tol, lalu lintas padat merayap {}", "selamat pagi semua, sudah sarapan {}", "{}")
+    posting.write(*(post(f"{topic} {text.format(n)}") for n in range(4) for text in texts))
+    with visit() as tab:
+        tab.open(f"/#{topic}").page.wait_for_selector("#posts [data-id]")
+        tab.wait_for_state("live")
+        posting.write(*(post(f"{topic} {text.format(n)}") for n in range(4, 7) for text in texts))
+        tab.wait_for("() => document.querySelectorAll('#posts [data-id]').length === 21")
+        posts = httpx.get(f"{tab.origin}/topics/{topic}/posts").json()["posts"]
+        middle = sorted(one["score"] for one in posts)[10]
+        level = int(middle * 20) * 5  # the steps of the control
+        label = posts[-3]["label"]
+        for filters, passes in (
+            (f"label={label}", lambda one: one["label"] == label),
+            (f"min_score={level / 100}", lambda one: one["score"] >= level / 100),
+            ("q=SARAPAN", lambda one: "sarapan" in one["text"]),
+        ):
+            tab.open(f"/?{filters}#{topic}").wait_for_state("live")
+            wanted = [one["id"] for one in posts if passes(one)][::-1]
+            assert 0 < len(wanted) < 21
+            tab.wait_for(
+                "ids => [...document.querySelectorAll('#posts [data-id]')].map(i => i.dataset.id).join() === ids",
+                ",".join(wanted),
+            )
+        (last,) = posting.write(post(f"{topic} sarapan dulu"))
+        posting.write(post(f"{topic} makan siang"))
+        tab.wait_for_post(last)
+        assert tab.ids() == [last, *wanted]
+
+
+def test_the_controls_of_the_filters_do_it_too_and_stand_in_the_address(
+    visit: Open, topic: str, posting: Posting
+) -> None:
+    ids = posting.write(post(f"{topic} macet total di tol, lalu lintas padat"), post(f"{topic} nasi goreng kambing"))
+    with visit() as tab:
+        page = tab.open(f"/#{topic}").page
+        tab.wait_for_post(ids[1])
+        page.get_by_label("Text").fill("kambing")
+        tab.wait_for("() => location.search === '?q=kambing'")
+        tab.wait_for(
+            "id => [...document.querySelectorAll('#posts [data-id]')].map(i => i.dataset.id).join() === id", ids[1]
+        )
+        page.get_by_role("button", name="Clear").click()
+        tab.wait_for_post(ids[0])
+        page.get_by_label("Score from").fill("60")
+        tab.wait_for("() => location.search === '?min_score=0.6'")
+        page.get_by_label("Text").fill("tiada yang begini")
+        tab.wait_for("() => location.search === '?min_score=0.6&q=tiada+yang+begini'")
+        expect(page.locator("#empty")).to_contain_text("No post passes the filter yet")
 
 
 HOSTILE = (

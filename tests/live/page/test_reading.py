@@ -1,0 +1,97 @@
+"""Reading while posts come: what one reads stays, what is older comes on scrolling, and little is in the document."""
+
+import pytest
+from page_load import everyday
+from playwright.sync_api import expect
+from posting import Posting, post
+from tab import Open, Tab
+
+MOST = 300  # elements of posts in the document
+
+# Where the post in the middle of the screen is, to the pixel.
+PLACE = """() => {
+  const seen = (item) => item.getBoundingClientRect().bottom > innerHeight / 2;
+  const item = [...document.querySelectorAll("#posts [data-id]")].find(seen);
+  return [item.dataset.id, item.getBoundingClientRect().top];
+}"""
+TOP = "id => document.querySelector(`#posts [data-id='${id}']`).getBoundingClientRect().top"
+
+
+def waiting(tab: Tab, count: int) -> None:
+    expect(tab.page.locator("#newest")).to_have_text(f"{count} new post{'s' if count > 1 else ''}")
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_new_posts_never_move_what_one_reads(visit: Open, topic: str, posting: Posting, width: int) -> None:
+    posting.write(*everyday(topic, 60))
+    with visit(viewport={"width": width, "height": 800}) as tab:
+        tab.open(f"/#{topic}").page.wait_for_selector("#posts [data-id]")
+        tab.wait_for_state("live")
+        tab.page.mouse.move(width / 2, 700)
+        tab.page.mouse.wheel(0, 2500)
+        tab.page.wait_for_timeout(300)
+        id, was = tab.page.evaluate(PLACE)
+        posting.write(*(post(f"{topic} baru " + "panjang " * n) for n in range(9)))
+        waiting(tab, 9)
+        assert tab.page.evaluate(TOP, id) == was
+        *_, last = posting.write(*everyday(topic, 31))
+        waiting(tab, 40)
+        assert tab.page.evaluate(TOP, id) == was
+        tab.page.locator("#newest").click()
+        tab.wait_for_post(last)
+        assert tab.ids()[0] == last
+        assert 0 < tab.page.evaluate(TOP, last) < 800, "the newest is seen"
+
+
+def test_a_post_that_has_the_focus_stays_where_it_is(visit: Open, topic: str, posting: Posting) -> None:
+    posting.write(*everyday(topic, 10))
+    with visit() as tab:
+        tab.open(f"/#{topic}").page.wait_for_selector("#posts [data-id]")
+        tab.wait_for_state("live")
+        tab.page.keyboard.press("j")
+        focused = tab.page.evaluate("document.activeElement.closest('[data-id]').dataset.id")
+        was = tab.page.evaluate(TOP, focused)
+        posting.write(*everyday(topic, 5))
+        waiting(tab, 5)
+        assert tab.page.evaluate(TOP, focused) == was
+
+
+def test_older_posts_come_on_scrolling_each_once_and_few_are_in_the_document(
+    visit: Open, topic: str, posting: Posting
+) -> None:
+    ids = posting.write(*everyday(topic, 420))
+    with visit() as tab:
+        tab.open(f"/#{topic}").wait_for_post(ids[-1])
+        seen, most = tab.walk()
+        assert seen == ids[::-1]
+        assert most <= MOST
+        expect(tab.page.locator("#posts-end")).to_have_text("These are the first posts that are kept.")
+
+
+def test_a_pause_holds_the_list_and_counts_what_waits(visit: Open, topic: str, posting: Posting) -> None:
+    before = posting.write(*everyday(topic, 3))
+    with visit() as tab:
+        tab.open(f"/#{topic}").wait_for_post(before[-1])
+        tab.wait_for_state("live")
+        tab.page.get_by_role("button", name="Pause").click()
+        tab.wait_for_state("paused")
+        after = posting.write(*everyday(topic, 5))
+        expect(tab.page.locator("#pause")).to_have_text("Resume (5 new)")
+        assert tab.ids() == before[::-1]
+        tab.page.locator("#pause").click()
+        tab.wait_for_post(after[-1])
+        assert tab.ids() == [*after[::-1], *before[::-1]]
+
+
+def test_a_pause_that_lasts_loses_nothing_of_what_can_be_read_back(visit: Open, topic: str, posting: Posting) -> None:
+    before = posting.write(*everyday(topic, 20))
+    with visit() as tab:
+        tab.open(f"/#{topic}").wait_for_post(before[-1])
+        tab.wait_for_state("live")
+        tab.page.get_by_role("button", name="Pause").click()
+        during = posting.write(*everyday(topic, 640))
+        expect(tab.page.locator("#pause")).to_contain_text("640 new")
+        tab.page.locator("#pause").click()
+        tab.wait_for_post(during[-1])
+        seen, _ = tab.walk()
+        assert seen == [*during[::-1], *before[::-1]]

@@ -1,0 +1,51 @@
+"""A worker that is killed and started again while the page is open, on Apache Kafka."""
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from apache_kafka import ApacheKafka
+from independent import feed_records
+from page_load import everyday
+from playwright.sync_api import Browser
+from posting import Posting
+from tab import add, tab
+from workers import Worker
+
+RATE, POSTS = 20, 300  # posts a second, and all of them
+
+
+def feed(kafka: ApacheKafka, worker: Worker, topic: str) -> list[str]:
+    """The ids in a feed, read by a client of its own, beside the browser's loop."""
+    name = worker.topics()[topic]["kafka_topic"]
+    with ThreadPoolExecutor(1) as beside:
+        records = beside.submit(asyncio.run, feed_records(kafka.bootstrap, name)).result(60)
+    return [json.loads(record.value)["id"] for record in records]
+
+
+def test_a_page_that_stays_open_misses_nothing_and_doubles_nothing(
+    apache_kafka: ApacheKafka, namespace: str, browser: Browser, tmp_path: Path
+) -> None:
+    worker = Worker(apache_kafka.url, namespace, tmp_path, PARTITIONS=1).start()
+    try:
+        worker.wait_ready()
+        add(worker, "terus")
+        with Posting(apache_kafka.bootstrap, namespace) as posting, tab(browser, worker.url) as reader:
+            posts = everyday("terus", POSTS)
+            reader.page.set_default_timeout(60_000)
+            reader.open("/#terus").wait_for_state("live")
+            writing = posting.write_at(posts, RATE)
+            reader.wait_for_post(posts[POSTS // 4].id)
+            worker.kill()
+            reader.wait_for_state("lost", "waiting")
+            worker.start()
+            reader.wait_for_state("live")
+            reader.wait_for_post(posts[-1].id)
+            writing.result(60)
+            worker.wait_ready()
+            seen, _ = reader.walk()
+            assert seen[::-1] == list(dict.fromkeys(feed(apache_kafka, worker, "terus"))) == [one.id for one in posts]
+            assert reader.page.locator("#posts .gap").count() == 0
+    finally:
+        worker.kill()

@@ -1,0 +1,90 @@
+"""The page says truly how it stands with its feed: nothing stale is shown as live."""
+
+import re
+
+import httpx
+from line import Line
+from playwright.sync_api import Browser, expect
+from posting import Posting, post
+from tab import Open, add, tab
+from workers import Worker
+
+
+def test_it_says_when_it_tries_again_and_does_and_has_missed_nothing(
+    browser: Browser, worker: Worker, topic: str, posting: Posting
+) -> None:
+    before = posting.write(post(f"{topic} satu"))
+    with Line(worker.port) as line, tab(browser, line.url) as reader:
+        reader.open(f"/#{topic}").wait_for_post(before[0])
+        reader.wait_for_state("live")
+        line.cut()
+        reader.wait_for_state("waiting")
+        expect(reader.page.locator("#state")).to_have_text(re.compile(r"Reconnecting\s+in \d+ s"), use_inner_text=True)
+        missed = posting.write(post(f"{topic} dua"), post(f"{topic} tiga"))
+        line.mend()
+        reader.wait_for_post(missed[-1])
+        reader.wait_for_state("live")
+        assert reader.ids() == [*reversed(missed), *before]
+
+
+def test_a_person_need_not_wait_until_it_tries_again(
+    browser: Browser, worker: Worker, topic: str, posting: Posting
+) -> None:
+    with Line(worker.port) as line, tab(browser, line.url) as reader:
+        reader.open(f"/#{topic}").wait_for_state("live")
+        line.cut()
+        reader.wait_for_state("waiting")
+        line.mend()
+        reader.page.get_by_role("button", name="Try now").click()
+        reader.wait_for_state("live")
+
+
+def test_a_server_that_says_nothing_any_more_is_not_shown_as_live(browser: Browser, worker: Worker, topic: str) -> None:
+    with Line(worker.port) as line, tab(browser, line.url) as reader:
+        reader.open(f"/#{topic}").wait_for_state("live")
+        line.hold()
+        reader.page.set_default_timeout(30_000)
+        reader.wait_for_state("doubt")
+        line.mend()
+        reader.wait_for_state("live")
+
+
+def test_a_deleted_topic_is_said_to_be_and_followed_again_when_it_is_there_again(
+    visit: Open, worker: Worker, topic: str, posting: Posting
+) -> None:
+    posting.write(post(f"{topic} satu"))
+    with visit() as tab:
+        tab.open(f"/#{topic}").wait_for_state("live")
+        httpx.delete(f"{worker.url}/topics/{topic}", timeout=30).raise_for_status()
+        tab.wait_for_state("deleted")
+        expect(tab.page.locator("#state")).to_contain_text("deleted")
+        add(worker, topic)
+        tab.wait_for_state("live")
+        (again,) = posting.write(post(f"{topic} lagi"))
+        tab.wait_for_post(again)
+        assert tab.ids() == [again]
+
+
+def test_a_topic_that_is_not_there_is_said_not_to_be(visit: Open) -> None:
+    with visit() as tab:
+        tab.open("/#tiada").wait_for_state("missing")
+        expect(tab.page.locator("#state")).to_contain_text("There is no such topic")
+        expect(tab.page.locator("#empty")).not_to_be_empty()
+
+
+def test_where_posts_are_missing_the_list_says_so_there(
+    browser: Browser, worker: Worker, topic: str, posting: Posting
+) -> None:
+    before = posting.write(post(f"{topic} satu"))
+    with Line(worker.port) as line, tab(browser, line.url) as reader:
+        reader.open(f"/#{topic}").wait_for_post(before[0])
+        line.cut()
+        reader.wait_for_state("lost", "waiting")
+        httpx.delete(f"{worker.url}/topics/{topic}", timeout=30).raise_for_status()
+        add(worker, topic)  # another feed: what was between the two nobody can know
+        after = posting.write(post(f"{topic} dua"))
+        line.mend()
+        reader.wait_for_post(after[0])
+        items = "items => items.map(item => item.dataset.id ?? item.textContent)"
+        shown = reader.page.eval_on_selector_all("#posts > li", items)
+        assert [shown[0], shown[2]] == [*after, *before] and "Posts are missing here" in shown[1]

@@ -1,0 +1,139 @@
+"""The topics of the page: adding, deleting with a way back, sharing, several on one stream."""
+
+import re
+
+import httpx
+from playwright.sync_api import expect
+from posting import Posting, post
+from tab import Open, add
+from workers import Worker, until
+
+
+def test_a_topic_is_added_with_words_phrases_and_hashtags(visit: Open, worker: Worker, posting: Posting) -> None:
+    with visit() as tab:
+        page = tab.open("/").page
+        page.get_by_label("Name").fill("jalan")
+        track = page.get_by_label("Words, phrases, #hashtags")
+        for term in ("macet", "tol dalam kota", "#jalanrusak"):
+            track.fill(term)
+            track.press("Enter")
+        page.get_by_role("button", name="Add topic").click()
+        expect(page.locator("#feed-title")).to_have_text("jalan")
+        assert page.url.endswith("#jalan")
+        assert set(worker.topics()["jalan"]["track"]) == {"macet", "tol dalam kota", "jalanrusak"}
+        wanted = posting.write(post("MACET total"), post("di Tol dalam kota"), post("ada #jalanrusak lagi"))
+        posting.write(post("tol luar kota lancar"))
+        tab.wait_for_post(wanted[-1])
+        assert tab.ids() == wanted[::-1]
+
+
+def test_what_is_wrong_with_a_new_topic_stands_beside_its_field(visit: Open, worker: Worker) -> None:
+    add(worker, "ada", "macet")
+    with visit() as tab:
+        page = tab.open("/").page
+        page.locator("#add > summary").click()
+        name, track = page.get_by_label("Name"), page.get_by_label("Words, phrases, #hashtags")
+        for given, terms, field, said in (
+            ("Nama Saya", "", "name", "A name has 1 to 64"),
+            ("", "", "name", "Give the topic a name"),
+            ("baru", "x" * 101, "track", "A phrase has at most 100 characters"),
+            ("ada", "hujan", "name", "another track"),
+        ):
+            name.fill(given)
+            track.fill(terms)
+            page.get_by_role("button", name="Add topic").click()
+            expect(page.locator(f"#add-{field}-error")).to_contain_text(said)
+            faulty = page.locator(f"#add-{field}")
+            expect(faulty).to_be_focused()
+            expect(faulty).to_have_attribute("aria-invalid", "true")
+            assert f"add-{field}-error" in (faulty.get_attribute("aria-describedby") or "")
+        assert set(worker.topics()) == {"ada"}
+
+
+def test_deleting_waits_six_seconds_can_be_taken_back_and_is_not_done_by_who_leaves(
+    visit: Open, worker: Worker
+) -> None:
+    for name in ("hapus", "simpan", "tinggal"):
+        add(worker, name)
+    with visit() as tab, visit() as leaver:
+        for one, name in ((leaver, "tinggal"), (tab, "simpan"), (tab, "hapus")):
+            if one.page.url == "about:blank":
+                one.open("/#hapus")
+            one.page.get_by_role("button", name=f"Delete the topic {name}").click()
+            expect(one.page.locator(f'[data-topic="{name}"]')).to_have_count(0)
+        leaver.page.goto("about:blank")
+        tab.page.get_by_role("button", name="Undo: keep the topic simpan").click()
+        expect(tab.page.locator('[data-topic="simpan"]')).to_be_visible()
+        tab.page.wait_for_timeout(3500)
+        assert set(worker.topics()) == {"hapus", "simpan", "tinggal"}, "nothing was asked of the server yet"
+        tab.wait_for_state("deleted")
+        tab.page.wait_for_timeout(1500)
+        assert set(worker.topics()) == {"simpan", "tinggal"}
+
+
+def test_counts_by_label_and_the_rate_are_those_of_the_server(
+    visit: Open, worker: Worker, topic: str, posting: Posting
+) -> None:
+    posting.write(*(post(f"{topic} macet total di tol, truk mogok, lalu lintas padat {n}") for n in range(7)))
+    with visit() as tab:
+        tab.open(f"/#{topic}")
+        posting.write(*(post(f"{topic} selamat pagi, sudah sarapan? {n}") for n in range(4)))
+        row = tab.page.locator(f'[data-topic="{topic}"]')
+        until(lambda: worker.count(topic) == 11, 15, "all are counted")
+        for label, count in worker.topics()[topic]["posts"].items():
+            expect(
+                row.locator(".count").filter(has_text=re.compile(rf"^{label.replace('_', ' ')} {count}$"))
+            ).to_have_count(1)
+        expect(row.locator(".rate")).to_have_text(re.compile(r"\d"))
+
+
+def test_several_topics_come_on_one_stream(visit: Open, worker: Worker, posting: Posting) -> None:
+    for name in ("satu", "dua", "tiga"):
+        add(worker, name)
+    with visit() as tab:
+        tab.open("/#satu,dua").wait_for_state("live")
+        first = posting.write(post("satu"), post("dua"), post("satu dan dua"))
+        for id in first:
+            tab.wait_for_post(id)
+        assert sorted(tab.ids()) == sorted(first), "a post of both is there once"
+        assert len(tab.streams()) == 1 and tab.streams()[0].startswith("/feeds/satu,dua?")
+        chips = tab.page.locator(f'[data-id="{first[-1]}"] .topic-chip')
+        expect(chips).to_have_text(["satu", "dua"])
+        tab.page.locator('[data-topic="tiga"] .follow').check()
+        tab.wait_for("() => location.hash === '#satu,dua,tiga'")
+        tab.wait_for_state("live")
+        until(lambda: worker.metric("tweetream_sse_clients") == 1, 10, "the first is closed")
+        (third,) = posting.write(post("tiga"))
+        tab.wait_for_post(third)
+        assert len(tab.streams()) == 2
+
+
+def test_an_address_shows_another_person_the_same(visit: Open, worker: Worker, posting: Posting) -> None:
+    add(worker, "satu")
+    add(worker, "dua")
+    posting.write(post("satu macet total di tol, lalu lintas padat"), post("dua selamat pagi semua, sudah sarapan?"))
+    with visit(permissions=["clipboard-read", "clipboard-write"]) as tab:
+        tab.open("/#satu,dua").page.wait_for_selector("#posts [data-id]")
+        tab.page.get_by_label("Label").select_option("traffic")
+        tab.wait_for("() => location.search === '?label=traffic'")
+        tab.page.get_by_role("button", name="Copy link").click()
+        expect(tab.page.get_by_text("Link copied")).to_be_visible()
+        address = tab.page.evaluate("navigator.clipboard.readText()").removeprefix(tab.origin)
+        expect(tab.page.locator("#posts .badge")).to_have_text([re.compile("^traffic")])
+        seen = tab.ids()
+    assert address == "/?label=traffic#satu,dua"
+    with visit() as other:
+        other.open(address).wait_for_post(seen[0])
+        assert other.ids() == seen
+        assert all("label=traffic" in path for path in other.streams())
+
+
+def test_a_deleted_one_of_several_is_named_and_the_others_go_on(visit: Open, worker: Worker, posting: Posting) -> None:
+    add(worker, "satu")
+    add(worker, "dua")
+    with visit() as tab:
+        tab.open("/#satu,dua").wait_for_state("live")
+        httpx.delete(f"{worker.url}/topics/dua", timeout=30).raise_for_status()
+        expect(tab.page.locator("#gone")).to_contain_text("dua")
+        (after,) = posting.write(post("satu lagi"))
+        tab.wait_for_post(after)
