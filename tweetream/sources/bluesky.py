@@ -85,7 +85,7 @@ class Bluesky:
         number = self._number(position)
         asked = self._asked(number)
         address = server.update_query(cursor=str(asked)) if asked else server
-        reader = _Reader(self.url, self.options, self._recent, number, asked)
+        reader = _Reader(self.url, self.options, self._recent, number, asked, self._wall)
         try:
             async with open_socket(address, self._silence, (PROTOCOL,) if self.options.v2 else ()) as socket:
                 yield Chunk([], position or "")
@@ -153,9 +153,12 @@ class Bluesky:
 class _Reader:
     """Makes chunks of one connection's messages. `read` is how many messages the next one has."""
 
-    def __init__(self, url: str, options: Options, recent: Recent, position: int, asked: int) -> None:
+    def __init__(
+        self, url: str, options: Options, recent: Recent, position: int, asked: int, wall: Callable[[], int]
+    ) -> None:
         self._url, self._langs, self._v2, self._recent = url, options.langs, options.v2, recent
         self._event = event_v2 if options.v2 else event_v1
+        self._at, self._wall = Arrival(0), wall
         self.position = position
         self._asked = asked  # until the first event has come
         self._begin()
@@ -178,7 +181,8 @@ class _Reader:
     def take(self, message: bytes) -> bool:
         """Add what a message says; whether there is room for more."""
         try:
-            event = self._event(message, Arrival(time.time_ns() // 1_000_000), self._langs)
+            self._at.now = self._wall() // 1_000_000
+            event = self._event(message, self._at, self._langs)
         except (ValueError, RecursionError):
             self.count(Drop.MALFORMED)
             return self.read < MAX_RECORDS
