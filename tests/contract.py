@@ -20,8 +20,8 @@ from tweetream.metrics import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import MAX_LINE, Chunk, Interrupted, Source, SourceError
 
-SILENCE = 0.4  # seconds without a word that a source of a harness bears, also when it connects
-NOTICED = 2.0  # seconds in which it must have said so
+SILENCE = 0.6  # seconds without a word that a source of a harness bears, also when it connects
+NOTICED = 3.0  # seconds in which it must have said so
 
 
 def iso(when: int) -> str:

@@ -30,7 +30,7 @@ class Troubled(Talk):
         super().__init__(network, RATE)
         self.faults: Counter[str] = Counter()
         self.windows: list[tuple[float, float]] = []  # when what was said may not have been heard
-        self.deleted: set[str] = set()
+        self.deleted: dict[str, float] = {}  # when, by id
         self.others = 0  # messages that are no posts, or no new ones
         self._chance = random.Random(seed)
         self._kinds = {kind: weight for kind, weight in KINDS.items() if slow or kind not in SLOW}
@@ -57,7 +57,7 @@ class Troubled(Talk):
                 await self.harness.send(message(), keep=False)
         if self.harness.can(Ability.DELETE) and self._chance.random() < 0.02:
             gone = self._chance.choice(list(self.said))
-            self.deleted.add(self.harness.id(gone))
+            self.deleted[self.harness.id(gone)] = time.time()
             self.others += 1
             await self.harness.send(self.harness.deletion(gone) or b"")
 
@@ -105,11 +105,17 @@ class Troubled(Talk):
         self.harness.gate.answering(status, retry_after="1")
 
     def wanted(self) -> set[str]:
-        """The ids that must have come."""
-        said = {number: at for number, at in self.said.items() if self.harness.id(number) not in self.deleted}
-        if not self.harness.can(Ability.RESUME):
-            said = {n: at for n, at in said.items() if not any(a <= at <= b for a, b in self.windows)}
-        return {self.harness.id(number) for number in said}
+        """The ids that must have come and be there."""
+        keeps = self.harness.can(Ability.RESUME)
+        heard = {self.harness.id(number) for number, at in self.said.items() if keeps or self._heard(at)}
+        return heard - set(self.deleted)
+
+    def taken_back(self) -> set[str]:
+        """The ids that must not be there any more. What is deleted while nobody listens not every network tells."""
+        return {id for id, at in self.deleted.items() if self._heard(at)}
+
+    def _heard(self, at: float) -> bool:
+        return not any(begins <= at <= ends for begins, ends in self.windows)
 
 
 class Footprint:

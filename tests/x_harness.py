@@ -6,7 +6,7 @@ import time
 from contract import SILENCE, Harness, Said, iso
 from mutations import X_V2
 from x_reading import context
-from x_server import LIMITS, XServer
+from x_server import LIMITS, TOKEN, XServer
 
 from tweetream.sources.x import X
 
@@ -24,6 +24,9 @@ class XHarness(Harness):
 
     async def end(self) -> None:
         await self._server.__aexit__()
+
+    def settings(self) -> dict[str, str]:
+        return {"X_BEARER_TOKEN": TOKEN}
 
     def source(self, host: str = "127.0.0.1", *, tls: bool = False) -> X:
         port, scheme = (self.gate.tls_port, "https") if tls else (self.gate.port, "http")

@@ -56,7 +56,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sources]:
     install(packages, "broken-source", "[tweetream.sources]\nbroken = broken_source:Source\n")
     (packages / "broken_source.py").write_text(BROKEN)
     cut = folder / "cut.txt.gz"
-    cut.write_bytes(gzip.compress("".join(f"{n * n}\n" for n in range(50_000)).encode())[:-200])
+    cut.write_bytes(gzip.compress("".join(f"{n * n}\n" for n in range(2_000)).encode())[:-200])
     with ExitStack() as stack:
         networks = {}
         for name in ("sound", "refusing", "closing"):

@@ -58,6 +58,8 @@ def test_every_post_comes_and_nothing_grows_while_all_lines_fail_at_random(
         dropped = worker.metric("tweetream_posts_dropped_total")
         assert read == worker.metric("tweetream_posts_matched_total") + dropped
     assert not [id for id, times in found.items() if times > 1]
+    assert not [id for talk in talks for id in talk.taken_back() if id in found]
+    assert any(talk.taken_back() for talk in talks)
     assert all(sum(talk.faults.values()) > SECONDS / 30 and talk.others > 0 for talk in talks)
     for seen, room in ((footprint.memory, 15 * MB), (footprint.files, 4)):
         early, late = footprint.early_and_late(seen)
