@@ -14,12 +14,15 @@ import ssl
 import subprocess
 import sys
 import time
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from certificates import Authority
 from mastodon_server import MastodonServer, snowflake, status
+from x_server import TOKEN, XServer
 
 from tweetream import record
 from tweetream.models.post import Post
@@ -66,6 +69,25 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("TWEETREAM_")}
 
 
+@asynccontextmanager
+async def recording(source: str, out: Path, *more: str, number: int = signal.SIGTERM, **settings: str) -> Any:
+    """A recording, ended by a signal behind the block; what it said is in the list then, and its status."""
+    command = [*COMMAND, "--source", source, "--out", str(out), *more]
+    process = await asyncio.create_subprocess_exec(*command, env=environment() | settings, stderr=subprocess.PIPE)
+    said: list[Any] = []
+    try:
+        async with asyncio.timeout(30):
+            yield said
+            await asyncio.sleep(1.0)  # on a machine that has much to do
+            if process.returncode is None:
+                process.send_signal(number)
+            _, error = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    said += [error.decode(), process.returncode]
+
+
 @pytest.mark.parametrize("end, unpack", [("", bytes), (".gz", gzip.decompress), (".bz2", bz2.decompress)])
 def test_it_replays_as_it_came(tmp_path, capsys, end, unpack) -> None:
     said, out = write(tmp_path, FORMS), tmp_path / f"capture.jsonl{end}"
@@ -100,22 +122,14 @@ async def test_a_signal_ends_it_with_all_that_came_and_the_counts(tmp_path, numb
     out = tmp_path / "a.jsonl.gz"
     async with MastodonServer() as server:
         url = f"mastodon://127.0.0.1:{server.port}?scheme=http"
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND, "--source", url, "--out", str(out), env=environment(), stderr=subprocess.PIPE
-        )
-        async with asyncio.timeout(20):
+        async with recording(url, out, number=number) as said:
             await server.wait(20)
             first, second = (status(snowflake(1_700_000_000_000, n), f"post {n}") for n in (1, 2))
             await server.post(first, second)
             await server.delete(first["id"])
-            await asyncio.sleep(1.0)  # on a machine that has much to do
-            process.send_signal(number)
-            _, error = await process.communicate()
-    assert process.returncode == 0, error
-    assert (
-        error.decode().startswith(f"tweetream: posts 2, deletions 1, left out 0, from {url}")
-        and error.count(b"\n") == 1
-    )
+    error, code = said
+    assert code == 0 and error.count("\n") == 1
+    assert error.startswith(f"tweetream: posts 2, deletions 1, left out 0, from {url}")
     lines = [json.loads(line) for line in gzip.decompress(out.read_bytes()).splitlines()]
     assert [line.get("text") for line in lines] == ["post 1", "post 2", None]
     assert lines[2] == {"retracted": lines[0]["id"]} and lines[0]["created_at"] == "2023-11-14T22:13:20.000Z"
@@ -126,19 +140,36 @@ async def test_over_tls_it_streams_from_a_server_whose_certificate_the_machine_t
     certificate, key, _ = authority.issue("server")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
+    settings = {"SSL_CERT_FILE": str(authority.cafile), "TWEETREAM_MASTODON_TOKEN": "secret"}
     async with MastodonServer(token="secret", tls=tls) as server:
         # A server that sends us elsewhere in clear does not get our token in clear.
         server.instance = {"configuration": {"urls": {"streaming": f"ws://127.0.0.1:{server.port}"}}}
-        command = [*COMMAND, "--source", f"mastodon://127.0.0.1:{server.port}", "--out", str(tmp_path / "a.jsonl")]
-        settings = {"SSL_CERT_FILE": str(authority.cafile), "TWEETREAM_MASTODON_TOKEN": "secret"}
-        process = await asyncio.create_subprocess_exec(*command, env=environment() | settings, stderr=subprocess.PIPE)
-        async with asyncio.timeout(20):
+        url = f"mastodon://127.0.0.1:{server.port}"
+        async with recording(url, tmp_path / "a.jsonl", **settings) as said:
             await server.wait(20)
             await server.post(status("1", "safe"))
-            await asyncio.sleep(1.0)  # on a machine that has much to do
-            process.terminate()
-            _, error = await process.communicate()
-    assert process.returncode == 0 and b"posts 1," in error and b"secret" not in error
+    assert said[1] == 0 and "posts 1," in said[0] and "secret" not in said[0]
+
+
+async def test_of_x_it_asks_for_the_topics_named_or_for_those_of_the_settings(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TWEETREAM_X_BEARER_TOKEN", TOKEN)
+    monkeypatch.setenv("TWEETREAM_TOPICS", "hujan")
+    for topics, text in ((["macet", "bogor"], "macet"), (None, "hujan")):
+        async with XServer() as server:
+            capture = record.Capture(str(tmp_path / f"{text}.jsonl"))
+            recorder = record.Recorder(record.opened(f"x:?api={server.url}", topics), capture)
+            running = asyncio.create_task(recorder.run())
+            async with asyncio.timeout(10):
+                while not server.streams:
+                    await asyncio.sleep(0.01)
+                assert await server.post(text, number=42) and not await server.post("london")
+                while not recorder.posts:
+                    await asyncio.sleep(0.01)
+                recorder.stop()
+                await running
+            capture.close()
+        posts, _ = await everything(Path(capture.path))
+        assert [(post.id, post.text) for post in posts] == [("x:42", text)]
 
 
 def test_a_disk_that_is_full_is_one_line_and_what_was_written_stays(tmp_path) -> None:
@@ -205,10 +236,8 @@ def test_what_cannot_be_is_one_line_and_no_file(tmp_path, capsys, source, out, t
 async def test_a_source_that_refuses_leaves_no_file_and_says_what_to_do(tmp_path) -> None:
     async with MastodonServer(token="secret") as server:
         url = f"mastodon://127.0.0.1:{server.port}?scheme=http"
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND, "--source", url, "--out", str(tmp_path / "a.jsonl"), env=environment(), stderr=subprocess.PIPE
-        )
-        async with asyncio.timeout(20):
-            _, error = await process.communicate()
-    assert process.returncode == 1 and not list(tmp_path.iterdir())
-    assert b"TWEETREAM_MASTODON_TOKEN" in error and b"Traceback" not in error
+        async with recording(url, tmp_path / "a.jsonl") as said:
+            while not server.asked:
+                await asyncio.sleep(0.02)
+    assert said[1] == 1 and not list(tmp_path.iterdir())
+    assert "TWEETREAM_MASTODON_TOKEN" in said[0] and "Traceback" not in said[0]

@@ -165,7 +165,7 @@ def run(url: str, out: str, topics: Sequence[str] | None) -> None:
     """Record until the source ends, Ctrl-C or SIGTERM. Ends by SystemExit where it cannot."""
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # the line of progress
     logging.basicConfig(format=f"{clear}tweetream: %(message)s", level=logging.WARNING)
-    source = _source(url, topics)
+    source = opened(url, topics)
     capture = _capture(out)
     began = time.monotonic()
     try:
@@ -180,7 +180,8 @@ def run(url: str, out: str, topics: Sequence[str] | None) -> None:
         raise SystemExit(1)
 
 
-def _source(url: str, topics: Sequence[str] | None) -> Source:
+def opened(url: str, topics: Sequence[str] | None) -> Source:
+    """The source, for these topics or those of the settings. Ends with one line where it cannot be."""
     known = settings.load()
     try:
         tracks = {check_name(name): normalise_track([name]) for name in topics or known.topics}
