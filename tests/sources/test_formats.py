@@ -115,6 +115,16 @@ def test_a_capture_of_mastodon_says_which_of_its_posts_was_deleted():
     assert parse(gone, at) is Drop.NOT_A_POST and len(at.statuses) == 10_000
 
 
+def test_a_stream_of_mastodon_as_curl_keeps_it_is_read_line_by_line():
+    at = Arrival(NOW)
+    toot = json.dumps(TOOT).encode()
+    lines = [b":)", b"event: update", b"data: " + toot, b":thump", b"event: delete", b"data: 113", b"data: 114"]
+    found = [parse(line, at) for line in lines]
+    assert found[2].id == "mastodon:social.example/113" and found[5] == Retracted("mastodon:social.example/113")
+    assert {found[n] for n in (0, 1, 3, 4, 6)} == {Drop.NOT_A_POST}
+    assert read(b"data: data: {}") is Drop.NOT_A_POST and read(b"data: {") is Drop.MALFORMED
+
+
 def test_our_own_word_that_a_post_was_deleted_comes_back():
     assert read({"retracted": "x:9"}) == Retracted("x:9")
     assert read({"retracted": ""}) is Drop.MALFORMED and read({"retracted": "x" * 513}) is Drop.MALFORMED

@@ -72,6 +72,8 @@ def parse(line: bytes, at: Arrival, column: str = "text") -> Outcome | Iterator[
 
 
 def _parse(line: bytes, at: Arrival) -> Outcome | Iterator[Outcome]:
+    if line.startswith((b"data:", b"event:", b":")):
+        return _sse(line, at)
     seen = decode(_probe, line)
     if _has(seen.did):
         return event_v1(line, at).outcome
@@ -111,7 +113,20 @@ def _mastodon_event(seen: _Probe, at: Arrival) -> Outcome:
         return Drop.EDITED
     if event != "delete":
         return Drop.NOT_A_POST
-    id = at.statuses.get(decode(_string, payload) if payload.startswith(b'"') else payload.decode())
+    return _mastodon_deletion(decode(_string, payload) if payload.startswith(b'"') else payload.decode(), at)
+
+
+def _sse(line: bytes, at: Arrival) -> Outcome | Iterator[Outcome]:
+    """A line of Mastodon's stream as curl keeps it. What has no data in it belongs to a line that has."""
+    name, _, data = line.partition(b":")
+    data = data.strip()
+    if name == b"data" and data.startswith(b"{"):
+        return _parse(data, at)
+    return _mastodon_deletion(data.decode(), at) if name == b"data" else Drop.NOT_A_POST
+
+
+def _mastodon_deletion(number: str, at: Arrival) -> Outcome:
+    id = at.statuses.get(number)
     return Retracted(id) if id else Drop.NOT_A_POST  # of a post that is not in the file
 
 
