@@ -87,6 +87,15 @@ async def test_wrong_answers_are_of_the_kind_that_waits_long():
             assert over.value.kind is Trouble.HTTP
 
 
+async def test_a_line_that_fails_is_said_in_words_of_ours():
+    async with MastodonServer() as server, reading(source(server)) as got:
+        await server.wait()
+        server.cut()
+        assert str(await got.over()) == "127.0.0.1 broke off in the middle"
+    async with Reading(source(server)) as nobody:
+        assert str(await nobody.over()).startswith("no connection to 127.0.0.1: Connect call failed")
+
+
 @pytest.mark.parametrize(
     "url, why",
     [

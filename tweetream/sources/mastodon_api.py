@@ -7,6 +7,7 @@ it parses no status, and holds no more of an answer than MAX_PAGE.
 
 import asyncio
 import re
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -180,6 +181,10 @@ def _said(host: str, silence: float) -> Iterator[None]:
         raise Interrupted(f"no TLS with {host}: {_line(error)}") from None
     except aiohttp.ClientConnectorDNSError:
         raise Interrupted(f"{host} has no address, or the network is away") from None
+    except aiohttp.ClientConnectorError as error:
+        raise Interrupted(f"no connection to {host}: {_line(error.os_error)}") from None
+    except aiohttp.ClientPayloadError:
+        raise Interrupted(f"{host} broke off in the middle") from None
     except (aiohttp.InvalidURL, aiohttp.TooManyRedirects, aiohttp.ClientResponseError) as error:
         raise Interrupted(f"{host} answers what is no HTTP: {_line(error)}", Trouble.HTTP) from None
     except (aiohttp.ClientError, OSError) as error:
@@ -187,4 +192,6 @@ def _said(host: str, silence: float) -> Iterator[None]:
 
 
 def _line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and not isinstance(error, ssl.SSLError):
+        return error.strerror
     return " ".join((str(error) or type(error).__name__).split())[:200]
