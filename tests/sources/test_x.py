@@ -45,14 +45,16 @@ async def test_long_texts_are_whole_repeats_expanded_and_quotes_appended() -> No
 
 async def test_what_is_no_post_is_counted_and_the_stream_goes_on() -> None:
     good = {"data": {"id": "1", "text": "macet"}, "matching_rules": [{"id": "9"}]}
-    edited = {"data": {"id": "3", "text": "macet", "edit_history_tweet_ids": ["2", "3"]}}
+    edited = {"data": {"id": "3", "text": "macet", "edit_history_tweet_ids": ["1", "3"]}}
+    unseen = {"data": {"id": "5", "text": "macet", "edit_history_tweet_ids": ["4", "5"]}}
     long = line(good | {"includes": {"tweets": [], "x": "y" * MAX_LINE}})
     bad = [b"{\r\n", b'{"data": 5}\r\n', b"[]\r\n", b"{}\r\n", b"\xff\r\n"]
     notices = [line({"errors": [{"title": "Not Found Error", "detail": "x"}]}), line({"errors": [{"title": "other"}]})]
     async with XServer() as server, reading(source(server, {"a": ("macet",)})) as reader:
-        await server.send(*bad, b"\r\n\r\n", *notices, line(edited), long, line(good), line(good)[:20], line(good)[20:])
-        posts = await reader.read(len(bad) + 6)
-        assert [post.id for post in posts] == ["x:1", "x:1"], "a rule without a tag harms nothing"
+        await server.send(*bad, b"\r\n\r\n", *notices, long, line(good), line(good)[:20], line(good)[20:])
+        await server.send(line(edited), line(unseen))
+        posts = await reader.read(len(bad) + 7)
+        assert [post.id for post in posts] == ["x:1", "x:1", "x:5"], "the first text that we have stays"
         assert reader.dropped == {
             Drop.MALFORMED: len(bad), Drop.NOT_A_POST: 2, Drop.EDITED: 1, Drop.TOO_LONG: 1
         }  # fmt: skip

@@ -4,13 +4,14 @@ Duty: `x:[?api=https://api.x.com&lang=id,en]` read and checked, and one connecti
 the stream, with the rules kept in step while it runs. tweepy speaks with X (`x_client.py`).
 
 Limits. X's stream has no position: what is posted while nobody is connected is missed, and it does not say which posts
-were deleted. It allows one connection of an account. An edited post is another post there; the first text stays.
+were deleted. It allows one connection of an account. An edited post is another post there: the first text that was
+given stays.
 """
 
 import asyncio
 import re
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Container, Iterator
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -42,6 +43,7 @@ from tweetream.sources.x_rules import Form
 API = "https://api.x.com"
 SILENCE = 45.0  # seconds; X sends an empty line every 20
 OLD_NAMES = {"id": "in", "he": "iw", "yi": "ji"}  # X still has ISO 639's names of before 1989
+GIVEN = 10_000  # posts that are remembered: X lets its users edit for an hour
 _TOKEN = re.compile("[!-~]+")
 
 
@@ -69,6 +71,7 @@ class X:
         tag = f"tweetream:{context.settings.namespace}:"
         self._keeper = Keeper(Form(self._langs), tag, context.tracks, clock, wall)
         self._said = ""
+        self._given: dict[str, None] = {}  # the ids of the last posts, oldest first
 
     def check(self) -> None:
         if not _TOKEN.fullmatch(self._token):
@@ -159,10 +162,17 @@ class X:
     def _outcomes(self, lines: list[bytes | None]) -> Iterator[Told | Interrupted]:
         at = Arrival(round(self._wall() * 1000))
         for line in lines:
-            found = Drop.TOO_LONG if line is None else read_line(line, at)
+            found = Drop.TOO_LONG if line is None else read_line(line, at, self._given)
             for outcome in found if isinstance(found, Iterator) else (found,):
-                # Strangers' rules bring other languages.
-                yield outcome if not isinstance(outcome, Post) or self._speaks(outcome.lang) else Drop.LANGUAGE
+                if not isinstance(outcome, Post):
+                    yield outcome
+                elif not self._speaks(outcome.lang):  # strangers' rules bring other languages
+                    yield Drop.LANGUAGE
+                else:
+                    self._given[outcome.id] = None
+                    if len(self._given) > GIVEN:
+                        del self._given[next(iter(self._given))]
+                    yield outcome
 
     def _speaks(self, lang: str) -> bool:
         return not self._langs or not lang or OLD_NAMES.get(lang, lang) in self._langs
@@ -207,7 +217,6 @@ class _Line(msgspec.Struct):
 
 
 class _Edits(msgspec.Struct):
-    id: str = ""
     edit_history_tweet_ids: list[str] = []
 
 
@@ -215,14 +224,17 @@ _line, _edits = msgspec.json.Decoder(_Line), msgspec.json.Decoder(_Edits)
 _ENDS = ("operational-disconnect", "client-disconnected", "streaming-connection")
 
 
-def read_line(line: bytes, at: Arrival) -> Told | Iterator[Told] | Interrupted:
-    """What a line of the stream holds. Which rules it matched does not matter: topics are matched by ourselves."""
+def read_line(line: bytes, at: Arrival, given: Container[str] = ()) -> Told | Iterator[Told] | Interrupted:
+    """What a line of the stream holds. Which rules it matched does not matter: topics are matched by ourselves.
+
+    `given` are ids of posts; a new text of one of them is EDITED.
+    """
     try:
         seen = decode(_line, line)
         if _has(seen.data):
             if bytes(seen.data).startswith(b"{"):
-                edits = decode(_edits, seen.data)
-                if edits.edit_history_tweet_ids and edits.edit_history_tweet_ids[0] != edits.id:
+                *before, _ = decode(_edits, seen.data).edit_history_tweet_ids or [""]
+                if any(f"x:{id}" in given for id in before):
                     return Drop.EDITED
             return x_page(seen.data, seen.includes if _has(seen.includes) else None, at)
     except (ValueError, RecursionError):
