@@ -33,7 +33,7 @@ def context(tracks: dict[str, tuple[str, ...]], token: str = TOKEN) -> Context:
 
 
 def source(server: XServer, tracks: dict[str, tuple[str, ...]], query: str = "", **options) -> X:
-    return X(f"x:?api={server.url}{query}", context(tracks), **{"silence": 2.0} | options)
+    return X(f"x:?api={server.url}{query}", context(tracks), **{"silence": 5.0} | options)
 
 
 class Reader:
