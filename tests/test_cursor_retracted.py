@@ -71,7 +71,7 @@ async def test_what_was_taken_back_comes_to_nobody_behind_the_ring_or_in_it_and_
     early = cursor(live, feed, 10)
     assert ids(await read(early, 60)) == list(range(10, 60)) and early.caught_up
     slow = cursor(live, feed, 12)
-    for n in (11, 14, 40, 59, 70):
+    for n in (11, 14, 40, 59, 200):
         live.retract(str(n), 60_000)
     await until(lambda: told[-1:] == [2])
     assert not early.caught_up and gone(early.retracted()) == [40, 59], "those in the ring"
@@ -79,12 +79,17 @@ async def test_what_was_taken_back_comes_to_nobody_behind_the_ring_or_in_it_and_
     assert slow.retracted() == [], "it has had none of them"
     assert ids(await read(slow, 60)) == [n for n in range(12, 60) if n not in (14, 40, 59)]
     assert slow.position == Position("x", "1", 58) and early.position == Position("x", "1", 59)
-    await writer.raw(b'{"id":"70","topic":"x","n":70}', writer.headers(60))
+    await writer.raw(b'{"id":"200","topic":"x","n":200}', writer.headers(60))
     await post(writer, 61)
     await until(lambda: feed.end == 62)
     assert not early.caught_up and early.retracted() == [], "what was taken back before it came nobody has had"
     assert ids(await read(early, 62)) == ids(await read(slow, 62)) == [61] and early.caught_up
     assert ids(await live.last(writer.topic, 3)) == [57, 58, 61]
+    live.retract("61", 60_000)
+    await post(writer, *range(62, 110))
+    await until(lambda: feed.end == 110)
+    assert not early.ringed and gone(early.retracted()) == [61], "what it had is told also when the ring has moved on"
+    assert ids(await read(early, 110)) == list(range(62, 110))
 
 
 async def test_who_comes_again_is_told_of_what_was_taken_back_meanwhile(

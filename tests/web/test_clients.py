@@ -1,0 +1,32 @@
+"""What a worker makes of the records of the topic of retracted ids, whoever wrote them."""
+
+import pytest
+
+from tweetream.bulletin import Notice
+from tweetream.connection import Connection
+from tweetream.feeds import Record
+from tweetream.hub import Hub
+from tweetream.web import clients
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
+    hub = Hub(Connection(["127.0.0.1:1"]))  # never asked
+    monkeypatch.setattr(clients, "hub", hub)
+    return hub
+
+
+def record(id: str) -> Record:
+    return Record(0, f'{{"id":"{id}","topic":"t"}}'.encode(), "traffic", 0.5, 0)
+
+
+def test_a_key_is_the_id_of_a_post_that_was_taken_back_until_it_is_forgotten(hub: Hub) -> None:
+    clients._take_back([Notice(b"x:1", b"1", 5), Notice(b"x:2", b"", 6), Notice(b"x:1", b"1", 7)])
+    assert hub.retractions.kept([record("x:1"), record("x:2"), record("x:3")]) == [record("x:3")]
+    clients._take_back([Notice(b"x:1", None, 8), Notice(b"x:9", None, 8)])
+    assert hub.retractions.kept([record("x:1"), record("x:2")]) == [record("x:1")]
+
+
+def test_what_is_no_id_takes_nothing_back_and_stops_nothing(hub: Hub) -> None:
+    clients._take_back([Notice(b"", b"1", 5), Notice(b"\xff\x00", b"1", 5), Notice(b"x:1", b"1", -5)])
+    assert hub.retractions.kept([record(""), record("x:1")]) == [record("")]
