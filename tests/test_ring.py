@@ -155,6 +155,7 @@ def test_a_ring_finds_what_is_taken_back_while_it_moves_on(monkeypatch: pytest.M
         assert held == [n for n in range(held[0], n + 2) if n not in gone]
         assert feed._held == sum(len(post(n, n).value) for n in held)
         assert len(feed._by_id) <= 2 * 25 + 5 + 2
+        assert {len(offsets) for offsets in feed._by_id.values()} <= {1}, "each is looked at once"
     assert len(gone) > 200
 
 
