@@ -19,8 +19,13 @@ export class Throttle {
   #free = -Infinity; // when the next may go
   #timer = 0;
 
-  constructor(act, pause, { now = () => performance.now(), later = setTimeout, never = clearTimeout } = {}) {
-    Object.assign(this, { act, pause, now, later, never });
+  constructor(act, pause, clock = {}) {
+    const own = {
+      now: () => performance.now(),
+      later: (then, wait) => setTimeout(then, wait), // called as a method it would refuse
+      never: (timer) => clearTimeout(timer),
+    };
+    Object.assign(this, own, clock, { act, pause });
   }
 
   add(item) {

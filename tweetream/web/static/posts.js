@@ -224,6 +224,7 @@ export class PostList {
 
   #reading() {
     if (!this.list.firstElementChild) return false;
+    if (document.querySelector("dialog[open]")) return true; // where one comes back to must be where it was
     const selection = getSelection();
     const marked = selection && !selection.isCollapsed && this.list.contains(selection.anchorNode);
     return marked || this.list.contains(document.activeElement) || !this.window.atTop;
