@@ -88,9 +88,9 @@ export class Charts {
     table.addEventListener("toggle", () => this.#showTable());
     this.tableDetails = table;
     this.sources = worded("ul", "charts-sources", "", "bars");
-    this.filled = element(
-      "div", "", worded("h3", "", "charts.minutes"), this.box, this.readout,
-      worded("h3", "", "charts.share"), this.share, worded("h3", "", "charts.bySource"), this.sources, table);
+    this.shares = element(
+      "div", "", worded("h3", "", "charts.share"), this.share, worded("h3", "", "charts.bySource"), this.sources, table);
+    this.filled = element("div", "", worded("h3", "", "charts.minutes"), this.box, this.readout, this.shares);
     this.details = element("details", "charts-details", summary, this.note, this.filled);
     this.details.id = "charts-details";
     section.setAttribute("aria-labelledby", "charts-title");
@@ -115,7 +115,7 @@ export class Charts {
   }
 
   async #draw() {
-    if (this.#counts?.total && !this.#chart) {
+    if (this.#counts?.minutes.length && !this.#chart) {
       const { TimeChart } = await import("./timechart.js"); // large, and not needed by who never opens the charts
       this.#chart ??= new TimeChart(this.box, (place) => {
         this.#pointed = place;
@@ -127,13 +127,15 @@ export class Charts {
 
   #show() {
     const { total } = this.#counts ?? {};
-    this.filled.hidden = !total;
+    this.filled.hidden = !this.#counts?.minutes.length; // an hour without posts is drawn too
+    this.shares.hidden = this.readout.hidden = !total;
     say(this.note, this.fault || this.#noteText(total));
     this.note.hidden = !this.note.textContent;
-    if (!total) return;
+    if (this.filled.hidden) return;
     const { series, sources } = this.#counts;
     this.#chart?.show(this.#counts);
-    this.box.ariaLabel = this.#summary();
+    this.box.ariaLabel = total ? this.#summary() : t("charts.none");
+    if (!total) return;
     const styles = looks(series);
     const bar = (key, said, part) => {
       return { key, name: said, value: `${number(part)} · ${share(part / total)}`, share: part / total };

@@ -28,7 +28,8 @@ export class TimeChart {
     this.#plot?.redraw(true, true);
   }
 
-  show({ minutes, series }) {
+  show({ minutes, series: known }) {
+    const series = known.length ? known : [{ label: "", counts: minutes.map(() => 0) }];
     const made = JSON.stringify(series.map(({ label }) => label));
     if (made !== this.#made) this.clear();
     this.#looks = looks(series);
