@@ -1,15 +1,15 @@
 // Follows feeds by Server-Sent Events, several on one stream, and says truly how that goes. Knows no DOM.
 //
-// It begins with what `begin` read and goes on from there. While the browser reconnects by itself it resumes by
-// Last-Event-ID. An answer other than 200 ends an EventSource for good, without telling why: then we ask which topics are
-// still there and open another one, from the last position, after a growing and jittered delay.
+// It begins with what `begin` read and goes on from there. A stream that broke is not left to the browser, which would not
+// say when it tries again: another one is opened, from the last position, after a growing and jittered delay. An answer
+// other than 200 comes without telling why: then we ask first which topics are still there.
 //
 // States: idle, connecting, catching (up with what came while there was no stream), live, doubt (the stream is open but the
-// server answers nothing else), lost (the browser reconnects), waiting (until a time, then we reconnect), deleted, missing.
+// server answers nothing else), lost (we ask what is there), waiting (until a time, then we reconnect), deleted, missing.
 
 import { places } from "./address.js";
 
-const FIRST_DELAY = 1000;
+const FIRST_DELAY = 3000; // as far apart as a server that begins anew wants its clients
 const LONGEST_DELAY = 30000;
 const LOOK = 150; // ms between looks at whether we have caught up
 const LULL = 3000; // ms of silence that say so too: the last record may be one that nobody is sent
@@ -136,7 +136,7 @@ export class Feed {
         if (this.state.name === "doubt") this.#set({ name: "live" });
         act(event);
       });
-    source.onopen = () => this.#source === source && this.#opened(again || this.state.name === "lost");
+    source.onopen = () => this.#source === source && this.#opened(again);
     source.onerror = () => this.#source === source && this.#failed(source);
     listen("message", (event) => this.on.post(event.data, event.lastEventId));
     listen("gap", (event) => this.on.gap(parsed(event.data)));
@@ -173,13 +173,13 @@ export class Feed {
   }
 
   #failed(source) {
-    clearInterval(this.#looking);
-    if (source.readyState === EventSource.CLOSED) this.#ended();
-    else if (this.state.name !== "lost") this.#set({ name: "lost" });
+    const refused = source.readyState === EventSource.CLOSED;
+    this.#close();
+    if (refused) this.#ended();
+    else this.#wait();
   }
 
   async #ended() {
-    this.#close();
     const turn = this.#turn;
     this.#set({ name: "lost" });
     const there = await Promise.all(this.topics.map((name) => this.exists(name)));
