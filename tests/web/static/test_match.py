@@ -1,0 +1,58 @@
+"""What the page marks in a post is what the server matched it by."""
+
+import csv
+import json
+from pathlib import Path
+
+import page_modules
+import pytest
+
+from tweetream.demo import SAMPLE
+from tweetream.matching import Matcher
+from tweetream.text import normalise
+
+pytestmark = pytest.mark.node
+TRACKS = (("jakarta",), ("macet", "lancar jaya"), ("#hujan", "traffic jam"), ("london", "rush hour"), ("info_lalin",))
+NASTY = (
+    "MACET! #macet, maceeet kemacetan _macet_ macet2 lancar, jaya lancar\njaya",
+    "https://example.org/macet @macet user@macet.example www.macet.example/macet macet.com/macet",
+    "ＭＡＣＥＴ ma\u00adcet mace\u200dt macet\u0301 \u202emacet\u202c macet&amp;hujan &#104;ujan",
+    "lancar https://t.co/abc jaya; lancar @x jaya; lancar-jaya; lancarjaya; 🎉macet🎉 macet\u2028hujan\x00macet",
+    "STRASSE straße ΟΔΟΣ οδος",
+    "@" + "a-" * 5_000 + "macet",
+)
+SCRIPT = """
+import { Marker } from "./match.js";
+const [tracks, texts] = %s;
+const found = tracks.map((track) => {
+  const marker = new Marker(track);
+  return texts.map((text) => marker.ranges(text).map(([start, end]) => text.slice(start, end)));
+});
+console.log(JSON.stringify(found));
+"""
+
+
+def test_it_finds_something_exactly_where_the_server_does(tmp_path: Path) -> None:
+    with SAMPLE.open(newline="") as lines:
+        texts = [row["text"] for row in csv.DictReader(lines)] + list(NASTY)
+    tracks = [*TRACKS, ("strasse", "οδός", "οδος")]
+    marked = page_modules.run(tmp_path, SCRIPT % json.dumps([tracks, texts]))
+    matcher = Matcher({number: track for number, track in enumerate(tracks)})  # type: ignore[misc]
+    told = [
+        (number, text)
+        for number in range(len(tracks))
+        for text, words in zip(texts, marked[number], strict=True)
+        if bool(words) != (number in matcher.match(normalise(text)))
+    ]
+    assert told == []
+    assert sum(bool(words) for words in marked[0]) > 20
+
+
+def test_what_it_marks_are_the_words_themselves(tmp_path: Path) -> None:
+    marked = page_modules.run(tmp_path, SCRIPT % json.dumps([[("macet", "lancar jaya")], list(NASTY[:1] + NASTY[3:4])]))
+    assert marked == [
+        [
+            ["MACET", "macet", "macet", "lancar, jaya", "lancar\njaya"],
+            ["lancar", "jaya", "lancar", "jaya", "lancar-jaya", "macet", "macet", "macet"],
+        ]
+    ]
