@@ -1,0 +1,27 @@
+"""What stands beside the posts, and why a label: no barrier in it, and the focus comes back."""
+
+import pytest
+from axe import violations
+from posting import Posting, post
+from tab import Open
+
+pytestmark = pytest.mark.node
+
+
+def test_no_barrier_with_everything_beside_the_posts_opened_and_none_in_why(
+    visit: Open, topic: str, posting: Posting
+) -> None:
+    ids = posting.write(*(post(f"{topic} macet {n}") for n in range(3)))
+    with visit(locale="id") as tab:
+        page = tab.open(f"/#{topic}").page
+        tab.wait_for_post(ids[-1])
+        page.wait_for_selector("#charts-share li", state="attached")
+        page.evaluate("() => document.querySelectorAll('.aside details').forEach((one) => (one.open = true))")
+        page.wait_for_selector("#charts-table td")
+        assert violations(tab) == []
+        button = page.locator(f'#posts [data-id="{ids[-1]}"] [data-act="why"]')
+        button.press("Enter")
+        page.wait_for_selector("#why-rows li")
+        assert violations(tab) == []
+        page.keyboard.press("Escape")
+        assert button.evaluate("(one) => one === document.activeElement")
