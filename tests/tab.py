@@ -5,6 +5,7 @@ host; `check` says that there were none. Limits: Chromium.
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -81,6 +82,21 @@ class Tab:
             if page.evaluate(END) and self.ids() == ids:
                 break
         return list(seen), most
+
+    def open_charts(self) -> Page:
+        """The charts, and their table; on a large screen they are open at once."""
+        page = self.page
+        if page.locator("#charts-details").get_attribute("open") is None:
+            page.locator("#charts-details > summary").click()
+        page.locator("#charts .as-table > summary").click()
+        return page
+
+    def charted(self) -> Counter[str]:
+        """Posts of the last hour by label, as the table of the charts has them; it is open."""
+        cells = "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+        self.wait_for("() => document.querySelectorAll('#charts-table tr').length === 61")
+        (_, *names), *rows = self.page.eval_on_selector_all("#charts-table tr", cells)
+        return Counter({name: sum(int(row[at]) for row in rows) for at, name in enumerate(names, 1)})
 
     def streams(self) -> list[str]:
         """The feeds asked for, one after the other."""

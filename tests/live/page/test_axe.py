@@ -3,10 +3,11 @@
 import pytest
 from axe import violations
 from line import Line
+from page_load import everyday
 from playwright.sync_api import Browser
 from posting import Posting, post
 from tab import Open, tab
-from workers import Worker
+from workers import Worker, until
 
 pytestmark = pytest.mark.node
 
@@ -33,3 +34,22 @@ def test_none_while_it_reconnects(browser: Browser, worker: Worker, topic: str, 
         line.cut()
         reader.wait_for_state("lost", "waiting")
         assert violations(reader) == []
+
+
+def test_none_in_the_charts(visit: Open, worker: Worker, topic: str, posting: Posting) -> None:
+    posting.write(*everyday(topic, 30))
+    until(lambda: worker.count(topic) == 30, 15, "all are counted")
+    with visit() as tab:
+        tab.open(f"/#{topic}").open_charts()
+        assert tab.charted().total() == 30
+        assert violations(tab) == []
+
+
+@pytest.mark.parametrize("opener", ["#posts .badge", "#help-open"])
+def test_none_in_a_dialog(visit: Open, topic: str, posting: Posting, opener: str) -> None:
+    posting.write(post(f"{topic} macet total di tol, tapi kopinya enak"))
+    with visit() as tab:
+        tab.open(f"/#{topic}").page.locator(opener).click()
+        tab.page.wait_for_selector("dialog[open]")
+        tab.wait_for("() => document.querySelector('#why-rows li') || document.querySelector('#help[open]')")
+        assert violations(tab) == []

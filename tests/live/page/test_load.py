@@ -1,9 +1,11 @@
 """The page under load: it stays as light as it was, and quick. Times may be three times what bench/page.py holds."""
 
-from page_load import everyday, first_content, flood, steady
+import pytest
+from page_load import everyday, first_content, flood, measure, steady
 from playwright.sync_api import Browser
 from posting import Posting
 from tab import Open
+from workers import Worker
 
 BUSY = 3  # a machine that does other things too
 
@@ -32,3 +34,11 @@ def test_at_50_posts_a_second_no_task_is_long(browser: Browser, visit: Open, top
         tab.page.wait_for_timeout(500)
         trace = steady(browser, tab, posting, topic, 50, 6)
     assert len(trace.tasks) > 100 and trace.tasks[0] < 100 * BUSY
+
+
+@pytest.mark.soak
+def test_100_000_posts_leave_it_as_light_as_it_was(browser: Browser, worker: Worker, posting: Posting) -> None:
+    """Its times are held on a machine that does nothing else."""
+    measured = measure(browser, worker, posting, 100_000, 50, 60)
+    print(f"\n{measured.table()}")
+    assert measured.missed() == []

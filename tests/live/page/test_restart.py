@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,17 +12,17 @@ from page_load import everyday
 from playwright.sync_api import Browser
 from posting import Posting
 from tab import add, tab
-from workers import Worker
+from workers import Worker, until
 
 RATE, POSTS = 20, 300  # posts a second, and all of them
 
 
-def feed(kafka: ApacheKafka, worker: Worker, topic: str) -> list[str]:
-    """The ids in a feed, read by a client of its own, beside the browser's loop."""
+def feed(kafka: ApacheKafka, worker: Worker, topic: str) -> list[dict[str, str]]:
+    """The posts of a feed, read by a client of its own, beside the browser's loop."""
     name = worker.topics()[topic]["kafka_topic"]
     with ThreadPoolExecutor(1) as beside:
         records = beside.submit(asyncio.run, feed_records(kafka.bootstrap, name)).result(60)
-    return [json.loads(record.value)["id"] for record in records]
+    return [json.loads(record.value) for record in records]
 
 
 def test_a_page_that_stays_open_misses_nothing_and_doubles_nothing(
@@ -45,7 +46,11 @@ def test_a_page_that_stays_open_misses_nothing_and_doubles_nothing(
             writing.result(60)
             worker.wait_ready()
             seen, _ = reader.walk()
-            assert seen[::-1] == list(dict.fromkeys(feed(apache_kafka, worker, "terus"))) == [one.id for one in posts]
+            fed = {one["id"]: one["label"].replace("_", " ") for one in feed(apache_kafka, worker, "terus")}
+            assert seen[::-1] == list(fed) == [one.id for one in posts]
             assert reader.page.locator("#posts .gap").count() == 0
+            until(lambda: worker.count("terus") == POSTS, 30, "all are counted")
+            reader.open_charts()
+            until(lambda: reader.charted() == Counter(fed.values()), 30, "the charts agree with the feed")
     finally:
         worker.kill()

@@ -1,13 +1,18 @@
 """The page says truly how it stands with its feed: nothing stale is shown as live."""
 
+import gzip
+import random
 import re
+from pathlib import Path
 
 import httpx
 from line import Line
 from playwright.sync_api import Browser, expect
 from posting import Posting, post
 from tab import Open, add, tab
-from workers import Worker
+from workers import Worker, workers
+
+from tweetream.broker import EmbeddedBroker, free_ports
 
 
 def test_it_says_when_it_tries_again_and_does_and_has_missed_nothing(
@@ -88,3 +93,26 @@ def test_where_posts_are_missing_the_list_says_so_there(
         items = "items => items.map(item => item.dataset.id ?? item.textContent)"
         shown = reader.page.eval_on_selector_all("#posts > li", items)
         assert [shown[0], shown[2]] == [*after, *before] and "Posts are missing here" in shown[1]
+
+
+def test_a_source_that_is_refused_or_away_is_named_with_the_reason(
+    browser: Browser, embedded_broker: EmbeddedBroker, namespace: str, tmp_path: Path
+) -> None:
+    broken = tmp_path / "rusak.txt.gz"
+    lines = random.Random(1).randbytes(3_000_000).hex("\n", 1500)  # more than is looked at before a worker starts
+    broken.write_bytes(gzip.compress(lines.encode(), 1)[:-20])
+    away = f"ws://127.0.0.1:{free_ports(1)[0]}"
+    sources = f"replay:{broken}?rate=0 bluesky:?url={away}"
+    with (
+        workers(1, embedded_broker.url, namespace, tmp_path, SOURCES=sources, TOPICS="macet", PARTITIONS=1) as (
+            worker,
+        ),
+        tab(browser, worker.url) as reader,
+    ):
+        reader.open("/#macet")
+        refused = reader.page.locator("#sources [data-source^='replay:']")
+        expect(refused).to_contain_text("refused")
+        expect(refused).to_contain_text("rusak.txt.gz")
+        expect(reader.page.locator("#sources [data-source^='bluesky:']")).to_contain_text(
+            re.compile(r"cannot be reached.*(tries again in \d+ s|tries again now)|tries again now")
+        )

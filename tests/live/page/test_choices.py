@@ -1,0 +1,106 @@
+"""What a person asks the page for: why a label, a file, an alert, another language."""
+
+import csv
+import io
+
+import httpx
+import pytest
+from page_load import everyday
+from playwright.sync_api import expect
+from posting import Posting, post
+from tab import Open
+from workers import Worker
+
+# Notes each notification instead of showing it: nobody sees them in a browser without a screen.
+NOTIFY = """
+window.told = [];
+const Real = Notification;
+window.Notification = class extends EventTarget {
+  static get permission() { return Real.permission; }
+  static requestPermission() { window.asked = true; return Real.requestPermission(); }
+  constructor(title, options) { super(); told.push([title, options.body]); }
+  close() {}
+};
+"""
+
+
+def test_one_click_shows_the_words_that_decided_for_and_against(
+    visit: Open, worker: Worker, topic: str, posting: Posting
+) -> None:
+    text = f"{topic} macet total di tol, tapi kopinya enak sekali"
+    (id,) = posting.write(post(text))
+    (answer,) = httpx.post(f"{worker.url}/classify", json={"texts": [text]}).json()
+    with visit() as tab:
+        tab.open(f"/#{topic}").wait_for_post(id)
+        page = tab.page
+        page.locator(f'[data-id="{id}"] .badge').click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text(answer["label"].replace("_", " "))
+        expect(dialog.locator("blockquote")).to_have_text(text)
+        rows = dialog.locator("#why-rows li")
+        expect(rows.first).to_be_visible()
+        weights = [float(one) for one in rows.evaluate_all("rows => rows.map(row => row.dataset.weight)")]
+        assert min(weights) < 0 < max(weights)
+        assert sum(weights) == pytest.approx(answer["decision"], abs=1e-6)
+        strongest = max(answer["words"], key=lambda pair: abs(pair[1]))[0]
+        expect(rows.first.locator(".why-word")).to_have_text(strongest)
+        page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+        assert page.evaluate("document.activeElement.closest('[data-id]')?.dataset.id") == id, "the focus comes back"
+
+
+def test_what_is_shown_is_saved_as_csv(visit: Open, topic: str, posting: Posting) -> None:
+    posts = [post(f'{topic} "satu", dua\ntiga'), post(f"{topic} 🚗 \u2028 =1+1"), *everyday(topic, 5)]
+    ids = posting.write(*posts)
+    with visit(accept_downloads=True) as tab:
+        tab.open(f"/#{topic}").wait_for_post(ids[-1])
+        with tab.page.expect_download() as download:
+            tab.page.get_by_role("button", name="Save as CSV").click()
+        assert download.value.suggested_filename.startswith(f"tweetream-{topic}-")
+        written = download.value.path().read_bytes().decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(written, newline=""), strict=True))
+    assert [(row["id"], row["text"]) for row in rows] == [(one.id, one.text) for one in reversed(posts)]
+    assert all(row["topic"] == topic and row["label"] and 0 <= float(row["score"]) <= 1 for row in rows)
+
+
+def test_a_person_is_told_of_a_label_only_when_that_was_asked_for(visit: Open, topic: str, posting: Posting) -> None:
+    traffic, talk = f"{topic} macet total di tol, lalu lintas padat", f"{topic} selamat pagi, sudah sarapan belum"
+    posting.write(post(traffic), post(talk))
+    with visit(permissions=["notifications"]) as tab:
+        page = tab.page
+        page.add_init_script(NOTIFY)
+        tab.open(f"/#{topic}").wait_for_state("live")
+        (first,) = posting.write(post(traffic))
+        tab.wait_for_post(first)
+        assert page.evaluate("[told.length, window.asked]") == [0, None]
+        page.locator("#alerts-details > summary").click()
+        page.locator("#alerts-label").select_option("traffic")
+        page.get_by_label("Notification").check()
+        (other,) = posting.write(post(talk))
+        tab.wait_for_post(other)
+        assert page.evaluate("told.length") == 0, "of another label"
+        posting.write(post(traffic))
+        tab.wait_for("() => told.length === 1")
+        title, body = page.evaluate("told[0]")
+        assert topic in title and "traffic" in title and "macet total" in body
+
+
+def test_who_refuses_notifications_is_told_so_and_asked_no_more(visit: Open, topic: str) -> None:
+    with visit() as tab:  # a browser without a screen answers no
+        tab.open(f"/#{topic}").page.locator("#alerts-details > summary").click()
+        tab.page.locator("#alerts-notify").click()
+        expect(tab.page.locator("#alerts-note")).to_be_visible()
+        expect(tab.page.locator("#alerts-notify")).not_to_be_checked()
+
+
+def test_another_language_is_one_choice_away_and_stays(visit: Open, topic: str, posting: Posting) -> None:
+    ids = posting.write(*everyday(topic, 3))
+    with visit() as tab:
+        tab.open(f"/#{topic}").wait_for_post(ids[-1])
+        tab.page.locator("#language").select_option("id")
+        for _ in range(2):
+            expect(tab.page.locator("#topics-title")).to_have_text("Topik")
+            expect(tab.page.locator("#pause")).to_have_text("Jeda")
+            assert tab.page.evaluate("document.documentElement.lang") == "id"
+            tab.page.reload()
+            tab.wait_for_post(ids[-1])
