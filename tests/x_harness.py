@@ -3,7 +3,7 @@
 import json
 import time
 
-from contract import SILENCE, Harness, Said, iso
+from contract import SILENCE, Harness, Said, iso, some
 from mutations import X_V2
 from x_reading import context
 from x_server import LIMITS, TOKEN, XServer
@@ -32,6 +32,9 @@ class XHarness(Harness):
         port, scheme = (self.gate.tls_port, "https") if tls else (self.gate.port, "http")
         return X(f"x:?api={scheme}://{host}:{port}", context({"a": ("macet",)}), silence=SILENCE)
 
+    def settings(self) -> dict[str, str]:
+        return {"X_BEARER_TOKEN": TOKEN}
+
     def id(self, number: int) -> str:
         return f"x:{BEGAN + number}"
 
@@ -46,7 +49,7 @@ class XHarness(Harness):
         return payload + b"\r\n"
 
     def forms(self) -> list[bytes]:
-        return [*super().forms(), json.dumps(X_V2).encode()]
+        return [*(self.payload(said) for said in some(1, 2000)), json.dumps(X_V2).encode()]
 
     async def send(self, *messages: bytes, keep: bool = True) -> None:
         await self._server.send(*messages)

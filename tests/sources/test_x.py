@@ -54,9 +54,9 @@ async def test_what_is_no_post_is_counted_and_the_stream_goes_on() -> None:
         await server.send(*bad, b"\r\n\r\n", *notices, long, line(good), line(good)[:20], line(good)[20:])
         await server.send(line(edited), line(unseen))
         posts = await reader.read(len(bad) + 7)
-        assert [post.id for post in posts] == ["x:1", "x:1", "x:5"], "the first text that we have stays"
+        assert [post.id for post in posts] == ["x:1", "x:5"], "the first text that we have stays"
         assert reader.dropped == {
-            Drop.MALFORMED: len(bad), Drop.NOT_A_POST: 2, Drop.EDITED: 1, Drop.TOO_LONG: 1
+            Drop.MALFORMED: len(bad), Drop.NOT_A_POST: 2, Drop.EDITED: 1, Drop.TOO_LONG: 1, Drop.DUPLICATE: 1
         }  # fmt: skip
 
 

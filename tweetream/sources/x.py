@@ -168,6 +168,8 @@ class X:
                     yield outcome
                 elif not self._speaks(outcome.lang):  # strangers' rules bring other languages
                     yield Drop.LANGUAGE
+                elif outcome.id in self._given:
+                    yield Drop.DUPLICATE
                 else:
                     self._given[outcome.id] = None
                     if len(self._given) > GIVEN:
