@@ -25,9 +25,6 @@ class XHarness(Harness):
     async def end(self) -> None:
         await self._server.__aexit__()
 
-    def settings(self) -> dict[str, str]:
-        return {"X_BEARER_TOKEN": TOKEN}
-
     def source(self, host: str = "127.0.0.1", *, tls: bool = False) -> X:
         port, scheme = (self.gate.tls_port, "https") if tls else (self.gate.port, "http")
         return X(f"x:?api={scheme}://{host}:{port}", context({"a": ("macet",)}), silence=SILENCE)
