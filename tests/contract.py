@@ -57,6 +57,7 @@ class Harness(ABC):
     """One network on this machine, for an `async with` block. `gate` and `folder` are there once it has begun."""
 
     name: ClassVar[str]  # the scheme of the source's URL
+    goodbye = b"0\r\n\r\n"  # how the server ends a stream: that of chunked HTTP
     paced = True  # its sources have a pace of their own, if they can
     gate: Gate
     folder: Path

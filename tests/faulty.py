@@ -77,6 +77,12 @@ class Gate:
             for writer in writers:
                 writer.transport.abort()
 
+    def end(self, goodbye: bytes) -> None:
+        """End all connections as a server does that stops: with its last words."""
+        for client, *_ in self._lines.values():
+            client.write(goodbye)
+            client.close()
+
     @property
     def lines(self) -> int:
         """How many connections are open."""

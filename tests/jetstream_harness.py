@@ -14,6 +14,7 @@ class BlueskyHarness(Harness):
     """Posts of one account, whose keys are their numbers."""
 
     name = "bluesky"
+    goodbye = b"\x88\x02\x03\xe9"  # a frame that closes, 1001: going away
 
     async def begin(self) -> int:
         self._server = JetstreamServer()

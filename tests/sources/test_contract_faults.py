@@ -28,6 +28,15 @@ async def test_half_a_message_before_a_cut_is_no_post(harness: Harness) -> None:
 
 
 @who_can(Ability.CONNECT)
+async def test_a_server_that_says_goodbye_is_to_be_asked_again(harness: Harness) -> None:
+    async with await begun(harness, Said(1, "a")) as reading:
+        await reading.until(lambda: len(reading.posts) >= 1)
+        harness.gate.end(harness.goodbye)
+        error = one_line(await reading.over())
+        assert isinstance(error, Interrupted) and error.kind is Trouble.NETWORK
+
+
+@who_can(Ability.CONNECT)
 async def test_a_server_that_accepts_and_says_nothing_is_noticed(harness: Harness) -> None:
     harness.gate.silent()
     async with Reading(harness.source()) as reading:
