@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check kafka soak bench bench-sse bench-scaling data clean
+.PHONY: demo test check kafka soak bench bench-page bench-sse bench-scaling screenshots data clean
 
 demo: .venv/demo ## everything on this machine: broker, worker, page
 	$(BIN)/tweetream demo $(DEMO)
@@ -32,6 +32,12 @@ bench-scaling: .venv/test ## what more workers cost, on Apache Kafka
 
 bench-sse: .venv/test ## what a delivery costs, beside nchan; on Apache Kafka
 	$(BIN)/python bench/sse.py $(BENCH)
+
+bench-page: .venv/test ## what the page weighs and how quick it is, in Chromium
+	$(BIN)/python bench/page.py $(BENCH)
+
+screenshots: .venv/test ## the pictures of the page in docs/, taken anew; needs Chromium
+	$(BIN)/python tests/screenshots.py
 
 clean:
 	rm -rf .venv .kafka .node build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

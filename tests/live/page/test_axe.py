@@ -45,7 +45,7 @@ def test_none_in_the_charts(visit: Open, worker: Worker, topic: str, posting: Po
         assert violations(tab) == []
 
 
-@pytest.mark.parametrize("opener", ["#posts .badge", "#help-open"])
+@pytest.mark.parametrize("opener", ["#posts [data-act=why]", "#help-open"])
 def test_none_in_a_dialog(visit: Open, topic: str, posting: Posting, opener: str) -> None:
     posting.write(post(f"{topic} macet total di tol, tapi kopinya enak"))
     with visit() as tab:

@@ -33,7 +33,7 @@ def test_one_click_shows_the_words_that_decided_for_and_against(
     with visit() as tab:
         tab.open(f"/#{topic}").wait_for_post(id)
         page = tab.page
-        page.locator(f'[data-id="{id}"] .badge').click()
+        page.locator(f'[data-id="{id}"]').get_by_role("button", name="Why").click()
         dialog = page.get_by_role("dialog")
         expect(dialog).to_contain_text(answer["label"].replace("_", " "))
         expect(dialog.locator("blockquote")).to_have_text(text)

@@ -90,15 +90,17 @@ def test_counts_by_label_and_the_rate_are_those_of_the_server(
 def test_several_topics_come_on_one_stream(visit: Open, worker: Worker, posting: Posting) -> None:
     for name in ("satu", "dua", "tiga"):
         add(worker, name)
+    before = posting.write(post("satu lama"), post("dua dan satu"))
     with visit() as tab:
         tab.open("/#satu,dua").wait_for_state("live")
-        first = posting.write(post("satu"), post("dua"), post("satu dan dua"))
+        first = [*before, *posting.write(post("satu"), post("dua"), post("satu dan dua"))]
         for id in first:
             tab.wait_for_post(id)
         assert sorted(tab.ids()) == sorted(first), "a post of both is there once"
         assert len(tab.streams()) == 1 and tab.streams()[0].startswith("/feeds/satu,dua?")
         chips = tab.page.locator(f'[data-id="{first[-1]}"] .topic-chip')
         expect(chips).to_have_text(["satu", "dua"])
+        expect(tab.page.locator(f'[data-id="{before[1]}"] .topic-chip')).to_have_count(2)
         tab.page.locator('[data-topic="tiga"] .follow').check()
         tab.wait_for("() => location.hash === '#satu,dua,tiga'")
         tab.wait_for_state("live")
