@@ -239,3 +239,11 @@ async def test_it_counts_on_from_what_another_worker_had() -> None:
     assert (first.posts, first.last_post_at, first.reconnects) == (7, 5, 3)
     status = await world.run()
     assert (status.posts, status.reconnects) == (8, 4)
+
+
+async def test_a_network_that_stays_away_is_in_the_log_ever_more_seldom(caplog: Any) -> None:
+    world = World(*([Interrupted("away")] for _ in range(40)), [])
+    await world.run()
+    said = [record.getMessage() for record in caplog.records]
+    assert [line.partition("failure ")[2].split()[0] for line in said] == ["1", "2", "4", "8", "16", "32"]
+    assert all(line.startswith("test:: away; again in ") for line in said)

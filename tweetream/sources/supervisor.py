@@ -142,7 +142,9 @@ class Supervisor:
         self._failures[why.kind] += 1
         wait = delay(why.kind, self._failures[why.kind]) * (1 + SPREAD * self._chance())
         wait = max(wait, min(why.not_before - self._wall(), PATIENCE))
-        log.warning("%s: %s; again in %.1f s", self.url, why, wait)
+        failures = self._failures.total()
+        if failures & (failures - 1) == 0:  # ever more seldom, while GET /sources always says it
+            log.warning("%s: %s; again in %.1f s (failure %d in a row)", self.url, why, wait, failures)
         self._status.retry_at = round((self._wall() + wait) * 1000)
         self._set(State.BACKING_OFF, str(why))
         await self._sleep(wait)

@@ -44,7 +44,8 @@ const feed = new Feed({
     gone: lost,
   },
 });
-const state = new StateView(document, feed, posts);
+const sources = new Sources(byId("sources"), api);
+const state = new StateView(document, feed, posts, sources);
 const rates = new Rates();
 const filters = new Filters(document, (value) => {
   history.replaceState(null, "", addressOf(chosen, value));
@@ -56,7 +57,6 @@ const addForm = new AddForm(document, add);
 const charts = new Charts(byId("charts"), api);
 const why = new Why(document, api);
 const alerts = new Alerts(byId("alerts"), () => posts.toTop());
-new Sources(byId("sources"), api);
 
 let topics = null; // null: not known yet
 let chosen = [];

@@ -80,6 +80,11 @@ export class Sources {
     setInterval(() => document.hidden || this.#show(), 1000);
   }
 
+  // Whether no post can come now, from any source.
+  get silent() {
+    return this.#sources?.every(({ state }) => ["backing-off", "refused", "ended"].includes(state)) ?? false;
+  }
+
   async #ask() {
     try {
       this.#sources = await this.api.sources();

@@ -8,10 +8,11 @@ export function setText(node, text) {
 }
 
 export class StateView {
-  constructor(document, feed, posts) {
+  constructor(document, feed, posts, sources) {
     this.byId = (id) => document.getElementById(id);
     this.feed = feed;
     this.posts = posts;
+    this.sources = sources;
     this.gone = []; // topics of several that were deleted meanwhile, or never were
   }
 
@@ -72,7 +73,8 @@ export class StateView {
     if (state === "missing") return t(topics?.length ? "feed.chooseOrThis" : "feed.addOne");
     if (state === "deleted") return t("feed.chooseOrAdd");
     if (state !== "live") return "";
-    return t(filtered ? "feed.emptyFiltered" : "feed.empty");
+    if (filtered) return t("feed.emptyFiltered");
+    return t(this.sources.silent ? "feed.emptySilent" : "feed.empty");
   }
 }
 

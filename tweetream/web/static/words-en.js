@@ -67,6 +67,7 @@ export default {
   "feed.end": "These are the first posts that are kept.",
   "feed.tryNow": "Try now",
   "feed.empty": "No posts yet. They appear here as they come in. If none does, try more common words.",
+  "feed.emptySilent": "No posts yet, and none can come now: no source gives any. The list of sources says why.",
   "feed.emptyFiltered": "No post passes the filter yet. Clear it, or wait: posts appear here as they come in.",
   "feed.choose": "Choose a topic. Tick several to follow them together.",
   "feed.noTopic": "Add a topic to begin: give it a name, and the words or phrases to follow.",

@@ -66,6 +66,7 @@ export default {
   "feed.end": "Ini kiriman pertama yang disimpan.",
   "feed.tryNow": "Coba sekarang",
   "feed.empty": "Belum ada kiriman. Kiriman muncul di sini begitu masuk. Jika tidak ada, coba kata yang lebih umum.",
+  "feed.emptySilent": "Belum ada kiriman, dan sekarang tidak ada yang bisa masuk: tidak ada sumber yang mengirim. Daftar sumber menyebutkan sebabnya.",
   "feed.emptyFiltered": "Belum ada kiriman yang lolos saringan. Hapus saringannya, atau tunggu: kiriman muncul di sini begitu masuk.",
   "feed.choose": "Pilih satu topik. Centang beberapa untuk mengikutinya bersama.",
   "feed.noTopic": "Tambahkan topik untuk memulai: beri nama, serta kata atau frasa yang diikuti.",
