@@ -106,6 +106,11 @@ class Harness(ABC):
         """A message longer than any may be, and else a good post."""
         return self.frame(self.payload(Said(999_999, "x" * (MAX_LINE + 4096))))
 
+    def endless(self) -> bytes:
+        """The beginning of a message that is 2 GB long."""
+        message = self.frame(self.payload(Said(999_998, "x" * 1000)))
+        return b"7fffffff\r\n" + message[: message.rindex(b"xxx")]
+
     @abstractmethod
     async def send(self, *messages: bytes, keep: bool = True) -> None:
         """Send to everybody who streams, waiting for one, each message in one write, and waiting for the socket.

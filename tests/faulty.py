@@ -6,6 +6,7 @@ what the server wrote in one go, so a server writes a message in one go.
 """
 
 import asyncio
+import contextlib
 import ssl
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from certificates import Authority
 
 PIECE = 64 * 1024  # bytes forwarded at once; no more waits in the gate
+NOTHING = b"x" * PIECE
 
 
 class Gate:
@@ -82,6 +84,15 @@ class Gate:
         for client, *_ in self._lines.values():
             client.write(goodbye)
             client.close()
+
+    async def pour(self, beginning: bytes, amount: int) -> None:
+        """Send this to who is connected, and behind it so many bytes of nothing, as fast as they are taken."""
+        for client, *_ in list(self._lines.values()):
+            with contextlib.suppress(OSError):
+                client.write(beginning)
+                for _ in range(amount // PIECE):
+                    client.write(NOTHING)
+                    await client.drain()
 
     @property
     def lines(self) -> int:

@@ -1,5 +1,6 @@
 """The harness of `bluesky:`: a Jetstream server that speaks version 1, and the source that is asked to bear little."""
 
+import struct
 import time
 
 from contract import SILENCE, Harness, Said, iso
@@ -49,6 +50,10 @@ class BlueskyHarness(Harness):
     def forms(self) -> list[bytes]:
         # Of many keys: of one post nothing would be read but the first.
         return [encode(JETSTREAM).replace(b"3l3qo2vuowo2b", b"%d" % number) for number in range(2000)]
+
+    def endless(self) -> bytes:
+        message = self.payload(Said(999_998, "x" * 1000))
+        return b"\x81\x7f" + struct.pack(">Q", 2**31) + message[: message.rindex(b"xxx")]
 
     def frame(self, payload: bytes) -> bytes:
         return payload

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import tracemalloc
 
 import pytest
 from contract import NOTICED, SILENCE, Ability, Harness, Reading, Said, begun, one_line, some
@@ -9,6 +10,8 @@ from harnesses import who_can
 
 from tweetream.sources.base import Chunk, Interrupted, SourceError, Trouble
 from tweetream.sources.supervisor import State, Supervisor
+
+MB = 1024 * 1024
 
 
 @who_can(Ability.CONNECT)
@@ -25,6 +28,23 @@ async def test_half_a_message_before_a_cut_is_no_post(harness: Harness) -> None:
         await again.until(lambda: harness.id(4) in again.ids)
         assert (harness.id(3) in again.ids) == harness.can(Ability.RESUME)
         assert all(len(post.text) > 400 for post in again.posts if post.id == harness.id(3))
+
+
+@who_can(Ability.CONNECT)
+async def test_a_message_without_an_end_takes_no_memory_and_is_no_post(harness: Harness) -> None:
+    async with await begun(harness, Said(1, "a")) as reading:
+        await reading.until(lambda: len(reading.posts) >= 1)
+        pouring = asyncio.create_task(harness.gate.pour(harness.endless(), 50 * MB))
+        tracemalloc.start()
+        over = asyncio.create_task(reading.over(10))
+        await asyncio.wait({pouring, over}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        harness.gate.cut()
+        assert isinstance(one_line(await over), Interrupted)
+        await pouring
+        assert peak < 10 * MB, f"{peak / MB:.1f} MB"
+        assert reading.ids == [harness.id(1)]
 
 
 @who_can(Ability.CONNECT)
