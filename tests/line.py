@@ -72,7 +72,7 @@ class Line:
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, asyncio.CancelledError):  # a stream's own callback would log the latter
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to)
             self._open.add(far_writer)
             await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))

@@ -42,7 +42,7 @@ class Posting:
     """Writes posts, from a thread of its own: a test may be in the hands of a browser meanwhile."""
 
     def __init__(self, bootstrap: str, namespace: str) -> None:
-        self._bootstrap, self._topic = bootstrap, f"{namespace}-posts"
+        self._bootstrap, self._topic, self._retracted = bootstrap, f"{namespace}-posts", f"{namespace}-retracted"
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -66,6 +66,10 @@ class Posting:
         """Write them one by one at an even pace, posts a second, while the caller does something else."""
         return self._run(self._write_at(posts, rate))
 
+    def retract(self, id: str) -> None:
+        """Say that its network says that it was deleted."""
+        self._run(self._retract(id)).result(60)
+
     def _run(self, work: Coroutine[Any, Any, None]) -> "Future[None]":
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
@@ -76,6 +80,9 @@ class Posting:
     async def _write(self, posts: Sequence[Post]) -> None:
         for batch in _batches(posts):
             await self._producer.send_and_wait(self._topic, codec.encode(batch), partition=0)
+
+    async def _retract(self, id: str) -> None:
+        await self._producer.send_and_wait(self._retracted, b"1", key=id.encode(), partition=0)
 
     async def _write_at(self, posts: Sequence[Post], rate: float) -> None:
         began = self._loop.time()

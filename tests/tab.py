@@ -103,7 +103,7 @@ class Tab:
         return [path for path in self.requests if path.startswith("/feeds/")]
 
     def check(self) -> None:
-        assert self.problems == []
+        assert not self.problems, self.problems
 
 
 @contextlib.contextmanager

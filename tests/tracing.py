@@ -17,6 +17,7 @@ class Trace(NamedTuple):
     """Milliseconds."""
 
     tasks: list[float]  # of the renderer's main thread, longest first
+    work: list[float]  # the same in CPU time: what others on the machine take is not in it
     first_paint: float | None  # of content, from the beginning of the navigation; None without one
     largest_paint: float | None
 
@@ -33,7 +34,8 @@ def read(events: list[dict[str, Any]]) -> Trace:
     renderer = _renderer(events)
     mine = [event for event in events if event["pid"] == renderer]
     main = {e["tid"] for e in mine if e["name"] == "thread_name" and e["args"]["name"] == "CrRendererMain"}
-    tasks = [e["dur"] / 1000 for e in mine if e["name"] in TASKS and e["tid"] in main and "dur" in e]
+    tasks = [e for e in mine if e["name"] in TASKS and e["tid"] in main and "dur" in e]
+    lasted, worked = (sorted((e[time] / 1000 for e in tasks if time in e), reverse=True) for time in ("dur", "tdur"))
     begun = {_navigation(e): e["ts"] for e in mine if e["name"] == "navigationStart"}
 
     def painted(name: str) -> float | None:
@@ -41,7 +43,7 @@ def read(events: list[dict[str, Any]]) -> Trace:
         return max(((at - start) / 1000 for at, start in times if start is not None), default=None)
 
     paints = painted("firstContentfulPaint"), painted("largestContentfulPaint::Candidate")
-    return Trace(sorted(tasks, reverse=True), *paints)
+    return Trace(lasted, worked, *paints)
 
 
 def _navigation(event: dict[str, Any]) -> str:

@@ -94,6 +94,26 @@ def test_the_controls_of_the_filters_do_it_too_and_stand_in_the_address(
         expect(page.locator("#empty")).to_contain_text("No post passes the filter yet")
 
 
+def test_a_post_that_its_network_deleted_leaves_the_page_also_where_it_waits(
+    visit: Open, topic: str, posting: Posting
+) -> None:
+    seen = posting.write(post(f"{topic} satu"), post(f"{topic} dua"), post(f"{topic} tiga"))
+    with visit() as tab:
+        tab.open(f"/#{topic}").wait_for_post(seen[2])
+        tab.wait_for_state("live")
+        posting.retract(seen[1])
+        tab.wait_for("id => !document.querySelector(`[data-id='${id}']`)", seen[1])
+        assert tab.ids() == [seen[2], seen[0]]
+        tab.page.get_by_role("button", name="Pause").click()
+        later = posting.write(post(f"{topic} empat"), post(f"{topic} lima"))
+        expect(tab.page.locator("#pause")).to_contain_text("2 new")
+        posting.retract(later[0])
+        expect(tab.page.locator("#pause")).to_contain_text("1 new")
+        tab.page.locator("#pause").click()
+        tab.wait_for_post(later[1])
+        assert tab.ids() == [later[1], seen[2], seen[0]]
+
+
 HOSTILE = (
     '{} <script>window.ran = 1</script><img src=x onerror="window.ran = 2"><svg onload="window.ran = 3"></svg> '
     '"><iframe srcdoc="<script>parent.ran = 4</script>"></iframe> javascript:window.ran=5 &lt;b&gt; {{{{7*7}}}} '

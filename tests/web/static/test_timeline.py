@@ -119,3 +119,15 @@ def test_fields_are_found_without_parsing_and_not_in_what_somebody_wrote(tmp_pat
         """,
     )
     assert seen == ["traffic", True, False, True, 'q"\\u0041', [None] * 6]
+
+
+def test_a_post_of_two_topics_in_one_page_of_the_past_is_one_entry_of_both(tmp_path: Path) -> None:
+    seen = run(
+        tmp_path,
+        """
+        const timeline = new Timeline(true);
+        timeline.addOlder([live("a", 1, { id: "p" }), live("b", 7, { id: "p", at: 1 }), live("a", 0)], true);
+        console.log(JSON.stringify([ids(timeline.entries), timeline.entries[0].topics]));
+        """,
+    )
+    assert seen == [["p", "a0"], ["a", "b"]]

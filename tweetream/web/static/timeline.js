@@ -118,11 +118,12 @@ export class Timeline {
 
   // Adds posts from before; `end`: nothing lies before them.
   addOlder(entries, end) {
-    const fresh = entries.filter((entry) => !this.#gone.has(entry.id) && !this.#merged(entry));
-    for (const entry of fresh) {
-      entry.key = this.several ? entry.time || 0 : (this.#bottom -= 1);
-      this.#ids.set(entry.id, entry);
-    }
+    const fresh = entries.filter((entry) => {
+      if (this.#gone.has(entry.id) || this.#merged(entry)) return false;
+      this.#ids.set(entry.id, entry); // at once: a page of several feeds can hold a post of two of them
+      return true;
+    });
+    for (const entry of fresh) entry.key = this.several ? entry.time || 0 : (this.#bottom -= 1);
     this.#insert(fresh);
     this.#floor = end ? -Infinity : (this.entries.at(-1)?.key ?? this.#floor);
     const tooMany = this.entries.length - DEEPEST;
