@@ -5,7 +5,7 @@ from collections import Counter
 
 import httpx
 from page_load import everyday
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from posting import Posting, post
 from tab import Open, add
 from workers import Worker, until
@@ -83,3 +83,22 @@ def test_an_hour_without_posts_is_said_in_words(visit: Open, topic: str) -> None
         tab.open(f"/#{topic}")
         expect(tab.page.locator("#charts-note")).to_have_text("No posts in the last hour.")
         expect(tab.page.locator("#charts-time")).to_have_attribute("aria-label", "No posts in the last hour.")
+
+
+def test_a_chart_that_could_not_be_fetched_comes_later_and_the_words_at_once(
+    visit: Open, worker: Worker, topic: str, posting: Posting
+) -> None:
+    posting.write(*everyday(topic, 30))
+    until(lambda: worker.count(topic) == 30, 15, "all are counted")
+    tries: list[str] = []
+
+    def fail_once(route: Route) -> None:
+        tries.append(route.request.url)
+        route.abort() if len(tries) == 1 else route.continue_()
+
+    with visit(viewport={"width": 1440, "height": 900}) as tab:
+        tab.page.route("**/static/uPlot.esm.js", fail_once)
+        tab.open(f"/#{topic}").open_charts()
+        assert tab.charted().total() == 30
+        expect(tab.page.locator("#charts-time canvas")).to_be_visible()
+        assert len(tries) == 2

@@ -115,14 +115,19 @@ export class Charts {
   }
 
   async #draw() {
-    if (this.#counts?.minutes.length && !this.#chart) {
-      const { TimeChart } = await import("./timechart.js"); // large, and not needed by who never opens the charts
-      this.#chart ??= new TimeChart(this.box, (place) => {
-        this.#pointed = place;
-        this.#showReadout();
-      });
-    }
+    if (this.#counts?.minutes.length) await this.#load();
     this.#show();
+  }
+
+  // It is large, and not needed by who never opens the charts. Where the server is away the bars and the table say the
+  // same; it is tried again with the next counts.
+  async #load() {
+    const loaded = this.#chart ? null : await import("./timechart.js").catch(() => null);
+    if (!loaded) return;
+    this.#chart ??= new loaded.TimeChart(this.box, (place) => {
+      this.#pointed = place;
+      this.#showReadout();
+    });
   }
 
   #show() {
