@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 from playwright.sync_api import Browser, Page
 
-CATEGORIES = ["toplevel", "disabled-by-default-devtools.timeline", "loading", "blink.user_timing", "devtools.timeline"]
-TASKS = ("RunTask", "ThreadControllerImpl::RunTask")
+CATEGORIES = ["disabled-by-default-devtools.timeline", "loading", "blink.user_timing", "devtools.timeline"]
 
 
 class Trace(NamedTuple):
@@ -34,7 +33,7 @@ def read(events: list[dict[str, Any]]) -> Trace:
     renderer = _renderer(events)
     mine = [event for event in events if event["pid"] == renderer]
     main = {e["tid"] for e in mine if e["name"] == "thread_name" and e["args"]["name"] == "CrRendererMain"}
-    tasks = [e for e in mine if e["name"] in TASKS and e["tid"] in main and "dur" in e]
+    tasks = [e for e in mine if e["name"] == "RunTask" and e["tid"] in main and "dur" in e]
     lasted, worked = (sorted((e[time] / 1000 for e in tasks if time in e), reverse=True) for time in ("dur", "tdur"))
     begun = {_navigation(e): e["ts"] for e in mine if e["name"] == "navigationStart"}
 
