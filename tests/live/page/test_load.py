@@ -10,12 +10,11 @@ from workers import Worker
 BUSY = 3  # a machine that does other things too
 
 
-def test_the_first_posts_are_there_at_once(browser: Browser, visit: Open, topic: str, posting: Posting) -> None:
+def test_the_first_content_is_there_at_once(browser: Browser, visit: Open, topic: str, posting: Posting) -> None:
     posting.write(*everyday(topic, 60))
     with visit() as tab:
         trace = first_content(browser, tab, f"/#{topic}")
     assert trace.first_paint is not None and trace.first_paint < 1000 * BUSY
-    assert trace.largest_paint is not None and trace.largest_paint < 1000 * BUSY
 
 
 def test_however_many_posts_come_it_holds_no_more(visit: Open, topic: str, posting: Posting) -> None:
