@@ -248,7 +248,7 @@ onLanguage(() => {
   showTopics();
 });
 listen(document, {
-  "/": () => filters.text.focus(),
+  "/": () => filters.toText(),
   j: () => posts.step(1),
   k: () => posts.step(-1),
   p: () => !byId("pause").hidden && pauseOrResume(),

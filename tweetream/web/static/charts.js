@@ -132,15 +132,13 @@ export class Charts {
 
   #show() {
     const { total } = this.#counts ?? {};
-    this.filled.hidden = !this.#counts?.minutes.length; // an hour without posts is drawn too
-    this.shares.hidden = this.readout.hidden = !total;
+    this.filled.hidden = !total; // axes without posts say less than the note does
     say(this.note, this.fault || this.#noteText(total));
     this.note.hidden = !this.note.textContent;
     if (this.filled.hidden) return;
     const { series, sources } = this.#counts;
     this.#chart?.show(this.#counts);
-    this.box.ariaLabel = total ? this.#summary() : t("charts.none");
-    if (!total) return;
+    this.box.ariaLabel = this.#summary();
     const styles = looks(series);
     const bar = (key, said, part) => {
       return { key, name: said, value: `${number(part)} · ${share(part / total)}`, share: part / total };

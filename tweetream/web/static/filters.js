@@ -35,6 +35,11 @@ export class Filters {
     this.text = byId("filter-text");
     this.clear = byId("filter-clear");
     this.value = { label: "", minScore: 0, text: "" };
+    this.fold = byId("filter-fold");
+    const narrow = matchMedia("(max-width: 52rem)");
+    const fit = () => (this.fold.open = !narrow.matches || this.active); // where it is wide nothing can fold it
+    narrow.addEventListener("change", fit);
+    fit();
     this.label.addEventListener("change", () => this.#read());
     this.score.addEventListener("change", () => this.#read());
     this.score.addEventListener("input", () => this.#showScore());
@@ -49,6 +54,12 @@ export class Filters {
     });
   }
 
+  // To the text, also where the filters are folded.
+  toText() {
+    this.fold.open = true;
+    this.text.focus();
+  }
+
   get active() {
     return Boolean(this.value.label || this.value.minScore || this.value.text);
   }
@@ -61,6 +72,7 @@ export class Filters {
     if (this.text.value.trim() !== value.text) this.text.value = value.text;
     this.#showScore();
     this.clear.hidden = !this.active;
+    if (this.active) this.fold.open = true; // what hides posts is seen
   }
 
   // The labels that can be chosen.

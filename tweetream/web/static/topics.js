@@ -62,6 +62,8 @@ class Row {
     const [row, frame] = [this.item.getBoundingClientRect(), list.getBoundingClientRect()];
     if (row.bottom > frame.bottom) list.scrollTop += row.bottom - frame.bottom + 4;
     else if (row.top < frame.top) list.scrollTop -= frame.top - row.top + 4;
+    if (row.right > frame.right) list.scrollLeft += row.right - frame.right + 4;
+    else if (row.left < frame.left) list.scrollLeft -= frame.left - row.left + 4;
   }
 }
 
