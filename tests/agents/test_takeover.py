@@ -97,10 +97,20 @@ async def test_markers_alone_in_the_tail_are_looked_behind(posts: Posts, monkeyp
     assert inherited.positions == {"replay:a": "p1"} and list(inherited.ids) == ["t:1"]
 
 
+async def test_ids_of_the_last_minutes_are_inherited_however_many_batches_they_came_in(
+    posts: Posts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(takeover, "FIRST_TAIL", 2)
+    for sequence in range(1, 31):
+        await posts.batch(500, sequence, f"p{sequence}", [f"t:{sequence}"])
+    assert list((await posts.take_over(1000)).ids) == [f"t:{sequence}" for sequence in range(1, 31)]
+
+
 async def test_no_more_is_read_than_the_tail_that_says_where_to_go_on(
     posts: Posts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(takeover, "FIRST_TAIL", 2)
+    monkeypatch.setattr(takeover, "LATELY", 0.0)
     for sequence in range(1, 31):
         await posts.batch(500, sequence, f"p{sequence}", [f"t:{sequence}"])
     inherited = await posts.take_over(1000)

@@ -16,7 +16,8 @@ from tweetream.models import codec
 from tweetream.models.post import PostBatch
 from tweetream.outbox import Outbox
 
-FIRST_TAIL = 64  # records of each partition that are read first; four times as many while they say nothing
+FIRST_TAIL = 64  # records of each partition that are read first; four times as many while they are not enough
+LATELY = 120.0  # seconds of ids that are enough: a source goes back 30 s at most, and a post comes late by as much
 MAX_IDS = 50_000  # ids read lately that are remembered
 
 
@@ -40,7 +41,7 @@ async def take_over(kafka: Connection, outbox: Outbox, topic: str, partitions: i
         marker = codec.encode(PostBatch(epoch, 0, -1, {}, []))
         sent = await asyncio.gather(*(outbox.send(topic, p, marker) for p in range(partitions)))
         markers = {p: metadata.offset for p, metadata in enumerate(sent)}
-        tails = [await _tail(kafka, topic, p, markers[p]) for p in markers]
+        tails = [await _tail(kafka, topic, p, markers[p], MAX_IDS // partitions) for p in markers]
         highest = max((batch.epoch for tail in tails for batch in tail), default=0)
         if highest < epoch:
             return _inherit(epoch, tails, {p: offset + 1 for p, offset in markers.items()})
@@ -63,18 +64,26 @@ def _inherit(epoch: int, tails: list[list[PostBatch]], ends: dict[int, int]) -> 
 async def highest_epoch(kafka: Connection, topic: str, partition: int, offset: int, start: int | None = None) -> int:
     """The highest epoch of the records from `start` (if not given, of a tail) up to `offset`, 0 if there are none."""
     first = max(0, offset - FIRST_TAIL) if start is None else start
-    return max([batch.epoch async for batch in _read(kafka, topic, partition, first, offset)], default=0)
+    return max([batch.epoch async for _, batch in _read(kafka, topic, partition, first, offset)], default=0)
 
 
-async def _tail(kafka: Connection, topic: str, partition: int, marker: int) -> list[PostBatch]:
-    """The batches right before the marker's offset: enough of them to have one with positions, if there is one."""
-    span = FIRST_TAIL
+async def _tail(kafka: Connection, topic: str, partition: int, marker: int, ids: int) -> list[PostBatch]:
+    """The batches right before the marker's offset.
+
+    Enough of them to have one with positions, if there is one, and the posts of LATELY, or so many `ids`: a partition
+    may get many small batches a second, and sources go back by time.
+    """
+    found: list[tuple[int, PostBatch]] = []
+    span, end = FIRST_TAIL, marker
     while True:
         start = max(0, marker - span)
-        batches = unfenced([batch async for batch in _read(kafka, topic, partition, start, marker)])
-        if start == 0 or any(batch.sequence for batch in batches):
+        found = [batch async for batch in _read(kafka, topic, partition, start, end)] + found
+        times = [time for time, batch in found if batch.sequence]
+        batches = unfenced([batch for _, batch in found])
+        enough = times and max(times) - min(times) >= LATELY * 1000 or sum(len(b.posts) for b in batches) >= ids
+        if start == 0 or (enough and any(batch.sequence for batch in batches)):
             return batches
-        span *= 4
+        span, end = span * 4, start
 
 
 def unfenced(batches: list[PostBatch]) -> list[PostBatch]:
@@ -90,7 +99,10 @@ def unfenced(batches: list[PostBatch]) -> list[PostBatch]:
     return kept
 
 
-async def _read(kafka: Connection, topic: str, partition: int, start: int, end: int) -> AsyncIterator[PostBatch]:
+async def _read(
+    kafka: Connection, topic: str, partition: int, start: int, end: int
+) -> AsyncIterator[tuple[int, PostBatch]]:
+    """The batches from `start` up to `end`, each with its time (ms)."""
     if start >= end:
         return
     tp = TopicPartition(topic, partition)
@@ -103,7 +115,7 @@ async def _read(kafka: Connection, topic: str, partition: int, start: int, end: 
         async for record in consumer:
             if record.offset < end:
                 with contextlib.suppress(codec.Undecodable):  # preprocessing puts it aside
-                    yield codec.decode(record.value, PostBatch)
+                    yield record.timestamp, codec.decode(record.value, PostBatch)
             if record.offset >= end - 1:
                 return
     finally:
