@@ -90,6 +90,12 @@ def test_the_names_of_other_packages_sources_are_known_and_do_not_replace_ours(g
         open_source("unknown:", CONTEXT)
 
 
+def test_a_url_that_could_not_travel_is_refused(guest: Any) -> None:
+    guest("guest_module:Source")
+    with pytest.raises(SourceError, match="percent-encode"):
+        open_source("guest:caf\udce9", CONTEXT)
+
+
 async def test_what_another_package_gives_goes_no_further_unless_it_can_travel(guest: Any) -> None:
     source = guest("guest_module:Source")
     now = 1_800_000_000_000
@@ -108,6 +114,8 @@ async def test_what_another_package_gives_goes_no_further_unless_it_can_travel(g
         Post("g:4", "g", "x" * 70_000, now, now),
         Post("g:5", "g", "when", 2**70, now),
         "no post",
+        *(Post("g:7", "g", "large", now, now, **{field: "x" * 3000}) for field in ("url", "author", "lang")),
+        Post("g:8", "g" * 3000, "large", now, now),
     ]
     chunks[:] = [Chunk([bad[0], good, *bad[1:]], "p", Counter({Drop.BLANK: 1}))]
     [chunk] = [chunk async for chunk in source.chunks(None)]
@@ -117,7 +125,9 @@ async def test_what_another_package_gives_goes_no_further_unless_it_can_travel(g
     [chunk] = [chunk async for chunk in source.chunks(None)]
     [post] = chunk.posts
     assert post.created_at == post.received_at and post.received_at < now + 100 * 365 * 24 * HOUR and post.url == ""
-    for wrong in (None, [good], Chunk([good], 5)):  # type: ignore[arg-type]
+    large = "x" * 5000
+    uncountable = Chunk([good], "p", Counter({Drop.BLANK: -1}))
+    for wrong in (None, [good], Chunk([good], 5), Chunk([good], large), Chunk([], "p", retracted=[large]), uncountable):  # type: ignore[arg-type]
         chunks[:] = [wrong]
         with pytest.raises((TypeError, ValueError)):
             _ = [chunk async for chunk in source.chunks(None)]

@@ -2,7 +2,7 @@
 
 A fault in such a package is one line, whatever it raises: when it is loaded, makes its source or checks it, the worker
 does not start; later the supervisor begins the source again. What it gives goes no further unless it is what it should
-be: a post that could not be sent would end the run of all sources, again and again.
+be: what could not be sent, or is larger than Kafka takes, would end the run of all sources, again and again.
 """
 
 import contextlib
@@ -10,25 +10,28 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator
 from importlib.metadata import EntryPoint, entry_points
+from typing import Annotated
 
 import msgspec
 
 from tweetream.metrics import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import Chunk, Context, Source, SourceError
-from tweetream.sources.claims import MAX_ID, claimed, too_long
+from tweetream.sources.claims import MAX_AUTHOR, MAX_ID, MAX_LANG, MAX_URL, claimed, too_long
 
 GROUP = "tweetream.sources"
 HOUR = 3_600_000  # ms that what a package calls the time of arrival may be off
+MAX_POSITION = 4096  # characters: each batch has it
+MAX_NAME = 32  # characters of a network's short name
 _encoder = msgspec.msgpack.Encoder()
 
 
 class _Given(msgspec.Struct):
     """A chunk's fields but its posts."""
 
-    position: str
-    dropped: dict[Drop, int]
-    retracted: list[str]
+    position: Annotated[str, msgspec.Meta(max_length=MAX_POSITION)]
+    dropped: dict[Drop, Annotated[int, msgspec.Meta(ge=0)]]
+    retracted: list[Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]]
 
 
 _post, _given = msgspec.msgpack.Decoder(Post), msgspec.msgpack.Decoder(_Given)
@@ -45,6 +48,8 @@ class Guest:
     def __init__(self, point: EntryPoint, url: str, context: Context) -> None:
         self.url = url
         self._point = point
+        if not url.isprintable():  # it is a key in every batch
+            raise SourceError(f"{point.name}: percent-encode what cannot be printed in the URL of a source")
         try:
             self._source: Source = point.load()(url, context)
             if not callable(getattr(self._source, "chunks", None)):
@@ -94,7 +99,9 @@ def _mended(post: Post, now: int) -> Post | None:
         _post.decode(_encoder.encode(post))
     except (msgspec.MsgspecError, UnicodeError, TypeError, OverflowError):
         return None
-    if not 0 < len(post.id) <= MAX_ID or too_long(post.text):
+    if not 0 < len(post.id) <= MAX_ID or too_long(post.text) or len(post.source) > MAX_NAME:
+        return None
+    if len(post.author) > MAX_AUTHOR or len(post.url) > MAX_URL or len(post.lang) > MAX_LANG:
         return None
     created = claimed(post.created_at, now)
     received = post.received_at if abs(post.received_at - now) < HOUR else now
