@@ -165,6 +165,25 @@ async def test_an_empty_chunk_is_not_handed_on_but_one_that_moves_the_position_o
     assert [given.position for given in world.taken] == ["a", "b"] and world.states[1] is State.STREAMING
 
 
+async def test_the_word_that_a_post_was_deleted_is_handed_on_whatever_else_is_in_its_chunk() -> None:
+    world = World([chunk(1, position="a"), Chunk([], "a", retracted=["x:1"])])
+    await world.run()
+    assert [given.retracted for given in world.taken] == [[], ["x:1"]]
+
+
+@pytest.mark.parametrize("final", [True, False])
+async def test_why_it_is_over_is_one_line_without_a_password(final: bool, caplog: Any) -> None:
+    why = "no posts from\nhttps://me:hunter2@host/x, nor http://hunter2@there " + "x" * 5000
+    world = World([SourceError(why) if final else Interrupted(why)], [])
+    shown = []
+    changed = world.supervisor._changed
+    world.supervisor._changed = lambda: (changed(), shown.append(world.supervisor.status.reason))
+    await world.run()
+    reason = max(shown, key=len)
+    assert reason.startswith("no posts from https://host/x, nor http://there x") and len(reason) < 1000
+    assert "hunter2" not in caplog.text
+
+
 @pytest.mark.parametrize("error", [ValueError("no number"), KeyError("x"), RecursionError(), StopAsyncIteration()])
 async def test_a_source_that_raises_anything_is_begun_again_later_and_stops_no_other(error: Exception) -> None:
     broken = World(*([chunk(n, position=str(n)), error] for n in range(3)), [])

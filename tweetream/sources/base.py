@@ -30,7 +30,7 @@ def size_of(text: str) -> int:
 
 def without_secret(url: str) -> str:
     """A source's URL to be shown: without the name and password that it may hold."""
-    return re.sub(r"//[^/?#]*@", "//", url, count=1)
+    return re.sub(r"//[^/?#]*@", "//", url)
 
 
 class Chunk(msgspec.Struct):

@@ -10,6 +10,7 @@ source raises, here it ends; what is wrong behind it, in `take`, goes to the cal
 import asyncio
 import logging
 import random
+import re
 import time
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -26,6 +27,7 @@ LONGEST = {Trouble.NETWORK: 16.0, Trouble.HTTP: 320.0, Trouble.RATE: 900.0}
 SPREAD = 0.2
 PATIENCE = 3600.0  # seconds; a network that asks for more is misread, or the clock here is wrong
 MINUTE = 60.0
+MAX_REASON = 500  # characters
 
 
 class State(StrEnum):
@@ -55,6 +57,11 @@ def delay(kind: Trouble, failures: int) -> float:
     """Seconds to wait after so many failures of a kind in a row."""
     grown = FIRST[kind] * (failures if kind is Trouble.NETWORK else 2.0 ** min(failures - 1, 20))
     return min(LONGEST[kind], grown)
+
+
+def shown(why: Exception) -> str:
+    """What a source says, in one line that everybody may see: others write them too."""
+    return re.sub(r"//[^/?#\s]*@", "//", " ".join(str(why).split()))[:MAX_REASON]
 
 
 class Supervisor:
@@ -98,8 +105,8 @@ class Supervisor:
                 await self._once(position, take)
                 return self._set(State.ENDED)
             except SourceError as error:
-                log.error("%s is refused: %s", self.url, error)
-                return self._set(State.REFUSED, str(error))
+                log.error("%s is refused: %s", self.url, shown(error))
+                return self._set(State.REFUSED, shown(error))
             except _Over as over:
                 position = over.position
                 await self._back_off(over.reason)
@@ -113,7 +120,7 @@ class Supervisor:
             while (chunk := await self._next(chunks, position)) is not None:
                 self._gave(chunk)
                 before, position = position, chunk.position or position
-                if chunk.posts or chunk.dropped or position != before:
+                if chunk.posts or chunk.dropped or chunk.retracted or position != before:
                     # One without a position must not take away the one that is stored.
                     await take(msgspec.structs.replace(chunk, position=position or ""))
         finally:
@@ -144,9 +151,9 @@ class Supervisor:
         wait = max(wait, min(why.not_before - self._wall(), PATIENCE))
         failures = self._failures.total()
         if failures & (failures - 1) == 0:  # ever more seldom, while GET /sources always says it
-            log.warning("%s: %s; again in %.1f s (failure %d in a row)", self.url, why, wait, failures)
+            log.warning("%s: %s; again in %.1f s (failure %d in a row)", self.url, shown(why), wait, failures)
         self._status.retry_at = round((self._wall() + wait) * 1000)
-        self._set(State.BACKING_OFF, str(why))
+        self._set(State.BACKING_OFF, shown(why))
         await self._sleep(wait)
         self._status.retry_at = None
 
