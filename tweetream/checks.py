@@ -6,14 +6,18 @@ Ends with one line on standard error and status 2. Knows no Faust.
 from tweetream.models.topic import BadTopic, check_name
 from tweetream.settings import Settings, fail
 from tweetream.sources import open_source
-from tweetream.sources.base import Context, SourceError
+from tweetream.sources.base import Context, SourceError, without_secret
 
 
 def check(settings: Settings) -> None:
     """End for the first of the settings that cannot work."""
     try:
+        seen: set[str] = set()
         for url in settings.sources:
             open_source(url, Context(settings, dict)).check()
+            if (shown := without_secret(url)) in seen:  # they would have one position
+                raise SourceError(f"{shown} is given twice; give each once")
+            seen.add(shown)
         for name in settings.topics:
             check_name(name)
         if settings.model is not None and not settings.model.is_file():

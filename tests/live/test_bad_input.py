@@ -41,6 +41,7 @@ def check_one_line(ended: "subprocess.CompletedProcess[str]", *wanted: str) -> N
     [
         ({"TWEETREAM_SOURCES": "replay:/nowhere/posts.txt"}, ["/nowhere/posts.txt"]),
         ({"TWEETREAM_SOURCES": "replay:/"}, ["source"]),
+        ({"TWEETREAM_SOURCES": "replay:/etc/hostname replay:/etc/hostname"}, ["/etc/hostname", "twice"]),
         ({"TWEETREAM_SOURCES": "telegram:channel"}, ["telegram", "replay"]),
         ({"TWEETREAM_SOURCES": "replay:/etc/hostname?speed=3"}, ["speed"]),
         ({"TWEETREAM_SOURCES": "replay:/etc/hostname?rate=fast"}, ["rate"]),

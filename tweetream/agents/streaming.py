@@ -91,9 +91,9 @@ class Run:
         async def take(chunk: Chunk) -> None:
             if source.unpaced:
                 await self._pace.ready()
-            await batcher.put(source.url, chunk)
+            await batcher.put(supervisor.url, chunk)
 
-        await supervisor.run(positions.get(source.url), take)
+        await supervisor.run(positions.get(supervisor.url), take)
 
     async def _send(self, batcher: Batcher, inherited: Inheritance) -> None:
         epoch, sequence, ends = inherited.epoch, 0, inherited.ends
@@ -149,7 +149,7 @@ async def _check(partition: int, expected: int, offset: int, epoch: int) -> None
 
 def _count(read: Read) -> None:
     for url, number in read.read.items():
-        metrics.posts_read.labels(without_secret(url)).inc(number)
+        metrics.posts_read.labels(url).inc(number)
     for reason, number in read.dropped.items():
         metrics.posts_dropped.labels(reason.value).inc(number)
 

@@ -29,7 +29,7 @@ class PostBatch(msgspec.Struct, array_like=True):
     """A record of the posts topic: what the streamer read, in the order it was read.
 
     `command` is the offset of the last command applied when the posts were read (-1: none);
-    `positions` maps each source's URL to its position after these posts. A batch without posts
+    `positions` maps each source's URL, as it is shown, to its position after these posts. A batch without posts
     and with sequence 0 is the marker that begins an epoch in a partition.
     """
 
