@@ -52,6 +52,7 @@ class XServer:
         self.added: list[str] = []
         self.script: deque[str] = deque()
         self.rule_script: deque[str] = deque()
+        self.delete_script: deque[str] = deque()  # of the requests that delete rules
         self.port = 0
         self._parsed: dict[str, Node] = {}
         self._added_at: dict[str, float] = {}
@@ -189,6 +190,8 @@ class XServer:
         headers = self._headers("writes")
         dry = request.query.get("dry_run") == "true"
         if "delete" in body:
+            if self.delete_script:
+                return problem(int(self.delete_script.popleft()), "Invalid Request", "no such ids", "invalid-request")
             gone = [id for id in body["delete"]["ids"] if id in self.rules]
             if not dry:
                 for id in gone:

@@ -84,7 +84,9 @@ async def test_a_token_that_x_refuses_is_final_and_the_setting_named(status: int
         assert isinstance(await ended(wrong), SourceError)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(409, Trouble.HTTP), (503, Trouble.HTTP), (429, Trouble.RATE)])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(400, Trouble.HTTP), (409, Trouble.HTTP), (503, Trouble.HTTP), (429, Trouble.RATE)]
+)
 async def test_other_answers_are_tried_again_when_x_allows_it(status: int, kind: Trouble) -> None:
     for where in ("script", "rule_script"):
         async with XServer() as server:

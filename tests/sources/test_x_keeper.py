@@ -158,6 +158,18 @@ async def test_rules_that_cannot_be_changed_now_are_changed_later_and_the_stream
             assert await server.post("hujan") and await reader.read(1)
 
 
+async def test_rules_that_x_does_not_delete_are_deleted_later_and_the_stream_goes_on() -> None:
+    server, options = fast(500)
+    tracks = {"a": ("macet",), "b": ("hujan",)}
+    async with server, reading(source(server, tracks, **options)) as reader:
+        await until(lambda: words(server) == ["hujan", "macet"])
+        server.delete_script.append("400")
+        del tracks["b"]
+        await until(lambda: words(server) == ["macet"])
+        assert not server.delete_script and len(server.calls["connects"]) == 1
+        assert await server.post("macet") and await reader.read(1)
+
+
 async def test_a_token_that_x_refuses_while_it_streams_is_final() -> None:
     server, options = fast()
     tracks = {"a": ("macet",)}

@@ -116,7 +116,7 @@ class Client(AsyncStreamingClient):
 
     async def add(self, values: Iterable[str], tag: str) -> tuple[list[Rule], list[Problem]]:
         """The rules that X made of these, and what it says of the others."""
-        async with self._in_time():
+        async with self._in_time(adds=True):
             answer = await self._read(await self.add_rules([StreamRule(value, tag) for value in values]))
         return answer.data, answer.errors
 
@@ -150,10 +150,14 @@ class Client(AsyncStreamingClient):
             raise Interrupted("X gives an answer that cannot be read", Trouble.HTTP) from None
 
     @contextlib.asynccontextmanager
-    async def _in_time(self) -> AsyncIterator[None]:
+    async def _in_time(self, *, adds: bool = False) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(self._patience):
                 yield
+        except Rejected as error:
+            if adds:
+                raise
+            raise Interrupted(str(error), Trouble.HTTP) from None  # it minds no rule: to be asked again later
         except (aiohttp.ClientError, OSError) as error:
             raise broken(error) from None
 
