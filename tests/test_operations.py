@@ -47,7 +47,7 @@ def test_the_kafka_topics_are_those_that_a_worker_declares_and_the_feeds() -> No
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     partitions = {"1": "1", "`TWEETREAM_PARTITIONS`": "5"}
     kept = {"7 days": str(7 * 86_400_000), "the last of each key": "compact"}
-    kept["`TWEETREAM_FEED_RETENTION`"] = kept["7 days"]  # as it is if nobody sets it
+    kept["longer than any feed"] = str((2 * 7 * 24 + 1) * 3_600_000)
     listed = rows("Kafka topic")
     assert listed[-1][0] == "`NAMESPACE-feed-…`"
     found = {
@@ -55,6 +55,17 @@ def test_the_kafka_topics_are_those_that_a_worker_declares_and_the_feeds() -> No
     }
     declared = [ast.literal_eval(line) for line in done.stdout.splitlines()]
     assert found == {(name, str(count), how.get("retention.ms", "compact")) for name, count, how in declared}
+
+
+@pytest.mark.parametrize("retention", ["1h", "7d", "365d"])
+def test_that_a_post_was_deleted_is_known_for_longer_than_kafka_may_keep_it(retention: str) -> None:
+    program = "from tweetream.streams import *; print({s.name: s.config for s in [*specs(), feed_spec('feed')]})"
+    environment = {f"{PREFIX}NAMESPACE": "n", f"{PREFIX}FEED_RETENTION": retention, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    configs = ast.literal_eval(done.stdout)
+    # A file's last record may be as much younger than its first as a file is written, and then it ages.
+    longest = int(configs["feed"]["retention.ms"]) + int(configs["feed"]["segment.ms"])
+    assert longest < int(configs["n-retracted"]["retention.ms"]) <= 3 * longest
 
 
 def test_every_other_kafka_topic_it_names_is_in_its_table() -> None:

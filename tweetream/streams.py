@@ -191,15 +191,17 @@ def topic_of(kafka_topic: str) -> str:
     return kafka_topic.removeprefix(FEED_PREFIX).rpartition("-")[0]
 
 
-def _feed_retention() -> str:
-    return str(int(settings.feed_retention * 1000))
+def _feed_segment() -> int:
+    """The ms that Kafka writes one file of a feed for: so much longer than it should the feed may keep a post."""
+    return int(min(settings.feed_retention * 1000, 7 * 24 * _HOUR_MS))
 
 
 def feed_spec(kafka_topic: str) -> cluster.TopicSpec:
     config = {
         "cleanup.policy": "delete",
         "message.timestamp.type": "LogAppendTime",
-        "retention.ms": _feed_retention(),
+        "retention.ms": str(int(settings.feed_retention * 1000)),
+        "segment.ms": str(_feed_segment()),
     }
     return cluster.TopicSpec(kafka_topic, 1, config)
 
@@ -208,13 +210,15 @@ def specs() -> list[cluster.TopicSpec]:
     """The Kafka topics that every worker needs before it joins."""
     compact = {"cleanup.policy": "compact"}
     keep = {"cleanup.policy": "delete", "retention.ms": str(7 * 24 * _HOUR_MS)}
+    # The word that a post was deleted stays for longer than any feed has the post: else the post would be back.
+    longest = int(settings.feed_retention * 1000) + _feed_segment() + _HOUR_MS
     return [
         cluster.TopicSpec(POSTS, settings.partitions, keep),
         cluster.TopicSpec(TAGGED, settings.partitions, keep),
         cluster.TopicSpec(COMMANDS, 1, keep),
         cluster.TopicSpec(COUNTS, 1, keep),
         cluster.TopicSpec(DEAD, 1, keep),
-        cluster.TopicSpec(RETRACTED, 1, {"cleanup.policy": "compact,delete", "retention.ms": _feed_retention()}),
+        cluster.TopicSpec(RETRACTED, 1, {"cleanup.policy": "compact,delete", "retention.ms": str(longest)}),
         cluster.TopicSpec(SOURCES, 1, compact),
         cluster.TopicSpec(f"{NAMESPACE}-__assignor-__leader", 1, keep),  # Faust's own
         *(cluster.TopicSpec(table.changelog_topic_name, 1, compact) for table in _tables()),
