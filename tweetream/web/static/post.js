@@ -8,6 +8,8 @@ import { t } from "./words.js";
 const LINK = /https?:\/\/[^\s<>"\u0000-\u001f\u200e\u200f\u2028-\u202e\u2066-\u2069]+/gi;
 const LONG = 1200;
 const LONG_LINES = 14;
+const MOST_LINKS = 100; // of a post, and of its marks: a post can be thousands of them, and stand there 200 times
+const MOST_MARKS = 300;
 
 const string = (value) => (typeof value === "string" ? value : "");
 
@@ -44,9 +46,10 @@ function outside(href, className, ...children) {
 
 // Where a sentence goes on after the link, its mark is not part of it; a bracket that was opened inside is.
 function withoutTail(found) {
-  let end = found.length;
+  const count = (bracket) => found.split(bracket).length - 1;
+  let [end, over] = [found.length, count(")") - count("(")]; // counted once: a post can be brackets alone
   while (end && /[.,;:!?'"“”‘’)\]}*_~]/.test(found[end - 1])) {
-    if (found[end - 1] === ")" && found.slice(0, end).split("(").length >= found.slice(0, end).split(")").length) break;
+    if (found[end - 1] === ")" && --over < 0) break;
     end -= 1;
   }
   return found.slice(0, end);
@@ -55,6 +58,7 @@ function withoutTail(found) {
 function linksOf(text) {
   const found = [];
   for (const match of text.matchAll(LINK)) {
+    if (found.length === MOST_LINKS) break;
     if (match[0].includes("…")) continue; // cut short by its network: it would lead nowhere
     const shown = withoutTail(match[0]);
     const href = webAddress(shown);
@@ -66,7 +70,7 @@ function linksOf(text) {
 // The text with its links, and with the ranges [[start, end], …] marked that are in none of them.
 export function pieces(text, ranges) {
   const links = linksOf(text);
-  const marks = ranges
+  const marks = ranges.slice(0, MOST_MARKS)
     .filter(([start, end]) => !links.some((link) => start < link.end && end > link.start))
     .map(([start, end]) => ({ start, end, made: () => element("mark", "", text.slice(start, end)) }));
   const parts = [];
