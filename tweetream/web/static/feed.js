@@ -109,7 +109,7 @@ export class Feed {
       if (this.#lose(missing, "missing")) this.#open(false);
     } catch (problem) {
       if (!("status" in problem)) throw problem;
-      if (turn === this.#turn) this.#wait();
+      if (turn === this.#turn) this.#wait(problem.wait);
     }
   }
 
@@ -190,9 +190,10 @@ export class Feed {
     else this.#wait();
   }
 
-  #wait() {
+  // `asked`: seconds that the server wants us to stay away, at least.
+  #wait(asked = 0) {
     const longest = Math.min(FIRST_DELAY * 2 ** this.#tries, LONGEST_DELAY);
-    const delay = longest * (0.5 + this.random() / 2);
+    const delay = Math.max(longest * (0.5 + this.random() / 2), asked * 1000);
     this.#tries += 1;
     this.#timer = setTimeout(() => this.#go(), delay);
     this.#set({ name: "waiting", until: Date.now() + delay });
