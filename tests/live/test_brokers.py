@@ -29,7 +29,7 @@ def flowing(kafka: ApacheKafka, folder: Path, lines: int) -> Iterator[tuple[list
         yield group, client
 
 
-@pytest.mark.parametrize("brokers", [1, 3])
+@pytest.mark.parametrize("brokers", [1, pytest.param(3, marks=pytest.mark.soak)])
 def test_when_every_broker_is_killed_and_comes_back_all_go_on_by_themselves(tmp_path: Path, brokers: int) -> None:
     lines = 20 * RATE
     with ApacheKafka(brokers) as kafka, flowing(kafka, tmp_path, lines) as (group, client):
