@@ -62,7 +62,7 @@ def test_the_filters_unfold_for_who_asks_and_for_an_address_that_filters(
         expect(text).to_be_hidden()
         page.keyboard.press("/")
         expect(text).to_be_focused()
-        tab.open(f"/?text=tidakada#{topic}").page.reload()
+        tab.open(f"/?q=tidakada#{topic}").page.reload()
         expect(text).to_be_visible()
         page.set_viewport_size({"width": 1440, "height": 900})
         expect(text).to_be_visible()
