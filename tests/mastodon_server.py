@@ -10,7 +10,7 @@ import asyncio
 import json
 import ssl
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -61,6 +61,7 @@ class MastodonServer:
         self.asked: list[str] = []
         self.answers: dict[str, list[web.Response]] = {}  # by the beginning of a path: given instead, each once
         self.instance: dict[str, Any] | None = {}  # merged into the answer; None: there is no such endpoint
+        self.heard: Callable[[web.Request], object] = lambda request: None
         self.shown = True  # timelines are
         self.statuses: dict[str, dict[str, Any]] = {}
         self.streams: dict[web.StreamResponse, str] = {}
@@ -133,6 +134,7 @@ class MastodonServer:
     @web.middleware
     async def _scripted(self, request: web.Request, handler: Any) -> web.StreamResponse:
         self.asked.append(request.path_qs)
+        self.heard(request)
         for prefix, answers in self.answers.items():
             if request.path.startswith(prefix) and answers:
                 return answers.pop(0)

@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     )
     x_bearer_token: SecretStr = Field(SecretStr(""), description="the app-only Bearer token that X wants, for x:")
     mastodon_token: SecretStr = Field(
-        SecretStr(""), description="the user token that a Mastodon server may want, for mastodon://HOST"
+        SecretStr(""), description="the user token that a Mastodon server may want; for several, HOST=TOKEN,HOST=TOKEN"
     )
     cors_origins: List = Field((), description="origins, besides our own, whose pages may call this worker")
     max_streams: int = Field(10_000, ge=1, description="streams that a worker serves at a time; more get 503")

@@ -58,6 +58,46 @@ async def test_a_server_that_wants_a_token_is_told_it_and_without_one_refuses_fo
             await Reading(source(server, token="secret")).chunk()
 
 
+async def test_a_token_goes_to_its_own_server_alone_also_where_that_sends_us_elsewhere():
+    async with MastodonServer() as there, MastodonServer(token="one") as server:
+        told = []
+        there.heard = lambda request: told.append(request.headers.get("Authorization"))
+        away = f"http://localhost:{there.port}/api/v1/timelines/public"
+        server.answers["/api/v1/timelines"] = [web.Response(status=302, headers={"Location": away})]
+        async with reading(source(server, token="one")):
+            assert told == [None]
+
+
+@pytest.mark.parametrize(
+    ("token", "found"),
+    [
+        ("abc", "abc"),
+        ("abc==", "abc=="),
+        ("a.b=x,c.d=y", "x"),
+        ("c.d=y", ""),
+        ("a.b=x=", "x="),
+        (" a.b=x , c.d=y ", "x"),
+    ],
+)
+def test_each_of_several_servers_has_its_own_token(token, found):
+    settings = Settings(_env_file=None, mastodon_token=token, sources="mastodon://a.b mastodon://a.b?tag=x")
+    one = open_source("mastodon://A.b", Context(settings, dict))
+    one.check()
+    assert one._token == found
+
+
+def test_one_token_for_two_servers_is_refused():
+    for token, fine in (("secret", False), ("a.b=secret", True), ("", True)):
+        settings = Settings(_env_file=None, mastodon_token=token, sources="mastodon://a.b MASTODON://c.d")
+        one = open_source("mastodon://a.b", Context(settings, dict))
+        if fine:
+            one.check()
+            continue
+        with pytest.raises(SourceError, match="a.b and c.d") as error:
+            one.check()
+        assert "secret" not in str(error.value)
+
+
 @pytest.mark.parametrize("path", ["/api/v2/instance", "/api/v1/timelines", "/api/v1/streaming"])
 async def test_too_many_requests_say_when_they_may_go_on(path):
     async with MastodonServer() as server:

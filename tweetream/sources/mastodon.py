@@ -4,6 +4,7 @@
 
 `stream=local` is what the server's own people write; `tag` one hashtag; `lang` the languages asked for (a post that
 does not say its language is given). A token goes into TWEETREAM_MASTODON_TOKEN; servers want one since 4.2.
+For several servers it is HOST=TOKEN,HOST=TOKEN.
 
 The stream has no position, so a position is the highest id seen. Begun again, it opens the stream first and leaves it
 unread (its socket holds what comes), reads the timeline upward from the position until it meets what was the newest
@@ -26,10 +27,10 @@ from msgspec.json import Decoder
 
 from tweetream.metrics import Drop
 from tweetream.models.post import Post
-from tweetream.sources.base import MAX_BYTES, MAX_POSTS, MAX_TEXT, Chunk, Context, Retracted, size_of
+from tweetream.sources.base import MAX_BYTES, MAX_POSTS, MAX_TEXT, Chunk, Context, Retracted, SourceError, size_of
 from tweetream.sources.claims import Arrival, decode
 from tweetream.sources.mastodon_api import LIMIT, Api
-from tweetream.sources.mastodon_options import Options, read_url
+from tweetream.sources.mastodon_options import Options, read_url, token_of
 from tweetream.sources.networks import STATUS_ID, Outcome, mastodon, mastodon_deletion
 from tweetream.sources.recent import Recent
 from tweetream.sources.sse import Event, Events
@@ -72,12 +73,19 @@ class Mastodon:
     ) -> None:
         self.url = url
         self.options: Options = read_url(url)
-        self._token = context.settings.mastodon_token.get_secret_value()
+        self._context = context
+        self._token, self._own = token_of(self.options.host, context.settings.mastodon_token.get_secret_value())
         self._silence, self._pages, self._wall = silence, pages, wall
         self._recent = Recent(REMEMBERED)
 
     def check(self) -> None:
-        """Nothing but the URL can be known before it connects."""
+        """A token opens one server: no other is told it."""
+        there = [url for url in self._context.settings.sources if url.lower().startswith("mastodon:")]
+        hosts = {self.options.host, *(read_url(url).host for url in there)}
+        if self._token and not self._own and len(hosts) > 1:
+            raise SourceError(
+                f"mastodon: one token for {' and '.join(sorted(hosts))}; write TWEETREAM_MASTODON_TOKEN=HOST=TOKEN,…"
+            )
 
     async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
         """Chunks from behind `position` (None: from now on)."""

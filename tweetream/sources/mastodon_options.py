@@ -11,6 +11,7 @@ from tweetream.sources.base import SourceError
 
 _KNOWN = ("scheme", "stream", "tag", "lang")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|[0-9a-f:.]{2,45}")
+_PAIR = re.compile(r"([a-z0-9-]+(?:\.[a-z0-9-]+)+|localhost|\[[0-9a-f:]+\])=([!-~]+)")  # a token's own "=" ends it
 _LANG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
 
 
@@ -68,6 +69,15 @@ def read_url(url: str) -> Options:
         raise SourceError(f"{url}: lang is codes such as id or en, separated by commas")
     address = f"[{host}]" if ":" in host else host
     return Options(host, f"{scheme}://{address}{f':{port}' if port else ''}", stream == "local", tag, languages)
+
+
+def token_of(host: str, setting: str) -> tuple[str, bool]:
+    """The token for a server, of `TOKEN` or `HOST=TOKEN,…`, and whether it is that server's own."""
+    parts = [part.strip() for part in setting.split(",")]
+    pairs = [found for part in parts if (found := _PAIR.fullmatch(part))]
+    if len(pairs) < len(parts):
+        return setting.strip(), False
+    return {found[1].strip("[]"): found[2] for found in pairs}.get(host, ""), True
 
 
 def _given(url: str, query: str) -> dict[str, str]:
