@@ -1,12 +1,16 @@
 """What a run hands on of its sources. Whole runs are in `tests/live/`."""
 
 from collections.abc import AsyncGenerator
+from typing import Any
 
+import pytest
+
+from tweetream.agents import streaming
 from tweetream.agents.batching import Batcher
 from tweetream.agents.streaming import Run
 from tweetream.models.post import Post
-from tweetream.sources.base import Chunk
-from tweetream.sources.supervisor import Supervisor
+from tweetream.sources.base import Chunk, SourceError
+from tweetream.sources.supervisor import State, Supervisor
 
 
 class Source:
@@ -28,3 +32,15 @@ async def test_a_password_of_a_sources_url_is_not_stored_with_its_position() -> 
     read = await anext(batcher.batches())
     assert read.positions == {"lines:http://host/posts": "1"} and read.read == {"lines:http://host/posts": 1}
     assert source.begun_at == "0"
+
+
+async def test_a_source_that_cannot_be_made_again_is_refused_and_leaves_the_others_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def gone(*_: Any) -> Any:
+        raise SourceError("its package was taken away")
+
+    monkeypatch.setattr(streaming, "open_source", gone)
+    supervisor = Run()._supervisor("lines:http://host/posts")
+    await Run()._pump(supervisor, Batcher({}, {}), {})
+    assert (supervisor.status.state, supervisor.status.reason) == (State.REFUSED, "its package was taken away")

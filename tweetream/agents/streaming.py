@@ -8,6 +8,7 @@ its numbers have no holes; each batch carries the positions of all sources: both
 import asyncio
 import logging
 import time
+from collections.abc import AsyncGenerator
 
 from mode import Service
 
@@ -25,7 +26,7 @@ from tweetream.models.post import PostBatch
 from tweetream.models.topic import Command
 from tweetream.outbox import Refused
 from tweetream.sources import open_source
-from tweetream.sources.base import Chunk, Context, without_secret
+from tweetream.sources.base import Chunk, Context, Source, SourceError, without_secret
 from tweetream.sources.supervisor import Supervisor
 from tweetream.streams import (
     COMMANDS,
@@ -52,6 +53,22 @@ def tracks() -> dict[str, tuple[str, ...]]:
     return {topic.name: topic.track for topic in topics.alive()}
 
 
+class _Unopened:
+    """In the place of a source that cannot be made any more: it is refused, and the others run."""
+
+    unpaced = False
+
+    def __init__(self, url: str, error: SourceError) -> None:
+        self.url, self._error = url, error
+
+    def check(self) -> None:
+        raise self._error
+
+    async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
+        raise self._error
+        yield
+
+
 class Run:
     """One term of streaming: from taking over to losing the partition."""
 
@@ -61,7 +78,11 @@ class Run:
         self._pace = Pace()
 
     def _supervisor(self, url: str) -> Supervisor:
-        source = open_source(url, Context(settings, tracks))
+        source: Source
+        try:
+            source = open_source(url, Context(settings, tracks))
+        except SourceError as error:  # it was made once, when the worker started
+            source = _Unopened(url, error)
         return Supervisor(source, known=reports.known(without_secret(url)), changed=self._reporter.changed)
 
     async def main(self) -> None:
