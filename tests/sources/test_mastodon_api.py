@@ -144,6 +144,8 @@ async def test_a_line_that_fails_is_said_in_words_of_ours():
         ("mastodon://h/path", "write mastodon://HOST"),
         ("mastodon://h:99999", "write mastodon://HOST"),
         ("mastodon://u:secret@h", "TWEETREAM_MASTODON_TOKEN"),
+        ("mastodon://u:secret[@h", "TWEETREAM_MASTODON_TOKEN"),
+        ("mastodon://u:secret@h?\x7f", "TWEETREAM_MASTODON_TOKEN"),
         ("mastodon://h?stream=home", "public or local"),
         ("mastodon://h?scheme=ftp", "https or http"),
         ("mastodon://h?tag=a%20b", "one hashtag"),

@@ -158,6 +158,10 @@ def test_what_a_url_of_x_may_not_be_is_said_in_one_line() -> None:
                 "x:?lang=id&lang=en", "x:?api=", "x://host", "x:?api=http://h:99999"):  # fmt: skip
         with pytest.raises(SourceError, match=r"^[^\n]+$"):
             open_source(url, context({}))
+    for url in ("x:?api=http://me:hunter2@h", "x:?api=http://me:hunter2@h&rate=1", "x:?api=http://me:hunter2%40h\x7f"):
+        with pytest.raises(SourceError, match="TWEETREAM_X_BEARER_TOKEN") as error:
+            open_source(url, context({}))
+        assert "hunter2" not in str(error.value)
     open_source("x:", context({})).check()
     open_source("x://?lang=id", context({})).check()
     with pytest.raises(SourceError, match="TWEETREAM_X_BEARER_TOKEN"):

@@ -5,7 +5,7 @@ mastodon://HOST[:PORT][?stream=public|local&tag=NAME&lang=id,en&scheme=https|htt
 
 import re
 from typing import NamedTuple
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from tweetream.sources.base import SourceError
 
@@ -44,6 +44,8 @@ class Options(NamedTuple):
 
 def read_url(url: str) -> Options:
     """The options in a URL. Raises SourceError."""
+    if "@" in unquote(url):  # before any line that shows the URL
+        raise SourceError("mastodon: a URL holds no password; put the token into TWEETREAM_MASTODON_TOKEN")
     if not url.isprintable():
         raise SourceError(f"{url!r}: percent-encode what cannot be printed in the URL of a source")
     try:
@@ -51,8 +53,6 @@ def read_url(url: str) -> Options:
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
         host, port, parts = "", None, urlsplit("")
-    if "@" in parts.netloc:
-        raise SourceError("mastodon: a URL holds no password; put the token into TWEETREAM_MASTODON_TOKEN")
     if not _HOST.fullmatch(host) or parts.path.strip("/") or parts.fragment:
         raise SourceError(f"{url}: write mastodon://HOST or mastodon://HOST:PORT, with options behind a ?")
     given = _given(url, parts.query)

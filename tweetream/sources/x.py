@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Container, Iterator
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 from aiohttp import ClientError, ClientResponse
@@ -264,6 +264,8 @@ async def _ended(task: asyncio.Future[Any]) -> None:
 
 def _read_url(url: str) -> tuple[URL, tuple[str, ...]]:
     """Where the API is, and the languages asked for, as X names them. Raises SourceError."""
+    if "@" in unquote(url):  # before any line that shows the URL
+        raise SourceError("x: a URL holds no password; put the token into TWEETREAM_X_BEARER_TOKEN")
     if not url.isprintable():
         raise SourceError(f"{url!r}: percent-encode what cannot be printed in the URL of a source")
     rest, _, query = url.partition(":")[2].partition("?")
@@ -275,8 +277,6 @@ def _read_url(url: str) -> tuple[URL, tuple[str, ...]]:
         raise SourceError(f"{url}: unknown option {unknown[0]!r}; x knows api and lang")
     if len(given) < len(pairs):
         raise SourceError(f"{url}: an option is given twice; give each once")
-    if "@" in given.get("api", ""):
-        raise SourceError("x: a URL holds no password; put the token into TWEETREAM_X_BEARER_TOKEN")
     try:
         api = URL(given.get("api", API))
         fine = api.scheme in ("http", "https") and bool(api.host) and api.path in ("", "/") and not api.query_string
