@@ -46,10 +46,12 @@ def test_every_worker_knows_and_another_goes_on_counting(apache_kafka, namespace
     long = given["SOURCES"].split()[1]
     with workers(2, apache_kafka.url, namespace, tmp_path, **given) as group:
         until(lambda: all(sources(worker)[long]["posts"] > 50 for worker in group), 30, "both know")
-        streaming = next(worker for worker in group if worker.metric("tweetream_source_state"))
+        # The second worker's joining can move the sources: for a moment nobody has them.
+        streaming, *_ = until(lambda: [one for one in group if one.metric("tweetream_source_state")], 30, "one streams")
         (other,) = [worker for worker in group if worker is not streaming]
         before = sources(other)[long]["posts"]
         streaming.stop()
-        until(lambda: sources(other)[long]["posts"] > before + 100, 30, "the other one reads on")
+        mine = {"source": long, "state": "streaming"}
+        until(lambda: other.metric("tweetream_source_state", **mine) == 1, 30, "the other one takes over")
+        until(lambda: sources(other)[long]["posts"] > before + 100, 30, "it reads on and counts on")
         assert sources(other)[long]["state"] == "streaming"
-        assert other.metric("tweetream_source_state", source=long, state="streaming") == 1
