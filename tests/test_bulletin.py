@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import RecordsToDelete
 
 from tweetream import cluster
 from tweetream.bulletin import Bulletin, Notice
@@ -62,6 +64,38 @@ async def test_it_reads_from_the_beginning_and_goes_on(kafka, namespace: str) ->
 async def test_an_empty_topic_is_ready_at_once(kafka, namespace: str) -> None:
     async with Taken(kafka, namespace) as taken:
         assert taken.notices == []
+
+
+async def test_it_is_ready_also_where_the_log_has_become_shorter_since_it_looked(
+    kafka, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+
+    async def end_offsets(consumer, tps):
+        looked.append(1)
+        ends = await real(consumer, tps)
+        return {tp: end + 5 * (len(looked) == 1) for tp, end in ends.items()}
+
+    real = AIOKafkaConsumer.end_offsets
+    monkeypatch.setattr(AIOKafkaConsumer, "end_offsets", end_offsets)
+    async with Taken(kafka, namespace) as taken:
+        assert taken.notices == [] and len(looked) >= 2
+
+
+@pytest.mark.kafka
+async def test_a_topic_of_which_retention_left_nothing_is_ready_and_goes_on(apache_kafka, namespace: str) -> None:
+    kafka = Connection((apache_kafka.bootstrap,))
+    await cluster.create(kafka, [cluster.TopicSpec(namespace, 1, {"cleanup.policy": "compact,delete"})], 1)
+    outbox = Outbox(kafka)
+    await outbox.start()
+    await outbox.send_all(namespace, 0, [(b"1", [])] * 9, keys=[b"old"] * 9)
+    async with cluster.admin(kafka) as client:
+        await client.delete_records({TopicPartition(namespace, 0): RecordsToDelete(9)})
+    async with Taken(kafka, namespace) as taken:
+        assert taken.notices == []
+        await outbox.send(namespace, 0, b"1", key=b"new")
+        assert await taken.upto(1) == [b"new"]
+    await outbox.stop()
 
 
 @pytest.mark.kafka

@@ -85,6 +85,9 @@ class Bulletin:
         while True:
             if not self.ready.is_set() and all([await consumer.position(tp) >= ends[tp] for tp in tps]):
                 self.ready.set()
-            for tp, raws in (await consumer.getmany(timeout_ms=POLL_MS)).items():
+            found = await consumer.getmany(timeout_ms=POLL_MS)
+            if not found and not self.ready.is_set():
+                ends = await consumer.end_offsets(tps)  # the log may be shorter now, or another one
+            for tp, raws in found.items():
                 self._next[tp] = raws[-1].offset + 1
                 self._takes[tp]([Notice(raw.key, raw.value, raw.timestamp) for raw in raws if raw.key is not None])
