@@ -18,7 +18,7 @@ from tweetream.metrics import Drop
 from tweetream.models.post import Post
 from tweetream.settings import Settings
 from tweetream.sources import open_source
-from tweetream.sources.base import Chunk, Context, SourceError
+from tweetream.sources.base import MAX_BYTES, MAX_POSTS, MAX_TEXT, Chunk, Context, SourceError
 from tweetream.sources.guests import HOUR
 
 CONTEXT = Context(Settings(), dict)
@@ -131,3 +131,23 @@ async def test_what_another_package_gives_goes_no_further_unless_it_can_travel(g
         chunks[:] = [wrong]
         with pytest.raises((TypeError, ValueError)):
             _ = [chunk async for chunk in source.chunks(None)]
+
+
+async def test_a_chunk_over_the_limits_is_parted_and_only_its_end_has_the_position(guest: Any) -> None:
+    source = guest("guest_module:Source")
+    large = "é" * (MAX_TEXT // 2)
+    texts = ["short"] * (2 * MAX_POSTS + 1) + [large] * 9
+    posts = [Post(f"g:{number}", "g", text, 1, 1) for number, text in enumerate(texts)]
+
+    async def given(position: str | None) -> AsyncGenerator[Any, None]:
+        yield Chunk(posts, "p", Counter({Drop.BLANK: 1}), ["g:x"])
+
+    source._source.chunks = given
+    chunks = [chunk async for chunk in source.chunks(None)]
+    assert [post.id for chunk in chunks for post in chunk.posts] == [post.id for post in posts]
+    assert all(len(chunk.posts) <= MAX_POSTS for chunk in chunks)
+    assert all(sum(len(post.text.encode()) for post in chunk.posts) <= MAX_BYTES for chunk in chunks)
+    assert [(chunk.position, chunk.retracted, chunk.dropped) for chunk in chunks] == [
+        *[("", [], {})] * (len(chunks) - 1),
+        ("p", ["g:x"], {Drop.BLANK: 1}),
+    ]

@@ -8,7 +8,7 @@ be: what could not be sent, or is larger than Kafka takes, would end the run of 
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated
 
@@ -16,7 +16,7 @@ import msgspec
 
 from tweetream.metrics import Drop
 from tweetream.models.post import Post
-from tweetream.sources.base import Chunk, Context, Source, SourceError
+from tweetream.sources.base import MAX_BYTES, MAX_POSTS, Chunk, Context, Source, SourceError, size_of
 from tweetream.sources.claims import MAX_AUTHOR, MAX_ID, MAX_LANG, MAX_URL, claimed, too_long
 
 GROUP = "tweetream.sources"
@@ -73,7 +73,8 @@ class Guest:
         """Its chunks without the posts that are none, which count as malformed. Raises what the source raises."""
         async with contextlib.aclosing(self._source.chunks(position)) as chunks:
             async for chunk in chunks:
-                yield _checked(chunk)
+                for part in _parts(_checked(chunk)):
+                    yield part
 
     def _failed(self, error: Exception) -> SourceError:
         what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
@@ -91,6 +92,18 @@ def _checked(chunk: Chunk) -> Chunk:
     chunk = msgspec.structs.replace(chunk, posts=sound, dropped=dropped)
     _given.decode(_encoder.encode(msgspec.structs.replace(chunk, posts=[])))
     return chunk
+
+
+def _parts(chunk: Chunk) -> Iterator[Chunk]:
+    """A chunk over the limits in several: more than Kafka takes would be put aside. The last has the position."""
+    first = size = 0
+    for index, post in enumerate(chunk.posts):
+        length = size_of(post.text)
+        if index - first == MAX_POSTS or (index > first and size + length > MAX_BYTES):
+            yield Chunk(chunk.posts[first:index], "")
+            first, size = index, 0
+        size += length
+    yield msgspec.structs.replace(chunk, posts=chunk.posts[first:])
 
 
 def _mended(post: Post, now: int) -> Post | None:
