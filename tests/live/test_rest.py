@@ -123,7 +123,7 @@ def test_every_answer_forbids_what_the_page_does_not_need(worker: Worker, path: 
     policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
     own, none = "'self'", "'none'"
     assert policy == {
-        **dict.fromkeys(["default-src", "base-uri", "form-action", "frame-ancestors"], none),
+        **dict.fromkeys(["default-src", "base-uri", "form-action", "frame-ancestors", "trusted-types"], none),
         **dict.fromkeys(["script-src", "style-src", "connect-src"], own),
         "img-src": "'self' data:",
         "require-trusted-types-for": "'script'",
