@@ -44,10 +44,23 @@ def test_marks_of_the_format_and_ends_of_lines_come_back_as_they_were(tmp_path: 
 
 def test_a_text_that_a_spreadsheet_would_run_begins_with_an_apostrophe(tmp_path: Path) -> None:
     texts = [
-        *('=HYPERLINK("http://example.org")', "+1+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1+1", "\r=1", "\n=1"),
+        *('=HYPERLINK("http://example.org")', "+1+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1+1"),
         *("  =1+1", "\u00a0=1", "\ufeff=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x", "@mention, hi", '=1,"2"'),
     ]
     assert cells(tmp_path, *texts) == [f"'{text}" for text in texts]
+
+
+def test_nor_does_one_run_that_begins_a_cell_where_lists_are_separated_by_semicolons(tmp_path: Path) -> None:
+    texts = ["macet;=1+1", "macet; +1", "macet\n=1+1", "a\r\n@b", "\n=1", "a;b\nc", ";-)"]
+    assert cells(tmp_path, *texts) == [
+        "macet;'=1+1",
+        "macet; '+1",
+        "macet\n'=1+1",
+        "a\r\n'@b",
+        "'\n'=1",
+        "a;b\nc",
+        ";'-)",
+    ]
 
 
 def test_a_number_stays_a_number_also_below_nothing(tmp_path: Path) -> None:

@@ -6,12 +6,16 @@ const BOM = "\ufeff";
 
 // What a spreadsheet takes for a formula, also behind blanks, and with the signs of full width. Numbers are no such thing.
 const FORMULA = /^[\s\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/;
+// Where lists are separated by semicolons, as in Indonesia, a spreadsheet that opens the file by a click begins a cell behind
+// each, and at each line: there a quoted field is none.
+const INNER = /([;\r\n][^\S\r\n]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])/g;
 
 function cell(value) {
   if (value === undefined || value === null) return "";
   if (typeof value === "number") return String(value);
   const text = Array.isArray(value) ? value.join(" ") : String(value);
-  const safe = FORMULA.test(text) ? `'${text}` : text;
+  const inner = text.replace(INNER, "$1'");
+  const safe = FORMULA.test(text) ? `'${inner}` : inner;
   return /[",\r\n]/.test(safe) || safe.trim() !== safe ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
