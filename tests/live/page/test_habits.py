@@ -53,7 +53,7 @@ def test_keys_go_from_post_to_post_pause_filter_and_help(three: tuple[Tab, list[
     expect(page.get_by_role("dialog")).to_be_visible()
     press("p")
     assert page.locator("#state").get_attribute("data-state") != "paused", "a dialog is in between"
-    page.get_by_label("Single keys do this").uncheck()
+    page.get_by_label("Single-key shortcuts are on").uncheck()
     press("Escape")
     press("p")
     assert page.locator("#state").get_attribute("data-state") != "paused", "they were turned off"

@@ -103,7 +103,7 @@ export default {
   "help.text": "Filter by text",
   "help.escape": "Clear the text filter, or leave the post",
   "help.help": "This help",
-  "help.on": "Single keys do this",
+  "help.on": "Single-key shortcuts are on",
   "help.reading": "While you read further down, or stand on a post, new posts wait above and nothing moves.",
 
   // A post
