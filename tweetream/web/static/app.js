@@ -56,6 +56,7 @@ const topicList = new TopicList(byId("topics"), { toggle, remove });
 const addForm = new AddForm(document, add);
 const charts = new Charts(byId("charts"), api);
 const why = new Why(document, api);
+posts.now = () => Date.now() + api.ahead;
 const alerts = new Alerts(byId("alerts"), () => posts.toTop());
 
 let topics = null; // null: not known yet
@@ -181,12 +182,13 @@ async function refresh() {
   clearTimeout(timer);
   if (asking) return;
   asking = true;
-  const before = changes;
+  const [before, ahead] = [changes, api.ahead];
   try {
     const answer = await api.topics();
     if (before === changes) topics = answer.sort((a, b) => a.name.localeCompare(b.name));
     topics ??= [];
-    rates.add(topics, performance.now());
+    rates.add(topics, Date.now()); // which goes on while a computer sleeps
+    if (api.ahead !== ahead) posts.refreshTimes();
     if (!topics.length) addForm.offer();
     note(topics.length ? "" : t("topics.none"));
     feed.trust();

@@ -1,7 +1,7 @@
 // Builds the element of one post. What others wrote goes in as text nodes alone, and only http and https
 // become links. Buttons carry `data-act`; the list that they stand in listens for all of them.
 
-import { exactTime, labelText, labelTone, network, percent, relativeTime } from "./format.js";
+import { exactTime, labelText, labelTone, network, number, percent, relativeTime } from "./format.js";
 import { t } from "./words.js";
 
 // Marks that turn the direction of writing are no part of a link: they could make it look like another.
@@ -83,10 +83,10 @@ export function pieces(text, ranges) {
   return parts.filter((part) => part !== "");
 }
 
-function timeOf(post) {
+function timeOf(post, now) {
   const ms = [post.created_at, post.received_at].map((at) => Date.parse(string(at))).find((at) => !Number.isNaN(at));
   if (ms === undefined) return "";
-  const time = element("time", "", relativeTime(ms, Date.now()));
+  const time = element("time", "", relativeTime(ms, now));
   time.dateTime = new Date(ms).toISOString();
   time.title = exactTime(ms);
   return time;
@@ -106,7 +106,7 @@ function badgeOf(post) {
   badge.dataset.tone = labelTone(label);
   if (typeof post.score === "number") {
     badge.append(" ", element("span", "score", percent(post.score)));
-    badge.title = t("post.label", { label, score: String(post.score) });
+    badge.title = t("post.label", { label: labelText(label), score: number(post.score, { maximumFractionDigits: 4 }) });
   }
   return badge;
 }
@@ -135,10 +135,10 @@ function textOf(post, marker) {
 }
 
 // `topics` are shown where several are followed; `actions`, [{act, text(post)}], are buttons at the post's foot.
-export function postElement(post, { topics = [], marker = null, actions = [] } = {}) {
+export function postElement(post, { topics = [], marker = null, actions = [], now = Date.now() } = {}) {
   const author = element("span", "author", string(post.author) || t("post.unknownAuthor"));
   author.dir = "auto";
-  const head = element("div", "post-head", author, element("span", "network", network(string(post.source))), timeOf(post));
+  const head = element("div", "post-head", author, element("span", "network", network(string(post.source))), timeOf(post, now));
   const url = webAddress(string(post.url));
   if (url) {
     const link = outside(url, "original", t("post.original"));

@@ -21,6 +21,7 @@ export class PostList {
   held = false;
   loading = false;
   failed = null; // the Problem of the last page
+  now = Date.now; // by the server's clock, where that is known
   actions = []; // {act, text(post), run(post, button)}: buttons at each post's foot
   #timeline = new Timeline(false);
   #past = new Past(null, []);
@@ -175,7 +176,7 @@ export class PostList {
   }
 
   refreshTimes() {
-    refreshTimes(this.list, Date.now());
+    refreshTimes(this.list, this.now());
   }
 
   rebuild() {
@@ -207,7 +208,7 @@ export class PostList {
   #build(entry) {
     if (entry.gap) return gapElement(entry.gap);
     const topics = this.#topics.length > 1 ? entry.topics : [];
-    const item = postElement(postOf(entry), { topics, marker: this.#marker, actions: this.actions });
+    const item = postElement(postOf(entry), { topics, marker: this.#marker, actions: this.actions, now: this.now() });
     if (entry.open) toggleText(item);
     return item;
   }

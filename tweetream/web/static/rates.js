@@ -11,7 +11,7 @@ export class Rates {
   add(topics, now) {
     const kept = new Map();
     for (const topic of topics) {
-      const samples = (this.#samples.get(topic.kafka_topic) ?? []).filter(({ at }) => now - at <= SPAN);
+      const samples = (this.#samples.get(topic.kafka_topic) ?? []).filter(({ at }) => at <= now && now - at <= SPAN);
       kept.set(topic.kafka_topic, [...samples, { at: now, count: total(topic) }]);
     }
     this.#samples = kept;

@@ -1,0 +1,49 @@
+"""What the page says stays true where clocks, lines and hands are not as they should be."""
+
+import time
+
+from playwright.sync_api import expect
+from posting import Posting, post
+from tab import Open
+from workers import Worker, until
+
+SLOW = "(() => { const real = Date.now; Date.now = () => real() - 400_000; })()"
+SLEEP = "(() => { const real = Date.now; Date.now = () => real() + 3_600_000; })()"
+
+
+def test_a_wrong_clock_of_the_visitor_does_not_change_how_old_a_post_is(
+    visit: Open, topic: str, posting: Posting
+) -> None:
+    ago = time.time_ns() // 1_000_000 - 125_000
+    (id,) = posting.write(post(f"{topic} macet", created_at=ago))
+    with visit() as tab:
+        tab.page.add_init_script(SLOW)
+        tab.open(f"/#{topic}").wait_for_post(id)
+        expect(tab.page.locator(f'[data-id="{id}"] time')).to_have_text("2 min ago", timeout=3000)
+        (new,) = posting.write(post(f"{topic} lagi"))
+        tab.wait_for_post(new)
+        expect(tab.page.locator(f'[data-id="{new}"] time')).to_have_text("just now", timeout=1000)
+
+
+def test_what_came_in_an_hours_sleep_is_no_rate_of_a_minute(
+    visit: Open, worker: Worker, topic: str, posting: Posting
+) -> None:
+    with visit() as tab:
+        tab.open(f"/#{topic}")
+        rate = tab.page.locator(f'[data-topic="{topic}"] .rate')
+        expect(rate).to_have_text("0/min")
+        tab.page.evaluate(SLEEP)
+        posting.write(*(post(f"{topic} selamat pagi") for _ in range(60)))
+        until(lambda: worker.count(topic) == 60, 15, "all are counted")
+        tab.page.wait_for_function(
+            "name => /60/.test(document.querySelector(`[data-topic='${name}'] .counts`).textContent)", arg=topic
+        )
+        expect(rate).to_have_text("", timeout=1)
+
+
+def test_a_label_and_its_score_are_said_in_the_language_chosen(visit: Open, topic: str, posting: Posting) -> None:
+    (id,) = posting.write(post(f"{topic} selamat pagi, sudah sarapan?"))
+    with visit(locale="id") as tab:
+        tab.open(f"/#{topic}").wait_for_post(id)
+        said = tab.page.locator(f'[data-id="{id}"] .badge').get_attribute("title") or ""
+        assert "lalu lintas" in said and "_" not in said and "0," in said and "." not in said
