@@ -1,7 +1,7 @@
 """A line between a browser and a worker that a test can cut and mend: a relay of TCP that knows nothing of HTTP.
 
 While it is cut, what was open is reset and nobody can connect, as when the worker is gone. While it is held it takes
-connections and says nothing. Limits: this machine.
+connections and says nothing; it can also forget what is open for a feed alone, as a router does. Limits: this machine.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ class Line:
         self._open: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._flows = asyncio.Event()
+        self._feeds: list[asyncio.Event] = []  # of each connection that a feed was asked for on
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -46,6 +47,11 @@ class Line:
     def hold(self) -> None:
         """From now on nothing gets through, and nobody is told."""
         self._loop.call_soon_threadsafe(self._flows.clear)
+
+    def forget_feeds(self) -> None:
+        """Nothing more comes of the feeds that are open, and nobody is told; all else goes on."""
+        for flows in self._feeds:
+            self._loop.call_soon_threadsafe(flows.clear)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
@@ -75,13 +81,18 @@ class Line:
         with contextlib.suppress(OSError, asyncio.CancelledError):  # a stream's own callback would log the latter
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to)
             self._open.add(far_writer)
-            await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
+            flows = asyncio.Event()
+            flows.set()
+            await asyncio.gather(self._copy(reader, far_writer, flows), self._copy(far_reader, writer, flows))
 
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flows: asyncio.Event) -> None:
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(OSError):
             while data := await reader.read(1 << 16):
+                if data.startswith(b"GET /feeds/"):
+                    self._feeds.append(flows)
                 await self._flows.wait()
+                await flows.wait()
                 writer.write(data)
                 await writer.drain()
         self._open.discard(writer)

@@ -2,9 +2,10 @@
 
 import time
 
-from playwright.sync_api import expect
+from line import Line
+from playwright.sync_api import Browser, expect
 from posting import Posting, post
-from tab import Open
+from tab import Open, tab
 from workers import Worker, until
 
 SLOW = "(() => { const real = Date.now; Date.now = () => real() - 400_000; })()"
@@ -47,3 +48,17 @@ def test_a_label_and_its_score_are_said_in_the_language_chosen(visit: Open, topi
         tab.open(f"/#{topic}").wait_for_post(id)
         said = tab.page.locator(f'[data-id="{id}"] .badge').get_attribute("title") or ""
         assert "lalu lintas" in said and "_" not in said and "0," in said and "." not in said
+
+
+def test_a_stream_that_died_unheard_is_opened_again(
+    browser: Browser, worker: Worker, topic: str, posting: Posting
+) -> None:
+    posting.write(post(f"{topic} satu"))
+    with Line(worker.port) as line, tab(browser, line.url) as reader:
+        reader.open(f"/#{topic}").wait_for_state("live")
+        line.forget_feeds()
+        (missed,) = posting.write(post(f"{topic} dua"))
+        reader.page.set_default_timeout(30_000)
+        reader.wait_for_post(missed)
+        reader.wait_for_state("live")
+        assert len(reader.streams()) == 2 and reader.page.locator("#posts .gap").count() == 0

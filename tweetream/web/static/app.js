@@ -28,6 +28,8 @@ import { onLanguage, t, translate } from "./words.js";
 
 const REFRESH = 4000;
 
+const sum = (counts) => Object.values(counts ?? {}).reduce((all, count) => all + count, 0);
+
 const byId = (id) => document.getElementById(id);
 const api = new Api(tokenAsker(document));
 const announcer = new Announcer(byId("announcer"));
@@ -192,6 +194,7 @@ async function refresh() {
     if (!topics.length) addForm.offer();
     note(topics.length ? "" : t("topics.none"));
     feed.trust();
+    feed.counted(sum(chosen.map((name) => sum(find(name)?.posts))));
     fromAddress();
     followAgain();
     showTopics();

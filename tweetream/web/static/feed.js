@@ -12,6 +12,7 @@ import { places } from "./address.js";
 const FIRST_DELAY = 3000; // as far apart as a server that begins anew wants its clients
 const LONGEST_DELAY = 30000;
 const LOOK = 150; // ms between looks at whether we have caught up
+const DEAF = 12000; // ms that a stream may be silent about posts that the server has counted
 const LULL = 3000; // ms of silence that say so too: the last record may be one that nobody is sent
 
 function parsed(data) {
@@ -31,6 +32,8 @@ export class Feed {
   #position = "";
   #begun = false;
   #heard = 0; // when the last event came
+  #count = 0;
+  #owed = 0; // since when posts are counted of which no event came
   #query = "";
 
   // on: {state(state), post(data, position), gap(gap), retracted(id), gone(topic)};
@@ -83,6 +86,20 @@ export class Feed {
     if (this.state.name === "doubt") this.#go();
   }
 
+  // The server has counted so many posts of these topics. A stream that stays silent about new ones may be dead with nobody
+  // to say so: after a sleep, or behind a router that forgot it.
+  async counted(count) {
+    const grown = count > this.#count;
+    this.#count = count;
+    if (this.state.name !== "live") return;
+    if (grown) this.#owed ||= performance.now();
+    if (!this.#owed || performance.now() - this.#owed < DEAF) return;
+    this.#owed = 0;
+    const [turn, heard] = [this.#turn, this.#heard];
+    const goals = await this.#ends();
+    if (turn === this.#turn && heard === this.#heard && !this.#reached(goals)) this.#go();
+  }
+
   #set(state) {
     this.state = state;
     this.on.state(state);
@@ -133,6 +150,7 @@ export class Feed {
         if (this.#source !== source) return;
         if (event.lastEventId) this.#position = event.lastEventId;
         this.#heard = performance.now();
+        this.#owed = 0;
         if (this.state.name === "doubt") this.#set({ name: "live" });
         act(event);
       });
@@ -156,20 +174,28 @@ export class Feed {
     const turn = this.#turn;
     this.#set({ name: "catching" });
     this.#heard = performance.now();
-    const ends = (await Promise.all(this.topics.map((name) => this.newest(name)))).map(places);
+    const goals = await this.#ends();
     if (turn !== this.#turn || this.state.name !== "catching") return;
-    const goals = Object.entries(Object.assign({}, ...ends));
     clearInterval(this.#looking);
     const look = () => {
-      const here = places(this.#position);
-      const there = goals.every(([name, end]) =>
-        !this.topics.includes(name) || (here[name]?.generation === end.generation && here[name].offset >= end.offset));
-      if (!there && performance.now() - this.#heard < LULL) return;
+      if (!this.#reached(goals) && performance.now() - this.#heard < LULL) return;
       clearInterval(this.#looking);
       if (this.state.name === "catching") this.#set({ name: "live" });
     };
     this.#looking = setInterval(look, LOOK);
     look();
+  }
+
+  // The newest there is, in every topic, as far as that can be told.
+  async #ends() {
+    const ends = await Promise.all(this.topics.map((name) => this.newest(name)));
+    return Object.entries(Object.assign({}, ...ends.map(places)));
+  }
+
+  #reached(goals) {
+    const here = places(this.#position);
+    return goals.every(([name, end]) =>
+      !this.topics.includes(name) || (here[name]?.generation === end.generation && here[name].offset >= end.offset));
   }
 
   #failed(source) {
