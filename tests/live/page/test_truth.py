@@ -5,7 +5,7 @@ import time
 from line import Line
 from playwright.sync_api import Browser, expect
 from posting import Posting, post
-from tab import Open, tab
+from tab import Open, add, tab
 from workers import Worker, until
 
 SLOW = "(() => { const real = Date.now; Date.now = () => real() - 400_000; })()"
@@ -40,6 +40,20 @@ def test_what_came_in_an_hours_sleep_is_no_rate_of_a_minute(
             "name => /60/.test(document.querySelector(`[data-topic='${name}'] .counts`).textContent)", arg=topic
         )
         expect(rate).to_have_text("", timeout=1)
+
+
+def test_who_adds_a_topic_that_is_about_to_be_deleted_keeps_it(visit: Open, worker: Worker) -> None:
+    add(worker, "tetap")
+    with visit() as tab:
+        page = tab.open("/#tetap").page
+        page.get_by_role("button", name="Delete the topic tetap").click()
+        page.locator("#add > summary").click()
+        page.get_by_label("Name").fill("tetap")
+        page.get_by_role("button", name="Add topic").click()
+        expect(page.locator('[data-topic="tetap"]')).to_be_visible()
+        expect(page.locator("#undo")).to_be_empty()
+        page.wait_for_timeout(6500)
+        assert set(worker.topics()) == {"tetap"}
 
 
 def test_a_label_and_its_score_are_said_in_the_language_chosen(visit: Open, topic: str, posting: Posting) -> None:

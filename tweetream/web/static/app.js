@@ -209,6 +209,7 @@ async function refresh() {
 }
 
 async function add(name, track) {
+  undo.keep(name); // who adds it wants it
   await api.add(name, track);
   changes += 1;
   if (chosen.join() === name) choose([name]);

@@ -36,6 +36,11 @@ export class Undo {
     this.changed();
   }
 
+  // This one stays, unless the server was asked already.
+  keep(name) {
+    if (this.#waiting.get(name)?.bar.isConnected) this.#end(name);
+  }
+
   cancel() {
     for (const name of [...this.#waiting.keys()]) this.#end(name);
   }
