@@ -56,6 +56,16 @@ def test_who_adds_a_topic_that_is_about_to_be_deleted_keeps_it(visit: Open, work
         assert set(worker.topics()) == {"tetap"}
 
 
+def test_single_keys_work_also_where_a_box_or_a_slider_has_the_focus(visit: Open, topic: str, posting: Posting) -> None:
+    (id,) = posting.write(post(f"{topic} macet"))
+    with visit() as tab:
+        tab.open(f"/#{topic}").wait_for_post(id)
+        for field in (f'[data-topic="{topic}"] .follow', "#filter-score"):
+            tab.page.locator(field).focus()
+            tab.page.keyboard.press("j")
+            assert tab.page.evaluate("document.activeElement.closest('[data-id]')?.dataset.id") == id
+
+
 def test_a_label_and_its_score_are_said_in_the_language_chosen(visit: Open, topic: str, posting: Posting) -> None:
     (id,) = posting.write(post(f"{topic} selamat pagi, sudah sarapan?"))
     with visit(locale="id") as tab:

@@ -2,7 +2,7 @@
 // the help, since who steers by voice types them without meaning to.
 
 const KEPT = "tweetream-keys";
-const TYPED = "input, select, textarea, [contenteditable]";
+const TYPED = "input:not([type=checkbox], [type=range]), select, textarea, [contenteditable]"; // the others take no letters
 
 function kept() {
   try {
