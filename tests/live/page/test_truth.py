@@ -86,3 +86,31 @@ def test_a_stream_that_died_unheard_is_opened_again(
         reader.wait_for_post(missed)
         reader.wait_for_state("live")
         assert len(reader.streams()) == 2 and reader.page.locator("#posts .gap").count() == 0
+
+
+def test_what_is_typed_for_one_change_stays_when_another_wants_the_token_too(visit: Open, worker: Worker) -> None:
+    add(worker, "satu")
+    add(worker, "dua")
+    with visit(extra_http_headers={"X-Forwarded-For": "198.51.100.7"}) as tab:  # not this machine's own
+        page = tab.open("/#satu").page
+        page.get_by_role("button", name="Delete the topic satu").click()
+        page.wait_for_timeout(1500)
+        page.get_by_role("button", name="Delete the topic dua").click()
+        field = page.get_by_label("Token", exact=True)
+        field.fill("half of i")
+        expect(page.locator("#undo")).to_be_empty()
+        page.wait_for_timeout(500)
+        expect(field).to_have_value("half of i")
+        page.get_by_role("button", name="Cancel").click()
+        for name in ("satu", "dua"):
+            expect(page.locator(f'[data-topic="{name}"]')).to_be_visible()
+
+
+def test_the_labels_to_choose_from_stay_while_an_alert_sounds(visit: Open, topic: str, posting: Posting) -> None:
+    with visit() as tab:
+        tab.open(f"/#{topic}").wait_for_state("live")
+        tab.page.locator("#alerts-details > summary").click()
+        tab.page.evaluate("window.option = document.querySelector('#alerts-label').options[0]")
+        tab.page.get_by_label("Sound").check()
+        tab.page.wait_for_timeout(600)
+        assert tab.page.evaluate("option.isConnected")

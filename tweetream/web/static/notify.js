@@ -90,8 +90,12 @@ export class Alerts {
     this.show = show;
     this.throttle = new Throttle((post, count) => this.#tell(post, count), PAUSE);
     this.#build(section);
+    this.#options();
     this.#say();
-    onLanguage(() => this.#say());
+    onLanguage(() => {
+      this.#options();
+      this.#say();
+    });
     // sound that was turned on in an earlier visit begins with the first deed in this one
     const wake = () => this.#choice.sound && this.#sound.ready().then(() => this.#say());
     for (const type of ["pointerdown", "keydown"]) addEventListener(type, wake, { once: true });
@@ -173,8 +177,8 @@ export class Alerts {
     this.select.value = this.#choice.label;
   }
 
+  // Not the options: the person may be choosing among them.
   #say() {
-    this.#options();
     this.sound.checked = this.#choice.sound;
     this.notify.checked = this.#choice.notify && globalThis.Notification?.permission === "granted";
     say(this.note, this.#fault());

@@ -6,13 +6,14 @@ export function tokenAsker(document) {
   const input = document.getElementById("token-input");
   const reason = document.getElementById("token-reason");
   let given = "";
+  let asking = null; // two changes that want a token at a time wait for the same one
 
   form.addEventListener("submit", () => {
     given = input.value.trim();
   });
   document.getElementById("token-cancel").addEventListener("click", () => dialog.close());
 
-  return (why) =>
+  const ask = (why) =>
     new Promise((resolve) => {
       given = "";
       input.value = "";
@@ -25,4 +26,6 @@ export function tokenAsker(document) {
       dialog.showModal();
       input.focus();
     });
+
+  return (why) => (asking ??= ask(why).finally(() => (asking = null)));
 }
