@@ -95,3 +95,27 @@ def test_a_pause_that_lasts_loses_nothing_of_what_can_be_read_back(visit: Open, 
         tab.wait_for_post(during[-1])
         seen, _ = tab.walk()
         assert seen == [*during[::-1], *before[::-1]]
+
+
+def test_what_is_taken_back_moves_nothing_and_hands_the_focus_on(visit: Open, topic: str, posting: Posting) -> None:
+    ids = posting.write(*everyday(topic, 120))
+    with visit() as tab:
+        tab.open(f"/#{topic}").page.wait_for_selector("#posts [data-id]")
+        tab.wait_for_state("live")
+        tab.page.mouse.move(600, 500)
+        tab.page.mouse.wheel(0, 9000)  # older ones come too
+        tab.page.wait_for_timeout(600)
+        tab.page.get_by_role("button", name="Pause").click()
+        id, was = tab.page.evaluate(PLACE)
+        at = ids.index(id)
+        above, next = ids[at + 3], ids[at - 1]
+        waits, _ = posting.write(*everyday(topic, 2))
+        expect(tab.page.locator("#pause")).to_have_text("Resume (2 new)")
+        for gone in (ids[-1], above, waits):
+            posting.retract(gone)
+        expect(tab.page.locator("#pause")).to_have_text("Resume (1 new)")
+        tab.wait_for("id => !document.querySelector(`#posts [data-id='${id}']`)", above)
+        assert tab.page.evaluate(TOP, id) == pytest.approx(was, abs=1)
+        tab.page.locator(f'[data-id="{id}"] .post-body').focus()
+        posting.retract(id)
+        tab.wait_for("id => document.activeElement.closest('[data-id]')?.dataset.id === id", next)
