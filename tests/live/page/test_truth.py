@@ -114,3 +114,19 @@ def test_the_labels_to_choose_from_stay_while_an_alert_sounds(visit: Open, topic
         tab.page.get_by_label("Sound").check()
         tab.page.wait_for_timeout(600)
         assert tab.page.evaluate("option.isConnected")
+
+
+def test_a_stream_of_a_worker_whose_kafka_is_away_is_not_shown_as_live(
+    visit: Open, topic: str, posting: Posting
+) -> None:
+    with visit() as tab:
+        tab.open(f"/#{topic}").wait_for_state("live")
+        tab.page.route("**/posts?last=1", lambda route: route.fulfill(status=503))  # all else goes on answering
+        tab.page.set_default_timeout(30_000)
+        tab.wait_for_state("doubt")
+        tab.page.wait_for_timeout(4500)
+        tab.wait_for_state("doubt")
+        tab.page.unroute("**/posts?last=1")
+        tab.wait_for_state("live")
+        (id,) = posting.write(post(f"{topic} lagi"))
+        tab.wait_for_post(id)

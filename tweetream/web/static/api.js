@@ -118,6 +118,16 @@ export class Api {
     return data;
   }
 
+  // Whether the past of a topic can be read, which needs Kafka
+  async reads(name) {
+    try {
+      await this.page(name, { last: 1 });
+      return true;
+    } catch (problem) {
+      return ![0, 502, 503, 504].includes(problem.status);
+    }
+  }
+
   // The position of a topic's newest post, or "" where that cannot be told
   async newest(name) {
     try {

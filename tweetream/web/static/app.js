@@ -38,6 +38,7 @@ const feed = new Feed({
   begin,
   exists: (name) => api.exists(name),
   newest: (name) => api.newest(name),
+  reads: (name) => api.reads(name),
   on: {
     state: showState,
     post: came,

@@ -5,7 +5,8 @@
 // other than 200 comes without telling why: then we ask first which topics are still there.
 //
 // States: idle, connecting, catching (up with what came while there was no stream), live, doubt (the stream is open but the
-// server answers nothing else), lost (we ask what is there), waiting (until a time, then we reconnect), deleted, missing.
+// server answers nothing else, or cannot read the past), lost (we ask what is there), waiting (until a time, then we
+// reconnect), deleted, missing.
 
 import { places } from "./address.js";
 
@@ -34,12 +35,15 @@ export class Feed {
   #heard = 0; // when the last event came
   #count = 0;
   #owed = 0; // since when posts are counted of which no event came
+  #probed = 0; // when it was asked whether the past can be read
+  #probing = false;
+  #blind = false; // it could not
   #query = "";
 
   // on: {state(state), post(data, position), gap(gap), retracted(id), gone(topic)};
-  // begin() resolves to {position, missing} when the past is there; exists(topic) and newest(topic) are the Api's.
-  constructor({ on, begin, exists, newest, random = Math.random }) {
-    Object.assign(this, { on, begin, exists, newest, random });
+  // begin() resolves to {position, missing} when the past is there; exists(topic), newest(topic) and reads(topic) are the Api's.
+  constructor({ on, begin, exists, newest, reads, random = Math.random }) {
+    Object.assign(this, { on, begin, exists, newest, reads, random });
     this.topics = [];
     this.state = { name: "idle" };
   }
@@ -83,7 +87,7 @@ export class Feed {
 
   // It answers again. A new stream is certain where the old one may be dead.
   trust() {
-    if (this.state.name === "doubt") this.#go();
+    if (this.state.name === "doubt" && !this.#blind) this.#go();
   }
 
   // The server has counted so many posts of these topics. A stream that stays silent about new ones may be dead with nobody
@@ -91,6 +95,7 @@ export class Feed {
   async counted(count) {
     const grown = count > this.#count;
     this.#count = count;
+    this.#probe();
     if (this.state.name !== "live") return;
     if (grown) this.#owed ||= performance.now();
     if (!this.#owed || performance.now() - this.#owed < DEAF) return;
@@ -100,6 +105,24 @@ export class Feed {
     if (turn === this.#turn && heard === this.#heard && !this.#reached(goals)) this.#go();
   }
 
+  // A worker whose Kafka is away keeps its streams, and has nothing for them; that the past cannot be read tells.
+  async #probe() {
+    const now = performance.now();
+    const silent = this.state.name === "live" && now - Math.max(this.#heard, this.#probed) > DEAF;
+    if (!silent && !(this.#blind && this.state.name === "doubt")) return;
+    if (this.#probing) return;
+    this.#probing = true;
+    const turn = this.#turn;
+    const reads = await this.reads(this.topics[0]);
+    this.#probing = false;
+    this.#probed = performance.now();
+    if (turn !== this.#turn) return;
+    const was = this.#blind;
+    this.#blind = !reads;
+    if (!reads) this.doubt();
+    else if (was && this.state.name === "doubt") this.#go();
+  }
+
   #set(state) {
     this.state = state;
     this.on.state(state);
@@ -107,6 +130,7 @@ export class Feed {
 
   #close() {
     this.#turn += 1;
+    this.#blind = false;
     clearTimeout(this.#timer);
     clearInterval(this.#looking);
     this.#source?.close();
@@ -151,6 +175,7 @@ export class Feed {
         if (event.lastEventId) this.#position = event.lastEventId;
         this.#heard = performance.now();
         this.#owed = 0;
+        this.#blind = false;
         if (this.state.name === "doubt") this.#set({ name: "live" });
         act(event);
       });

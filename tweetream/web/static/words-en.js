@@ -79,7 +79,7 @@ export default {
   "state.catching": "Catching up with what came meanwhile…",
   "state.live": "Live",
   "state.paused": "Paused. New posts wait.",
-  "state.doubt": "The server does not answer. What you see may be old.",
+  "state.doubt": "Nothing comes from the server just now. What you see may be old.",
   "state.lost": "Connection lost. Reconnecting…",
   "state.waiting": "Connection lost. Reconnecting",
   "state.in": "in {n} s",

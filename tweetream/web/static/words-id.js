@@ -78,7 +78,7 @@ export default {
   "state.catching": "Mengambil kiriman yang terlewat…",
   "state.live": "Langsung",
   "state.paused": "Dijeda. Kiriman baru menunggu.",
-  "state.doubt": "Server tidak menjawab. Yang terlihat mungkin sudah lama.",
+  "state.doubt": "Saat ini tidak ada yang masuk dari server. Yang terlihat mungkin sudah lama.",
   "state.lost": "Sambungan terputus. Menyambungkan lagi…",
   "state.waiting": "Sambungan terputus. Menyambungkan lagi",
   "state.in": "dalam {n} dtk",
