@@ -13,13 +13,15 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from workers import until, workers
 
+from tweetream.broker import free_ports
+
 
 def run(*words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    """A command that must end by itself."""
+    """A command that must end by itself, whatever else runs on this machine's port 6066."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TWEETREAM_")}
     return subprocess.run(
         [sys.executable, "-m", "tweetream", *words],
-        env=clean | settings,
+        env=clean | {"TWEETREAM_WEB_PORT": str(free_ports(1)[0])} | settings,
         capture_output=True,
         text=True,
         timeout=60,

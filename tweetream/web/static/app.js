@@ -224,6 +224,9 @@ function remove(name) {
     await api.remove(name);
     changes += 1;
     topics = topics.filter((topic) => topic.name !== name);
+    if (chosen.length < 2) return; // who followed it alone is told that it is no more
+    chosen = chosen.filter((other) => other !== name);
+    history.replaceState(null, "", addressOf(chosen, filters.value));
   };
   undo.start(name, act, (problem) => note(t("topics.notDeleted", { reason: problem.message + waitingText(problem) })));
 }
