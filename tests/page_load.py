@@ -129,7 +129,9 @@ def measure(browser: Browser, worker: Worker, posting: Posting, posts: int, rate
     with tab(browser, worker.url) as visitor:
         trace = first_content(browser, visitor, "/#awal")
     with tab(browser, worker.url) as visitor:
+        posting.write(*everyday("banyak", 30))
         visitor.open("/#banyak").wait_for_state("live")
+        visitor.wait_for("() => document.querySelector('#charts-time canvas')")  # made once, whenever counts come
         weights = list(flood(visitor, posting, "banyak", posts, 10))
     with tab(browser, worker.url) as visitor:
         posting.write(*everyday("tetap", 300))

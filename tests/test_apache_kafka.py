@@ -59,6 +59,7 @@ async def test_a_killed_broker_comes_back_with_its_records_and_leaves_nothing(na
     assert not port_in_use(cluster.ports[0])
 
 
+@pytest.mark.soak
 @pytest.mark.kafka
 async def test_three_brokers_answer_while_one_is_dead(namespace: str) -> None:
     with ApacheKafka(3) as cluster:

@@ -182,7 +182,7 @@ def test_workers_that_come_and_go_need_no_word_to_the_proxy(site: Site) -> None:
         assert site.streams() == (6, 6), "each has its share"
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("end", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)])
 def test_a_worker_that_dies_is_passed_over_and_its_streams_go_on_elsewhere(site: Site, end: signal.Signals) -> None:
     client = chaos.Client([site.proxy])  # type: ignore[list-item]  # all that it wants is a url
     client.start()

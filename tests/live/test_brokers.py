@@ -60,10 +60,10 @@ def test_while_the_broker_is_away_a_worker_says_so_seldom_and_ends_when_asked(tm
     with ApacheKafka() as kafka, flowing(kafka, tmp_path, 100_000) as (group, _):
         kafka.kill()
         before = [len(worker.log.read_text().splitlines()) for worker in group]
-        time.sleep(20)
+        time.sleep(12)
         for worker, length in zip(group, before, strict=True):
             said = worker.log.read_text().splitlines()[length:]
-            assert len(said) < 40, "\n".join(said)
+            assert len(said) < 30, "\n".join(said)
             assert any(re.search("[Kk]afka|connect to node", line) for line in said), "it is said at all"
             assert worker.stop(SOON) < SOON
             assert worker.process is not None and worker.process.returncode == 0

@@ -85,8 +85,8 @@ def run(kafka: ApacheKafka, namespace: str, folder: Path, times: int, seconds: i
 
 
 @pytest.mark.kafka
-def test_a_topic_added_and_deleted_twenty_times_leaves_no_ghost(creating, namespace, tmp_path) -> None:
-    run(creating, namespace, tmp_path, 20, seconds=35, wait=12)
+def test_a_topic_added_and_deleted_ten_times_leaves_no_ghost(creating, namespace, tmp_path) -> None:
+    run(creating, namespace, tmp_path, 10, seconds=20, wait=8)
 
 
 @pytest.mark.soak

@@ -78,7 +78,7 @@ def test_the_lag_is_what_the_group_has_not_committed(apache_kafka, namespace, tm
         assert 5 < worker.metric("tweetream_tasks") < 500
 
 
-@pytest.mark.parametrize("suffix", ["-feed", "-feed-x"])
+@pytest.mark.parametrize("suffix", ["-feed", pytest.param("-feed-x", marks=pytest.mark.soak)])
 def test_deployments_whose_names_begin_alike_delete_nothing_of_each_other(
     apache_kafka, namespace, tmp_path, suffix: str
 ) -> None:

@@ -50,6 +50,7 @@ def test_another_worker_streams_soon_after_the_one_that_did_has_ended(
     assert len(client.seen) == len(set(client.seen)), "whoever streams, no client sees a post twice"
 
 
+@pytest.mark.soak
 @pytest.mark.kafka
 def test_a_worker_that_was_frozen_while_it_streamed_does_no_harm_when_it_wakes(
     apache_kafka, namespace: str, tmp_path: Path

@@ -5,6 +5,7 @@ import struct
 from pathlib import Path
 
 import psutil
+import pytest
 from workers import until, workers
 
 POSTS, CLIENTS = 12_000, 60
@@ -23,6 +24,7 @@ def read_and_go(port: int, most: int) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
 
+@pytest.mark.soak
 def test_clients_that_read_the_past_and_go_leave_little_behind(embedded_broker, namespace, tmp_path: Path) -> None:
     """What Kafka sent and nobody read to its end hangs in cycles: by counting alone they were freed after gigabytes."""
     file = tmp_path / "posts.txt"

@@ -5,7 +5,7 @@ from axe import violations
 from posting import Posting, post
 from tab import Open
 
-pytestmark = pytest.mark.node
+pytestmark = [pytest.mark.node, pytest.mark.soak]  # test_axe.py has the quick ones
 
 
 def test_no_barrier_with_everything_beside_the_posts_opened_and_none_in_why(

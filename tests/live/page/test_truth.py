@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from line import Line
 from playwright.sync_api import Browser, expect
 from posting import Posting, post
@@ -74,6 +75,7 @@ def test_a_label_and_its_score_are_said_in_the_language_chosen(visit: Open, topi
         assert "lalu lintas" in said and "_" not in said and "0," in said and "." not in said
 
 
+@pytest.mark.soak
 def test_a_stream_that_died_unheard_is_opened_again(
     browser: Browser, worker: Worker, topic: str, posting: Posting
 ) -> None:
