@@ -9,14 +9,16 @@ import os
 import shutil
 import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 import apache_kafka as kafka
 import pytest
 import secure_kafka as secure
+from feed_writer import Writer
 
 from tweetream.broker import EmbeddedBroker
+from tweetream.hub import Hub
 
 
 @dataclass(frozen=True)
@@ -140,3 +142,21 @@ def any_broker(request: pytest.FixtureRequest) -> EmbeddedBroker | kafka.ApacheK
 def namespace() -> str:
     """A name no other test has, for topics, groups and app ids."""
     return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+async def writer(any_broker: EmbeddedBroker | kafka.ApacheKafka, namespace: str) -> AsyncIterator[Writer]:
+    """Of a feed of its own."""
+    writer = Writer(any_broker, f"{namespace}-feed-x-1")
+    await writer.begin()
+    yield writer
+    await writer.producer.stop()
+
+
+@pytest.fixture
+async def live(writer: Writer) -> AsyncIterator[Hub]:
+    """A hub at the writer's broker."""
+    live = Hub(writer.kafka)
+    await live.start()
+    yield live
+    await live.stop()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from aiokafka.structs import TopicPartition
 from apache_kafka import ApacheKafka
+from feed_writer import Writer, until
 from test_cursor import cursor, read
-from test_hub import Writer, until
 
 from tweetream import hub, ring
 from tweetream.broker import EmbeddedBroker
@@ -18,22 +18,6 @@ from tweetream.retractions import SLACK, id_of
 from tweetream.ring import Feed
 
 Broker = EmbeddedBroker | ApacheKafka
-
-
-@pytest.fixture
-async def writer(any_broker: Broker, namespace: str) -> AsyncIterator[Writer]:
-    writer = Writer(any_broker, f"{namespace}-feed-x-1")
-    await writer.begin()
-    yield writer
-    await writer.producer.stop()
-
-
-@pytest.fixture
-async def live(writer: Writer) -> AsyncIterator[Hub]:
-    live = Hub(writer.kafka)
-    await live.start()
-    yield live
-    await live.stop()
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from apache_kafka import ApacheKafka
+from feed_writer import Writer, numbers
 from test_cursor import delete_before
-from test_hub import Writer, numbers
 
 from tweetream import history
 from tweetream.broker import EmbeddedBroker
@@ -28,14 +28,6 @@ async def hub_of(writer: Writer, **settings: float) -> AsyncIterator[Hub]:
         yield live
     finally:
         await live.stop()
-
-
-@pytest.fixture
-async def writer(any_broker: Broker, namespace: str) -> AsyncIterator[Writer]:
-    writer = Writer(any_broker, f"{namespace}-feed-x-1")
-    await writer.begin()
-    yield writer
-    await writer.producer.stop()
 
 
 def at(offset: int | None, generation: str = "1") -> Position | None:

@@ -2,64 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from apache_kafka import ApacheKafka
+from feed_writer import Broker, Writer, numbers, until
 from test_feeds import counted
 
-from tweetream import cluster, hub, readers
-from tweetream.broker import EmbeddedBroker
-from tweetream.connection import Connection
-from tweetream.feeds import Filter, Origins, Record
+from tweetream import hub, readers
+from tweetream.feeds import Filter, Origins
 from tweetream.hub import Hub
-from tweetream.models.feed import Origin
-
-Broker = EmbeddedBroker | ApacheKafka
-LABELS = [b"traffic", b"non_traffic"]
-
-
-class Writer:
-    """Writes a feed as the classification does: record n has the data {"n":n} and the origin of n."""
-
-    def __init__(self, broker: Broker, topic: str) -> None:
-        self.kafka = Connection([broker.bootstrap])
-        self.topic = topic
-        self.producer = AIOKafkaProducer(**self.kafka.arguments(), max_batch_size=1_000_000)
-
-    async def begin(self) -> None:
-        config = {"message.timestamp.type": "LogAppendTime"}
-        await cluster.create(self.kafka, [cluster.TopicSpec(self.topic, 1, config)], 1)
-        await self.producer.start()
-
-    async def write(self, *numbers: int) -> None:
-        """In one batch."""
-        batch = self.producer.create_batch()
-        for n in numbers:
-            value = b'{"n":%d}' % n
-            assert batch.append(key=None, value=value, timestamp=None, headers=self.headers(n)) is not None
-        await (await self.producer.send_batch(batch, self.topic, partition=0))
-
-    async def write_singly(self, *numbers: int) -> None:
-        for n in numbers:
-            await self.raw(b'{"n":%d}' % n, self.headers(n))
-
-    async def raw(self, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
-        await self.producer.send_and_wait(self.topic, value, partition=0, headers=headers)
-
-    def headers(self, n: int) -> list[tuple[str, bytes]]:
-        return [("label", LABELS[n % 2]), ("score", b"0.5"), ("origin", Origin(0, 1, n // 200, n % 200).pack())]
-
-
-@pytest.fixture
-async def writer(any_broker: Broker, namespace: str) -> AsyncIterator[Writer]:
-    writer = Writer(any_broker, f"{namespace}-feed-x-1")
-    await writer.begin()
-    yield writer
-    await writer.producer.stop()
 
 
 @pytest.fixture
@@ -68,16 +23,6 @@ async def live(writer: Writer) -> AsyncIterator[Hub]:
     await live.start()
     yield live
     await live.stop()
-
-
-def numbers(records: list[Record]) -> list[int]:
-    return [int(record.data.removeprefix(b'{"n":').removesuffix(b"}")) for record in records]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_a_client_sees_what_comes_after_it_joined(writer: Writer, live: Hub) -> None:

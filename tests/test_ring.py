@@ -4,8 +4,8 @@ import random
 from types import SimpleNamespace
 
 import pytest
+from feed_writer import LABELS, numbers
 from test_feeds import counted
-from test_hub import LABELS, numbers
 
 from tweetream import ring
 from tweetream.feeds import EVERY_POST, Filter, Origins, Record

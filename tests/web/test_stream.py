@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_hub import Writer, until
+from feed_writer import Writer, until
 
 from tweetream.broker import EmbeddedBroker
 from tweetream.connection import Connection
