@@ -14,6 +14,13 @@ from workers import Worker, workers
 
 from tweetream.broker import EmbeddedBroker, free_ports
 
+STATES = """() => {
+  const state = document.getElementById("state");
+  window.states = [];
+  const watcher = new MutationObserver(() => window.states.push(state.dataset.state));
+  watcher.observe(state, { attributeFilter: ["data-state"] });
+}"""
+
 
 def test_it_says_when_it_tries_again_and_does_and_has_missed_nothing(
     browser: Browser, worker: Worker, topic: str, posting: Posting
@@ -22,6 +29,7 @@ def test_it_says_when_it_tries_again_and_does_and_has_missed_nothing(
     with Line(worker.port) as line, tab(browser, line.url) as reader:
         reader.open(f"/#{topic}").wait_for_post(before[0])
         reader.wait_for_state("live")
+        reader.page.evaluate(STATES)
         line.cut()
         reader.wait_for_state("waiting")
         expect(reader.page.locator("#state")).to_have_text(re.compile(r"Reconnecting\s+in \d+ s"), use_inner_text=True)
@@ -30,6 +38,8 @@ def test_it_says_when_it_tries_again_and_does_and_has_missed_nothing(
         reader.wait_for_post(missed[-1])
         reader.wait_for_state("live")
         assert reader.ids() == [*reversed(missed), *before]
+        states = reader.page.evaluate("() => window.states")
+        assert states[-2:] == ["catching", "live"] and "waiting" in states, "it catches up before it is live"
 
 
 def test_a_person_need_not_wait_until_it_tries_again(
