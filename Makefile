@@ -16,7 +16,7 @@ check: .venv/test ## style and types alone
 	$(BIN)/mypy
 
 kafka: .venv/test ## Apache Kafka on port 9092, until Ctrl-C; needs Java and Maven
-	$(BIN)/python tests/run_kafka.py $(KAFKA)
+	PYTHONPATH=tests $(BIN)/python -m support.kafka.run_kafka $(KAFKA)
 
 soak: .venv/test ## workers killed and sources' lines cut at random, for minutes; prints tables
 	$(BIN)/pytest -q -s -m soak $(PYTEST)
@@ -37,7 +37,7 @@ bench-page: .venv/test ## what the page weighs and how quick it is, in Chromium
 	$(BIN)/python bench/page.py $(BENCH)
 
 screenshots: .venv/test ## the pictures of the page in docs/, taken anew; needs Chromium
-	$(BIN)/python tests/screenshots.py
+	PYTHONPATH=tests $(BIN)/python -m support.browser.screenshots
 
 clean:
 	rm -rf .venv .kafka .node build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -25,13 +25,13 @@ import numpy as np
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.svm import LinearSVC
 
-from tweetream.classifier import BadModel, Classifier
+from tweetream.classifier.model import BadModel, Classifier
 from tweetream.text import Cleaner, normalise
 
 BATCH, ROUNDS = 200, 5
 LOAD = f"""
 import json, os, sys, time
-from tweetream.classifier import Classifier
+from tweetream.classifier.model import Classifier
 def kept():
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 texts = json.load(sys.stdin)

@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-import chaos  # noqa: E402
-from apache_kafka import ApacheKafka, ApacheKafkaError, missing  # noqa: E402
-from storm import BrokerDeaths, Storm, plan  # noqa: E402
-from workers import workers  # noqa: E402
+from support.faults import chaos  # noqa: E402
+from support.faults.storm import BrokerDeaths, Storm, plan  # noqa: E402
+from support.kafka.apache_kafka import ApacheKafka, ApacheKafkaError, missing  # noqa: E402
+from support.workers import workers  # noqa: E402
 
 RATE = 2_000
 WORKERS = 3

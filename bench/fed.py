@@ -15,8 +15,8 @@ import measure
 from corpus import Corpus
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from apache_kafka import ApacheKafka  # noqa: E402
-from workers import Worker, until  # noqa: E402
+from support.kafka.apache_kafka import ApacheKafka  # noqa: E402
+from support.workers import Worker, until  # noqa: E402
 
 WARM = 4  # a fourth of the posts runs first, unmeasured: a Java machine compiles itself while it works
 

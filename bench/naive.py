@@ -16,7 +16,7 @@ from typing import Any
 import faust
 from measure import READY
 
-from tweetream.classifier import Classifier
+from tweetream.classifier.model import Classifier
 from tweetream.matching import Matcher
 from tweetream.text import Cleaner, normalise
 

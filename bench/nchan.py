@@ -14,7 +14,7 @@ import psutil
 from measure import Failed
 from sse_appender import Target
 
-from tweetream.broker import dies_with_parent, free_ports
+from tweetream.kafka.embedded import dies_with_parent, free_ports
 
 MODULE = "ngx_nchan_module.so"
 CONFIGURATION = """

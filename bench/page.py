@@ -17,13 +17,13 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from conftest import CHROMIUM  # noqa: E402
-from page_load import measure  # noqa: E402
-from posting import Posting  # noqa: E402
-from tab import launch  # noqa: E402
-from workers import Worker, workers  # noqa: E402
+from support.browser.page_load import measure  # noqa: E402
+from support.browser.tab import launch  # noqa: E402
+from support.posting import Posting  # noqa: E402
+from support.tools import CHROMIUM  # noqa: E402
+from support.workers import Worker, workers  # noqa: E402
 
-from tweetream.broker import EmbeddedBroker  # noqa: E402
+from tweetream.kafka.embedded import EmbeddedBroker  # noqa: E402
 
 
 @contextmanager

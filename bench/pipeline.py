@@ -27,13 +27,13 @@ from fed import Fed, write
 from measure import Failed, Measured
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from apache_kafka import ApacheKafka, ApacheKafkaError, missing  # noqa: E402
-from workers import until  # noqa: E402
+from support.kafka.apache_kafka import ApacheKafka, ApacheKafkaError, missing  # noqa: E402
+from support.workers import until  # noqa: E402
 
-from tweetream import cluster  # noqa: E402
-from tweetream.broker import dies_with_parent  # noqa: E402
-from tweetream.classifier import Classifier  # noqa: E402
-from tweetream.connection import Connection  # noqa: E402
+from tweetream.classifier.model import Classifier  # noqa: E402
+from tweetream.kafka import admin  # noqa: E402
+from tweetream.kafka.connection import Connection  # noqa: E402
+from tweetream.kafka.embedded import dies_with_parent  # noqa: E402
 from tweetream.matching import Matcher  # noqa: E402
 from tweetream.text import Cleaner, normalise  # noqa: E402
 
@@ -131,9 +131,9 @@ def _naive(corpus: Corpus, kafka: ApacheKafka, folder: Path, options: argparse.N
     place, posts = folder / "naive.txt", write(folder / "naive-waiting.txt", lines)
     feeds = {topic: f"naive-feed-{topic}" for topic in corpus.topics}
     by_arrival = {"message.timestamp.type": "LogAppendTime"}
-    specs = [cluster.TopicSpec(name, options.partitions) for name in ("naive-posts", "naive-tagged")]
-    specs += [cluster.TopicSpec(feed, 1, by_arrival) for feed in feeds.values()]
-    asyncio.run(cluster.create(Connection([kafka.bootstrap]), specs, 1))
+    specs = [admin.TopicSpec(name, options.partitions) for name in ("naive-posts", "naive-tagged")]
+    specs += [admin.TopicSpec(feed, 1, by_arrival) for feed in feeds.values()]
+    asyncio.run(admin.create(Connection([kafka.bootstrap]), specs, 1))
     given = {
         "namespace": "naive",
         "broker": kafka.url,

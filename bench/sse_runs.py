@@ -21,8 +21,8 @@ from sse_appender import Appended, Target
 from sse_client import Collected
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from apache_kafka import ApacheKafka  # noqa: E402
-from workers import Worker, until  # noqa: E402
+from support.kafka.apache_kafka import ApacheKafka  # noqa: E402
+from support.workers import Worker, until  # noqa: E402
 
 WARM = 1.0  # seconds of events before those that are measured
 TOPIC = "bench"

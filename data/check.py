@@ -17,8 +17,8 @@ from pathlib import Path
 from nltk.metrics.agreement import AnnotationTask
 from nltk.tokenize import TweetTokenizer
 
-from tweetream.features import shipped_kinds
-from tweetream.labelled import Post, read
+from tweetream.classifier.dataset import Post, read
+from tweetream.classifier.features import shipped_kinds
 from tweetream.text import normalise
 
 HERE = Path(__file__).parent

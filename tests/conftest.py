@@ -9,40 +9,16 @@ import os
 import shutil
 import signal
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
 
-import apache_kafka as kafka
 import pytest
-import secure_kafka as secure
-from feed_writer import Writer
+from support.kafka import apache_kafka as kafka
+from support.kafka import secure_kafka as secure
+from support.kafka.feed_writer import Writer
+from support.tools import CHROMIUM, TOOLS
 
-from tweetream.broker import EmbeddedBroker
-from tweetream.hub import Hub
-
-
-@dataclass(frozen=True)
-class Tool:
-    """Something that not every machine has."""
-
-    marker: str
-    name: str
-    fixtures: frozenset[str]  # whoever uses one of them needs the tool
-    missing: Callable[[], str | None]
-
-
-def _no_program(*names: str) -> Callable[[], str | None]:
-    """What to say when none of these programs is installed."""
-    return lambda: None if any(map(shutil.which, names)) else f"{names[0]} is not installed"
-
-
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-TOOLS = [
-    Tool("kafka", "Apache Kafka", frozenset({"apache_kafka", "secure_kafka"}), kafka.missing),
-    Tool("caddy", "Caddy", frozenset({"caddy"}), _no_program("caddy")),
-    Tool("node", "Node with npm", frozenset(), lambda: _no_program("node")() or _no_program("npm")()),
-    Tool("browser", "a browser", frozenset({"chromium"}), _no_program(*CHROMIUM)),
-]
+from tweetream.feeds.hub import Hub
+from tweetream.kafka.embedded import EmbeddedBroker
 
 LEFT_OUT = pytest.StashKey[list[str]]()
 MISSING = pytest.StashKey[dict[str, str]]()

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from support.paths import ROOT
 
 from tweetream.settings import PREFIX, Settings, load
 
-SAMPLE = Path(__file__).resolve().parent.parent / ".env.sample"
+SAMPLE = ROOT / ".env.sample"
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,5 @@
 """`python -m tweetream` is the command `tweetream`."""
 
-from tweetream.cli import main
+from tweetream.cli.main import main
 
 main()

@@ -7,9 +7,9 @@ Commands come the other way (web.topics → agents.streamer → the topics table
 Faust app it runs in.
 """
 
-from tweetream.checks import check
-from tweetream.engine import App, credentials
-from tweetream.security import connect
+from tweetream.engine.application import App, credentials
+from tweetream.kafka.security import connect
+from tweetream.preflight import check
 from tweetream.settings import load
 from tweetream.web.middleware import application_options
 
@@ -21,13 +21,13 @@ app = App(
     settings.namespace,
     broker=[f"kafka://{host}" for host in kafka.servers],
     origin="tweetream.app",
-    TableManager="tweetream.engine:Tables",
-    Worker="tweetream.worker:Worker",
+    TableManager="tweetream.engine.application:Tables",
+    Worker="tweetream.engine.worker:Worker",
     env_prefix="TWEETREAM_FAUST_",
     autodiscover=[
-        "tweetream.streams",
+        "tweetream.topology",
         "tweetream.agents.streamer",
-        "tweetream.agents.streaming",
+        "tweetream.ingest.service",
         "tweetream.agents.preprocessing",
         "tweetream.agents.classification",
         "tweetream.agents.counting",
@@ -35,7 +35,7 @@ app = App(
         "tweetream.web.history",
         "tweetream.web.sources",
         "tweetream.web.classify",
-        "tweetream.web.sse",
+        "tweetream.web.feeds",
         "tweetream.web.site",
         "tweetream.web.openapi",
     ],

@@ -19,10 +19,11 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from itertools import product
-from pathlib import Path
 
-_DATA = Path(__file__).with_name("data")
+_DATA = files("tweetream") / "data"
 _SUFFIX = r"\.(?:com|co|net|org|edu|gov|info|id|my|sg|io|ly|gl|me|tv|be|app|dev|social|news|blog|xyz)"
 
 # Only entities closed by a semicolon: html.unescape alone reads `salam&parade` as a pilcrow and `de`, and raises on a
@@ -93,12 +94,11 @@ def normalise(text: str) -> str:
     return " ".join(_word_pattern().findall(text))
 
 
-def load_abbreviations(path: Path | str) -> dict[str, str]:
+def load_abbreviations(path: Traversable) -> dict[str, str]:
     """The table in `path`: a line each, the short form, a tab, the words it stands for; `#` starts a comment line.
 
     Both sides are normalised; the short form must come out as one word. A later line wins. Raises BadAbbreviations.
     """
-    path = Path(path)
     try:
         lines = path.read_bytes().decode("utf-8-sig").split("\n")
     except OSError as error:

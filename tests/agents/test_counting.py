@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from tweetream.agents import counting
+from tweetream.kafka.producer import Refused
 from tweetream.models import codec
 from tweetream.models.topic import CountRecord
-from tweetream.outbox import Refused
-from tweetream.streams import now_ms, tallies
+from tweetream.topology import now_ms, tallies
 
 FEED = "t-feed-counted-1"
 

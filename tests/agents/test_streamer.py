@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tweetream import cluster
 from tweetream.agents import streamer
+from tweetream.kafka import admin
+from tweetream.kafka.producer import GivenUp, Refused
 from tweetream.models.topic import Command, Topic
-from tweetream.outbox import GivenUp, Refused
 
 sweep: Any = inspect.unwrap(streamer.sweep)  # without the timer
 
@@ -31,8 +31,8 @@ async def test_a_tombstone_that_cannot_be_forgotten_now_ends_no_worker(
     monkeypatch.setattr(streamer, "flowing", lambda: True)
     monkeypatch.setattr(streamer.app, "rebalancing", False)
     monkeypatch.setattr(streamer.topics, "entries", lambda: [old])
-    monkeypatch.setattr(cluster, "names", nothing)
-    monkeypatch.setattr(cluster, "delete", nothing)
+    monkeypatch.setattr(admin, "names", nothing)
+    monkeypatch.setattr(admin, "delete", nothing)
     monkeypatch.setattr(streamer.outbox, "send", send)
     await sweep()
     assert tried
@@ -47,7 +47,7 @@ async def test_a_topic_whose_feed_was_created_while_a_rebalance_came_is_left_to_
         owner.clear()
         return set()
 
-    monkeypatch.setattr(cluster, "create", create)
+    monkeypatch.setattr(admin, "create", create)
     with pytest.raises(GivenUp):
         await streamer._do(Command("add", "late", ["late"]), 7, 1, lambda: bool(owner))
     assert streamer.topics.entry("late") is None and streamer.topics.applied < 7

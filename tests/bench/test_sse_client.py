@@ -7,11 +7,11 @@ import threading
 import time
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import pytest
+from support.paths import ROOT
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
+sys.path.insert(0, str(ROOT / "bench"))
 import sse_client  # noqa: E402
 from sse_appender import event  # noqa: E402
 

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-import apache_kafka as kafka
-import chaos
 import httpx
 import pytest
 from httpx_sse import connect_sse
-from proxy import CADDYFILE, Proxy
-from workers import Worker, until
+from support.faults import chaos
+from support.kafka import apache_kafka as kafka
+from support.proxy import CADDYFILE, Proxy
+from support.workers import Worker, until
 
-from tweetream.live import HEARTBEAT
+from tweetream.web.fanout import HEARTBEAT
 
 TOKEN = "sesame-open"
 WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}

@@ -8,21 +8,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import apache_kafka as kafka
-import image
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from ruamel.yaml import YAML
+from support import image
+from support.kafka import apache_kafka as kafka
+from support.paths import ROOT
 
-from tweetream import cluster
-from tweetream.connection import Connection
+from tweetream.engine.worker import PATIENCE
+from tweetream.kafka import admin
+from tweetream.kafka.connection import Connection
 from tweetream.settings import PREFIX, Settings
 from tweetream.web.limits import SPARE_FILES
-from tweetream.worker import PATIENCE
 
-COMPOSE = image.ROOT / "docker-compose.yml"
-CADDYFILE = image.ROOT / "deploy" / "Caddyfile"
+COMPOSE = ROOT / "docker-compose.yml"
+CADDYFILE = ROOT / "deploy" / "Caddyfile"
 SCHEMA = [str(Path(sys.executable).with_name("check-jsonschema")), "--builtin-schema", "vendor.compose-spec"]
 
 
@@ -93,7 +94,7 @@ def test_the_sources_are_there_without_anything_set() -> None:
     (posts,) = [default(volume) for volume in services()["worker"]["volumes"] if ":/posts" in volume]
     folder, mounted, _ = posts.split(":")
     path = source.removeprefix("replay:").partition("?")[0]
-    assert (image.ROOT / folder / Path(path).relative_to(mounted)).is_file()
+    assert (ROOT / folder / Path(path).relative_to(mounted)).is_file()
 
 
 def test_the_proxy_is_trusted_wherever_docker_puts_it() -> None:
@@ -112,7 +113,7 @@ def test_worker_and_proxy_may_open_as_many_files_as_there_may_be_streams() -> No
 def test_the_proxy_reads_our_file_and_finds_the_workers_by_their_service() -> None:
     proxy = services()["proxy"]
     (mount,) = [volume for volume in proxy["volumes"] if "Caddyfile" in volume]
-    assert (image.ROOT / mount.split(":")[0]) == CADDYFILE and CADDYFILE.is_file()
+    assert (ROOT / mount.split(":")[0]) == CADDYFILE and CADDYFILE.is_file()
     defaults = dict(re.findall(r"\{\$([A-Z]+):([^}]*)\}", CADDYFILE.read_text()))
     assert defaults["WORKERS"] in services() and defaults["PORT"] in services()["worker"]["expose"]
     assert default(proxy["environment"]["SITE"]) == defaults["SITE"]
@@ -159,12 +160,12 @@ class Composed(kafka.ApacheKafka):
 async def test_kafka_starts_with_these_settings_is_healthy_and_makes_no_topic_by_itself() -> None:
     with Composed() as broker:
         test = services()["kafka"]["healthcheck"]["test"]
-        assert test[:4] == ["CMD", "/opt/kafka/bin/kafka-cluster.sh", "cluster-id", "--bootstrap-server"]
+        assert test[:4] == ["CMD", "/opt/kafka/bin/kafka-admin.sh", "cluster-id", "--bootstrap-server"]
         said = broker.java("org.apache.kafka.tools.ClusterTool", "cluster-id", "--bootstrap-server", broker.bootstrap)
         assert services()["kafka"]["environment"]["CLUSTER_ID"] in said
         async with AIOKafkaProducer(bootstrap_servers=broker.bootstrap, request_timeout_ms=2000) as producer:
             with pytest.raises(KafkaError):
                 await producer.send_and_wait("nobody-made-this", b"x")
         connection = Connection((broker.bootstrap,))
-        await cluster.create(connection, [cluster.TopicSpec("made", 1)], replication=1)
-        assert await cluster.names(connection) == {"made"}
+        await admin.create(connection, [admin.TopicSpec("made", 1)], replication=1)
+        assert await admin.names(connection) == {"made"}

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import apache_kafka as kafka
-import image
 import psutil
 import pytest
-from workers import until
+from support import image
+from support.kafka import apache_kafka as kafka
+from support.workers import until
 
 from tweetream import __version__
-from tweetream.broker import dies_with_parent, end_process, free_ports
+from tweetream.kafka.embedded import dies_with_parent, end_process, free_ports
 
 HADOLINT = Path(sys.executable).with_name("hadolint")
 

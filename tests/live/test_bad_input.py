@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
-from workers import until, workers
+from support.workers import until, workers
 
-from tweetream.broker import free_ports
+from tweetream.kafka.embedded import free_ports
 
 
 def run(*words: str, **settings: str) -> "subprocess.CompletedProcess[str]":

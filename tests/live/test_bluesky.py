@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-from certificates import Authority
-from jetstream_reading import id
-from jetstream_server import JetstreamServer
-from workers import Worker, until, workers
+from support.kafka.certificates import Authority
+from support.networks.jetstream_reading import id
+from support.networks.jetstream_server import JetstreamServer
+from support.workers import Worker, until, workers
 
 TOPIC = "macet"
 NOWHERE = "bluesky:?url=wss://jetstream.invalid/subscribe"

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import chaos
 import httpx
 import pytest
-from apache_kafka import ApacheKafka
-from workers import Worker, until, workers
+from support.faults import chaos
+from support.kafka.apache_kafka import ApacheKafka
+from support.workers import Worker, until, workers
 
 pytestmark = pytest.mark.kafka
 RATE = 500

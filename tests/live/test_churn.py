@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import chaos
 import httpx
 import pytest
-from apache_kafka import ApacheKafka
-from workers import Worker, until, workers
+from support.faults import chaos
+from support.kafka.apache_kafka import ApacheKafka
+from support.workers import Worker, until, workers
 
-from tweetream import cluster
-from tweetream.connection import Connection
+from tweetream.kafka import admin
+from tweetream.kafka.connection import Connection
 
 RATE = 500
 CHURNED = "jalan"  # also in every line that chaos writes
@@ -63,7 +63,7 @@ def run(kafka: ApacheKafka, namespace: str, folder: Path, times: int, seconds: i
     settings = {"SOURCES": f"replay:{file}?rate={RATE}", "TOPICS": chaos.TOPIC, "SWEEP_INTERVAL": "1s"}
 
     def ghosts() -> list[str]:
-        found = asyncio.run(cluster.names(Connection([kafka.bootstrap])))
+        found = asyncio.run(admin.names(Connection([kafka.bootstrap])))
         return [name for name in found if name.startswith(f"{namespace}-feed-{CHURNED}-")]
 
     with workers(2, kafka.url, namespace, folder, **settings) as group:

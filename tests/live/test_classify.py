@@ -6,11 +6,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from workers import Worker, until, workers
+from support.workers import Worker, until, workers
 
-from tweetream.classifier import Classifier
-from tweetream.labelled import Post
-from tweetream.training import clean, save, train
+from tweetream.classifier.dataset import Post
+from tweetream.classifier.model import Classifier
+from tweetream.classifier.training import clean, save, train
 
 WORDS = {
     "wetter": ["regen", "sonne", "wolken", "sturm", "schnee", "gewitter", "nebel", "frost", "hagel", "wind"],
@@ -58,7 +58,7 @@ def german(number: int, seed: int) -> list[Post]:
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     """A worker that serves a model of three labels."""
-    from tweetream.broker import EmbeddedBroker
+    from tweetream.kafka.embedded import EmbeddedBroker
 
     folder = tmp_path_factory.mktemp("classify")
     save(train(clean(german(60, 1))), folder / "german.skops")

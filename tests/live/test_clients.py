@@ -18,11 +18,12 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import Page, sync_playwright
-from workers import Worker, until, workers
+from support.paths import DOCS
+from support.workers import Worker, until, workers
 
-from tweetream.broker import EmbeddedBroker, dies_with_parent, free_ports
+from tweetream.kafka.embedded import EmbeddedBroker, dies_with_parent, free_ports
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "clients.md"
+DOCUMENT = DOCS / "clients.md"
 SNIPPETS = dict(re.findall(r"^```(\w+)\n(.*?)^```$", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE))
 PROGRAMS = {"bash": ["bash"], "python": [sys.executable], "js": ["node"]}
 PAGE_PORT = free_ports(1)[0]

@@ -14,10 +14,10 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from apache_kafka import ApacheKafka
-from workers import Worker, until
+from support.kafka.apache_kafka import ApacheKafka
+from support.workers import Worker, until
 
-from tweetream.broker import free_ports
+from tweetream.kafka.embedded import free_ports
 
 SOON = 15.0
 

@@ -4,15 +4,15 @@ import asyncio
 import time
 from pathlib import Path
 
-import chaos
 import pytest
-from apache_kafka import ApacheKafka
-from workers import Worker, until, workers
+from support.faults import chaos
+from support.kafka.apache_kafka import ApacheKafka
+from support.workers import Worker, until, workers
 
-from tweetream.connection import Connection
+from tweetream.kafka.connection import Connection
+from tweetream.kafka.producer import Outbox
 from tweetream.models import codec
 from tweetream.models.post import Post, PostBatch
-from tweetream.outbox import Outbox
 
 pytestmark = pytest.mark.kafka
 PARTITIONS = 4  # as tests give every worker

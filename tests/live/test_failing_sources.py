@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
-from aside import Aside
-from contract import Said
-from lines_server import LinesHarness, install, package
-from workers import Worker, until, workers
+from support.faults.aside import Aside
+from support.networks.contract import Said
+from support.networks.lines_server import LinesHarness, install, package
+from support.workers import Worker, until, workers
 
-from tweetream.broker import EmbeddedBroker
+from tweetream.kafka.embedded import EmbeddedBroker
 
 TOPIC = "macet"
 BROKEN = """

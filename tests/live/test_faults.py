@@ -6,9 +6,9 @@ import signal
 import time
 from pathlib import Path
 
-import chaos
 import pytest
-from workers import workers
+from support.faults import chaos
+from support.workers import workers
 
 RATE = 2_000
 

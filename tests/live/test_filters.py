@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 from httpx_sse import ServerSentEvent, connect_sse
-from workers import Worker, until, workers
+from support.workers import Worker, until, workers
 
-from tweetream.broker import EmbeddedBroker
-from tweetream.ring import PIECE
+from tweetream.feeds.ring import PIECE
+from tweetream.kafka.embedded import EmbeddedBroker
 
 DULL, TAIL = 6 * PIECE, 10
 

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import httpx
 import pytest
-from apache_kafka import ApacheKafka
-from workers import Worker, until, workers, write_lines
+from support.kafka.apache_kafka import ApacheKafka
+from support.workers import Worker, until, workers, write_lines
 
-from tweetream import cluster
-from tweetream.connection import Connection
+from tweetream.kafka import admin
+from tweetream.kafka.connection import Connection
 
 READY = 9.0  # seconds; the design says 3
 POSTS = 3_000
 
 
 def names(kafka: ApacheKafka, prefix: str) -> set[str]:
-    found = asyncio.run(cluster.names(Connection([kafka.bootstrap])))
+    found = asyncio.run(admin.names(Connection([kafka.bootstrap])))
     return {name for name in found if name.startswith(prefix)}
 
 
@@ -112,7 +112,7 @@ def test_a_deployment_whose_table_was_emptied_deletes_nothing(apache_kafka, name
         before = names(apache_kafka, namespace)
         assert feeds(worker) | feeds(neighbour) <= before
         worker.stop()
-        asyncio.run(cluster.delete(Connection([apache_kafka.bootstrap]), [changelog]))
+        asyncio.run(admin.delete(Connection([apache_kafka.bootstrap]), [changelog]))
         until(lambda: changelog not in names(apache_kafka, namespace), 30, "the changelog is gone")
         worker.start().wait_ready()
         assert worker.topics() == {}

@@ -5,9 +5,9 @@ import signal
 import time
 from pathlib import Path
 
-import chaos
 import pytest
-from workers import Worker, until, workers
+from support.faults import chaos
+from support.workers import Worker, until, workers
 
 RATE = 500
 SESSION = 3.0

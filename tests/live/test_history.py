@@ -10,14 +10,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from apache_kafka import ApacheKafka
 from httpx_sse import connect_sse
-from independent import write_values
-from test_cursor import delete_before
-from workers import Worker, until, workers
+from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.independent import write_values
+from support.records import delete_before
+from support.workers import Worker, until, workers
 
-from tweetream.broker import EmbeddedBroker
-from tweetream.ring import RING
+from tweetream.feeds.ring import RING
+from tweetream.kafka.embedded import EmbeddedBroker
 
 POSTS = 40
 

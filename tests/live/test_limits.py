@@ -7,10 +7,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from wire import refusal, streams
-from workers import Worker, until, workers
+from support.wire import refusal, streams
+from support.workers import Worker, until, workers
 
-from tweetream.broker import EmbeddedBroker
+from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.web.limits import SPARE_FILES
 
 EACH, ALL = 3, 5

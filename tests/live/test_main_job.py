@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from httpx_sse import connect_sse
-from workers import Worker, until, workers
+from support.workers import Worker, until, workers
 
 LINES = [
     "Jl Sudirman MACET total arah Semanggi",

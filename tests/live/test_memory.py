@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from workers import until, workers
+from support.workers import until, workers
 
 POSTS, CLIENTS = 12_000, 60
 RESET = struct.pack("ii", 1, 0)

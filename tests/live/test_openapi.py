@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 from httpx_sse import connect_sse
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from workers import Worker, until, workers
+from support.workers import Worker, until, workers
 
 FEEDS = "/feeds/{names}"
 ROUTES = """
@@ -31,7 +31,7 @@ for route in app.web.web_app.router.routes():
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     """One worker with posts that come and go on coming to `hidup`."""
-    from tweetream.broker import EmbeddedBroker
+    from tweetream.kafka.embedded import EmbeddedBroker
 
     folder = tmp_path_factory.mktemp("openapi")
     file = folder / "posts.txt"

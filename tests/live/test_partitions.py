@@ -4,12 +4,12 @@ import asyncio
 import itertools
 from pathlib import Path
 
-import apache_kafka as kafka
-import chaos
 import httpx
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from httpx_sse import connect_sse
-from workers import until, workers
+from support.faults import chaos
+from support.kafka import apache_kafka as kafka
+from support.workers import until, workers
 
 LINES = 3_000
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from httpx_sse import connect_sse
-from workers import Worker, until, workers
+from support.workers import Worker, until, workers
 
 TOKEN = "a-token-of-the-tests"
 
@@ -16,7 +16,7 @@ TOKEN = "a-token-of-the-tests"
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     """A worker with a token and an allowed origin, and posts that match `hujan` and `jalan`, five a second."""
-    from tweetream.broker import EmbeddedBroker
+    from tweetream.kafka.embedded import EmbeddedBroker
 
     folder = tmp_path_factory.mktemp("rest")
     file = folder / "posts.txt"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import httpx
 from aiokafka import AIOKafkaProducer
-from apache_kafka import ApacheKafka
-from wire import Event, Stream
-from workers import Worker, until, workers, write_lines
+from support.kafka.apache_kafka import ApacheKafka
+from support.wire import Event, Stream
+from support.workers import Worker, until, workers, write_lines
 
-from tweetream.broker import EmbeddedBroker
-from tweetream.ring import PIECE
+from tweetream.feeds.ring import PIECE
+from tweetream.kafka.embedded import EmbeddedBroker
 
 POSTS = 5 * PIECE  # more than a worker reads ahead for a client that does not read
 

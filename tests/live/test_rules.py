@@ -13,9 +13,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from playwright.sync_api import Page, sync_playwright
-from workers import Worker, until, workers
+from support.workers import Worker, until, workers
 
-from tweetream.broker import EmbeddedBroker
+from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.settings import Settings
 from tweetream.web.middleware import Problem, may_change
 

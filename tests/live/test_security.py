@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from certificates import Authority
 from httpx_sse import connect_sse
-from secure_kafka import PASSWORD, USER, SecureKafka
-from workers import Worker, until
+from support.kafka.certificates import Authority
+from support.kafka.secure_kafka import PASSWORD, USER, SecureKafka
+from support.workers import Worker, until
 
-from tweetream import cluster
-from tweetream.connection import Connection
+from tweetream.kafka import admin
+from tweetream.kafka.connection import Connection
 
 SOON = 15.0
 POSTS = 20
@@ -44,7 +44,7 @@ def ports_in_use(worker: Worker, kafka: SecureKafka) -> set[int]:
 
 def names(kafka: SecureKafka) -> set[str]:
     """The topics, asked by the plain listener."""
-    return asyncio.run(cluster.names(Connection([kafka.kafka.bootstrap])))
+    return asyncio.run(admin.names(Connection([kafka.kafka.bootstrap])))
 
 
 def ends(worker: Worker) -> str:

@@ -9,15 +9,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from aside import Aside
-from contract import EXCEPTIONS, Ability
-from harnesses import HARNESSES
-from lines_server import package
-from soaking import Footprint, Troubled
-from talking import WORD, connected, posts_of, talking
-from workers import Worker, until, workers
+from support.faults.aside import Aside
+from support.faults.soaking import Footprint, Troubled
+from support.faults.talking import WORD, connected, posts_of, talking
+from support.networks.contract import EXCEPTIONS, Ability
+from support.networks.harnesses import HARNESSES
+from support.networks.lines_server import package
+from support.workers import Worker, until, workers
 
-from tweetream.broker import EmbeddedBroker
+from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.metrics import Drop
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "600"))

@@ -5,14 +5,14 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-import chaos
 import pytest
-from aside import Aside
-from contract import Ability, Said
-from harnesses import HARNESSES
-from lines_server import package
-from talking import WORD, Talk, connected, posts_of, talking
-from workers import Worker, until, workers
+from support.faults import chaos
+from support.faults.aside import Aside
+from support.faults.talking import WORD, Talk, connected, posts_of, talking
+from support.networks.contract import Ability, Said
+from support.networks.harnesses import HARNESSES
+from support.networks.lines_server import package
+from support.workers import Worker, until, workers
 
 REPLAYED = 1200  # at 200 a second
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from workers import Worker, until, workers
+from support.workers import Worker, until, workers
 
 TOPIC = "sumber"
 

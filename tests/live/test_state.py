@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from apache_kafka import ApacheKafka
-from workers import Worker, until, workers, write_lines
+from support.kafka.apache_kafka import ApacheKafka
+from support.workers import Worker, until, workers, write_lines
 
-from tweetream import cluster
-from tweetream.connection import Connection
+from tweetream.kafka import admin
+from tweetream.kafka.connection import Connection
 
 POSTS = 600
 
@@ -142,8 +142,8 @@ async def keys(bootstrap: str, changelog: str) -> list[bytes]:
 def test_what_was_deleted_and_compacted_away_meanwhile_is_not_in_the_table(eager, namespace, tmp_path) -> None:
     changelog = f"{namespace}-topics-changelog"
     now = {"min.cleanable.dirty.ratio": "0.0", "delete.retention.ms": "0", "segment.ms": "100"}
-    spec = cluster.TopicSpec(changelog, 1, {"cleanup.policy": "compact", **now})
-    asyncio.run(cluster.create(Connection([eager.bootstrap]), [spec], 1))
+    spec = admin.TopicSpec(changelog, 1, {"cleanup.policy": "compact", **now})
+    asyncio.run(admin.create(Connection([eager.bootstrap]), [spec], 1))
     settings = {"TOMBSTONE_TTL": "500ms", "SWEEP_INTERVAL": "500ms"}
     with workers(2, eager.url, namespace, tmp_path, **settings) as (away, here):
         add(here, "lama")
@@ -178,7 +178,7 @@ def test_a_folder_of_another_namespace_or_an_emptied_changelog_leaves_nothing_st
             shutil.copytree(tables(first)[0].parent / mine.name.replace(other, namespace), mine)
         second.start().wait_ready()
         assert second.topics() == theirs
-        asyncio.run(cluster.delete(Connection([apache_kafka.bootstrap]), [f"{namespace}-topics-changelog"]))
+        asyncio.run(admin.delete(Connection([apache_kafka.bootstrap]), [f"{namespace}-topics-changelog"]))
         old = tables(first)[0].parents[2]
         again = Worker(apache_kafka.url, namespace, tmp_path).start()
         try:

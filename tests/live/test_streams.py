@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from httpx_sse import ServerSentEvent, connect_sse
-from workers import Worker, until, workers
+from support.workers import Worker, until, workers
 
 POSTS = 60
 
@@ -18,7 +18,7 @@ POSTS = 60
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     """One worker whose feeds `semua` and `genap` have POSTS and POSTS / 2 posts, and grow no more."""
-    from tweetream.broker import EmbeddedBroker
+    from tweetream.kafka.embedded import EmbeddedBroker
 
     folder = tmp_path_factory.mktemp("streams")
     file = folder / "posts.txt"

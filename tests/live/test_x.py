@@ -5,11 +5,11 @@ from pathlib import Path
 
 import httpx
 from httpx_sse import aconnect_sse
-from workers import Worker
-from x_reading import until
-from x_server import TOKEN, XServer
+from support.networks.x_reading import until
+from support.networks.x_server import TOKEN, XServer
+from support.workers import Worker
 
-from tweetream.broker import EmbeddedBroker
+from tweetream.kafka.embedded import EmbeddedBroker
 
 
 async def test_a_topic_added_over_rest_has_a_rule_at_x_and_gets_the_posts_that_match(tmp_path: Path) -> None:

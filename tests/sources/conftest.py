@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from contract import Harness
+from support.networks.contract import Harness
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import time
 import tracemalloc
 
 import psutil
-from contract import NOTICED, Ability, Harness, Reading, Said, begun, one_line, some
-from harnesses import every_source, who_can
-from leaks import Until, held, let_go
+from support.faults.leaks import Until, held, let_go
+from support.networks.contract import NOTICED, Ability, Harness, Reading, Said, begun, one_line, some
+from support.networks.harnesses import every_source, who_can
 
 from tweetream.metrics import Drop
 from tweetream.sources.base import MAX_BYTES, MAX_POSTS

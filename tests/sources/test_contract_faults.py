@@ -5,8 +5,8 @@ import time
 import tracemalloc
 
 import pytest
-from contract import NOTICED, SILENCE, Ability, Harness, Reading, Said, begun, one_line, some
-from harnesses import who_can
+from support.networks.contract import NOTICED, SILENCE, Ability, Harness, Reading, Said, begun, one_line, some
+from support.networks.harnesses import who_can
 
 from tweetream.sources.base import Chunk, Interrupted, SourceError, Trouble
 from tweetream.sources.supervisor import State, Supervisor

@@ -3,15 +3,15 @@
 import asyncio
 import time
 
-from contract import Ability, Harness, Reading, Said, begun
-from harnesses import every_source
-from mutations import FORMS, mutations
+from support.faults.mutations import FORMS, mutations
+from support.networks.contract import Ability, Harness, Reading, Said, begun
+from support.networks.harnesses import every_source
 
 from tweetream.metrics import Drop
 from tweetream.models import codec
 from tweetream.models.post import PostBatch
-from tweetream.sources.claims import Arrival
-from tweetream.sources.formats import parse
+from tweetream.sources.post_builder import Arrival
+from tweetream.sources.replay.formats import parse
 
 MESSAGES = 10_000
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tweetream.bulletin import Notice
-from tweetream.connection import Connection
-from tweetream.feeds import Record
-from tweetream.hub import Hub
+from tweetream.feeds.hub import Hub
+from tweetream.feeds.record import Record
+from tweetream.kafka.compacted import Notice
+from tweetream.kafka.connection import Connection
 from tweetream.web import clients
 
 

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from feed_writer import Writer, until
+from support.kafka.feed_writer import Writer, until
 
-from tweetream.broker import EmbeddedBroker
-from tweetream.connection import Connection
-from tweetream.feeds import EVERY_POST
-from tweetream.hub import Hub
+from tweetream.feeds.hub import Hub
+from tweetream.feeds.record import EVERY_POST
+from tweetream.kafka.connection import Connection
+from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.models.topic import Topic
 from tweetream.settings import Settings
 from tweetream.web import stream

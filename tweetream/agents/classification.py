@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 from faust.types import EventT
 
 from tweetream import metrics
-from tweetream.agents.lane import Delivery, run
+from tweetream.agents.at_least_once import Delivery, run
 from tweetream.app import app, settings
+from tweetream.engine.worker import stop_worker
+from tweetream.kafka.producer import GivenUp, Headers, Wanted
 from tweetream.models import codec
 from tweetream.models.codec import json_line
 from tweetream.models.feed import feed_entry, pack_origin
 from tweetream.models.post import TaggedBatch
 from tweetream.models.topic import CountRecord
-from tweetream.outbox import GivenUp, Headers, Wanted
-from tweetream.streams import COUNTS, is_dead, outbox, tagged, topic_of
-from tweetream.worker import stop_worker
+from tweetream.topology import COUNTS, is_dead, outbox, tagged, topic_of
 
 if TYPE_CHECKING:
-    from tweetream.classifier import Classifier
+    from tweetream.classifier.model import Classifier
 
 log = logging.getLogger(__name__)
 Records = dict[str, list[tuple[bytes, Headers]]]
@@ -45,7 +45,7 @@ class Model:
 
 
 def _load() -> "Classifier":
-    from tweetream.classifier import BadModel, Classifier
+    from tweetream.classifier.model import BadModel, Classifier
 
     try:
         found = Classifier.load(settings.model)

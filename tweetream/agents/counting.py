@@ -11,13 +11,13 @@ from typing import Any
 from faust.types import EventT
 from mode import Service
 
-from tweetream.agents.lane import give_up, is_wanted
+from tweetream.agents.at_least_once import give_up, is_wanted
 from tweetream.app import app
+from tweetream.engine.worker import stop_worker
+from tweetream.kafka.producer import GivenUp, Refused
 from tweetream.models import codec
 from tweetream.models.topic import CountRecord, Counts
-from tweetream.outbox import GivenUp, Refused
-from tweetream.streams import counts, flowing, now_ms, put_aside, tallies
-from tweetream.worker import stop_worker
+from tweetream.topology import counts, flowing, now_ms, put_aside, tallies
 
 log = logging.getLogger(__name__)
 GATHER = 1.0  # seconds: each change of the table goes to every worker

@@ -13,19 +13,19 @@ from aiokafka.errors import KafkaError
 from faust.types import EventT
 
 from tweetream import metrics
-from tweetream.agents.lane import Delivery, run
-from tweetream.agents.takeover import highest_epoch
+from tweetream.agents.at_least_once import Delivery, run
 from tweetream.app import app, kafka, settings
-from tweetream.cluster import TIMEOUT
+from tweetream.ingest.takeover import highest_epoch
+from tweetream.kafka.admin import TIMEOUT
+from tweetream.kafka.producer import GivenUp, Wanted
 from tweetream.matching import Matcher
 from tweetream.metrics import Drop
 from tweetream.models import codec
 from tweetream.models.post import PostBatch, TaggedBatch, TaggedPost
-from tweetream.outbox import GivenUp, Wanted
 from tweetream.settings import fail
 from tweetream.sources.base import MAX_BYTES, size_of
-from tweetream.streams import POSTS, TAGGED, outbox, posts, topics, wait_applied
 from tweetream.text import BadAbbreviations, Cleaner, load_abbreviations, normalise
+from tweetream.topology import POSTS, TAGGED, outbox, posts, topics, wait_applied
 
 WAIT_FOR_COMMAND = 5.0
 

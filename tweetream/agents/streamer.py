@@ -14,13 +14,13 @@ import msgspec
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP, EventT
 
-from tweetream import cluster
-from tweetream.agents.lane import Delivery, run
+from tweetream.agents.at_least_once import Delivery, run
 from tweetream.app import app, kafka, settings
+from tweetream.kafka import admin
+from tweetream.kafka.producer import GivenUp, Refused, Wanted
 from tweetream.models import codec
 from tweetream.models.topic import Command, Topic
-from tweetream.outbox import GivenUp, Refused, Wanted
-from tweetream.streams import COMMANDS, commands, feed_name, feed_spec, flowing, now_ms, outbox, topics
+from tweetream.topology import COMMANDS, commands, feed_name, feed_spec, flowing, now_ms, outbox, topics
 
 log = logging.getLogger(__name__)
 LET_GO = 3.0  # seconds that writers and readers have to see a tombstone
@@ -81,9 +81,9 @@ async def _create(topic: Topic, wanted: Wanted) -> None:
     while True:
         async with _lock:
             try:
-                await cluster.create(kafka, [feed_spec(topic.kafka_topic)], settings.replication)
+                await admin.create(kafka, [feed_spec(topic.kafka_topic)], settings.replication)
                 return
-            except cluster.Unavailable as error:
+            except admin.Unavailable as error:
                 log.warning("the feed of %s waits for Kafka: %s", topic.name, error)
         await asyncio.sleep(0.5)
         if not wanted():
@@ -114,7 +114,7 @@ async def sweep() -> None:
         await _sweep()
     except GivenUp:
         pass  # a rebalance came, and what escapes a timer ends the worker
-    except (cluster.Unavailable, Refused) as error:
+    except (admin.Unavailable, Refused) as error:
         log.warning("deleted feeds wait for Kafka: %s", error)
 
 
@@ -125,8 +125,8 @@ async def _sweep() -> None:
     if not dead:
         return
     async with _lock:
-        present = await cluster.names(kafka)
-        await cluster.delete(kafka, [name for _, gone in dead for name in gone if name in present])
+        present = await admin.names(kafka)
+        await admin.delete(kafka, [name for _, gone in dead for name in gone if name in present])
     for entry, gone in dead:
         old = entry.alive or now_ms() - entry.deleted_at > settings.tombstone_ttl * 1000
         if old and not present.intersection(gone):

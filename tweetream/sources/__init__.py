@@ -4,21 +4,21 @@ Nothing here knows Kafka or Faust. A source is added by one line in SCHEMES, or 
 the group `tweetream.sources`, whose name is the scheme and whose object makes the source of a URL (guests.py).
 """
 
-from tweetream.sources import bluesky
 from tweetream.sources.base import Context, Maker, Source, SourceError
-from tweetream.sources.guests import Guest, found
-from tweetream.sources.mastodon import Mastodon
-from tweetream.sources.replay import Replay
+from tweetream.sources.bluesky import source
+from tweetream.sources.mastodon.source import Mastodon
+from tweetream.sources.plugins import Guest, found
+from tweetream.sources.replay.source import Replay
 
 
 def _x(url: str, context: Context) -> Source:
-    from tweetream.sources.x import X  # tweepy takes half a second to import
+    from tweetream.sources.x.source import X  # tweepy takes half a second to import
 
     return X(url, context)
 
 
 SCHEMES: dict[str, Maker] = {
-    "bluesky": bluesky.make,
+    "bluesky": source.make,
     "mastodon": Mastodon,
     "replay": lambda url, _: Replay(url),
     "x": _x,

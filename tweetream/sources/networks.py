@@ -15,7 +15,7 @@ from msgspec.json import Decoder
 from tweetream.metrics import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import Retracted
-from tweetream.sources.claims import Arrival, decode, make_post, plain, too_long
+from tweetream.sources.post_builder import Arrival, decode, make_post, plain, too_long
 
 Told = Post | Drop
 Outcome = Told | Retracted

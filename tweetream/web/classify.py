@@ -14,11 +14,11 @@ from faust.web import View
 
 from tweetream.app import app, settings
 from tweetream.text import BadAbbreviations
-from tweetream.web.answers import ClassifyAnswer, ClassifyBody
 from tweetream.web.middleware import Problem, json_response
+from tweetream.web.schemas import ClassifyAnswer, ClassifyBody
 
 if TYPE_CHECKING:
-    from tweetream.serving import Served
+    from tweetream.classifier.pipeline import Served
 
 
 class _Model:
@@ -33,8 +33,8 @@ class _Model:
             return await asyncio.to_thread(self._explain, texts)
 
     def _explain(self, texts: Sequence[str]) -> list[ClassifyAnswer]:
-        from tweetream.classifier import BadModel
-        from tweetream.serving import served
+        from tweetream.classifier.model import BadModel
+        from tweetream.classifier.pipeline import served
 
         if self._served is None:
             try:

@@ -6,10 +6,10 @@ import re
 from aiohttp import web
 
 from tweetream.app import app, kafka, settings
-from tweetream.bulletin import Notice
-from tweetream.feeds import Filter
-from tweetream.hub import Hub
-from tweetream.streams import RETRACTED, bulletin
+from tweetream.feeds.hub import Hub
+from tweetream.feeds.record import Filter
+from tweetream.kafka.compacted import Notice
+from tweetream.topology import RETRACTED, bulletin
 from tweetream.web.middleware import Problem
 
 hub = Hub(kafka, look_back=settings.look_back, linger=settings.linger)

@@ -7,14 +7,14 @@ import msgspec
 from aiohttp import web
 from faust.web import View
 
-from tweetream import history
 from tweetream.app import app
-from tweetream.feeds import Record
+from tweetream.feeds import pages
+from tweetream.feeds.record import Record
 from tweetream.models.feed import BadPosition, FeedEntry, Position, base36, parse_positions, rfc3339
-from tweetream.streams import now_ms, tallies
-from tweetream.web.answers import GapEvent, MinuteAnswer
+from tweetream.topology import now_ms, tallies
 from tweetream.web.clients import hub, number, wanted, when
 from tweetream.web.middleware import Problem, json_response
+from tweetream.web.schemas import GapEvent, MinuteAnswer
 from tweetream.web.topics import find
 
 MAX_LAST = 1_000
@@ -31,7 +31,7 @@ class Posts(View):
     async def get(self, request: Any, name: str) -> web.StreamResponse:
         topic = find(name)
         generation = base36(topic.generation)
-        asked = history.Asked(
+        asked = pages.Asked(
             number=number(request, "last", 100, MAX_LAST, least=1),
             after=_position(request, "after", name),
             before=_position(request, "before", name),
@@ -40,7 +40,7 @@ class Posts(View):
         )
         try:
             async with asyncio.timeout(PATIENCE):
-                page = await history.page(hub, topic.kafka_topic, generation, asked)
+                page = await pages.page(hub, topic.kafka_topic, generation, asked)
         except TimeoutError:
             raise Problem(503, "the page takes too long", {"Retry-After": "5"}) from None
         return _answer(page, name, generation)
@@ -60,7 +60,7 @@ def _position(request: web.Request, key: str, name: str) -> Position | None:
     return found
 
 
-def _answer(page: history.Page, name: str, generation: str) -> web.Response:
+def _answer(page: pages.Page, name: str, generation: str) -> web.Response:
     """The page as JSON (PageAnswer): posts are copied as they are, since they are JSON already."""
     place = f"{name}@{generation}:"
     posts = [b'%s,"position":"%s%d"}' % (r.data[:-1], place.encode(), r.offset) for r in page.records if _is_post(r)]

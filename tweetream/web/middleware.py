@@ -17,7 +17,7 @@ from aiohttp.typedefs import Handler
 from aiokafka.errors import KafkaError
 
 from tweetream.settings import Settings
-from tweetream.web.answers import ProblemAnswer
+from tweetream.web.schemas import ProblemAnswer
 
 log = logging.getLogger(__name__)
 MAX_BODY = 1024 * 1024

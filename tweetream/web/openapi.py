@@ -14,7 +14,7 @@ from faust.web import View
 from tweetream import __version__
 from tweetream.app import app
 from tweetream.models.feed import FeedEntry
-from tweetream.web import answers
+from tweetream.web import schemas
 from tweetream.web.middleware import json_response
 from tweetream.web.operations import OPERATIONS, Operation, Parameter
 
@@ -22,10 +22,10 @@ REF = "#/components/schemas/{name}"
 # The events of a stream, for which OpenAPI 3.1 has no words of its own; the one without a name is a post.
 EVENTS = {
     "message": FeedEntry,
-    "gap": answers.GapEvent,
-    "deleted": answers.DeletedEvent,
-    "retracted": answers.RetractedEvent,
-    "position": answers.PositionEvent,
+    "gap": schemas.GapEvent,
+    "deleted": schemas.DeletedEvent,
+    "retracted": schemas.RetractedEvent,
+    "position": schemas.PositionEvent,
 }
 PROBLEMS = {
     400: "The request cannot be understood; `detail` says why",
@@ -51,7 +51,7 @@ What is not HTTP, or has lines of more than 8 KiB, is refused in plain text."""
 
 
 def _types() -> list[Any]:
-    found = [answers.ProblemAnswer, *EVENTS.values()]
+    found = [schemas.ProblemAnswer, *EVENTS.values()]
     for operations in OPERATIONS.values():
         for operation in operations.values():
             found += [kind for kind in (*operation.ok.values(), operation.body) if kind and not isinstance(kind, str)]
@@ -93,7 +93,7 @@ def _operation(operation: Operation, of_type: dict[Any, Any], bodies: bool = Tru
     if operation.body is not None:
         content = {"application/json": {"schema": of_type[operation.body]}}
         described["requestBody"] = {"required": True, "content": content}
-    problem = {"application/problem+json": {"schema": of_type[answers.ProblemAnswer]}}
+    problem = {"application/problem+json": {"schema": of_type[schemas.ProblemAnswer]}}
     responses: dict[str, Any] = {}
     for status, kind in operation.ok.items():
         responses[str(status)] = _response(status, GOOD[status], _content(kind, of_type) if bodies else {})

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tweetream.web.answers import (
+from tweetream.web.schemas import (
     NAME,
     ClassifyAnswer,
     ClassifyBody,

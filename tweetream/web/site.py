@@ -1,6 +1,7 @@
 """The page and its files, and what a machine asks of a worker: alive, ready, its counts."""
 
 import asyncio
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,13 +12,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from tweetream import metrics
 from tweetream.app import app
-from tweetream.delivery import Consumer
-from tweetream.streams import POSTS, TAGGED, flowing, recovered
+from tweetream.engine.consumer import Consumer
+from tweetream.topology import POSTS, TAGGED, flowing, recovered
 from tweetream.web.middleware import Problem
 
-STATIC = Path(__file__).with_name("static")
+STATIC = files("tweetream.web") / "static"
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_FILES = {path.name: path.read_bytes() for path in sorted(STATIC.iterdir()) if path.suffix in _TYPES}
+_FILES = {file.name: file.read_bytes() for file in STATIC.iterdir() if Path(file.name).suffix in _TYPES}
 
 
 def _file(name: str) -> web.Response:

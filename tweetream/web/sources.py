@@ -9,9 +9,9 @@ from tweetream.app import app, settings
 from tweetream.models.feed import rfc3339
 from tweetream.sources.base import without_secret
 from tweetream.sources.supervisor import Status
-from tweetream.streams import now_ms, recovered, reports
-from tweetream.web.answers import SourceAnswer
+from tweetream.topology import now_ms, recovered, reports
 from tweetream.web.middleware import Problem, json_response
+from tweetream.web.schemas import SourceAnswer
 
 URLS = [without_secret(url) for url in settings.sources]
 

@@ -14,14 +14,14 @@ from aiohttp import web
 
 from tweetream import metrics
 from tweetream.app import app, settings
-from tweetream.cursor import Cursor, Gap
-from tweetream.feeds import Filter
-from tweetream.live import FULL, Client, Live, last_id
+from tweetream.feeds.cursor import Cursor, Gap
+from tweetream.feeds.record import Filter
+from tweetream.feeds.subscription import Place, retracted_frames
 from tweetream.models.feed import Position, base36
 from tweetream.models.topic import Topic
-from tweetream.place import Place, retracted_frames
-from tweetream.streams import topics
+from tweetream.topology import topics
 from tweetream.web.clients import hub
+from tweetream.web.fanout import FULL, Client, Live, last_id
 
 PIECE = 256 * 1024  # bytes of the past that are written at once
 UNSENT = 128 * 1024  # bytes that the system may hold unsent for a client, besides what is on its way

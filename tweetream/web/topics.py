@@ -16,9 +16,9 @@ from tweetream.matching import normalise_track
 from tweetream.models import codec
 from tweetream.models.feed import rfc3339
 from tweetream.models.topic import BadTopic, Command, Topic, check_name
-from tweetream.streams import COMMANDS, outbox, recovered, tallies, topics
-from tweetream.web.answers import TopicAnswer, TopicBody
+from tweetream.topology import COMMANDS, outbox, recovered, tallies, topics
 from tweetream.web.middleware import Problem, json_response, may_change
+from tweetream.web.schemas import TopicAnswer, TopicBody
 
 WAIT = 15.0  # seconds that a change may take until it is here
 

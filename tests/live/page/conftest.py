@@ -7,11 +7,11 @@ from functools import partial
 import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
-from posting import Posting
-from tab import Open, add, launch, tab
-from workers import Worker, workers
+from support.browser.tab import Open, add, launch, tab
+from support.posting import Posting
+from support.workers import Worker, workers
 
-from tweetream.broker import EmbeddedBroker
+from tweetream.kafka.embedded import EmbeddedBroker
 
 NAMESPACE = "page"
 

@@ -1,9 +1,9 @@
 """What stands beside the posts, and why a label: no barrier in it, and the focus comes back."""
 
 import pytest
-from axe import violations
-from posting import Posting, post
-from tab import Open
+from support.browser.axe import violations
+from support.browser.tab import Open
+from support.posting import Posting, post
 
 pytestmark = [pytest.mark.node, pytest.mark.soak]  # test_axe.py has the quick ones
 

@@ -1,13 +1,13 @@
 """No barrier in the page: axe-core finds nothing, light and dark, 360 and 1,440 px wide."""
 
 import pytest
-from axe import violations
-from line import Line
-from page_load import everyday
 from playwright.sync_api import Browser
-from posting import Posting, post
-from tab import Open, tab
-from workers import Worker, until
+from support.browser.axe import violations
+from support.browser.line import Line
+from support.browser.page_load import everyday
+from support.browser.tab import Open, tab
+from support.posting import Posting, post
+from support.workers import Worker, until
 
 pytestmark = pytest.mark.node
 

@@ -4,11 +4,11 @@ import re
 from collections import Counter
 
 import httpx
-from page_load import everyday
 from playwright.sync_api import Page, Route, expect
-from posting import Posting, post
-from tab import Open, add
-from workers import Worker, until
+from support.browser.page_load import everyday
+from support.browser.tab import Open, add
+from support.posting import Posting, post
+from support.workers import Worker, until
 
 
 def bars(page: Page, list_id: str) -> dict[str, int]:

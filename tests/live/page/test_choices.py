@@ -5,11 +5,11 @@ import io
 
 import httpx
 import pytest
-from page_load import everyday
 from playwright.sync_api import expect
-from posting import Posting, post
-from tab import Open
-from workers import Worker
+from support.browser.page_load import everyday
+from support.browser.tab import Open
+from support.posting import Posting, post
+from support.workers import Worker
 
 # Notes each notification instead of showing it: nobody sees them in a browser without a screen.
 NOTIFY = """

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from page_load import everyday
 from playwright.sync_api import expect
-from posting import Posting
-from tab import Open, Tab
+from support.browser.page_load import everyday
+from support.browser.tab import Open, Tab
+from support.posting import Posting
 
 FOCUSED = "() => document.activeElement.closest('[data-id]')?.dataset.id ?? document.activeElement.id"
 

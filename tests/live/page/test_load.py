@@ -1,11 +1,11 @@
 """The page under load: it stays as light as it was, and quick. Times may be three times what bench/page.py holds."""
 
 import pytest
-from page_load import everyday, first_content, flood, measure, steady
 from playwright.sync_api import Browser
-from posting import Posting
-from tab import Open
-from workers import Worker
+from support.browser.page_load import everyday, first_content, flood, measure, steady
+from support.browser.tab import Open
+from support.posting import Posting
+from support.workers import Worker
 
 BUSY = 3  # a machine that does other things too
 

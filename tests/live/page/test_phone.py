@@ -1,11 +1,11 @@
 """On a phone, 360 px wide: the posts are on the first screen, nothing is cut off, and all can be hit with a thumb."""
 
 import pytest
-from page_load import everyday
 from playwright.sync_api import expect
-from posting import Posting
-from tab import Open, add
-from workers import Worker
+from support.browser.page_load import everyday
+from support.browser.tab import Open, add
+from support.posting import Posting
+from support.workers import Worker
 
 PHONE = {"width": 360, "height": 740}
 TARGET = 24  # px, what WCAG 2.2 asks of each

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import httpx
 from playwright.sync_api import expect
-from posting import Posting, post
-from tab import Open
+from support.browser.tab import Open
+from support.posting import Posting, post
 
 
 def test_posts_come_on_top_as_they_come_in(visit: Open, topic: str, posting: Posting) -> None:

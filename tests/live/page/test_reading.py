@@ -1,10 +1,10 @@
 """Reading while posts come: what one reads stays, what is older comes on scrolling, and little is in the document."""
 
 import pytest
-from page_load import everyday
 from playwright.sync_api import expect
-from posting import Posting, post
-from tab import Open, Tab
+from support.browser.page_load import everyday
+from support.browser.tab import Open, Tab
+from support.posting import Posting, post
 
 MOST = 300  # elements of posts in the document
 

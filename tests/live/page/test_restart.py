@@ -6,13 +6,13 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from apache_kafka import ApacheKafka
-from independent import feed_records
-from page_load import everyday
 from playwright.sync_api import Browser
-from posting import Posting
-from tab import add, tab
-from workers import Worker, until
+from support.browser.page_load import everyday
+from support.browser.tab import add, tab
+from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.independent import feed_records
+from support.posting import Posting
+from support.workers import Worker, until
 
 RATE, POSTS = 20, 300  # posts a second, and all of them
 

@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 
 import httpx
-from line import Line
 from playwright.sync_api import Browser, expect
-from posting import Posting, post
-from tab import Open, add, tab
-from workers import Worker, workers
+from support.browser.line import Line
+from support.browser.tab import Open, add, tab
+from support.posting import Posting, post
+from support.workers import Worker, workers
 
-from tweetream.broker import EmbeddedBroker, free_ports
+from tweetream.kafka.embedded import EmbeddedBroker, free_ports
 
 STATES = """() => {
   const state = document.getElementById("state");

@@ -4,9 +4,9 @@ import re
 
 import httpx
 from playwright.sync_api import expect
-from posting import Posting, post
-from tab import Open, add
-from workers import Worker, until
+from support.browser.tab import Open, add
+from support.posting import Posting, post
+from support.workers import Worker, until
 
 
 def test_a_topic_is_added_with_words_phrases_and_hashtags(visit: Open, worker: Worker, posting: Posting) -> None:

@@ -3,11 +3,11 @@
 import time
 
 import pytest
-from line import Line
 from playwright.sync_api import Browser, expect
-from posting import Posting, post
-from tab import Open, add, tab
-from workers import Worker, until
+from support.browser.line import Line
+from support.browser.tab import Open, add, tab
+from support.posting import Posting, post
+from support.workers import Worker, until
 
 SLOW = "(() => { const real = Date.now; Date.now = () => real() - 400_000; })()"
 SLEEP = "(() => { const real = Date.now; Date.now = () => real() + 3_600_000; })()"

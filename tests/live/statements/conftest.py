@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from statement_worker import statement_worker
-from workers import Worker
+from support.statement_worker import statement_worker
+from support.workers import Worker
 
 
 @pytest.fixture(scope="module")

@@ -7,15 +7,15 @@ import time
 from collections.abc import Callable
 
 import httpx
-import node_clients
 import pytest
 import requests
 import requests_sse
 import sseclient
 from httpx_sse import connect_sse
-from statement_worker import HOSTILE
-from wire import Stream, streams
-from workers import Worker, until
+from support import node_clients
+from support.statement_worker import HOSTILE
+from support.wire import Stream, streams
+from support.workers import Worker, until
 
 HEARTBEAT = 15.0
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
-from statement_worker import ALL, ALLOWED, EACH, TOKEN
-from wire import Stream, refusal, streams
-from workers import Worker, until
+from support.statement_worker import ALL, ALLOWED, EACH, TOKEN
+from support.wire import Stream, refusal, streams
+from support.workers import Worker, until
 
 FEED = "/feeds/sepi"
 FOREIGN = "https://attacker.example"

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from apache_kafka import ApacheKafka
-from independent import feed_records, write_values
-from wire import Event, Stream, events, streams
-from workers import Worker, until, workers
+from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.independent import feed_records, write_values
+from support.wire import Event, Stream, events, streams
+from support.workers import Worker, until, workers
 
-from tweetream.broker import EmbeddedBroker
+from tweetream.kafka.embedded import EmbeddedBroker
 
 STUCK_TIMEOUT, STUCK_BYTES = 5.0, 1 << 20
 QUICK = {"PARTITIONS": 1, "MAX_STREAMS_PER_ADDRESS": 2_000}

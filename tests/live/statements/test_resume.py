@@ -6,11 +6,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from apache_kafka import ApacheKafka
-from statement_worker import POSTS
-from test_cursor import delete_before
-from wire import Event, Stream, events
-from workers import Worker, until, workers
+from support.kafka.apache_kafka import ApacheKafka
+from support.records import delete_before
+from support.statement_worker import POSTS
+from support.wire import Event, Stream, events
+from support.workers import Worker, until, workers
 
 BOTH = POSTS + POSTS // 2 + 1
 MALFORMED = [

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from wire import Stream
-from workers import until, workers
+from support.wire import Stream
+from support.workers import until, workers
 
-from tweetream.broker import EmbeddedBroker
+from tweetream.kafka.embedded import EmbeddedBroker
 
 STREAMS = 1_000
 SOON = 15.0  # three times the design's

@@ -4,14 +4,14 @@ import asyncio
 import time
 from pathlib import Path
 
-import chaos
 import pytest
-from apache_kafka import ApacheKafka
-from cutting import cut_and_resume
-from independent import feed_records
-from workers import until, workers
+from support.faults import chaos
+from support.faults.cutting import cut_and_resume
+from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.independent import feed_records
+from support.workers import until, workers
 
-from tweetream.ring import RING
+from tweetream.feeds.ring import RING
 
 RATE = 2_000
 AGO = RING + 2_000  # posts that are there before: more than a worker has in memory

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import page_modules
 import pytest
+from support.browser import page_modules
 
 pytestmark = pytest.mark.node
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import page_modules
 import pytest
+from support.browser import page_modules
 
 pytestmark = pytest.mark.node
 COLUMNS = ["id", "topic", "source", "url", "author", "text", "lang", "created_at", "received_at", "label", "score"]

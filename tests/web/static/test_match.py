@@ -4,10 +4,10 @@ import csv
 import json
 from pathlib import Path
 
-import page_modules
 import pytest
+from support.browser import page_modules
 
-from tweetream.demo import SAMPLE
+from tweetream.cli.demo import SAMPLE
 from tweetream.matching import Matcher
 from tweetream.text import normalise
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import page_modules
 import pytest
+from support.browser import page_modules
 
 pytestmark = pytest.mark.node
 # Elements as far as `pieces` makes them.

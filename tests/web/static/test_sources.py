@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import page_modules
 import pytest
+from support.browser import page_modules
 
 pytestmark = pytest.mark.node
 NOW = "2026-01-01T12:00:00.000Z"

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import page_modules
 import pytest
+from support.browser import page_modules
 
 pytestmark = pytest.mark.node
 # Feeds of numbered posts, as a server would give them: `live` makes a stream's entry, `page` a page of the past.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_modules import STATIC
+from support.browser.page_modules import STATIC
 
 VENDORED: list[dict[str, Any]] = json.loads((STATIC / "vendor.json").read_text())
 OURS = {".html", ".css", ".js", ".svg"}

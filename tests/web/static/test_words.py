@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import page_modules
 import pytest
-from page_modules import STATIC
+from support.browser import page_modules
+from support.browser.page_modules import STATIC
 
 pytestmark = pytest.mark.node
 EVERYTHING = """

@@ -1,0 +1,89 @@
+"""How agents read: in order, and nothing that was delivered before a rebalance is worked on after it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tweetream.agents import at_least_once
+from tweetream.kafka.producer import GivenUp
+
+
+class Event:
+    def __init__(self, offset: int) -> None:
+        self.value = b""
+        self.message = SimpleNamespace(offset=offset, partition=0, topic="t", tp=("t", 0), value=b"")
+        self.acked = False
+
+    def ack(self) -> None:
+        self.acked = True
+
+
+class Rig:
+    """A lane with events, and a consumer that says which are current."""
+
+    def __init__(self, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.events = [Event(offset) for offset in range(count)]
+        self.current = [event.message for event in self.events]
+        self.given_up: list[int] = []
+        monkeypatch.setattr(at_least_once, "app", SimpleNamespace(consumer=self))
+        monkeypatch.setattr(at_least_once, "flowing", lambda: True)
+
+    def is_current(self, message: Any) -> bool:
+        return message in self.current
+
+    def give_up(self, message: Any) -> None:
+        self.given_up.append(message.offset)
+
+    def noack(self) -> "Rig":
+        return self
+
+    async def _events(self) -> AsyncIterator[Event]:
+        for event in self.events:
+            yield event
+
+    def rebalance(self) -> None:
+        self.current.clear()
+
+    async def run(self, work: Any) -> None:
+        await at_least_once.run(SimpleNamespace(noack=lambda: SimpleNamespace(events=self._events)), work)  # type: ignore[arg-type]
+        while at_least_once._running:
+            await asyncio.sleep(0)
+
+
+async def test_what_was_delivered_before_a_rebalance_is_not_begun_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(4, monkeypatch)
+    begun = []
+
+    async def work(event: Event, wanted: Any) -> None:
+        begun.append(event.message.offset)
+        if event.message.offset == 1:
+            rig.rebalance()
+            raise GivenUp
+
+    await rig.run(work)
+    assert begun == [0, 1]
+    assert [event.acked for event in rig.events] == [True, False, False, False]
+    assert rig.given_up == [1, 2, 3], "a rebalance need not wait for them"
+
+
+async def test_what_is_being_delivered_when_a_rebalance_comes_is_never_wanted_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = Rig(2, monkeypatch)
+    sent = []
+
+    async def work(event: Event, wanted: Any) -> Any:
+        async def deliver() -> None:
+            if event.message.offset == 0:
+                rig.rebalance()  # and flow is on again at once
+            if not wanted():
+                raise GivenUp
+            sent.append(event.message.offset)
+
+        return deliver
+
+    await rig.run(work)
+    assert sent == [] and rig.given_up == [0, 1]

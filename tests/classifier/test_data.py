@@ -1,0 +1,118 @@
+"""The data set of labelled posts is what its card says, and the model in the package was made of it."""
+
+import hashlib
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from support.paths import ROOT
+
+from tweetream.classifier.dataset import Post, read
+from tweetream.classifier.model import SHIPPED, Classifier
+from tweetream.classifier.training import check as results
+from tweetream.classifier.training import clean
+from tweetream.text import Cleaner, normalise
+
+DATA = ROOT / "data"
+
+
+@pytest.fixture
+def check() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("check", DATA / "check.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_check_passes_and_the_card_has_what_it_prints(check: ModuleType, capsys) -> None:
+    with pytest.raises(SystemExit) as ended:
+        check.main()
+    printed, breaches = capsys.readouterr()
+    assert ended.value.code == 0, breaches
+    assert printed in (DATA / "README.md").read_text("utf-8")
+
+
+def copy(folder: Path, change) -> None:
+    """The data set in `folder`, its training and test rows changed."""
+    for part in ("train", "test"):
+        lines = (DATA / f"posts-{part}.csv").read_text("utf-8").split("\n")
+        (folder / f"posts-{part}.csv").write_text("\n".join(change(part, lines)), "utf-8")
+    (folder / "second-labels.csv").write_bytes((DATA / "second-labels.csv").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda part, lines: [*lines[:900], ""], "posts, 3000 are wanted"),
+        (lambda part, lines: [*lines[:-1], "zz-1,traffic,sama persis di sini", ""], "families in both parts"),
+        (
+            lambda part, lines: [*lines[:-1], f"zz-{part},traffic,jalan raya bogor macet total {part}", ""],
+            "of zz-test 'jalan raya bogor macet total test' is in 'jalan raya bogor macet total train'",
+        ),
+        (lambda part, lines: [*lines[:-1], *[f"{part},traffic,kata {part} {i}" for i in range(6)], ""], "more than 5"),
+        (lambda part, lines: [*lines[:-1], f"{part},lain,kata {part}", ""], "other labels"),
+        (
+            lambda part, lines: [re.sub(r",traffic,([^\"]*)$", r",traffic,\1 ?", line) for line in lines],
+            "differ in question",
+        ),
+    ],
+    ids=["few", "family", "overlap", "large", "label", "shortcut"],
+)
+def test_a_breach_is_found(check: ModuleType, tmp_path: Path, capsys, change, reason: str) -> None:
+    copy(tmp_path, change)
+    check.HERE = tmp_path
+    with pytest.raises(SystemExit) as ended:
+        check.main()
+    assert ended.value.code == 1
+    assert reason in capsys.readouterr().err
+
+
+def test_the_shipped_models_card_tells_of_these_files_and_its_numbers_are_right() -> None:
+    card = SHIPPED.with_suffix(".md").read_text("utf-8")
+    for part in ("train", "test"):
+        digest = hashlib.sha256((DATA / f"posts-{part}.csv").read_bytes()).hexdigest()
+        assert f"`posts-{part}.csv` (SHA-256 `{digest}`)" in card
+    found = results(Classifier.load(), clean(read([str(DATA / "posts-test.csv")])))
+    assert (
+        f"Tested on {found.tested} posts: accuracy {found.accuracy:.4f}; calibration error {found.calibration:.4f}"
+        in card
+    )
+
+
+def test_the_shipped_model_is_right_and_knows_how_often() -> None:
+    found = results(Classifier.load(), clean(read([str(DATA / "posts-test.csv")])))
+    assert found.accuracy >= 0.95
+    assert found.calibration <= 0.03
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("ojol gue stuck di kuningan", "traffic"),
+        ("rezeki lancar", "non_traffic"),
+        ("07.12 wib lalin simpang Krapyak terpantau ramai lancar", "traffic"),
+        ("payment stuck since monday", "non_traffic"),
+        ("been on this bus 50 mins, not moving", "traffic"),
+        ("strawberry jam on toast", "non_traffic"),
+    ],
+)
+def test_everyday_words_that_borrow_from_traffic_do_not_deceive_it(text: str, label: str) -> None:
+    assert Classifier.load().predict([Cleaner().clean(normalise(text))])[0] == [label]
+
+
+def test_no_shortcut_of_length_or_punctuation_knows_the_label() -> None:
+    """What is alike on average may still tell when put together; a tree over it should be near chance."""
+    from sklearn.model_selection import cross_val_score
+    from sklearn.tree import DecisionTreeClassifier
+
+    posts: list[Post] = read([str(DATA / "posts-train.csv")])
+
+    def shape(text: str) -> list[float]:
+        return [len(text), len(text.split()), "?" in text, "!" in text, "#" in text, "@" in text, not text.isascii()]
+
+    tree = DecisionTreeClassifier(max_depth=4, random_state=1)
+    scores = cross_val_score(tree, [shape(post.text) for post in posts], [post.label for post in posts], cv=5)
+    assert scores.mean() < 0.6

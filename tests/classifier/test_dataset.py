@@ -1,0 +1,83 @@
+"""Labelled posts: read from files, sampled, balanced, and split."""
+
+from collections import Counter
+
+import pytest
+
+from tweetream.classifier.dataset import BadData, Post, balance, folds, read, sample
+
+
+def test_a_text_file_is_a_post_a_line_and_a_line_ends_at_lf(tmp_path) -> None:
+    path = tmp_path / "a=b.txt"
+    path.write_bytes("\ufeffsatu\rdua\u2028tiga\n\n \nempat\r\nlima ".encode() + b"\xff")
+    assert read([f"x={path}"]) == [Post("satu\rdua\u2028tiga", "x"), Post("empat", "x"), Post("lima \ufffd", "x")]
+
+
+def test_a_csv_has_columns_text_and_label_and_may_have_families(tmp_path) -> None:
+    path = tmp_path / "posts.csv"
+    path.write_text('id,label,text\n1,traffic,"macet,\nparah"\n2,talk,rezeki\n3,talk,\n', "utf-8")
+    assert read([str(path)]) == [Post("macet,\nparah", "traffic"), Post("rezeki", "talk")]
+    path.write_text("family,label,text\nf1,a,satu\n,a,dua\n", "utf-8")
+    assert read([str(path)]) == [Post("satu", "a", "f1"), Post("dua", "a")]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("a,b\n1,2\n", "no columns"),
+        ("", "no columns"),
+        ("text,label\nmacet\n", "line 2: no label"),
+        ("text,label\nmacet, \n", "line 2: no label"),
+        ("label,text\na\n", "line 2: not as many cells"),
+        ("label,text\na,b,c\n", "line 2: not as many cells"),
+        ('text,label\nmacet,"a\nb"\n', "line break"),
+        ("text,label,text\na,b,c\n", "two columns"),
+        ("text,label\n", "no posts"),
+        ('text,label\n"' + "a" * 200_000 + '",x\n', "field larger"),
+    ],
+)
+def test_a_csv_that_cannot_serve_is_refused_in_one_line(tmp_path, content: str, reason: str) -> None:
+    path = tmp_path / "posts.csv"
+    path.write_text(content, "utf-8")
+    with pytest.raises(BadData, match=reason) as error:
+        read([str(path)])
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("given", [[], ["=file"], ["label="], ["x=/no/such/file"], ["/no/such/file.csv"]])
+def test_arguments_that_name_no_posts_are_refused(given: list[str]) -> None:
+    with pytest.raises(BadData) as error:
+        read(given)
+    assert "\n" not in str(error.value)
+
+
+def test_a_sample_is_the_same_every_time_and_in_order(tmp_path) -> None:
+    path = tmp_path / "posts.txt"
+    path.write_text("\n".join(f"{i:03}" for i in range(200)), "utf-8")
+    found = read([f"x={path}"], at_most=50)
+    assert found == read([f"x={path}"], at_most=50) == sorted(found) and len(set(found)) == 50
+    assert sample(found, 60) == found
+
+
+def test_a_csv_is_taken_whole(tmp_path) -> None:
+    path = tmp_path / "posts.csv"
+    path.write_text("text,label\n" + "".join(f"kata{i},a\n" for i in range(20)), "utf-8")
+    assert len(read([str(path)], at_most=5)) == 20
+
+
+def test_balanced_posts_have_as_many_of_each_label() -> None:
+    posts = [Post(f"{i}", "ab"[i % 10 == 0]) for i in range(100)]
+    assert Counter(post.label for post in balance(posts)) == {"a": 10, "b": 10}
+
+
+def test_each_post_is_tested_once_and_families_and_equal_texts_stay_together() -> None:
+    posts = [Post(f"teks {i}", "ab"[i % 2], f"family {i // 5}") for i in range(200)]
+    posts += [Post(f"sama {i % 7}", "a") for i in range(70)]
+    tested: Counter[int] = Counter()
+    for training, testing in folds(posts, 5):
+        tested.update(testing)
+        assert set(training) | set(testing) == set(range(len(posts)))
+        for key in ("family", "text"):
+            one, other = ({getattr(posts[i], key) for i in side} - {""} for side in (training, testing))
+            assert not one & other
+    assert set(tested.values()) == {1} and len(tested) == len(posts)

@@ -1,0 +1,85 @@
+"""The plain numbers against scikit-learn's own, and a scorer that has to forget."""
+
+import numpy as np
+import pytest
+
+from tweetream.classifier import scorers
+from tweetream.classifier.dataset import Post
+from tweetream.classifier.features import LONGEST
+from tweetream.classifier.model import CLASSIFIER, FEATURES
+from tweetream.classifier.scorers import FeatureScorer, scorer
+from tweetream.classifier.training import train
+
+WORDS = ["macet", "lancar", "padat", "jalan", "tol", "rezeki", "sayang", "hujan", "kuningan", "kerja", "makan", "tidur"]
+
+
+def posts(labels: int) -> list[Post]:
+    chosen = np.random.default_rng(7)
+    found = []
+    for i in range(60 * labels):
+        words = [WORDS[(i % labels) * 3], *chosen.choice(WORDS, 6)]
+        found.append(Post(" ".join(chosen.permutation(words)), f"label{i % labels}"))
+    return found
+
+
+TEXTS = ["", "macet", "asing", *(post.text for post in posts(2)[:50]), " ".join(WORDS * 20)]
+
+
+@pytest.mark.parametrize("labels", [2, 3])
+@pytest.mark.parametrize("classifier", ["svm", "words-svm"])
+def test_a_linear_models_decisions_are_scikit_learns(classifier: str, labels: int) -> None:
+    pipeline = train(posts(labels), classifier)
+    features = pipeline.named_steps[FEATURES]
+    estimator = pipeline.named_steps[CLASSIFIER].calibrated_classifiers_[0].estimator
+    expected = np.asarray(estimator.decision_function(features.transform(TEXTS))).reshape(len(TEXTS), -1)
+    assert scorer(features, estimator).decisions(TEXTS) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("labels", [2, 3])
+@pytest.mark.parametrize("classifier", ["svm", "words-svm", "naive-bayes", "decision-tree"])
+def test_a_batch_gives_what_its_texts_give_alone_and_what_their_words_add_up_to(classifier: str, labels: int) -> None:
+    pipeline = train(posts(labels), classifier)
+    estimator = pipeline.named_steps[CLASSIFIER].calibrated_classifiers_[0].estimator
+    model = scorer(pipeline.named_steps[FEATURES], estimator)
+    together = model.decisions(TEXTS)
+    for text, row in zip(TEXTS, together, strict=True):
+        assert model.decisions([text])[0] == pytest.approx(row)
+        shares = model.shares(text)
+        assert shares.weights.sum(axis=0) + shares.rest == pytest.approx(row)
+
+
+def test_a_full_memory_is_emptied_and_nothing_changes(monkeypatch) -> None:
+    """A stream has ever new words; a worker would grow by them for years."""
+    monkeypatch.setattr(scorers, "REMEMBERED", 20)
+    pipeline = train(posts(2))
+    estimator = pipeline.named_steps[CLASSIFIER].calibrated_classifiers_[0].estimator
+    model = scorer(pipeline.named_steps[FEATURES], estimator)
+    assert isinstance(model, FeatureScorer)
+    before = model.decisions(TEXTS)
+    for i in range(100):
+        model.decisions([f"baru{i} lain{i}"])
+    assert len(model._numbers) <= 24
+    assert model.decisions(TEXTS) == pytest.approx(before)
+
+
+def test_a_text_is_cut_at_so_many_words() -> None:
+    """Pairs within a window are many: a text of 60 KB must not hold up a batch."""
+    pipeline = train(posts(2))
+    estimator = pipeline.named_steps[CLASSIFIER].calibrated_classifiers_[0].estimator
+    model = scorer(pipeline.named_steps[FEATURES], estimator)
+    long = " ".join(WORDS * 1_000)
+    assert model.decisions([long]) == pytest.approx(model.decisions([" ".join(long.split()[:LONGEST])]))
+
+
+def test_what_is_no_model_of_ours_has_no_scorer() -> None:
+    with pytest.raises(TypeError):
+        scorer(object(), object())
+
+
+@pytest.mark.parametrize("text", ["1", "ab", "é", "\U0001f697", "a b", "x" * 5_000])
+def test_a_first_word_of_any_length_is_scored(text: str) -> None:
+    """A word of one letter has no piece of five; it was all there was, and a worker put aside every post after it."""
+    pipeline = train(posts(2))
+    estimator = pipeline.named_steps[CLASSIFIER].calibrated_classifiers_[0].estimator
+    model = scorer(pipeline.named_steps[FEATURES], estimator)
+    assert model.decisions([text]).shape == (1, 1)

@@ -1,0 +1,34 @@
+"""docs/sources.md says what is so: its lists are compared with what they are lists of."""
+
+import re
+
+from support.paths import DOCS
+
+from tweetream.metrics import Drop
+from tweetream.sources import SCHEMES
+from tweetream.sources.base import Trouble
+from tweetream.sources.supervisor import LONGEST, PATIENCE, SPREAD, STEADY, delay
+
+TEXT = (DOCS / "sources.md").read_text()
+LATER = {Drop.FENCED, Drop.UNMATCHED, Drop.REFUSED}  # what becomes of a post behind its source
+
+
+def test_each_source_is_in_both_tables() -> None:
+    for scheme in SCHEMES:
+        assert len(re.findall(rf"^\| `{scheme}:", TEXT, re.MULTILINE)) == 2, scheme
+
+
+def test_the_waits_are_those_of_the_supervisor() -> None:
+    rows = dict(re.findall(r"^\| (\w+) \| [^|]+ \| ([\d.]+ s \| [\w ]+ \| [\d.]+ s) \|$", TEXT, re.MULTILINE))
+    assert set(rows) == set(Trouble)
+    for kind in Trouble:
+        first, second = delay(kind, 1), delay(kind, 2)
+        grows = "doubling" if delay(kind, 3) == 4 * first else "the same again"
+        assert second == 2 * first
+        assert rows[kind] == f"{first:g} s | {grows} | {LONGEST[kind]:g} s"
+    assert (SPREAD, PATIENCE) == (1 / 5, 3600) and f"held for {STEADY:.0f} s" in " ".join(TEXT.split())
+
+
+def test_each_reason_to_drop_what_was_read_is_named() -> None:
+    said = set(re.findall(r"`(\w+)`", TEXT[TEXT.index("under a reason:") : TEXT.index("A connection that is over")]))
+    assert said == set(Drop) - LATER

@@ -1,0 +1,218 @@
+"""Pages of a feed: each record exactly once, in both directions, whatever came again or is gone."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.feed_writer import Writer, numbers
+from support.records import delete_before
+
+from tweetream.feeds import pages
+from tweetream.feeds.hub import Hub
+from tweetream.feeds.pages import Asked, Page
+from tweetream.feeds.record import Filter, Record
+from tweetream.kafka.embedded import EmbeddedBroker
+from tweetream.models.feed import Position
+
+Broker = EmbeddedBroker | ApacheKafka
+
+
+@contextlib.asynccontextmanager
+async def hub_of(writer: Writer, **settings: float) -> AsyncIterator[Hub]:
+    live = Hub(writer.kafka, **settings)
+    await live.start()
+    try:
+        yield live
+    finally:
+        await live.stop()
+
+
+def at(offset: int | None, generation: str = "1") -> Position | None:
+    return None if offset is None else Position("x", generation, offset)
+
+
+async def page(live: Hub, writer: Writer, number: int, **asked: Any) -> Page:
+    wanted = Filter(asked.pop("label", None), asked.pop("min_score", 0.0))
+    return await pages.page(live, writer.topic, "1", Asked(number, wanted=wanted, **asked))
+
+
+async def backwards(live: Hub, writer: Writer, number: int, **asked: Any) -> list[Record]:
+    """All records of a walk from the newest page to the first; it must end by itself."""
+    found: list[Record] = []
+    before = None
+    while True:
+        one = await page(live, writer, number, before=before, **asked)
+        assert one.gap is None and len(one.records) <= number
+        found = one.records + found
+        if one.before is None:
+            return found
+        assert before is None or one.before < before.offset, "each page gets further"
+        before = at(one.before)
+
+
+async def forwards(live: Hub, writer: Writer, number: int, after: int, **asked: Any) -> list[Record]:
+    """All records of a walk from `after` until it has caught up; it must end by itself."""
+    found: list[Record] = []
+    while True:
+        one = await page(live, writer, number, after=at(after), **asked)
+        assert one.gap is None and len(one.records) <= number
+        found += one.records
+        if one.after == after:
+            assert not one.records
+            return found
+        assert one.after is not None and one.after > after, "each page gets further"
+        after = one.after
+
+
+@pytest.mark.parametrize("followed", [True, False], ids=["in the ring", "in Kafka"])
+async def test_what_was_taken_back_is_on_no_page_and_all_else_once(
+    writer: Writer, followed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PIECE", 5)
+    for n in range(40):
+        await writer.raw(b'{"id":"%d","topic":"x","n":%d}' % (n, n), writer.headers(n))
+    gone = {0, 7, *range(15, 28), 39}
+    async with hub_of(writer) as live, contextlib.AsyncExitStack() as stack:
+        if followed:
+            await stack.enter_async_context(live.follow(writer.topic, asyncio.Event()))
+        for n in gone:
+            live.retract(str(n), 0)
+        for number in (1000, 3):
+            for walk in (backwards(live, writer, number), forwards(live, writer, number, -1)):
+                assert [record.offset for record in await walk] == [n for n in range(40) if n not in gone]
+
+
+@pytest.mark.parametrize("followed", [True, False], ids=["in the ring", "in Kafka"])
+async def test_walks_in_both_directions_give_every_post_once_also_what_was_redelivered(
+    writer: Writer, followed: bool
+) -> None:
+    await writer.write(*range(100))
+    await writer.write(*range(60, 140))
+    await writer.write_singly(130, 131, 140)
+    async with hub_of(writer) as live, contextlib.AsyncExitStack() as stack:
+        if followed:
+            await stack.enter_async_context(live.follow(writer.topic, asyncio.Event()))
+        for number in (1000, 50, 7):
+            assert numbers(await backwards(live, writer, number)) == list(range(141))
+            assert numbers(await forwards(live, writer, number, 0)) == list(range(1, 141))
+            assert numbers(await forwards(live, writer, number, 99)) == list(range(100, 141))
+
+
+async def test_what_came_again_long_after_is_skipped_wherever_a_page_begins(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look-back is so short that it ends amid what came again."""
+    monkeypatch.setattr(pages, "PIECE", 5)
+    await writer.write_singly(*range(60))
+    await asyncio.sleep(0.2)
+    await writer.write_singly(*range(20, 70))
+    async with hub_of(writer, look_back=0.001) as live:
+        for number in (1, 9, 1000):
+            assert numbers(await backwards(live, writer, number)) == list(range(70))
+
+
+async def test_the_two_places_of_an_answer_lead_to_the_pages_beside_it(writer: Writer) -> None:
+    await writer.write(*range(100))
+    async with hub_of(writer) as live:
+        newest = await page(live, writer, 10)
+        assert numbers(newest.records) == list(range(90, 100))
+        assert (newest.before, newest.after) == (90, 99)
+        older = await page(live, writer, 10, before=at(newest.before))
+        assert numbers(older.records) == list(range(80, 90))
+        back = await page(live, writer, 10, after=at(older.after))
+        assert numbers(back.records) == list(range(90, 100))
+        again = await page(live, writer, 10, before=at(back.before))
+        assert numbers(again.records) == list(range(80, 90))
+        between = await page(live, writer, 10, after=at(40), before=at(45))
+        assert numbers(between.records) == [41, 42, 43, 44]
+        caught_up = await page(live, writer, 10, after=at(99))
+        assert (caught_up.records, caught_up.before, caught_up.after) == ([], 100, 99)
+        first = await page(live, writer, 10, before=at(10))
+        assert (len(first.records), first.before, first.after) == (10, None, 9)
+        ahead = await page(live, writer, 10, before=at(0))
+        assert (ahead.records, ahead.before) == ([], None)
+
+
+async def test_an_empty_feed_has_one_empty_page(writer: Writer) -> None:
+    async with hub_of(writer) as live:
+        assert await page(live, writer, 10) == Page([], None, None)
+        await writer.write(0)
+        assert await page(live, writer, 10, label="unknown") == Page([], None, 0)
+
+
+async def test_a_filter_that_matches_little_costs_short_pages_and_comes_to_an_end(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "SCAN", 40)
+    monkeypatch.setattr(pages, "PIECE", 10)
+    await writer.write(2, *range(3, 203, 2), 204, *range(205, 405, 2))  # `traffic` is what is even
+    await writer.write(*range(305, 405, 2))
+    async with hub_of(writer) as live:
+        assert numbers(await backwards(live, writer, 5, label="traffic")) == [2, 204]
+        assert numbers(await forwards(live, writer, 5, 0, label="traffic")) == [204]
+        assert await backwards(live, writer, 5, min_score=0.51) == []
+        assert len(await backwards(live, writer, 5, min_score=0.5)) == 202
+        one = await page(live, writer, 5, label="unknown")
+        assert not one.records and one.before is not None, "there is more beyond an empty page"
+        await writer.write(405, 406)
+        later = await page(live, writer, 5, after=at(one.after), label="traffic")
+        assert numbers(later.records) == [406]
+
+
+async def test_lines_of_others_are_passed_over_however_many_they_are(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "SCAN", 10)
+    monkeypatch.setattr(pages, "PIECE", 5)
+    await writer.write(*range(5))
+    for _ in range(30):
+        await writer.raw(b"junk", [])
+    async with hub_of(writer) as live:
+        assert numbers(await backwards(live, writer, 2)) == [0, 1, 2, 3, 4]
+        await writer.write(5)
+        assert numbers(await forwards(live, writer, 2, 1)) == [2, 3, 4, 5]
+
+
+async def test_since_bounds_a_walk_by_the_time_of_arrival(apache_kafka: ApacheKafka, namespace: str) -> None:
+    writer = Writer(apache_kafka, f"{namespace}-feed-x-1")
+    await writer.begin()
+    await writer.write(*range(30))
+    await asyncio.sleep(0.05)
+    await writer.write(*range(30, 60))
+    try:
+        async with hub_of(writer) as live:
+            since = (await page(live, writer, 1)).records[0].timestamp
+            assert numbers(await backwards(live, writer, 7, since=since)) == list(range(30, 60))
+            assert numbers(await forwards(live, writer, 7, 3, since=since)) == list(range(30, 60))
+            later = await page(live, writer, 7, since=since + 3_600_000)
+            assert (later.records, later.before) == ([], None)
+    finally:
+        await writer.producer.stop()
+
+
+async def test_a_place_that_is_not_in_the_log_is_a_gap_and_the_walk_goes_on(
+    apache_kafka: ApacheKafka, namespace: str
+) -> None:
+    writer = Writer(apache_kafka, f"{namespace}-feed-x-1")
+    await writer.begin()
+    await writer.write(*range(50))
+    await delete_before(apache_kafka, writer.topic, 20)
+    try:
+        async with hub_of(writer) as live:
+            gone = await page(live, writer, 5, after=at(10))
+            assert numbers(gone.records) == [20, 21, 22, 23, 24] and gone.gap == (at(10), 20)
+            assert numbers(await forwards(live, writer, 9, 19)) == list(range(20, 50)), "19 was the last that went"
+            assert numbers(await backwards(live, writer, 9)) == list(range(20, 50))
+            ahead = await page(live, writer, 5, before=at(15))
+            assert ahead == Page([], None, 19, (at(15), 20))
+            other = await page(live, writer, 5, after=at(30, "0"))
+            assert numbers(other.records) == [20, 21, 22, 23, 24] and other.gap == (at(30, "0"), 20)
+            assert (await page(live, writer, 5, before=at(30, "0"))).gap == (at(30, "0"), 20)
+            past = await page(live, writer, 5, after=at(99))
+            assert past == Page([], 50, 49, (at(99), 50))
+            assert numbers((await page(live, writer, 2, before=at(99))).records) == [48, 49]
+    finally:
+        await writer.producer.stop()

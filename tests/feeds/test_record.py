@@ -1,0 +1,130 @@
+"""Reading a feed out of Kafka: what is passed on, what is skipped, and a place by time."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from support.kafka.apache_kafka import ApacheKafka
+from support.records import counted
+
+from tweetream.feeds import record
+from tweetream.feeds.record import Origins, look_back_start, place_of_time, read_record
+from tweetream.kafka import admin
+from tweetream.kafka.connection import Connection
+from tweetream.kafka.embedded import EmbeddedBroker
+from tweetream.models.feed import Origin
+
+Broker = EmbeddedBroker | ApacheKafka
+GOOD = {"label": b"traffic", "score": b"0.7500", "origin": Origin(0, 1, 1, 0).pack()}
+
+
+class Raw:
+    """A record as the client library gives it."""
+
+    def __init__(self, value: bytes | None, headers: dict[str, bytes] | None = None, offset: int = 0) -> None:
+        self.topic, self.value, self.offset, self.timestamp = "t-feed-x-1", value, offset, 123
+        self.headers = tuple((GOOD if headers is None else headers).items())
+
+
+def test_a_record_is_read_with_its_label_score_and_time() -> None:
+    record = read_record(Raw(b'{"id":"x:1"}', offset=7), Origins())
+    assert record is not None
+    assert (record.offset, record.data, record.label, record.score) == (7, b'{"id":"x:1"}', "traffic", 0.75)
+    assert record.timestamp == 123
+
+
+@pytest.mark.parametrize(
+    ("value", "headers"),
+    [
+        (None, None), (b"", None), (b"not json", None), (b'["a"]', None), (b' {"a":1}', None),
+        (b'{"a":1}\n{"b":2}', None), (b'{"a":1}\n', None), (b'{"a":1}\r', None), (b'{"a":"\rdata: x"}', None),
+        ('{"a":"é"}'.encode(), None), ('{"a":"\u2028"}'.encode(), None), (b'{"a":"\xff"}', None),
+        (b'{"a":1}', {}), (b'{"a":1}', GOOD | {"origin": b"short"}), (b'{"a":1}', GOOD | {"origin": None}),
+        (b'{"a":1}', GOOD | {"score": b"high"}), (b'{"a":1}', GOOD | {"score": None}),
+        (b'{"a":1}', GOOD | {"score": b"nan"}), (b'{"a":1}', GOOD | {"score": b"1.01"}),
+        (b'{"a":1}', GOOD | {"label": b"\xff"}), (b'{"a":1}', GOOD | {"label": None}),
+        (b'{"a":1}', {"origin": GOOD["origin"]}),
+    ],
+)  # fmt: skip
+def test_what_is_no_line_of_ascii_json_with_our_headers_is_passed_over_and_counted(value: Any, headers: Any) -> None:
+    before = counted("dead_letters", topic="t-feed-x-1")
+    origins = Origins()
+    assert read_record(Raw(value, headers), origins) is None
+    assert counted("dead_letters", topic="t-feed-x-1") == before + 1
+    assert origins.is_new(Origin(0, 1, 1, 0)), "what was passed over leaves no trace"
+
+
+def test_what_was_redelivered_is_skipped_and_counted() -> None:
+    origins, before = Origins(), counted("duplicates")
+    assert read_record(Raw(b"{}"), origins) is not None
+    assert read_record(Raw(b"{}", offset=9), origins) is None
+    assert counted("duplicates") == before + 1
+    assert read_record(Raw(b"{}", offset=9), origins, past=True) is None
+    assert counted("duplicates") == before + 1, "whoever reads the past finds it again"
+
+
+def test_only_what_is_above_the_highest_of_its_partition_is_new() -> None:
+    origins = Origins()
+    stamps = [
+        (0, 1, 1, 0),
+        (0, 1, 1, 1),
+        (1, 1, 1, 0),
+        (0, 1, 2, 0),
+        (0, 1, 1, 5),
+        (0, 1, 2, 0),
+        (0, 2, 1, 0),
+        (0, 1, 9, 9),
+    ]
+    assert [origins.is_new(Origin(*stamp)) for stamp in stamps] == [True] * 4 + [False] * 2 + [True, False]
+
+
+def test_a_copy_of_origins_goes_its_own_way() -> None:
+    origins = Origins()
+    origins.is_new(Origin(0, 1, 1, 0))
+    copy = origins.copy()
+    assert not copy.is_new(Origin(0, 1, 1, 0)) and copy.is_new(Origin(0, 1, 2, 0))
+    assert origins.is_new(Origin(0, 1, 2, 0))
+
+
+async def written(broker: Broker, topic: str, pauses: list[float]) -> list[int]:
+    """Records, each after a pause; the times at which they arrived (ms)."""
+    config = {"message.timestamp.type": "LogAppendTime"}
+    await admin.create(Connection([broker.bootstrap]), [admin.TopicSpec(topic, 1, config)], 1)
+    times = []
+    async with AIOKafkaProducer(bootstrap_servers=broker.bootstrap) as producer:
+        for pause in pauses:
+            await asyncio.sleep(pause)
+            times.append((await producer.send_and_wait(topic, b"{}", partition=0)).timestamp)
+    return times
+
+
+async def test_a_time_has_its_place(any_broker: Broker, namespace: str) -> None:
+    times = await written(any_broker, namespace, [0, 0.1, 0.1])
+    tp = TopicPartition(namespace, 0)
+    async with AIOKafkaConsumer(bootstrap_servers=any_broker.bootstrap) as consumer:
+        consumer.assign([tp])
+        assert await place_of_time(consumer, tp, times[0] - 60_000) == 0
+        assert await place_of_time(consumer, tp, times[1] - 40) == 1
+        assert await place_of_time(consumer, tp, times[2] + 60_000) is None
+
+
+async def test_a_reader_looks_back_by_time(any_broker: Broker, namespace: str) -> None:
+    await written(any_broker, namespace, [0, 0, 1.0, 0.05, 0])
+    tp = TopicPartition(namespace, 0)
+    async with AIOKafkaConsumer(bootstrap_servers=any_broker.bootstrap, auto_offset_reset="none") as consumer:
+        consumer.assign([tp])
+        assert await look_back_start(consumer, tp, 4, 0.5) == 2
+        assert await look_back_start(consumer, tp, 4, 60) == 0
+        assert await look_back_start(consumer, tp, 0, 60) == 0
+
+
+async def test_a_reader_looks_back_no_further_than_the_limit(
+    any_broker: Broker, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "MAX_LOOK_BACK", 2)
+    await written(any_broker, namespace, [0] * 5)
+    tp = TopicPartition(namespace, 0)
+    async with AIOKafkaConsumer(bootstrap_servers=any_broker.bootstrap, auto_offset_reset="none") as consumer:
+        consumer.assign([tp])
+        assert await look_back_start(consumer, tp, 5, 60) == 3

@@ -1,0 +1,169 @@
+"""The ring of a feed's last records: what it keeps, and what it answers for."""
+
+import random
+
+import pytest
+from support.kafka.feed_writer import numbers
+from support.records import counted, post, raw
+
+from tweetream.feeds import ring
+from tweetream.feeds.record import EVERY_POST, Filter, Origins, Record
+from tweetream.feeds.retractions import Retracted, Retractions, id_of
+from tweetream.feeds.ring import PIECE, Feed, Waypoints
+from tweetream.models.feed import Origin
+
+
+def test_a_ring_keeps_the_newest_records_and_says_from_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ring, "RING", 10)
+    monkeypatch.setattr(ring, "PIECE", 4)
+    feed = Feed("t", 100, Origins())
+    feed.whole = True
+    for n in range(50):
+        feed.take([raw(100 + 2 * n, n), raw(101 + 2 * n, n)])  # each is there twice
+        held = [record.offset for record in feed._records]
+        assert len(held) <= 14 and held[-1] == 100 + 2 * n and feed.end == 102 + 2 * n
+        assert feed.start <= held[0], "what the ring says to have it has"
+        assert feed.whole == (held[0] == 100)
+    assert [record.offset for record in feed.after(feed.start + 1)] == [feed.start + 2 * i for i in (1, 2, 3, 4)]
+
+
+def test_posts_of_any_size_take_no_more_memory_than_a_ring_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ring, "RING_BYTES", 10_000)
+    monkeypatch.setattr(ring, "PIECE_BYTES", 2_000)
+    feed = Feed("t", 0, Origins())
+    feed.whole = True
+    large = b"{%s}" % (b" " * 698)
+    for n in range(100):
+        feed.take([raw(n, n, large), raw(n, n, large)])
+        held = [record.offset for record in feed._records]
+        assert 700 * len(held) <= 10_000 and (feed.start, feed.end) == (held[0], n + 1)
+        assert feed.whole == (held[0] == 0)
+    assert len(held) > 10
+    assert [record.offset for record in feed.after(held[3])] == held[3:6], "little more than a piece may have"
+    assert [record.offset for record in feed.after(held[-1])] == held[-1:]
+    feed.take([raw(100, 100, b"{%s}" % (b" " * 20_000))])
+    assert (feed.start, feed.end, feed.last_offset) == (101, 101, 100)
+
+
+def test_a_ring_answers_for_the_last_records_only_if_it_has_them() -> None:
+    feed = Feed("t", 100, Origins())
+    feed.take([raw(100 + n, n) for n in range(6)])
+    assert numbers(feed.last(2, EVERY_POST) or []) == [4, 5] and numbers(feed.last(2, Filter("traffic")) or []) == [
+        2,
+        4,
+    ]
+    assert feed.last(0, EVERY_POST) == []
+    assert feed.last(7, EVERY_POST) is None and feed.last(4, Filter("traffic")) is None
+    feed.whole = True
+    assert numbers(feed.last(7, EVERY_POST) or []) == [0, 1, 2, 3, 4, 5] and feed.last(1, Filter("unknown")) == []
+
+
+def knows(origins: Origins, n: int) -> bool:
+    return not origins.is_new(Origin(0, 1, n, 0))
+
+
+def test_a_feed_knows_at_many_places_what_came_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ring, "PIECE", 4)
+    feed = Feed("t", 100, Origins())
+    for n in range(50):
+        feed.take([raw(100 + n, n)])
+    for offset in range(100, 151):
+        found = feed.waypoints.before(offset)
+        assert found is not None and 0 <= offset - found[0] < 4
+        seen = found[0] - 100
+        assert not knows(found[1], seen) and (seen == 0 or knows(found[1], seen - 1)), "what came before, and no more"
+
+
+def test_a_waypoint_is_a_copy_near_by_and_there_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ring, "WAYPOINTS", 10)
+    waypoints, origins = Waypoints(), Origins()
+    assert waypoints.before(5) is None
+    waypoints.add(5, origins)
+    origins.is_new(Origin(0, 1, 0, 0))
+    found = waypoints.before(5)
+    assert found is not None and not knows(found[1], 0), "not what was learnt later"
+    assert waypoints.before(4) is None and waypoints.before(5 + 10 * PIECE) is not None
+    assert waypoints.before(6 + 10 * PIECE) is None, "to look back is nearer"
+    for nth in range(100):
+        waypoints.add(nth * PIECE, origins)
+    assert len(waypoints._offsets) == len(waypoints._origins) <= 10
+    assert waypoints._offsets == sorted(waypoints._offsets)
+
+
+def ids(records: list[Record]) -> list[int]:
+    return [int(id_of(record.data)) for record in records]
+
+
+def test_a_post_that_is_taken_back_leaves_the_ring_wherever_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ring, "PIECE", 10)
+    feed = Feed("t", 0, Origins())
+    feed.whole = True
+    feed.take([post(offset, n) for offset, n in enumerate([0, 1, 2, 3, 3, 4])])
+    feed.take([raw(6, 6, post(6, 2).value)])  # two sources gave it
+    before = counted("retracted")
+    assert feed.retract(b"2", 7) and not feed.retract(b"9", 7) and not feed.retract(b"2", 8)
+    assert ids(feed.after(0)) == ids(feed.between(0, 7)) == ids(feed.last(9, EVERY_POST) or []) == [0, 1, 3, 4]
+    assert feed.retracted_since(0) == [Retracted(b"2", 2, 7), Retracted(b"2", 6, 7)] and feed.retracted == 2
+    feed.take([post(7, 7)])
+    for n in (7, 0, 1, 3, 4):
+        assert feed.retract(b"%d" % n, 9)
+    assert feed.after(0) == [] and (feed.start, feed.end, feed._held) == (0, 8, 0)
+    assert [(one.id, one.offset) for one in feed.retracted_since(2)] == [
+        (b"7", 7), (b"0", 0), (b"1", 1), (b"3", 3), (b"4", 5)
+    ]  # fmt: skip
+    assert counted("retracted") == before + 7
+
+
+def test_a_post_that_was_taken_back_before_it_came_never_gets_into_the_ring() -> None:
+    known, before = Retractions(), counted("retracted")
+    feed = Feed("t", 0, Origins(), known)
+    known.add("1", 60_000)
+    feed.take([post(0, 0), post(1, 1), post(2, 2)])
+    assert ids(feed.after(0)) == [0, 2] and feed.end == 3
+    assert feed.retracted_since(0) == [Retracted(b"1", 1, 60_000)] and counted("retracted") == before + 1
+    feed.take([post(3, 1)])
+    assert feed.after(3) == [] and feed.end == 4, "it came again, and has been seen"
+    again = Feed("t", 0, Origins(), known)
+    again.take([post(0, 0), post(1, 1)], past=True)
+    assert ids(again.after(0)) == [0] and counted("retracted") == before + 1, "the past is not counted again"
+
+
+def test_a_ring_finds_what_is_taken_back_while_it_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ring, "RING", 20)
+    monkeypatch.setattr(ring, "PIECE", 5)
+    chance, feed, gone = random.Random(3), Feed("t", 0, Origins()), set()
+    for n in range(0, 1000, 2):
+        feed.take([post(n, n), post(n + 1, n + 1)])
+        back = max(0, n + 1 - chance.randrange(40))
+        here = back in ids(feed.between(feed.start, feed.end))
+        assert feed.retract(b"%d" % back, 0) == here
+        gone |= {back} if here else set()
+        held = ids(feed.between(feed.start, feed.end))
+        assert held == [n for n in range(held[0], n + 2) if n not in gone]
+        assert feed._held == sum(len(post(n, n).value) for n in held)
+        assert len(feed._by_id) <= 2 * 25 + 5 + 2
+        assert {len(offsets) for offsets in feed._by_id.values()} <= {1}, "each is looked at once"
+    assert len(gone) > 200
+
+
+def test_a_feed_remembers_the_last_that_were_taken_back_and_how_many_there_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ring, "RETRACTED", 5)
+    feed = Feed("t", 0, Origins())
+    feed.take([post(n, n) for n in range(100)])
+    for n in range(100):
+        assert feed.retract(b"%d" % n, 0)
+        assert [one.offset for one in feed.retracted_since(n)] == [n]
+        remembered = [one.offset for one in feed.retracted_since(0)]
+        assert remembered == list(range(n + 1))[-len(remembered) :] and min(n + 1, 5) <= len(remembered) <= 10
+    assert feed.retracted == 100 and feed.retracted_since(100) == []
+
+
+def test_a_feed_says_when_the_last_record_up_to_a_place_arrived() -> None:
+    feed = Feed("t", 10, Origins())
+    for offset in (10, 12, 14):
+        one = post(offset, offset)
+        one.timestamp = 100 * offset
+        feed.take([one])
+    assert [feed.arrival(offset) for offset in (9, 10, 11, 14, 99)] == [None, 1000, 1000, 1400, 1400]

@@ -1,0 +1,63 @@
+"""A stream's place while posts come and are taken back in any order: what its client shows in the end is right."""
+
+import json
+import random
+
+import pytest
+from support.records import place, post
+
+from tweetream.feeds.record import Origins
+from tweetream.feeds.retractions import Retractions
+from tweetream.feeds.ring import Feed
+from tweetream.feeds.subscription import Place
+
+
+class Client:
+    """What a client does with the events it gets; `began` is where it began."""
+
+    def __init__(self, place: Place, began: int) -> None:
+        self.place, self.began = place, began
+        self.shown: list[int] = []
+        self.got: set[int] = set()
+        self.told: list[int] = []
+
+    def step(self) -> None:
+        for frame in self.place.ready():
+            id = int(json.loads(frame.partition(b"data: ")[2])["id"])
+            if frame.startswith(b"event: retracted"):
+                self.told.append(id)
+                self.shown = [one for one in self.shown if one != id]
+            else:
+                assert id not in self.got, "it came twice"
+                self.got.add(id)
+                self.shown.append(id)
+
+
+def play(chance: random.Random, known: Retractions, one: Feed, gone: set[int]) -> list[Client]:
+    """Something happens: posts come, one of any age or of the next is taken back, clients come or go on."""
+    clients: list[Client] = []
+    for _ in range(300):
+        match chance.randrange(4):
+            case 0:
+                one.take([post(n, n) for n in range(one.end, one.end + chance.randrange(1, 5))])
+            case 1:
+                id = max(0, one.end + chance.randrange(-20, 5))
+                gone.add(id)
+                one.retract(known.add(str(id), 0), 0)
+            case 2:
+                clients.append(Client(place(one), one.end))
+            case _ if clients:
+                chance.choice(clients).step()
+    return clients
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_in_the_end_a_client_shows_all_that_came_and_was_not_taken_back(seed: int) -> None:
+    known, gone = Retractions(), set[int]()
+    one = Feed("t", 0, Origins(), known)
+    for client in play(random.Random(seed), known, one, gone):
+        while not client.place.caught_up:
+            client.step()
+        assert client.shown == [n for n in range(client.began, one.end) if n not in gone]
+        assert set(client.told) <= gone and len(client.told) == len(set(client.told)), "each once, and no other"
+        assert all(id < client.began or id in client.got for id in client.told), "nothing that was yet to come"

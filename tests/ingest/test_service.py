@@ -1,0 +1,46 @@
+"""What a run hands on of its sources. Whole runs are in `tests/live/`."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from tweetream.ingest import service
+from tweetream.ingest.batcher import Batcher
+from tweetream.ingest.service import Run
+from tweetream.models.post import Post
+from tweetream.sources.base import Chunk, SourceError
+from tweetream.sources.supervisor import State, Supervisor
+
+
+class Source:
+    """One whose URL has a password. `begun_at` is where it was asked to go on from."""
+
+    url, unpaced = "lines:http://me:hunter2@host/posts", False
+    begun_at: str | None = None
+
+    def check(self) -> None: ...
+
+    async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
+        self.begun_at = position
+        yield Chunk([Post("l:1", "l", "text", 1, 1)], "1")
+
+
+async def test_a_password_of_a_sources_url_is_not_stored_with_its_position() -> None:
+    source, batcher = Source(), Batcher({}, {})
+    await Run()._pump(Supervisor(source), batcher, {"lines:http://host/posts": "0"})
+    read = await anext(batcher.batches())
+    assert read.positions == {"lines:http://host/posts": "1"} and read.read == {"lines:http://host/posts": 1}
+    assert source.begun_at == "0"
+
+
+async def test_a_source_that_cannot_be_made_again_is_refused_and_leaves_the_others_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def gone(*_: Any) -> Any:
+        raise SourceError("its package was taken away")
+
+    monkeypatch.setattr(service, "open_source", gone)
+    supervisor = Run()._supervisor("lines:http://host/posts")
+    await Run()._pump(supervisor, Batcher({}, {}), {})
+    assert (supervisor.status.state, supervisor.status.reason) == (State.REFUSED, "its package was taken away")

@@ -1,0 +1,190 @@
+"""Taking over: a new epoch with its markers, and the positions and ids of who came before."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from support.kafka.apache_kafka import ApacheKafka
+
+from tweetream.ingest import takeover
+from tweetream.ingest.takeover import take_over
+from tweetream.kafka import admin
+from tweetream.kafka.connection import Connection
+from tweetream.kafka.embedded import EmbeddedBroker
+from tweetream.kafka.producer import Outbox
+from tweetream.models import codec
+from tweetream.models.post import Post, PostBatch
+
+Broker = EmbeddedBroker | ApacheKafka
+PARTITIONS = 3
+
+
+class Posts:
+    """The posts topic, and who writes it."""
+
+    def __init__(self, broker: Broker, topic: str) -> None:
+        self.kafka = Connection([broker.bootstrap])
+        self.topic = topic
+        self.outbox = Outbox(self.kafka)
+
+    async def batch(self, epoch: int, sequence: int, position: str, ids: Iterable[str] = ()) -> None:
+        posts = [Post(id, "t", "text", 0, 0) for id in ids]
+        batch = PostBatch(epoch, sequence, -1, {"replay:a": position}, posts)
+        await self.outbox.send(self.topic, sequence % PARTITIONS, codec.encode(batch))
+
+    async def take_over(self, now: int) -> takeover.Inheritance:
+        async with asyncio.timeout(20):
+            return await take_over(self.kafka, self.outbox, self.topic, PARTITIONS, now)
+
+    async def records(self, count: int) -> list[Any]:
+        """The batches that are there, in the order of each partition."""
+        found: list[Any] = []
+        async with asyncio.timeout(20), AIOKafkaConsumer(**self.kafka.arguments()) as consumer:
+            tps = [TopicPartition(self.topic, p) for p in range(PARTITIONS)]
+            consumer.assign(tps)
+            for tp in tps:
+                consumer.seek(tp, 0)
+            while len(found) < count:
+                for records in (await consumer.getmany(timeout_ms=500)).values():
+                    found += [(record.partition, codec.decode(record.value, PostBatch)) for record in records]
+        return found
+
+
+@pytest.fixture
+async def posts(any_broker: Broker, namespace: str) -> AsyncIterator[Posts]:
+    await admin.create(Connection([any_broker.bootstrap]), [admin.TopicSpec(namespace, PARTITIONS)], 1)
+    posts = Posts(any_broker, namespace)
+    await posts.outbox.start()
+    yield posts
+    await posts.outbox.stop()
+
+
+async def test_where_nothing_ever_was_one_begins_with_nothing(posts: Posts) -> None:
+    inherited = await posts.take_over(1000)
+    assert (inherited.epoch, inherited.positions, inherited.ids) == (1000, {}, {})
+
+
+async def test_every_partition_gets_a_marker(posts: Posts) -> None:
+    await posts.take_over(1000)
+    found = await posts.records(PARTITIONS)
+    assert sorted(partition for partition, _ in found) == list(range(PARTITIONS))
+    assert all(batch == PostBatch(1000, 0, -1, {}, []) for _, batch in found)
+
+
+async def test_the_last_positions_and_all_ids_read_lately_are_inherited_in_their_order(posts: Posts) -> None:
+    for sequence in range(1, 9):
+        await posts.batch(500, sequence, f"p{sequence}", [f"t:{sequence}a", f"t:{sequence}b"])
+    inherited = await posts.take_over(1000)
+    assert inherited.epoch == 1000 and inherited.positions == {"replay:a": "p8"}
+    assert list(inherited.ids) == [f"t:{sequence}{letter}" for sequence in range(1, 9) for letter in "ab"]
+
+
+async def test_a_later_epoch_counts_more_than_a_higher_sequence(posts: Posts) -> None:
+    await posts.batch(500, 100, "of the first", ["t:1"])
+    await posts.batch(600, 2, "of the second", ["t:2"])
+    assert (await posts.take_over(1000)).positions == {"replay:a": "of the second"}
+
+
+async def test_markers_alone_in_the_tail_are_looked_behind(posts: Posts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(takeover, "FIRST_TAIL", 2)
+    await posts.batch(500, 1, "p1", ["t:1"])
+    for epoch in range(600, 609):
+        for p in range(PARTITIONS):
+            await posts.outbox.send(posts.topic, p, codec.encode(PostBatch(epoch, 0, -1, {}, [])))
+    inherited = await posts.take_over(1000)
+    assert inherited.positions == {"replay:a": "p1"} and list(inherited.ids) == ["t:1"]
+
+
+async def test_ids_of_the_last_minutes_are_inherited_however_many_batches_they_came_in(
+    posts: Posts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(takeover, "FIRST_TAIL", 2)
+    for sequence in range(1, 31):
+        await posts.batch(500, sequence, f"p{sequence}", [f"t:{sequence}"])
+    assert list((await posts.take_over(1000)).ids) == [f"t:{sequence}" for sequence in range(1, 31)]
+
+
+async def test_no_more_is_read_than_the_tail_that_says_where_to_go_on(
+    posts: Posts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(takeover, "FIRST_TAIL", 2)
+    monkeypatch.setattr(takeover, "LATELY", 0.0)
+    for sequence in range(1, 31):
+        await posts.batch(500, sequence, f"p{sequence}", [f"t:{sequence}"])
+    inherited = await posts.take_over(1000)
+    assert list(inherited.ids) == [f"t:{sequence}" for sequence in range(25, 31)]
+
+
+async def test_after_a_worker_whose_clock_is_ahead_the_epoch_is_above_its(posts: Posts) -> None:
+    await posts.batch(5000, 1, "p1", ["t:1"])
+    inherited = await posts.take_over(1000)
+    assert inherited.epoch == 5001 and inherited.positions == {"replay:a": "p1"}
+    markers = [batch for _, batch in await posts.records(1 + 2 * PARTITIONS) if batch.epoch == 5001]
+    assert [batch.sequence for batch in markers] == [0] * PARTITIONS, "the higher epoch has its markers too"
+
+
+async def test_one_epoch_is_never_taken_twice(posts: Posts) -> None:
+    epochs = [(await posts.take_over(1000)).epoch for _ in range(3)]
+    assert epochs == [1000, 1001, 1002]
+
+
+async def test_two_that_take_over_at_once_get_different_epochs(posts: Posts) -> None:
+    one, other = await asyncio.gather(posts.take_over(1000), posts.take_over(1000))
+    assert one.epoch != other.epoch
+
+
+async def test_what_does_not_decode_is_passed_over(posts: Posts) -> None:
+    await posts.batch(500, 1, "p1", ["t:1"])
+    for junk in (b"junk", b"", b"\x01\x90", b"\xff" * 100):
+        for p in range(PARTITIONS):
+            await posts.outbox.send(posts.topic, p, junk)
+    assert (await posts.take_over(1000)).positions == {"replay:a": "p1"}
+
+
+async def test_what_is_sent_behind_the_marker_is_not_inherited(posts: Posts, monkeypatch: pytest.MonkeyPatch) -> None:
+    await posts.batch(500, 1, "p1", ["t:1"])
+    real = takeover._tail
+
+    async def late(*args: Any) -> list[PostBatch]:
+        if args[2] == 0:
+            await posts.batch(500, 2, "p2", ["t:2"])  # from one that was frozen
+        return await real(*args)
+
+    monkeypatch.setattr(takeover, "_tail", late)
+    inherited = await posts.take_over(1000)
+    assert inherited.positions == {"replay:a": "p1"} and list(inherited.ids) == ["t:1"]
+
+
+async def test_no_more_ids_are_inherited_than_the_limit_and_the_newest_stay(
+    posts: Posts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(takeover, "MAX_IDS", 3)
+    await posts.batch(500, 1, "p1", [f"t:{i}" for i in range(10)])
+    await posts.batch(500, 2, "p2", ["t:10"])
+    assert list((await posts.take_over(1000)).ids) == ["t:8", "t:9", "t:10"]
+
+
+async def test_what_a_fenced_worker_sent_is_not_inherited(posts: Posts) -> None:
+    await posts.batch(500, 1, "p1", ["t:1"])
+    await posts.take_over(1000)
+    await posts.batch(500, 2, "p2", ["t:2"])  # by a worker that was frozen
+    inherited = await posts.take_over(2000)
+    assert inherited.positions == {"replay:a": "p1"}
+    assert list(inherited.ids) == ["t:1"]
+
+
+def test_a_tail_that_begins_behind_the_marker_still_knows_what_is_fenced() -> None:
+    def batch(epoch: int, sequence: int) -> PostBatch:
+        return PostBatch(epoch, sequence, -1, {}, [])
+
+    fenced, good = batch(500, 7), batch(1000, 3)
+    assert takeover.unfenced([fenced, good]) == [good]
+    assert takeover.unfenced([batch(500, 6), batch(1000, 0), fenced, good]) == [batch(500, 6), batch(1000, 0), good]
+
+
+async def test_a_record_nested_without_end_is_passed_over(posts: Posts) -> None:
+    nested = b"\x01\x96\x01\x01\x01\x80\x90" + b"\x91" * 100_000
+    await posts.outbox.send(posts.topic, 1, nested)
+    await posts.take_over(1000)

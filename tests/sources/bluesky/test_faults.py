@@ -1,0 +1,136 @@
+"""Each way a Jetstream server can fail or refuse, beyond those of every network (test_contract_faults.py)."""
+
+import time
+from email.utils import formatdate
+
+import pytest
+from support.networks.contract import Reading, one_line
+from support.networks.jetstream_reading import connected, id, source
+from support.networks.jetstream_server import Fault, JetstreamServer
+
+from tweetream.metrics import Drop
+from tweetream.sources.base import Interrupted, SourceError, Trouble
+from tweetream.sources.supervisor import Supervisor
+
+
+async def end(reading: Reading) -> Exception:
+    """What ends a reading, which is closed then."""
+    try:
+        return one_line(await reading.over())
+    finally:
+        await reading.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault(hang=True), "does not answer"),
+        (Fault(mute=True), "has said nothing for 0.5 s"),
+        (Fault(), "broke off"),
+        (Fault(close=(1001, "server shutting down")), "closed the stream (1001, server shutting down)"),
+        (Fault(close=(1008, "two\nlines")), "closed the stream (1008, two lines)"),
+        (Fault(close=(4000, "")), "closed the stream (4000)"),
+    ],
+    ids=["hang", "mute", "cut", "going-away", "policy", "own-code"],
+)
+async def test_a_connection_that_is_over_says_why_in_one_line(fault, said):
+    async with JetstreamServer() as server:
+        server.faults.append(fault)
+        error = await end(Reading(source(server.url)))
+        assert isinstance(error, Interrupted) and error.kind is Trouble.NETWORK
+        assert said in str(error) and "127.0.0.1" in str(error)
+
+
+async def test_posts_before_the_end_are_given_and_half_a_message_is_none():
+    async with JetstreamServer() as server:
+        for number in range(3):
+            server.post(str(number), "halo")
+        server.faults.append(Fault(after=2, half=True))
+        reading = Reading(source(server.url), str(server.log[0].time_us))
+        error = await end(reading)
+        assert isinstance(error, Interrupted) and reading.ids == [id("0"), id("1")]
+        assert reading.position == str(server.log[1].time_us) and not reading.dropped
+
+
+async def test_pings_alone_keep_a_quiet_stream_alive_and_are_answered():
+    async with JetstreamServer(ping=0.1) as server, await connected(source(server.url)) as reading:
+        with pytest.raises(TimeoutError):
+            await reading.over(1.2)
+        assert server.pongs >= 8
+
+
+async def test_answers_in_place_of_a_stream_say_what_to_do():
+    later = time.time() + 100
+    cases = {
+        400: (Interrupted, Trouble.HTTP),
+        401: (SourceError, None),
+        403: (SourceError, None),
+        404: (Interrupted, Trouble.HTTP),
+        429: (Interrupted, Trouble.RATE),
+        503: (Interrupted, Trouble.HTTP),
+    }
+    async with JetstreamServer() as server:
+        for status, (kind, trouble) in cases.items():
+            server.faults.append(Fault(status=status, headers={"Retry-After": formatdate(later, usegmt=True)}))
+            error = await end(Reading(source(server.url)))
+            assert type(error) is kind and f"answers {status}" in str(error)
+            if isinstance(error, Interrupted):
+                assert error.kind is trouble and abs(error.not_before - later) <= 1
+
+
+async def test_a_public_server_that_refuses_is_left_for_the_next_one():
+    async with JetstreamServer() as server, JetstreamServer() as next_one:
+        bluesky = source(server.url)
+        (first_url,) = bluesky.options.servers
+        both = (first_url, first_url.with_port(next_one.port))
+        bluesky.options = bluesky.options._replace(servers=both, public=True)
+        for one in (server, next_one):
+            one.faults.extend([Fault(status=403), Fault(close=(1001, ""))])
+        for _ in range(4):
+            error = await end(Reading(bluesky))
+            assert isinstance(error, Interrupted)
+        assert len(server.asked) == len(next_one.asked) == 2
+
+
+async def test_version_2_ends_the_stream_with_an_error_of_its_own():
+    async with JetstreamServer() as server, await connected(source(server.url_v2)) as reading:
+        server.post("1", "halo")
+        server.raw(b'{"$type":"error","error":"ConsumerTooSlow","message":"reading below\\nthe floor rate"}')
+        error = one_line(await reading.over())
+        assert "ConsumerTooSlow: reading below the floor rate" in str(error) and reading.ids == [id("1")]
+
+
+async def test_what_is_no_websocket_s_gets_a_second_chance_and_is_stepped_over_then():
+    """A frame with reserved bits set, as a proxy that is broken sends it: three times, and always at one place."""
+    async with JetstreamServer() as server:
+        known = server.post("1", "halo", time_us=time.time_ns() // 1000 - 30_000_000)
+        bluesky, positions = source(server.url), [str(known.time_us)]
+        for _ in range(3):
+            async with await connected(bluesky, positions[-1]) as reading:
+                await server.spoil()
+                error = one_line(await reading.over())
+            assert "no WebSocket's" in str(error) and reading.dropped[Drop.MALFORMED] == 1
+            positions.append(reading.position or "")
+        assert positions[0] == positions[1] and int(positions[1]) < int(positions[2]) < int(positions[3])
+
+
+async def test_a_supervisor_carries_it_through_faults_and_nothing_is_missing_or_twice():
+    async with JetstreamServer() as server:
+        faults = [Fault(mute=True), Fault(after=3, half=True), Fault(after=9), Fault(after=14, close=(1001, "bye"))]
+        server.faults.extend([*faults, Fault(status=503), Fault(after=20, half=True)])
+        for number in range(60):
+            server.post(str(number), "halo")
+        waits, ids = [], []
+
+        async def sleep(seconds):
+            waits.append(seconds)
+
+        async def take(chunk):
+            ids.extend(post.id for post in chunk.posts)
+            if len(ids) >= 60:
+                raise EOFError
+
+        supervisor = Supervisor(source(server.url), sleep=sleep, chance=lambda: 0.0)
+        with pytest.raises(EOFError):
+            await supervisor.run(str(server.log[0].time_us), take)
+        assert ids == [id(str(number)) for number in range(60)] and len(waits) == 6

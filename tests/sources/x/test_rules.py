@@ -1,0 +1,108 @@
+"""Topics' words become few rules of X's, right in its language, and a change of topics changes few of them."""
+
+import random
+
+import pytest
+from support.networks.x_language import LONGEST, BadRule, parse
+
+from tweetream.sources.x.rules import MOST_RULES, Form, plan, words_of
+
+PLAIN, INDONESIAN, TWO = Form(), Form(("in",)), Form(("en", "in"))
+FORMS = [PLAIN, INDONESIAN, TWO]
+
+
+def matched(value: str, text: str, lang: str = "in") -> bool:
+    return parse(value).matches({"text": text, "lang": lang})
+
+
+def run(form: Form, wanted: set[str], there: dict[str, frozenset[str]], **options) -> dict[str, frozenset[str]]:
+    """What X has after the plan was carried out; each rule is one that X takes, and no more are there than may be."""
+    planned = plan(form, there, frozenset(wanted), **options)
+    after = {id: terms for id, terms in there.items() if id not in planned.delete}
+    for terms in planned.add:
+        parse(form.value(terms))
+        after[f"{random.random()}"] = terms
+    return after
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_words_phrases_and_operators_are_rules_that_x_takes_and_that_match_them(form: Form) -> None:
+    terms = {"macet", "dki jakarta", "or", "and", "not", "info_lancar", "2026", "crème", "jalan", "渋谷", "x" * 100}
+    value = form.value(terms)
+    assert form.terms(value) == terms
+    for term in terms:
+        assert matched(form.value([term]), f"Ya, {term.upper()}! kata orang"), term
+        assert matched(value, f"Ya, {term}! kata orang"), term
+    assert not matched(form.value(["dki jakarta"]), "jakarta dki")
+    assert not matched(value, "kemacetan")
+
+
+def test_a_language_stands_beside_all_words() -> None:
+    assert INDONESIAN.value({"macet", "dki jakarta"}) == '("dki jakarta" OR macet) lang:in'
+    assert TWO.value({"macet"}) == "(macet) (lang:en OR lang:in)"
+    assert matched(TWO.value({"macet", "hujan"}), "hujan", "en") and not matched(TWO.value({"macet"}), "macet", "nl")
+    with pytest.raises(BadRule):
+        parse("lang:in")
+
+
+def test_rules_of_another_form_are_known_as_such() -> None:
+    for form in FORMS:
+        for other in ["macet -is:retweet", "(macet) lang:nl", "a OR OR b", 'a OR "b', "", "b OR a", "macet lang:in"]:
+            assert form.terms(other) is None, other
+    assert plan(PLAIN, {"1": None, "2": frozenset({"a"})}, frozenset({"a"})) == ([], ["1"], frozenset())
+
+
+def test_words_are_normalised_and_a_topic_of_every_post_is_named() -> None:
+    tracks = {"a": ("#Macet", "DKI  Jakarta"), "b": ("*",), "c": ("macet", "*"), "d": ("@rina",)}
+    assert words_of(tracks) == ({"macet", "dki jakarta"}, ["b", "c"])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_thousands_of_words_fit_the_rules_that_x_allows(form: Form) -> None:
+    words = {f"{'kata' * (number % 24)}{number}" for number in range(10_000)} | {"é" * 99, "渋" * 100}
+    rules = run(form, words, {})
+    assert frozenset().union(*rules.values()) == words
+    assert len(rules) <= MOST_RULES and all(len(form.value(terms)) <= LONGEST for terms in rules.values())
+    small = sorted(form.size(terms) for terms in rules.values())
+    assert small[1] > LONGEST / 2, "all rules but one are more than half full"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_change_of_topics_changes_few_rules_however_many_there_are(form: Form) -> None:
+    chance = random.Random(7)
+    wanted = {f"kata{number}" for number in range(1_000)}
+    there = run(form, wanted, {})
+    dense = len(there)
+    assert run(form, wanted, there) == there, "no change, no write"
+    for number in range(200):
+        gone = chance.sample(sorted(wanted), chance.randrange(3))
+        wanted = wanted - set(gone) | {f"baru{number}-{n}" for n in range(chance.randrange(3))}
+        after = run(form, wanted, there)
+        assert sorted(term for terms in after.values() for term in terms) == sorted(wanted), "each word once"
+        assert len(after.items() - there.items()) <= 3 and len(there.items() - after.items()) <= 4
+        there = after
+    assert len(there) <= 2 * dense + 1
+
+
+def test_rules_that_cover_a_word_twice_are_put_right() -> None:
+    there = {"1": frozenset({"a", "b"}), "2": frozenset({"b", "c"}), "3": frozenset({"a", "b"})}
+    after = run(PLAIN, {"a", "b", "c"}, there)
+    assert sorted(term for terms in after.values() for term in terms) == ["a", "b", "c"]
+
+
+def test_where_room_is_scarce_rules_are_packed_anew_and_what_finds_none_is_named() -> None:
+    words = {f"{number:04}{'x' * 90}" for number in range(40)}
+    there = {str(number): frozenset({word}) for number, word in enumerate(sorted(words)[:20])}
+    packed = plan(PLAIN, there, frozenset(words), most=5)
+    assert len(packed.add) <= 5 and not packed.left_out and sorted(packed.delete) == sorted(there)
+    assert frozenset().union(*packed.add) == words
+    scarce = plan(PLAIN, {}, frozenset(words), most=3)
+    assert len(scarce.add) == 3 and scarce.left_out == words - frozenset().union(*scarce.add)
+    assert plan(PLAIN, {}, frozenset(words), most=0).left_out == words
+
+
+def test_words_of_a_rule_that_x_refused_are_kept_apart() -> None:
+    words = frozenset("abcdefgh")
+    planned = plan(PLAIN, {"1": frozenset("xy")}, words | set("xy"), apart=dict.fromkeys("abcd", 2))
+    assert {frozenset("ab"), frozenset("cd")} < {*planned.add}
+    assert frozenset().union(*planned.add) == words | set("xy")

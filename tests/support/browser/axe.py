@@ -1,0 +1,29 @@
+"""axe-core of npm in a page that is open: what stands in the way of people who see, hear or point otherwise.
+
+It is handed to the browser from outside, so the page's policy stays as it is. All of its rules but the experimental.
+"""
+
+from typing import Any
+
+from support import node_clients
+from support.browser.tab import Tab
+
+LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (360, 1440)]
+RUN = "() => axe.run(document, { resultTypes: ['violations'] }).then(found => found.violations)"
+
+
+def violations(tab: Tab) -> list[str]:
+    """What it finds in light and dark, on a phone and a large screen: a line each."""
+    node_clients.fetch()
+    tab.page.evaluate((node_clients.CACHE / "node_modules/axe-core/axe.min.js").read_text())
+    found = []
+    for scheme, width in LOOKS:
+        tab.page.emulate_media(color_scheme=scheme)
+        tab.page.set_viewport_size({"width": width, "height": 900})
+        tab.page.wait_for_timeout(100)  # what depends on the width is drawn anew
+        found += [f"{scheme}, {width} px: {line}" for each in tab.page.evaluate(RUN) for line in _lines(each)]
+    return found
+
+
+def _lines(violation: dict[str, Any]) -> list[str]:
+    return [f"{violation['id']}: {node['target']} {node['failureSummary']}" for node in violation["nodes"]]

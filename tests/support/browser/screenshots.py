@@ -1,0 +1,139 @@
+"""`make screenshots`: the page as docs/ shows it, from the demo's sample, taken anew whenever the page changes.
+
+The posts, their order and how long ago each came are the same in every run; the hour on the charts is the present one.
+Limits: this machine's fonts.
+"""
+
+import csv
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from playwright.sync_api import Browser, expect, sync_playwright
+from support.browser.line import Line
+from support.browser.tab import Tab, add, launch, tab
+from support.paths import DOCS
+from support.posting import Posting, post
+from support.tools import CHROMIUM
+from support.workers import Worker, until, workers
+
+from tweetream.cli.demo import SAMPLE, TOPICS
+from tweetream.kafka.embedded import EmbeddedBroker
+from tweetream.models.post import Post
+
+MINUTES = 58  # that the posts of the past are spread over
+ROUNDS = 3  # of the sample
+NETWORKS = {
+    "bluesky": "https://bsky.app/profile/{0}/post/{1}",
+    "mastodon": "https://mastodon.example.org/@{0}/{1}",
+    "x": "https://x.com/{0}/status/{1}",
+}
+LARGE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+def sample() -> list[dict[str, str]]:
+    with SAMPLE.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def made(row: dict[str, str], number: int, ago: float) -> Post:
+    """A post of the sample that came so many seconds ago."""
+    at = round((time.time() - ago) * 1000)
+    source = list(NETWORKS)[number % len(NETWORKS)]
+    url = NETWORKS[source].format(row["author"], 1000 + number)
+    return post(
+        row["text"], author=row["author"], lang=row["lang"], source=source, url=url, created_at=at, received_at=at
+    )
+
+
+def past(rows: list[dict[str, str]]) -> list[Post]:
+    """The last hour: more and more, as towards an evening."""
+    count = len(rows) * ROUNDS
+    when = [MINUTES * 60 * (1 - (number / count) ** 0.6) + 75 for number in range(count)]
+    return [made(rows[number * 7 % len(rows)], number, ago) for number, ago in enumerate(when)]
+
+
+def write_live(rows: list[dict[str, str]], path: Path) -> Path:
+    """What goes on to come, for a replay: those of the sample about traffic jams."""
+    live = [made(row, number, 0) for number, row in enumerate(rows) if "macet" in row["text"].lower()]
+    lines = [msgspec.json.encode({name: getattr(one, name) for name in one.__struct_fields__}) for one in live]
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    return path
+
+
+def shoot(visitor: Tab, name: str) -> None:
+    visitor.page.mouse.move(0, 0)
+    visitor.page.evaluate("document.activeElement.blur()")
+    visitor.page.wait_for_timeout(1500)  # what is new is marked for a moment
+    visitor.page.screenshot(path=DOCS / f"page-{name}.png", animations="disabled")
+    print(f"docs/page-{name}.png  {(DOCS / f'page-{name}.png').stat().st_size / 1000:.0f} kB")
+
+
+@contextmanager
+def seen(browser: Browser, address: str, viewport: dict[str, int] = LARGE, **options: Any) -> Iterator[Tab]:
+    """A visitor who follows two topics, and has posts of both."""
+    with tab(browser, address, viewport=viewport, **options) as visitor:
+        visitor.open("/#jakarta,macet").page.wait_for_selector("#posts .badge")
+        visitor.wait_for_state("live")
+        yield visitor
+
+
+def take(browser: Browser, worker: Worker, posting: Posting) -> None:
+    with tab(browser, worker.url, viewport=LARGE) as visitor:
+        expect(visitor.open("/").page.locator("#empty")).not_to_be_empty()
+        shoot(visitor, "empty")
+    for name in TOPICS:
+        add(worker, name)
+    posting.write(*past(sample()))
+    until(lambda: all(worker.count(name) for name in TOPICS), 30, "posts of each topic")
+    time.sleep(45)  # the source, which that interrupted, has a pace again
+    with seen(browser, worker.url) as visitor:
+        visitor.page.wait_for_timeout(15_000)
+        shoot(visitor, "light")
+        visitor.page.get_by_role("button", name="Pause").click()  # so that the one asked about stays
+        visitor.page.get_by_role("button", name="Why traffic?").nth(1).click()
+        expect(visitor.page.locator("#why-rows li").first).to_be_visible()
+        shoot(visitor, "why")
+    with seen(browser, worker.url, color_scheme="dark") as visitor:
+        visitor.page.wait_for_timeout(5000)
+        shoot(visitor, "dark")
+    with seen(browser, worker.url, PHONE, color_scheme="light", has_touch=True) as visitor:
+        shoot(visitor, "phone")
+        visitor.open_charts()
+        visitor.page.locator("#charts").scroll_into_view_if_needed()
+        shoot(visitor, "charts")
+    with Line(worker.port) as line, seen(browser, line.url) as visitor:
+        line.cut()
+        visitor.wait_for_state("waiting")
+        visitor.page.wait_for_timeout(4000)  # the next wait is a longer one
+        visitor.wait_for_state("waiting")
+        shoot(visitor, "reconnecting")
+
+
+def main() -> int:
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if path is None:
+        print("Chromium is not installed", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as name, EmbeddedBroker(Path(name)) as broker:
+        live = write_live(sample(), Path(name) / "sample.jsonl")
+        settings = {"SOURCES": f"replay:{live}?rate=0.12&loop=true", "PARTITIONS": 1}
+        with (
+            workers(1, broker.url, "screenshots", Path(name), **settings) as (worker,),
+            Posting(broker.bootstrap, "screenshots") as posting,
+            sync_playwright() as playwright,
+        ):
+            browser = launch(playwright, path)
+            take(browser, worker, posting)
+            browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,289 @@
+"""Apache Kafka itself for tests and `make kafka`: one broker or three, in a folder of its own, gone afterwards.
+
+It runs from the jars named in tests/kafka/pom.xml, fetched once into `.kafka/libs`. Needs Java 17 or newer, and
+Maven until the jars are there. The brokers are KRaft nodes that are controllers as well; they die with the thread
+that started them. What the folder held is lost: this is no way to keep data.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+from support.paths import ROOT
+
+from tweetream.kafka.embedded import HOST, ask, dies_with_parent, end_process, free_ports
+
+CACHE = ROOT / ".kafka"
+LIBS = CACHE / "libs"
+RECIPE = Path(__file__).parent
+POM = RECIPE / "pom.xml"
+COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+START_TIMEOUT = 60.0  # seconds; one needs 4 on an idle machine
+STOP_TIMEOUT = 20.0
+CLUSTER = "TweetreamTestsAAAAAAAA"  # any 16 bytes in base 64
+
+QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
+
+
+class ApacheKafkaError(Exception):
+    """It does not run; one line that says why."""
+
+
+def missing() -> str | None:
+    """One line naming what is not installed; None when Apache Kafka can run here."""
+    tools = ["java"] if _fetched() else ["java", "mvn"]
+    absent = [tool for tool in tools if shutil.which(tool) is None]
+    if not absent:
+        return None
+    return f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not installed"
+
+
+def fetch() -> None:
+    """Have the jars in LIBS. Several processes may call it at once: one fetches, the others wait for it."""
+    if _fetched():
+        return
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _fetched():
+            return
+        new = Path(tempfile.mkdtemp(prefix="fetching-", dir=CACHE))
+        try:
+            _copy_jars(new)
+            shutil.rmtree(LIBS, ignore_errors=True)  # of another version
+            new.rename(LIBS)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+
+def _fetched() -> bool:
+    """Whether LIBS holds what the pom of today asks for: the pom they were fetched with lies among the jars."""
+    kept = LIBS / POM.name
+    return kept.exists() and kept.read_bytes() == POM.read_bytes()
+
+
+def _copy_jars(folder: Path) -> None:
+    command = ["mvn", "-q", "-B", "-f", str(POM), COPY, "-DincludeScope=runtime", f"-DoutputDirectory={folder}"]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    except OSError as error:
+        raise ApacheKafkaError(f"Apache Kafka cannot be fetched: {error}") from error
+    if done.returncode:
+        lines = [line for line in done.stdout.splitlines() + done.stderr.splitlines() if "ERROR" in line]
+        raise ApacheKafkaError(f"Apache Kafka cannot be fetched by Maven: {(lines or ['it says nothing'])[0]}")
+    shutil.copy(POM, folder)
+
+
+class ApacheKafka:
+    """A cluster, from `start()` to `close()`, or for a `with` block. Brokers are numbered from 0.
+
+    `settings` go into every server.properties and win over ours. `port` is that of the first broker, the others
+    follow it; without it they get free ones. `quick=False` leaves the JVM to itself, as a benchmark needs it.
+    `users` are added by SCRAM when a folder is formatted: MECHANISM=[name=…,password=…].
+    """
+
+    def __init__(
+        self,
+        brokers: int = 1,
+        settings: Mapping[str, str | int] | None = None,
+        port: int | None = None,
+        quick: bool = True,
+        users: Sequence[str] = (),
+    ) -> None:
+        self.count = brokers
+        self.users = users
+        self.quick = quick
+        self.settings = dict(settings or {})
+        self.folder = Path()
+        ports = free_ports(2 * brokers)
+        self.ports = [port + i for i in range(brokers)] if port else ports[:brokers]
+        self._controllers = ports[brokers:]
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._preexec: Callable[[], None] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        return ",".join(f"{HOST}:{port}" for port in self.ports)
+
+    @property
+    def url(self) -> str:
+        """As settings and Faust take it: several brokers are separated by semicolons."""
+        return ";".join(f"kafka://{HOST}:{port}" for port in self.ports)
+
+    def start(self) -> None:
+        """Return when every broker answers and knows all of them. On failure nothing is left behind."""
+        fetch()
+        self.folder = Path(tempfile.mkdtemp(prefix="tweetream-kafka-"))
+        self._preexec = dies_with_parent()
+        try:
+            for i in range(self.count):
+                (self.folder / f"{i}.properties").write_text(self._properties(i))
+            self._format()
+            for i in range(self.count):
+                self._launch(i)
+            for i in range(self.count):
+                self._wait(i, set(range(self.count)))
+        except BaseException:  # Ctrl-C too must leave no process and no folder
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End all at once and take the folder away. Nobody needs the data, so nobody waits for it to be written."""
+        for process in self._processes.values():
+            process.kill()
+        for process in self._processes.values():
+            process.wait()
+        self._processes.clear()
+        if self.folder != Path():
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def pid(self, i: int = 0) -> int:
+        return self._processes[i].pid
+
+    def dead(self) -> list[int]:
+        """The brokers that ended, by themselves or by us."""
+        return [i for i in range(self.count) if i not in self._processes or self._processes[i].poll() is not None]
+
+    def kill(self, i: int = 0) -> None:
+        """SIGKILL: nothing is flushed and nobody is told."""
+        process = self._processes.pop(i)
+        process.kill()
+        process.wait()
+
+    def stop(self, i: int = 0) -> None:
+        """SIGTERM, and wait: leaders move away first."""
+        self.resume(i)  # or a paused one would not hear it
+        end_process(self._processes.pop(i), STOP_TIMEOUT)
+
+    def restart(self, *brokers: int) -> None:
+        """Stop those that run; start them again with the same ports and data; return when they answer.
+
+        Several together, since most of the three must be there before one answers. Without a number: the first.
+        """
+        for i in brokers or (0,):
+            if i in self._processes:
+                self.stop(i)
+            self._launch(i)
+        for i in brokers or (0,):
+            self._wait(i, {i})
+
+    def pause(self, i: int = 0) -> None:
+        """SIGSTOP: it is there and does not answer. Returns when all its threads have stopped."""
+        self._processes[i].send_signal(signal.SIGSTOP)
+        os.waitpid(self.pid(i), os.WUNTRACED)
+
+    def resume(self, i: int = 0) -> None:
+        self._processes[i].send_signal(signal.SIGCONT)
+
+    def _properties(self, i: int) -> str:
+        copies = min(self.count, 3)
+        in_sync = 2 if copies == 3 else 1
+        quorum = (
+            {"controller.quorum.bootstrap.servers": f"{HOST}:{self._controllers[0]}"}
+            if self.count == 1
+            else {"controller.quorum.voters": ",".join(f"{n}@{HOST}:{p}" for n, p in enumerate(self._controllers))}
+        )
+        properties: dict[str, str | int] = {
+            "process.roles": "broker,controller",
+            "node.id": i,
+            **quorum,
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "PLAINTEXT",
+            "listeners": f"PLAINTEXT://{HOST}:{self.ports[i]},CONTROLLER://{HOST}:{self._controllers[i]}",
+            "advertised.listeners": f"PLAINTEXT://{HOST}:{self.ports[i]},CONTROLLER://{HOST}:{self._controllers[i]}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": str(self.folder / f"data-{i}"),
+            "auto.create.topics.enable": "false",
+            "delete.topic.enable": "true",
+            "num.partitions": 1,
+            "default.replication.factor": copies,
+            "min.insync.replicas": in_sync,
+            "offsets.topic.num.partitions": 8,  # 50 by default, each with its files
+            "offsets.topic.replication.factor": copies,
+            "transaction.state.log.num.partitions": 8,
+            "transaction.state.log.replication.factor": copies,
+            "transaction.state.log.min.isr": in_sync,
+            "share.coordinator.state.topic.num.partitions": 8,
+            "share.coordinator.state.topic.replication.factor": copies,
+            "share.coordinator.state.topic.min.isr": in_sync,
+            # A broker that was killed cannot register again before its old session is over: 9 s by default.
+            "broker.session.timeout.ms": 4000,
+            "broker.heartbeat.interval.ms": 500,
+            "group.initial.rebalance.delay.ms": 0,
+            "group.min.session.timeout.ms": 1000,
+            **self.settings,
+        }
+        return "".join(f"{name}={value}\n" for name, value in properties.items())
+
+    def _java(self, i: int, *arguments: str) -> subprocess.Popen[bytes]:
+        heap = "-Xmx512m" if self.count == 1 else "-Xmx384m"
+        flags = [heap, *(QUICK if self.quick else ()), f"-Dkafka.log={self.folder / f'{i}.log'}"]
+        flags.append(f"-Dlog4j2.configurationFile={RECIPE / 'log4j2.properties'}")
+        with (self.folder / f"{i}.out").open("ab") as out:
+            try:
+                return subprocess.Popen(
+                    ["java", *flags, "-cp", f"{LIBS}/*", *arguments],
+                    cwd=self.folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,  # Ctrl-C is for the one who started it
+                    preexec_fn=self._preexec,
+                )
+            except OSError as error:
+                raise ApacheKafkaError(f"Apache Kafka cannot be run: {error}") from error
+
+    def _format(self) -> None:
+        """Give every broker's folder the cluster's id; all at the same time, since each costs a JVM."""
+        how = ["--standalone"] if self.count == 1 else []
+        for user in self.users:
+            how += ["--add-scram", user]
+        formatting: list[subprocess.Popen[bytes]] = []
+        try:
+            for i in range(self.count):
+                tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", f"{i}.properties", *how]
+                formatting.append(self._java(i, *tool))
+            for i, process in enumerate(formatting):
+                if process.wait(START_TIMEOUT):
+                    raise ApacheKafkaError(f"Apache Kafka cannot format its folder: {self._last_line(i)}")
+        finally:
+            for process in formatting:
+                process.kill()
+                process.wait()
+
+    def _launch(self, i: int) -> None:
+        self._processes[i] = self._java(i, "kafka.Kafka", f"{i}.properties")
+
+    def _wait(self, i: int, wanted: set[int]) -> None:
+        """Until broker i answers and knows those wanted."""
+        deadline = time.monotonic() + START_TIMEOUT
+        while not wanted <= ask(self.ports[i]).brokers:
+            if self._processes[i].poll() is not None:
+                raise ApacheKafkaError(f"Apache Kafka {i} ended: {self._last_line(i)}")
+            if time.monotonic() > deadline:
+                raise ApacheKafkaError(f"Apache Kafka {i} does not answer: {self._last_line(i)}")
+            time.sleep(0.05)
+
+    def _last_line(self, i: int) -> str:
+        text = "".join(
+            path.read_text(errors="replace")
+            for path in (self.folder / f"{i}.out", self.folder / f"{i}.log")
+            if path.exists()
+        )
+        lines = [line for line in text.splitlines() if line.strip() and not line.startswith(("\tat ", "    at "))]
+        telling = [line for line in lines if "Exception" in line or " ERROR " in line or " FATAL " in line]
+        return (telling or lines or ["it says nothing"])[-1].strip()

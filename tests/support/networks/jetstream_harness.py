@@ -1,0 +1,65 @@
+"""The harness of `bluesky:`: a Jetstream server that speaks version 1, and the source that is asked to bear little."""
+
+import struct
+import time
+
+from support.faults.mutations import JETSTREAM
+from support.networks.contract import SILENCE, Harness, Said, iso
+from support.networks.jetstream_server import DID, POSTS, JetstreamServer, encode
+
+from tweetream.sources.base import Source
+from tweetream.sources.bluesky.source import Bluesky
+
+
+class BlueskyHarness(Harness):
+    """Posts of one account, whose keys are their numbers."""
+
+    name = "bluesky"
+    goodbye = b"\x88\x02\x03\xe9"  # a frame that closes, 1001: going away
+
+    async def begin(self) -> int:
+        self._server = JetstreamServer()
+        self._last = 0
+        await self._server.__aenter__()
+        return self._server.port
+
+    async def end(self) -> None:
+        await self._server.__aexit__()
+
+    def source(self, host: str = "127.0.0.1", *, tls: bool = False) -> Source:
+        place = f"wss://{host}:{self.gate.tls_port}" if tls else f"ws://{host}:{self.gate.port}"
+        return Bluesky(f"bluesky:?url={place}/subscribe", silence=SILENCE)
+
+    def id(self, number: int) -> str:
+        return f"at://{DID}/{POSTS}/{number}"
+
+    def payload(self, said: Said) -> bytes:
+        record: dict[str, object] = {"$type": POSTS, "text": said.text}
+        if said.created_at is not None:
+            record["createdAt"] = iso(said.created_at)
+        return self._event({"operation": "create", "rkey": str(said.number), "record": record})
+
+    def deletion(self, number: int) -> bytes | None:
+        return self._event({"operation": "delete", "rkey": str(number)})
+
+    def _event(self, commit: dict[str, object]) -> bytes:
+        self._last = max(self._last + 1, time.time_ns() // 1000)
+        commit = {"rev": "3l3qo2vutsw2b", "collection": POSTS} | commit
+        return encode({"did": DID, "time_us": self._last, "kind": "commit", "commit": commit})
+
+    def forms(self) -> list[bytes]:
+        # Of many keys: of one post nothing would be read but the first.
+        return [encode(JETSTREAM).replace(b"3l3qo2vuowo2b", b"%d" % number) for number in range(2000)]
+
+    def endless(self) -> bytes:
+        message = self.payload(Said(999_998, "x" * 1000))
+        return b"\x81\x7f" + struct.pack(">Q", 2**31) + message[: message.rindex(b"xxx")]
+
+    def frame(self, payload: bytes) -> bytes:
+        return payload
+
+    async def send(self, *messages: bytes, keep: bool = True) -> None:
+        await self._server.send(*messages, keep=keep)
+
+    async def keep_alive(self) -> None:
+        await self._server.ping()

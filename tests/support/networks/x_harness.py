@@ -1,0 +1,55 @@
+"""The harness of `x:`: what is said goes to who streams from x_server.py, whatever rules there are."""
+
+import json
+import time
+
+from support.faults.mutations import X_V2
+from support.networks.contract import SILENCE, Harness, Said, iso, some
+from support.networks.x_reading import context
+from support.networks.x_server import LIMITS, TOKEN, XServer
+
+from tweetream.sources.x.source import X
+
+BEGAN = 1_800_000_000_000_000_000  # a number is so much more
+
+
+class XHarness(Harness):
+    """One server that counts no calls: each claim begins many sources, and none of these knows of the others."""
+
+    name = "x"
+
+    async def begin(self) -> int:
+        self._server = await XServer(limits=dict.fromkeys(LIMITS, 10**6), one=False).__aenter__()
+        return self._server.port
+
+    async def end(self) -> None:
+        await self._server.__aexit__()
+
+    def source(self, host: str = "127.0.0.1", *, tls: bool = False) -> X:
+        port, scheme = (self.gate.tls_port, "https") if tls else (self.gate.port, "http")
+        return X(f"x:?api={scheme}://{host}:{port}", context({"a": ("macet",)}), silence=SILENCE)
+
+    def settings(self) -> dict[str, str]:
+        return {"X_BEARER_TOKEN": TOKEN}
+
+    def id(self, number: int) -> str:
+        return f"x:{BEGAN + number}"
+
+    def payload(self, said: Said) -> bytes:
+        when = iso(round(time.time() * 1000) if said.created_at is None else said.created_at)
+        id = str(BEGAN + said.number)
+        data = {"id": id, "edit_history_tweet_ids": [id], "text": said.text, "author_id": "7", "created_at": when}
+        users = {"users": [{"id": "7", "name": "Rina", "username": "rina"}]}
+        return json.dumps({"data": data, "includes": users, "matching_rules": [{"id": "1", "tag": "a"}]}).encode()
+
+    def frame(self, payload: bytes) -> bytes:
+        return payload + b"\r\n"
+
+    def forms(self) -> list[bytes]:
+        return [*(self.payload(said) for said in some(1, 2000)), json.dumps(X_V2).encode()]
+
+    async def send(self, *messages: bytes, keep: bool = True) -> None:
+        await self._server.send(*messages)
+
+    async def keep_alive(self) -> None:
+        await self._server.send(b"\r\n")

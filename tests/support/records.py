@@ -1,0 +1,63 @@
+"""Records, cursors and subscriptions for tests of feeds, and what a counter shows."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.feed_writer import LABELS
+
+from tweetream.feeds.cursor import Cursor
+from tweetream.feeds.hub import Hub
+from tweetream.feeds.record import EVERY_POST, Filter
+from tweetream.feeds.ring import Feed
+from tweetream.feeds.subscription import Place
+from tweetream.kafka.connection import Connection
+from tweetream.metrics import registry
+from tweetream.models.feed import Origin
+
+
+def raw(offset: int, n: int, value: bytes = b"") -> SimpleNamespace:
+    stamp = {"label": LABELS[n % 2], "score": b"0.5", "origin": Origin(0, 1, n, 0).pack()}
+    return SimpleNamespace(
+        topic="t", offset=offset, value=value or b'{"n":%d}' % n, timestamp=0, headers=tuple(stamp.items())
+    )  # fmt: skip
+
+
+def post(offset: int, n: int) -> SimpleNamespace:
+    """The same as a post with the id n."""
+    return raw(offset, n, b'{"id":"%d","topic":"t","n":%d}' % (n, n))
+
+
+def place(*feeds: Feed, wanted: Filter = EVERY_POST) -> Place:
+    """At the end of the feeds."""
+    hub = Hub(Connection(["127.0.0.1:1"]))  # never asked: all is in the rings
+    return Place(wanted, [Cursor(hub, one, one.kafka_topic, "1", None) for one in feeds])
+
+
+def cursor(live: Hub, feed: Feed, at: int | None) -> Cursor:
+    return Cursor(live, feed, "x", "1", at)
+
+
+async def read(one: Cursor, upto: int) -> list[Any]:
+    found: list[Any] = []
+    async with asyncio.timeout(30):
+        while one.at < upto:
+            records = await one.next()
+            found += records
+            if not records:
+                await asyncio.sleep(0.005)
+    return found
+
+
+async def delete_before(broker: ApacheKafka, topic: str, offset: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    await admin.start()
+    await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=offset)})
+    await admin.close()
+
+
+def counted(name: str, **labels: str) -> float:
+    return registry.get_sample_value(f"tweetream_{name}_total", labels) or 0

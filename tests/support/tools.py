@@ -1,0 +1,31 @@
+"""What not every machine has: the tools that some tests need, and how one sees that a tool is missing."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from support.kafka import apache_kafka
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Something that not every machine has."""
+
+    marker: str
+    name: str
+    fixtures: frozenset[str]  # whoever uses one of them needs the tool
+    missing: Callable[[], str | None]
+
+
+def _no_program(*names: str) -> Callable[[], str | None]:
+    """What to say when none of these programs is installed."""
+    return lambda: None if any(map(shutil.which, names)) else f"{names[0]} is not installed"
+
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+TOOLS = [
+    Tool("kafka", "Apache Kafka", frozenset({"apache_kafka", "secure_kafka"}), apache_kafka.missing),
+    Tool("caddy", "Caddy", frozenset({"caddy"}), _no_program("caddy")),
+    Tool("node", "Node with npm", frozenset(), lambda: _no_program("node")() or _no_program("npm")()),
+    Tool("browser", "a browser", frozenset({"chromium"}), _no_program(*CHROMIUM)),
+]

@@ -1,0 +1,276 @@
+"""What the classifier sees of a cleaned text, as a scikit-learn transformer: features of words, and of words together.
+
+Of a word: itself, its pieces of three to five letters, so that an unknown spelling is still like a known one, and its
+kind (a place, a vehicle, money, a time…) from a list of words. Of words together: neighbours, and the kinds of any two
+within a window and of three in a row, since the company of `macet` or `stuck` tells a road from a payment.
+
+A feature is a 64-bit number made of its parts, without a table; those of too few training posts are left out. So a text
+costs a look-up a word and arithmetic on arrays. A row of the matrix has, for each feature, how often the text has it,
+divided by the square root of the sum of these. Texts are cut at LONGEST words.
+"""
+
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from importlib.resources import files
+from itertools import repeat
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from sklearn.base import BaseEstimator, TransformerMixin
+
+LONGEST = 120
+LONGEST_WORD = 64  # letters of which it sees the pieces
+WINDOW = 4  # words apart, at most, that are seen together
+PIECES = (3, 4, 5)
+BEGIN, END = "<s>", "</s>"
+AT_ONCE = 1_000  # texts
+Hashes = NDArray[np.uint64]
+Places = NDArray[np.intp]
+Pairs = tuple[Hashes, Places, Places]
+
+_SHIPPED = files("tweetream") / "data" / "kinds.txt"
+_ODD = np.array(
+    [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xFF51AFD7ED558CCD],
+    dtype=np.uint64,
+)
+_A, _B, _C, *_ = _ODD
+# Each sort of feature has a number of its own, so that a word and a kind never meet by their names.
+_NEIGHBOURS, _TRIPLES, _NEAR, _PIECE = np.arange(1, 5, dtype=np.uint64) * np.uint64(0x27D4EB2F1656)
+_BITS = 20
+_SHIFT = np.uint64(64 - _BITS)
+# Endings and beginnings of Indonesian, Malay, Javanese, Tagalog and English that a word's kind does not hang on.
+_ENDING = re.compile(r"(?:nya|ku|mu|lah|kah|pun|in|kan|an|i|e|ne|ing|ed|es|s|ly)$")
+_BEGINNING = re.compile(r"^(?:menge|meng|meny|men|mem|me|nge|ng|ny|di|ke|se|ber|ter|per|pe|ma|na|um|mag|nag)")
+_ROOT = 3  # letters that must be left of it
+
+
+def shipped_kinds() -> str:
+    """The list of words by kind that comes with the package, without its comments."""
+    lines = _SHIPPED.read_text("utf-8").splitlines()
+    return "\n".join(line for line in lines if line and not line.startswith("#"))
+
+
+def hashed(name: str) -> int:
+    """A number for a name, the same in every run and on every machine."""
+    data = name.encode("utf-8", "surrogatepass")
+    return zlib.crc32(data) << 32 | zlib.crc32(data[::-1], 1)
+
+
+def pairs(word: Hashes, kind: Hashes, text: Places) -> Iterator[Pairs]:
+    """The features of words together, as (features, places of the first words, places of the last).
+
+    All three arrays have an entry a word, one text after the other; `text` is the number of the word's text.
+    """
+    for apart in range(1, min(WINDOW + 1, len(text))):
+        first = np.flatnonzero(text[apart:] == text[:-apart])
+        last = first + apart
+        one, other = kind[first], kind[last]
+        yield (np.minimum(one, other) * _A ^ np.maximum(one, other) * _B) + _NEAR, first, last
+        if apart == 1:
+            yield (word[first] * _A ^ word[last] * _B) + _NEIGHBOURS, first, last
+        if apart == 2:
+            yield (one * _A ^ kind[first + 1] * _B ^ other * _C) + _TRIPLES, first, last
+
+
+def pieces(words: Sequence[str]) -> tuple[Hashes, Places]:
+    """The features of the pieces of words, edges marked; and of each the number of its word. Long words are cut."""
+    edged = [f"<{word[:LONGEST_WORD]}>" for word in words]
+    letters = np.frombuffer("".join(edged).encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
+    of_letter = np.repeat(np.arange(len(words)), [len(word) for word in edged])
+    found, owners = [], []
+    for size in PIECES:
+        most = max(len(letters) - size + 1, 0)
+        begins = np.flatnonzero(of_letter[size - 1 :][:most] == of_letter[:most])
+        mixed = sum((letters[begins + i] * _ODD[i] for i in range(size)), np.uint64(size))
+        mixed ^= mixed >> np.uint64(32)
+        found.append(mixed * _A + _PIECE)
+        owners.append(of_letter[begins])
+    return np.concatenate(found), np.concatenate(owners)
+
+
+class Features(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Texts to counts of features. `kinds` has a line for each kind of words: its name, a colon, the words."""
+
+    def __init__(self, min_posts: int = 2, kinds: str = "") -> None:
+        self.min_posts = min_posts
+        self.kinds = kinds
+
+    def fit(self, texts: Sequence[str], labels: Any = None) -> Self:
+        """Learn which features there are: those of `min_posts` texts or more."""
+        self.fit_transform(texts)
+        return self
+
+    def fit_transform(self, texts: Sequence[str], labels: Any = None, **_: Any) -> csr_matrix:
+        """Learn and count in one. Raises ValueError if no feature is in `min_posts` texts."""
+        self._forget()
+        rows = self._rows(texts)
+        features, posts = np.unique(np.concatenate([np.unique(row) for row in rows]), return_counts=True)
+        self.kept_ = features[posts >= self.min_posts]
+        if not len(self.kept_):
+            raise ValueError(f"no word is in {self.min_posts} posts")
+        return self._matrix(rows)
+
+    def transform(self, texts: Sequence[str]) -> csr_matrix:
+        """Counts of the features that are known; a row a text."""
+        return self._matrix(self._rows(texts))
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.str_]:
+        """A name for each column; a feature is a number, so the name is no word."""
+        return self.kept_.astype(str)
+
+    def of_words(self, words: Sequence[str]) -> tuple[Hashes, Hashes, Hashes, Places]:
+        """Of words: their numbers; their kinds' numbers, or their own; what each has alone, and whose that is."""
+        own = np.array([hashed(word) for word in words], dtype=np.uint64)
+        kinds = [self._kind(word) for word in words]
+        kind = np.array([hashed(f"~{name}") if name else 0 for name in kinds], dtype=np.uint64)
+        some = np.flatnonzero(kind)
+        of_pieces, owner = pieces(words)
+        alone = np.concatenate((own, kind[some], of_pieces))
+        return own, np.where(kind, kind, own), alone, np.concatenate((np.arange(len(words)), some, owner))
+
+    def place(self, hashes: Hashes) -> tuple[Places, Places]:
+        """Which of `hashes` are known features, and the columns of these.
+
+        They are in order: tables say, for the first bits of a number, where such begin and how many there are.
+        """
+        begins = (hashes >> _SHIFT).view(np.int64)
+        likely = np.flatnonzero(self._runs[begins])
+        wanted = hashes[likely]
+        columns = self._starts[begins[likely]].astype(np.intp)
+        for _ in range(int(self._runs.max()) - 1):
+            columns += self._padded[columns] != wanted
+        right = self._padded[columns] == wanted
+        return likely[right], columns[right]
+
+    def _rows(self, texts: Sequence[str]) -> list[Hashes]:
+        """All features of each text."""
+        table = Table(self)
+        rows: list[Hashes] = []
+        for begin in range(0, len(texts), AT_ONCE):
+            some = texts[begin : begin + AT_ONCE]
+            numbers, text = table.number(some)
+            of_words = [table.alone[number] for number in numbers.tolist()]
+            together = list(pairs(table.word[numbers], table.kind[numbers], text))
+            hashes = np.concatenate([*of_words, *(found for found, _, _ in together)])
+            owner = np.concatenate(
+                [np.repeat(text, [len(found) for found in of_words]), *(text[first] for _, first, _ in together)]
+            )
+            order = np.argsort(owner, kind="stable")
+            rows += np.split(hashes[order], np.cumsum(np.bincount(owner, minlength=len(some)))[:-1])
+        return rows
+
+    def _matrix(self, rows: Sequence[Hashes]) -> csr_matrix:
+        columns = [self.place(row)[1] for row in rows]
+        lengths = np.array([len(found) for found in columns])
+        data = np.repeat(1 / np.sqrt(np.maximum(lengths, 1)), lengths)
+        ends = np.concatenate([[0], np.cumsum(lengths)])
+        matrix = csr_matrix((data, np.concatenate(columns), ends), shape=(len(rows), len(self.kept_)))
+        matrix.sum_duplicates()
+        return matrix
+
+    def _kind(self, word: str) -> str:
+        """A word's kind, of one of its forms if need be; "" if it has none."""
+        kinds = self._kind_of
+        if word in kinds:
+            return kinds[word]
+        if word.isdecimal():
+            return "number"
+        shorter = _ENDING.sub("", word)
+        for form in (shorter, _BEGINNING.sub("", word), _BEGINNING.sub("", shorter)):
+            if len(form) >= _ROOT and form in kinds:
+                return kinds[form]
+        return ""
+
+    @cached_property
+    def _kind_of(self) -> dict[str, str]:
+        lines = (line.partition(":") for line in self.kinds.splitlines())
+        return {word: kind for kind, _, words in lines for word in words.split()}
+
+    @cached_property
+    def _runs(self) -> NDArray[np.uint8]:
+        """How many known features begin with each of the first bits."""
+        return np.bincount((self.kept_ >> _SHIFT).view(np.int64), minlength=2**_BITS).astype(np.uint8)
+
+    @cached_property
+    def _starts(self) -> NDArray[np.int32]:
+        """The column of the first of them."""
+        return (np.cumsum(self._runs, dtype=np.int32) - self._runs).astype(np.int32)
+
+    @cached_property
+    def _padded(self) -> Hashes:
+        """The known features, and as many more as a look-up may run behind the last."""
+        return np.append(self.kept_, np.zeros(int(self._runs.max()), dtype=np.uint64))
+
+    def _forget(self) -> None:
+        for name in ("_kind_of", "_runs", "_starts", "_padded"):
+            self.__dict__.pop(name, None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if not name.startswith("_") or name == "_sklearn_version"}
+
+
+def grown(array: Any, size: int) -> Any:
+    """`array`, or a copy that has room for `size` rows and as many again."""
+    if len(array) >= size:
+        return array
+    larger = np.zeros((2 * size, *array.shape[1:]), dtype=array.dtype)
+    larger[: len(array)] = array
+    return larger
+
+
+class Table:
+    """The words that were seen, numbered, and what each gives. Emptied at `most` words: a stream has ever new ones."""
+
+    def __init__(self, features: Features, most: int = 2**31) -> None:
+        self._features = features
+        self._most = most
+        self._clear()
+
+    def _clear(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self.word: Hashes = np.zeros(0, dtype=np.uint64)
+        self.kind: Hashes = np.zeros(0, dtype=np.uint64)
+        self.alone: list[Hashes] = []  # the features that each word has alone
+        self._add([BEGIN, END])
+
+    @staticmethod
+    def words(text: str) -> list[str]:
+        """The words of a cleaned text that count; such a text has no `<`, which marks its edges here."""
+        return text.replace("<", " ").split()[:LONGEST]
+
+    def number(self, texts: Sequence[str]) -> tuple[Places, Places]:
+        """The numbers of all words, the edges of each text too, and the number of each word's text."""
+        if len(self._numbers) > self._most:
+            self._clear()
+        plain = [len(text) < 2 * LONGEST and "<" not in text for text in texts]
+        short = [text if ok else " ".join(self.words(text)) for text, ok in zip(texts, plain, strict=True)]
+        words = f"{BEGIN} {f' {END} {BEGIN} '.join(short)} {END}".split() if short else []
+        numbers = self._look_up(words)
+        if (numbers < 0).any():
+            self._add(list({word: None for word, number in zip(words, numbers.tolist(), strict=True) if number < 0}))
+            numbers = self._look_up(words)
+        return numbers, np.cumsum(numbers == 0) - 1
+
+    def _look_up(self, words: list[str]) -> Places:
+        return np.fromiter(map(self._numbers.get, words, repeat(-1)), dtype=np.intp, count=len(words))
+
+    def _add(self, words: list[str]) -> None:
+        before = len(self._numbers)
+        own, kind, alone, owner = self._features.of_words(words)
+        self._numbers.update(zip(words, range(before, before + len(words)), strict=True))
+        after = len(self._numbers)
+        self.word, self.kind = grown(self.word, after), grown(self.kind, after)
+        self.word[before:after], self.kind[before:after] = own, kind
+        if before == 0:  # every text has its edges: they say something only together with words
+            alone, owner = alone[:0], owner[:0]
+        self._keep(alone, owner, before, after)
+
+    def _keep(self, alone: Hashes, owner: Places, before: int, after: int) -> None:
+        """Remember what the words numbered from `before` up to `after` have alone; owner 0 is the first of these."""
+        order = np.argsort(owner, kind="stable")
+        self.alone += np.split(alone[order], np.cumsum(np.bincount(owner, minlength=after - before))[:-1])

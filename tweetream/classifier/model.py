@@ -1,0 +1,147 @@
+"""The classifier: load a model, predict labels and scores of a batch of cleaned texts at once, and say why.
+
+A model is a skops file, as `training.py` makes it: a version, and a scikit-learn pipeline of two named steps,
+`features` (a vectoriser) and `classifier` (calibrated). skops builds only types it knows to be harmless and those in
+TRUSTED; nothing is unpickled. The score is the calibrated probability of the label given, so labels compare, and 0.9
+means nine in ten as far as the posts are like those it was trained on.
+
+Importing this takes scikit-learn with it, a second or so: import it where a model is needed, not before.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+import skops.io
+from scipy.special import expit, softmax
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.naive_bayes import BernoulliNB
+from sklearn.pipeline import Pipeline
+
+from tweetream.classifier.scorers import Numbers, scorer
+
+SHIPPED = files("tweetream") / "data" / "model.skops"
+FEATURES, CLASSIFIER = "features", "classifier"
+FORMAT = 3  # of the model file; raised when an older program could not use it, or a newer one not read it
+TRUSTED = [
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.tree._tree.Tree",  # whose places are checked before they are followed (TreeScorer)
+    "tweetream.classifier.features.Features",
+]
+
+
+class BadModel(ValueError):
+    """A model file that cannot be used; the message is one line that says what to do."""
+
+
+class Explanation(NamedTuple):
+    """A label, its score, and why: the decision for it is the bias and the weights of the words, added up."""
+
+    label: str
+    score: float
+    decision: float
+    bias: float
+    words: list[tuple[str, float]]  # in the order of the text
+
+
+class Chances:
+    """Probabilities from decisions by Platt's sigmoids, as a fitted CalibratedClassifierCV has them."""
+
+    def __init__(self, model: CalibratedClassifierCV) -> None:
+        (fitted,) = model.calibrated_classifiers_
+        # Platt: p = 1 / (1 + exp(a * response + b)), a and b for each column.
+        self.slope = np.array([-calibrator.a_ for calibrator in fitted.calibrators])
+        self.shift = np.array([-calibrator.b_ for calibrator in fitted.calibrators])
+        # Calibrated was what the estimator gives by itself; naive Bayes gives probabilities, its sums are logarithms.
+        self._logarithms = isinstance(fitted.estimator, BernoulliNB)
+
+    def of(self, decisions: Numbers) -> Numbers:
+        """The probability of each label, a row a text."""
+        if self._logarithms:
+            decisions = expit(decisions) if decisions.shape[1] == 1 else softmax(decisions, axis=1)
+        chances: Numbers = expit(decisions * self.slope + self.shift)
+        if chances.shape[1] == 1:  # two labels: the column is the second one's
+            return np.concatenate((1 - chances, chances), axis=1)
+        total = chances.sum(axis=1, keepdims=True)
+        even = np.full_like(chances, 1 / chances.shape[1])
+        np.divide(chances, total, out=even, where=total > 0)
+        return even
+
+
+class Classifier:
+    """A model in use. `labels` are what it can say, in the model's order; `digest` is its file's SHA-256, if any."""
+
+    def __init__(self, pipeline: Pipeline, digest: str = "") -> None:
+        """`pipeline` is trained. Raises AttributeError, KeyError, TypeError or ValueError for one that is not ours."""
+        self.labels: tuple[str, ...] = tuple(pipeline.classes_.tolist())
+        if len(self.labels) < 2 or not all(isinstance(label, str) for label in self.labels):
+            raise TypeError("labels must be two or more texts")
+        self.digest = digest
+        model = pipeline.named_steps[CLASSIFIER]
+        self._chances = Chances(model)
+        self._scorer = scorer(pipeline.named_steps[FEATURES], model.calibrated_classifiers_[0].estimator)
+        columns = 1 if len(self.labels) == 2 else len(self.labels)
+        shapes = {self._scorer.decisions([""]).shape[1], len(self._chances.slope), len(self._chances.shift)}
+        if shapes != {columns} or len(set(self.labels)) < len(self.labels):
+            raise ValueError("labels, decisions and probabilities are not as many")
+        if not np.isfinite([self._chances.slope, self._chances.shift]).all():
+            raise ValueError("a probability is no number")
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> "Classifier":
+        """The model in `path`, or the shipped one. Raises BadModel."""
+        file: Traversable = SHIPPED if path is None else path
+        try:
+            content = file.read_bytes()
+            made = skops.io.loads(content, trusted=TRUSTED)
+            if isinstance(made, Pipeline) or made["format"] != FORMAT:
+                raise BadModel("it was made by another version of Tweetream")
+            loaded = cls(made["pipeline"], hashlib.sha256(content).hexdigest())
+            loaded.predict(["", "macet"])
+        except OSError as error:
+            reason = error.strerror or str(error)
+        except BadZipFile:
+            reason = "it is not a skops file"
+        except BadModel as error:
+            reason = str(error)
+        except skops.io.exceptions.UntrustedTypesFoundException:
+            reason = "it holds types that no model of tweetream train has"
+        # A damaged file makes skops, NumPy and scikit-learn raise nearly anything; all of it means one thing here.
+        except Exception as error:  # noqa: BLE001
+            reason = f"it is damaged or of another version ({type(error).__name__})"
+        else:
+            return loaded
+        advice = "make one with tweetream train, or unset TWEETREAM_MODEL to use the shipped one"
+        raise BadModel(f"the model {file} cannot be used, {reason}: {advice}")
+
+    def predict(self, texts: Sequence[str]) -> tuple[list[str], list[float]]:
+        """The label of each cleaned text, and the probability of that label."""
+        if not texts:
+            return [], []
+        chances = self._chances.of(self._scorer.decisions(texts))
+        best = chances.argmax(axis=1)
+        return [self.labels[i] for i in best.tolist()], chances[np.arange(len(best)), best].tolist()
+
+    def explain(self, text: str) -> Explanation:
+        """What predict() says of a cleaned text, and what each word has in it; weights for the label are positive."""
+        shares = self._scorer.shares(text)
+        decision = shares.rest + shares.weights.sum(axis=0)
+        chances = self._chances.of(decision[None, :])[0]
+        best = int(chances.argmax())
+        if len(decision) == 1:  # two labels: the column is the second one's
+            column, sign = 0, 1 if best else -1
+        else:
+            column, sign = best, 1
+        return Explanation(
+            self.labels[best],
+            float(chances[best]),
+            float(sign * decision[column]),
+            float(sign * shares.rest[column]),
+            list(zip(shares.words, (sign * shares.weights[:, column]).tolist(), strict=True)),
+        )

@@ -1,0 +1,200 @@
+"""Train a model from labelled posts, test it on posts it has not seen, and write it with its model card.
+
+The steps: read posts; clean; train on a part and test on the rest, or on a file given; train again on everything; write
+the model and, beside it, its card. Seeds are fixed and the file is put in one canonical form, so the same input gives
+the same bytes with the same versions of the libraries.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skops.io
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.naive_bayes import BernoulliNB
+from sklearn.pipeline import Pipeline
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+from threadpoolctl import threadpool_limits
+
+from tweetream.classifier import model_card
+from tweetream.classifier.dataset import SEED, BadData, Post, files, folds, read
+from tweetream.classifier.evaluation import Result, result
+from tweetream.classifier.features import Features, shipped_kinds
+from tweetream.classifier.model import CLASSIFIER, FEATURES, FORMAT, Classifier
+from tweetream.classifier.scorers import WORD
+from tweetream.text import Cleaner, normalise
+
+FEWEST = 20  # different posts a label; with fewer, neither the test nor the calibration means anything
+PARTS = 5  # of the posts: one is the test's; and so many times the calibration's
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can hold
+
+
+def _together() -> Features:
+    return Features(min_posts=2, kinds=shipped_kinds())
+
+
+def _words() -> CountVectorizer:
+    # Words of one post alone are names and slips; they would double the file and say little.
+    return CountVectorizer(token_pattern=WORD, lowercase=False, binary=True, min_df=2, dtype=np.float64)
+
+
+# What each classifier sees of a text, and what decides; `words-svm`, `naive-bayes` and `decision-tree` are the paper's.
+CLASSIFIERS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
+    "svm": (_together, lambda: LinearSVC(random_state=SEED)),
+    "words-svm": (_words, lambda: LinearSVC(random_state=SEED)),
+    "naive-bayes": (_words, BernoulliNB),
+    "decision-tree": (_words, lambda: DecisionTreeClassifier(random_state=SEED)),
+}
+
+
+def clean(posts: Sequence[Post]) -> list[Post]:
+    """Posts as the classifier sees them, without those that have no words left."""
+    reduce = Cleaner().clean
+    return [post._replace(text=text) for post in posts if (text := reduce(normalise(post.text)))]
+
+
+def train(posts: Sequence[Post], classifier: str = "svm", fewest: int = FEWEST) -> Pipeline:
+    """A pipeline trained on cleaned posts, `fewest` different ones of each label. Raises BadData."""
+    if classifier not in CLASSIFIERS:
+        raise BadData(f"no classifier {classifier!r}; there are {', '.join(CLASSIFIERS)}")
+    labels = sorted({post.label for post in posts})
+    if len(labels) < 2:
+        raise BadData(f"two labels or more are needed, these posts have {len(labels)}")
+    for label in labels:
+        if (number := len({post.text for post in posts if post.label == label})) < fewest:
+            raise BadData(f"label {label!r} has {number} different posts with words; {fewest} are needed")
+    features, estimator = CLASSIFIERS[classifier]
+    # One model on all posts, its calibration from posts held out PARTS times.
+    model = CalibratedClassifierCV(estimator(), method="sigmoid", cv=folds(posts, PARTS), ensemble=False)
+    pipeline = Pipeline([(FEATURES, features()), (CLASSIFIER, model)])
+    try:
+        with threadpool_limits(1):  # sums of several threads differ in their last digits from run to run
+            pipeline.fit([post.text for post in posts], np.array([post.label for post in posts]))
+    except ValueError as error:  # no word occurs twice
+        raise BadData(f"cannot train with these posts: {str(error).splitlines()[0]}") from None
+    model.set_params(cv=PARTS)  # the places of posts are no part of a model
+    _tidy(pipeline.named_steps[FEATURES])
+    return pipeline
+
+
+def _tidy(features: Any) -> None:
+    """Leave out what is another in every run, and NumPy's numbers: skops writes a file for each, one a word."""
+    if isinstance(features, CountVectorizer):
+        features.vocabulary_ = {word: int(column) for word, column in sorted(features.vocabulary_.items())}
+        vars(features).pop("_stop_words_id", None)
+
+
+def save(model: Pipeline, path: Path) -> str:
+    """Write `model` as a skops file in canonical form: objects counted from 1, no times. Raises BadData.
+
+    Returns the file's SHA-256.
+    """
+    source = zipfile.ZipFile(io.BytesIO(skops.io.dumps({"format": FORMAT, "pipeline": model})))
+    ids: dict[int, int] = {}
+    names: dict[str, str] = {}
+
+    def canonical(node: Any) -> Any:
+        """skops names objects, and the arrays' files, by their address in memory: another one in every run."""
+        if isinstance(node, list):
+            return [canonical(value) for value in node]
+        if not isinstance(node, dict):
+            return node
+        node = {key: canonical(value) for key, value in node.items()}
+        if isinstance(node.get("__id__"), int):
+            node["__id__"] = ids.setdefault(node["__id__"], len(ids) + 1)
+        if node.get("type") == "numpy" and isinstance(node.get("file"), str):
+            node["file"] = names.setdefault(node["file"], f"{len(names) + 1}.npy")
+        return node
+
+    schema = json.dumps(canonical(json.loads(source.read("schema.json"))), separators=(",", ":"))
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as file:
+        members = [("schema.json", schema.encode()), *((new, source.read(old)) for old, new in names.items())]
+        for name, content in members:
+            file.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED, 9)
+    _write(path, target.getvalue())
+    return hashlib.sha256(target.getvalue()).hexdigest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All of it or nothing: a worker may be reading the file that is replaced."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        raise BadData(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def run(
+    args: Sequence[str],
+    out: Path,
+    classifier: str = "svm",
+    test: Sequence[str] = (),
+    at_most: int | None = None,
+) -> str:
+    """Train from `args` as labelled.read() takes them, write the model to `out` and its card beside it as `.md`.
+
+    `test` names files to test on; without, a part of the posts is held out. Returns a line on how the model did.
+    Raises BadData.
+    """
+    written = _card_of(out, [path for _, path in [*files(args), *(files(test) if test else ())]])
+    raw = read(args, at_most)
+    posts = clean(raw)
+    model = train(posts, classifier)
+    trained, tested = (posts, clean(read(test))) if test else _held_out(posts)
+    results = check(Classifier(model if test else train(trained, classifier, FEWEST // 2)), tested)
+    digest = save(model, out)
+    made = model_card.Made(args, raw, posts, model, classifier, digest, at_most)
+    _write(written, model_card.text(made, model_card.Test(test, len(trained), results)).encode())
+    return f"{out}: {results.accuracy:.2%} of {results.tested} held-out posts right; more in {written}"
+
+
+def _card_of(out: Path, inputs: Sequence[Path]) -> Path:
+    """Where the card of a model goes; what would be found wrong after minutes of training is said at once."""
+    for path in inputs:
+        if path.exists() and not path.is_file():
+            raise BadData(f"{path} is no file that can be read twice: its SHA-256 goes into the card")
+    if out.suffix == ".md" or not out.name:
+        raise BadData(
+            f"{out} cannot be the model: give a name such as mine.skops; its card is written beside it as .md"
+        )
+    if out.is_dir() or not out.parent.is_dir():
+        raise BadData(f"{out} cannot be written: {'it is' if out.is_dir() else 'there is no'} directory")
+    card_path = out.with_suffix(".md") if out.suffix == ".skops" else out.with_name(out.name + ".md")
+    if card_path.exists() and not card_path.read_bytes().startswith(model_card.TITLE.encode()):
+        raise BadData(f"{card_path}, where the card belongs, is another file")
+    if {out.resolve(), card_path.resolve()} & {path.resolve() for path in inputs}:
+        raise BadData(f"{out} or its card {card_path.name} would replace what it is trained on")
+    return card_path
+
+
+def _held_out(posts: Sequence[Post]) -> tuple[list[Post], list[Post]]:
+    training, testing = folds(posts, PARTS)[0]
+    return [posts[place] for place in training], [posts[place] for place in testing]
+
+
+def check(classifier: Classifier, posts: Sequence[Post]) -> Result:
+    """What `classifier` says of cleaned posts, compared with their labels. Raises BadData."""
+    if not posts:
+        raise BadData("there are no posts with words to test with")
+    given, scores = classifier.predict([post.text for post in posts])
+    return result([post.label for post in posts], given, scores)
+
+
+def cross_validate(posts: Sequence[Post], number: int, classifier: str = "svm") -> Result:
+    """Answer each of `number` parts of cleaned posts by a model trained on the others. Raises BadData."""
+    given: dict[int, tuple[str, float]] = {}
+    for training, testing in folds(posts, number):
+        model = Classifier(train([posts[place] for place in training], classifier, FEWEST // 2))
+        labels, scores = model.predict([posts[place].text for place in testing])
+        given.update(zip(testing, zip(labels, scores, strict=True), strict=True))
+    answers = [given[place] for place in range(len(posts))]
+    return result([post.label for post in posts], [label for label, _ in answers], [score for _, score in answers])

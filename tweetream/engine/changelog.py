@@ -1,0 +1,108 @@
+"""Reading the changelogs of tables, by a consumer of its own that joins no group, before Faust goes on from there.
+
+Faust alone would take a copy on disk for good whatever has become of the changelog since: another cluster's, one that
+was emptied, or one whose deletions Kafka has compacted away. Here a copy counts only if the record it ends with is
+still there and nothing is missing behind it; else the table is read from the beginning.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+
+from tweetream.engine.snapshot import Place, fingerprint
+from tweetream.kafka.admin import TIMEOUT, Unavailable, close_soon
+from tweetream.kafka.connection import Connection
+
+log = logging.getLogger(__name__)
+QUIET = 10  # seconds that Kafka may owe us records that it has
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A change of a table, as the changelog has it."""
+
+    offset: int
+    timestamp: int
+    key: bytes
+    value: bytes | None
+
+    @property
+    def fingerprint(self) -> bytes:
+        return fingerprint(self.timestamp, self.key, self.value)
+
+
+class Changelog:
+    """The one partition of a table's changelog: where it begins and ends, and its records."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, topic: str, begin: int, end: int) -> None:
+        self._consumer = consumer
+        self._tp = TopicPartition(topic, 0)
+        self.begin = begin
+        self.end = end
+
+    async def rest(self, place: Place) -> list[Record] | None:
+        """What came behind `place`; None if this is not the changelog it belongs to, or something is missing."""
+        if not self.begin <= place.offset < self.end:
+            return None
+        records = await self.read(place.offset)
+        offsets = [record.offset for record in records]
+        if offsets != list(range(place.offset, place.offset + len(offsets))) or place.offset + len(offsets) < self.end:
+            return None
+        return records[1:] if records[0].fingerprint == place.record else None
+
+    async def read(self, start: int) -> list[Record]:
+        """The records from `start` to the end as it was looked at. Raises KafkaTimeoutError."""
+        found: list[Record] = []
+        if start >= self.end:
+            return found
+        self._consumer.seek(self._tp, start)
+        quiet = 0
+        while await self._consumer.position(self._tp) < self.end:
+            raws = (await self._consumer.getmany(self._tp, timeout_ms=1000)).get(self._tp, [])
+            found += [Record(raw.offset, raw.timestamp, raw.key, raw.value) for raw in raws if raw.key is not None]
+            quiet = 0 if raws else quiet + 1
+            if quiet >= QUIET:
+                raise KafkaTimeoutError(f"{self._tp} gives nothing")
+        return found
+
+
+@asynccontextmanager
+async def reader(kafka: Connection) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer to read changelogs with. Raises Unavailable."""
+    consumer = AIOKafkaConsumer(
+        **kafka.arguments(),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=10,  # what is asked next would wait behind a fetch that finds nothing
+    )
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            await consumer.start()
+        yield consumer
+    except (KafkaError, TimeoutError, OSError) as error:
+        raise Unavailable(repr(error)) from error
+    finally:
+        await close_soon(consumer.stop())
+
+
+async def look(consumer: AIOKafkaConsumer, topic: str) -> Changelog:
+    """The changelog as it is now."""
+    tp = TopicPartition(topic, 0)
+    consumer.assign([tp])
+    begin, end = await consumer.beginning_offsets([tp]), await consumer.end_offsets([tp])
+    return Changelog(consumer, topic, begin[tp], end[tp])
+
+
+async def restore(kafka: Connection, tables: Iterable[Any], new: set[str]) -> None:
+    """Bring the tables to where their changelogs are, from their copies on disk if these hold. Raises Unavailable."""
+    async with reader(kafka) as consumer:
+        for table in tables:
+            if table.changelog_topic_name in new:
+                await table.restore(Changelog(consumer, table.changelog_topic_name, 0, 0))
+                continue
+            await table.restore(await look(consumer, table.changelog_topic_name))

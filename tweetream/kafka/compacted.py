@@ -1,0 +1,93 @@
+"""What every worker must know and no worker owns: compacted topics, each of one partition, read from the beginning.
+
+One consumer a worker, in no group, follows them all. It begins again by itself, behind what it has read, when Kafka was
+away. Offsets of a compacted topic have holes, so no agent reads these: it would take a hole for a loss.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from tweetream.kafka.connection import Connection
+
+log = logging.getLogger(__name__)
+POLL_MS = 100
+SAY_EVERY = 5.0
+
+
+class Notice(msgspec.Struct, frozen=True, gc=False):
+    """A record of such a topic; `value` is None when its key is to be forgotten. `timestamp` is ms since 1970."""
+
+    key: bytes
+    value: bytes | None
+    timestamp: int
+
+
+Take = Callable[[list[Notice]], None]
+
+
+class Bulletin:
+    """Follows topics. `ready` is set once all that was there at the start has been taken."""
+
+    def __init__(self, kafka: Connection) -> None:
+        self._kafka = kafka
+        self._takes: dict[TopicPartition, Take] = {}
+        self._next: dict[TopicPartition, int] = {}
+        self._task: asyncio.Task[None] | None = None
+        self.ready = asyncio.Event()
+
+    def follow(self, topic: str, take: Take) -> None:
+        """From the start on, have `take` called with the notices of a topic, in order. It must not raise."""
+        self._takes[TopicPartition(topic, 0)] = take
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=1.0)
+
+    async def _run(self) -> None:
+        said = 0.0
+        while True:
+            consumer = AIOKafkaConsumer(
+                **self._kafka.arguments(),
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",  # also when the topic was made anew
+                fetch_max_wait_ms=POLL_MS,
+            )
+            try:
+                await consumer.start()
+                await self._follow(consumer)
+            except (KafkaError, OSError) as error:
+                if time.monotonic() > said + SAY_EVERY:
+                    said = time.monotonic()
+                    log.warning("notices wait for Kafka: %r", error)
+                await asyncio.sleep(0.5)
+            finally:
+                with contextlib.suppress(KafkaError, OSError):
+                    await consumer.stop()
+
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        tps = list(self._takes)
+        ends = await consumer.end_offsets(tps)
+        begins = await consumer.beginning_offsets(tps)
+        consumer.assign(tps)
+        for tp in tps:
+            consumer.seek(tp, max(begins[tp], self._next.get(tp, 0)))
+        while True:
+            if not self.ready.is_set() and all([await consumer.position(tp) >= ends[tp] for tp in tps]):
+                self.ready.set()
+            found = await consumer.getmany(timeout_ms=POLL_MS)
+            if not found and not self.ready.is_set():
+                ends = await consumer.end_offsets(tps)  # the log may be shorter now, or another one
+            for tp, raws in found.items():
+                self._next[tp] = raws[-1].offset + 1
+                self._takes[tp]([Notice(raw.key, raw.value, raw.timestamp) for raw in raws if raw.key is not None])

@@ -1,0 +1,1 @@
+"""Bluesky: all public posts, from a Jetstream server."""

@@ -1,0 +1,1 @@
+"""Mastodon: the public stream of a server, or one hashtag."""

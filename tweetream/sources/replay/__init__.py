@@ -1,0 +1,1 @@
+"""Files, replayed as a stream."""

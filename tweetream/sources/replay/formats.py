@@ -1,0 +1,163 @@
+"""A line of JSON to posts: X (v1.1, v2), Bluesky Jetstream, Mastodon, our own events, {"text": …}.
+
+Duty: `parse` tells the formats apart by their fields and gives a post, the reason why there is none,
+the word that one was deleted, or, for a line that holds several (a page of X v2), an iterator of
+these. Limits: it never raises, whatever it is given; between lines it remembers no more than which
+server Mastodon's last posts were of (in Arrival); it does not know files.
+"""
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Raw, Struct
+from msgspec.json import Decoder
+
+from tweetream.metrics import Drop
+from tweetream.models.post import Post
+from tweetream.sources.base import Retracted
+from tweetream.sources.bluesky.jetstream import event_v1, event_v2
+from tweetream.sources.networks import Outcome, Text, mastodon, x_deletion, x_page, x_status, x_tweet
+from tweetream.sources.post_builder import MAX_ID, Arrival, decode, make_post
+
+
+class _Probe(Struct):
+    """The fields that tell one format from another, not decoded yet."""
+
+    did: Raw = Raw()
+    event: Raw = Raw()
+    payload: Raw = Raw()
+    content: Raw = Raw()
+    account: Raw = Raw()
+    data: Raw = Raw()
+    includes: Raw = Raw()
+    user: Raw = Raw()
+    id_str: Raw = Raw()
+    author_id: Raw = Raw()
+    edit_history_tweet_ids: Raw = Raw()
+    text: Raw = Raw()
+    delete: Raw = Raw()
+    retracted: Raw = Raw()
+
+
+# What X sends among the posts: notices (v1.1); errors, and pages that found nothing (v2).
+_NOTICES = frozenset(
+    ("delete", "limit", "scrub_geo", "status_withheld", "user_withheld", "disconnect", "warning", "friends")
+    + ("errors", "meta")
+)
+
+
+class _Plain(Struct):
+    text: str
+    id: str | int | None = None
+    source: Text = None
+    url: Text = None
+    author: Text = None
+    lang: Text = None
+    created_at: str | int | float | None = None
+
+
+_MAX_STATUSES = 10_000  # of Mastodon, remembered for their deletions
+
+_probe, _plain, _string = Decoder(_Probe), Decoder(_Plain), Decoder(str)
+_fields, _any = Decoder(dict[str, Raw]), Decoder()
+
+
+def parse(line: bytes, at: Arrival, column: str = "text") -> Outcome | Iterator[Outcome]:
+    """What a line holds. With another `column` than text, the field of that name is the post's text."""
+    try:
+        return _parse(line, at) if column == "text" else _named(line, at, column)
+    except (ValueError, RecursionError):  # no JSON, a wrong type, brackets nested without end
+        return Drop.MALFORMED
+
+
+def _parse(line: bytes, at: Arrival) -> Outcome | Iterator[Outcome]:
+    if line.startswith((b"data:", b"event:", b":")):
+        return _sse(line, at)
+    seen = decode(_probe, line)
+    if _has(seen.did):
+        return event_v1(line, at).outcome
+    if _has(seen.payload) and not _has(seen.event) and not _has(seen.text):
+        return event_v2(line, at).outcome
+    if _has(seen.event) and not _has(seen.text):
+        return _mastodon_event(seen, at)
+    if _has(seen.content) and _has(seen.account):
+        return _mastodon(line, at)
+    if _has(seen.data):
+        return x_page(seen.data, seen.includes if _has(seen.includes) else None, at)
+    if bytes(seen.user).startswith(b"{") or _has(seen.id_str):
+        return x_status(line, at)
+    if _has(seen.author_id) or _has(seen.edit_history_tweet_ids):
+        return x_tweet(line, at)
+    if _has(seen.text):
+        return _own(decode(_plain, line), at)
+    if _has(seen.delete):
+        return x_deletion(seen.delete)
+    if _has(seen.retracted):
+        id = decode(_string, seen.retracted)
+        return Retracted(id) if 0 < len(id) <= MAX_ID else Drop.MALFORMED
+    fields = decode(_fields, line)
+    return Drop.MALFORMED if _NOTICES.isdisjoint(fields) else Drop.NOT_A_POST
+
+
+def _has(field: Raw) -> bool:
+    return bytes(field) not in (b"", b"null")
+
+
+def _mastodon_event(seen: _Probe, at: Arrival) -> Outcome:
+    """An event of Mastodon's streaming: its payload is JSON in a string. An edit is no new post."""
+    event, payload = decode(_string, seen.event), bytes(seen.payload)
+    if event == "update":
+        return _mastodon(decode(_string, payload).encode() if payload.startswith(b'"') else payload, at)
+    if event == "status.update":
+        return Drop.EDITED
+    if event != "delete":
+        return Drop.NOT_A_POST
+    return _mastodon_deletion(decode(_string, payload) if payload.startswith(b'"') else payload.decode(), at)
+
+
+def _sse(line: bytes, at: Arrival) -> Outcome | Iterator[Outcome]:
+    """A line of Mastodon's stream as curl keeps it. What has no data in it belongs to a line that has."""
+    name, _, data = line.partition(b":")
+    data = data.strip()
+    if name == b"data" and data.startswith(b"{"):
+        return _parse(data, at)
+    return _mastodon_deletion(data.decode(), at) if name == b"data" else Drop.NOT_A_POST
+
+
+def _mastodon_deletion(number: str, at: Arrival) -> Outcome:
+    id = at.statuses.get(number)
+    return Retracted(id) if id else Drop.NOT_A_POST  # of a post that is not in the file
+
+
+def _mastodon(line: bytes, at: Arrival) -> Outcome:
+    found = mastodon(line, at)
+    if isinstance(found, Post):
+        id = found.id.removesuffix(at.suffix)
+        at.statuses[id.rpartition("/")[2]] = id
+        if len(at.statuses) > _MAX_STATUSES:
+            at.statuses.popitem(last=False)
+    return found
+
+
+def _own(event: _Plain, at: Arrival) -> Outcome:
+    named = event.source is not None and re.fullmatch("[a-z0-9_-]{1,32}", event.source)
+    return make_post(
+        at,
+        event.source if event.source and named else "replay",
+        event.text,
+        id="" if event.id is None else str(event.id),
+        created=event.created_at,
+        url=event.url or "",
+        author=event.author or "",
+        lang=event.lang or "",
+    )
+
+
+def _named(line: bytes, at: Arrival, column: str) -> Outcome:
+    fields = decode(_fields, line)
+    if column not in fields:
+        return Drop.MALFORMED
+    fields["text"] = fields[column]
+    values = {name: decode(_any, fields[name]) for name in _Plain.__struct_fields__ if name in fields}
+    return _own(msgspec.convert(values, _Plain), at)
