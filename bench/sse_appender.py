@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 from measure import Failed
 
 from tweetream.models.codec import json_line
-from tweetream.models.feed import FeedEntry, pack_origin
+from tweetream.models.feed import FeedEntry, pack_stamp
 
 LABEL, SCORE = "traffic", 0.8731
 STAMP = re.compile(rb'"id":"replay:bench:([0-9]{10})-([0-9]{19})"')
@@ -74,7 +74,7 @@ async def _kafka(pipe: Connection, target: Target) -> None:
     sent: list[asyncio.Future[Any]] = []
 
     async def send(number: int, data: bytes) -> None:
-        origin = pack_origin(0, epoch, number, 0)
+        origin = pack_stamp(0, epoch, number, 0)
         headers = [("label", LABEL.encode()), ("score", b"%.4f" % SCORE), ("origin", origin)]
         sent.append(await producer.send(target.place, data, partition=0, headers=headers))
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from support.paths import ROOT
 
-from tweetream.settings import PREFIX, Settings, load
+from tweetream.settings import PREFIX, RENAMED, Settings, load
 
 SAMPLE = ROOT / ".env.sample"
 
@@ -37,7 +37,7 @@ def test_without_anything_set_the_defaults_are_those_of_the_design() -> None:
     assert (settings.web_host, settings.web_port) == ("127.0.0.1", 6066)
     assert (settings.namespace, settings.partitions, settings.replication) == ("tweetream", 8, 1)
     assert settings.feed_retention == 7 * 24 * 3600 and settings.tombstone_ttl == 24 * 3600
-    assert (settings.look_back, settings.sweep_interval, settings.linger) == (60, 10, 60)
+    assert (settings.dedup_window, settings.sweep_interval, settings.feed_idle_timeout) == (60, 10, 60)
     assert (settings.max_streams, settings.max_streams_per_address) == (10_000, 1_000)
     assert settings.trusted_proxies == settings.sources == settings.topics == () and settings.model is None
 
@@ -68,7 +68,8 @@ def test_a_broker_without_its_scheme_is_taken(monkeypatch: pytest.MonkeyPatch) -
         ("WEB_PORT", "0"), ("WEB_PORT", "http"), ("WEB_PORT", "65536"), ("PARTITIONS", "0"), ("REPLICATION", "x"),
         ("BROKER", "http://host:9092"), ("BROKER", "host"), ("BROKER", "kafka://host:9092,"),
         ("NAMESPACE", "Tweets"), ("NAMESPACE", "-a"), ("NAMESPACE", "a/b"),
-        ("LINGER", "soon"), ("LINGER", "0"), ("LINGER", "-1s"), ("LINGER", "1w"), ("LINGER", "1 s s"),
+        ("FEED_IDLE_TIMEOUT", "soon"), ("FEED_IDLE_TIMEOUT", "0"), ("FEED_IDLE_TIMEOUT", "-1s"),
+        ("FEED_IDLE_TIMEOUT", "1w"),        ("FEED_IDLE_TIMEOUT", "1 s s"),
         ("MAX_STREAMS", "0"), ("MAX_STREAMS_PER_ADDRESS", "many"),
         ("TRUSTED_PROXIES", "proxy.example"), ("TRUSTED_PROXIES", "10.0.0.0/8,10.0.0.0/33"),
     ],
@@ -94,8 +95,8 @@ def test_a_bad_value_ends_with_a_line_that_names_it(
     ],
 )
 def test_times_have_units(text: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TWEETREAM_LINGER", text)
-    assert load().linger == seconds
+    monkeypatch.setenv("TWEETREAM_FEED_IDLE_TIMEOUT", text)
+    assert load().feed_idle_timeout == seconds
 
 
 def test_lists_are_separated_by_commas_and_sources_by_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,10 +142,12 @@ def test_names_for_faust_are_let_pass(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_env_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    Path(".env").write_text("TWEETREAM_WEB_PORT=7001\nTWEETREAM_LINGER=\"5m\"\nTWEETREAM_SOURCES='replay:a replay:b'\n")
+    Path(".env").write_text(
+        "TWEETREAM_WEB_PORT=7001\nTWEETREAM_FEED_IDLE_TIMEOUT=\"5m\"\nTWEETREAM_SOURCES='replay:a replay:b'\n"
+    )
     monkeypatch.setenv("TWEETREAM_WEB_PORT", "7002")
     settings = load()
-    assert (settings.web_port, settings.linger) == (7002, 300)
+    assert (settings.web_port, settings.feed_idle_timeout) == (7002, 300)
     assert settings.sources == ("replay:a", "replay:b")
 
 
@@ -205,3 +208,14 @@ def test_the_sample_has_the_real_defaults() -> None:
             assert default in (None, (), SecretStr("")), name
         else:
             assert getattr(Settings(**{field: value}), field) == default, name
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_old_name_is_refused_with_the_new_one(
+    old: str, new: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(old, "5s")
+    with pytest.raises(SystemExit):
+        load()
+    assert capsys.readouterr().err == f"tweetream: {old} is now called {new}: rename it\n"
+    assert new in {PREFIX + name.upper() for name in Settings.model_fields}

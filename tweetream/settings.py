@@ -18,6 +18,12 @@ from pydantic_settings import PydanticBaseSettingsSource as Source
 
 PREFIX = "TWEETREAM_"
 _PASSED = re.compile(r"TWEETREAM_(FAUST_|SERVICE_|PORT(_|$))")
+RENAMED = {  # settings that had another name before 0.1.0
+    "TWEETREAM_LINGER": "TWEETREAM_FEED_IDLE_TIMEOUT",
+    "TWEETREAM_LOOK_BACK": "TWEETREAM_DEDUP_WINDOW",
+    "TWEETREAM_STUCK_BYTES": "TWEETREAM_SLOW_CLIENT_MAX_BYTES",
+    "TWEETREAM_STUCK_TIMEOUT": "TWEETREAM_SLOW_CLIENT_TIMEOUT",
+}
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -122,16 +128,16 @@ class Settings(BaseSettings):
     partitions: int = Field(8, ge=1, le=1000, description="partitions of posts and tagged: the most workers of use")
     replication: int = Field(1, ge=1, le=9, description="replicas of every Kafka topic")
     feed_retention: Seconds = Field(7 * 86400.0, description="how long a feed keeps a post")
-    look_back: Seconds = Field(60.0, description="how far a reader looks back for what was redelivered")
+    dedup_window: Seconds = Field(60.0, description="how far a reader looks back for what was redelivered")
     sweep_interval: Seconds = Field(10.0, description="how often the Kafka topics of deleted feeds are looked for")
     tombstone_ttl: Seconds = Field(86400.0, description="how long it is remembered that a topic was deleted")
     session_timeout: Seconds = Field(10.0, description="how long a worker may be silent before others take over")
     rebalance_timeout: Seconds = Field(10.0, description="how long a group waits for its members to join again")
-    stuck_timeout: Seconds = Field(30.0, description="how long a client may read nothing before it is cut off")
-    stuck_bytes: int = Field(
+    slow_client_timeout: Seconds = Field(30.0, description="how long a client may read nothing before it is cut off")
+    slow_client_max_bytes: int = Field(
         4 * 1024 * 1024, ge=1, description="bytes of posts that may come meanwhile before it is cut off"
     )
-    linger: Seconds = Field(60.0, description="how long a feed is followed after its last client left")
+    feed_idle_timeout: Seconds = Field(60.0, description="how long a feed is followed after its last client left")
 
     @classmethod
     def settings_customise_sources(
@@ -178,6 +184,8 @@ def load() -> Settings:
     try:
         dotenv = _dotenv()
         unknown = unknown_names(dotenv)
+        if unknown and unknown[0] in RENAMED:
+            fail(f"{unknown[0]} is now called {RENAMED[unknown[0]]}: rename it")
         if unknown:
             fail(f"unknown setting {unknown[0]}; .env.sample lists them all")
         for name in dotenv:  # Faust reads the environment alone

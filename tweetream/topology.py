@@ -16,13 +16,13 @@ from faust.types import TopicT
 from tweetream import metrics
 from tweetream.app import app, kafka, settings
 from tweetream.engine import changelog
-from tweetream.engine.snapshot import Copy
+from tweetream.engine.snapshot import Snapshot
 from tweetream.engine.table import ReplicatedTable
 from tweetream.engine.worker import stop_worker
 from tweetream.kafka import admin
-from tweetream.kafka.compacted import Bulletin, Notice
-from tweetream.kafka.connection import Denied
-from tweetream.kafka.producer import Headers, Outbox, Refused
+from tweetream.kafka.compacted import CompactedReader, Record
+from tweetream.kafka.connection import AccessDenied
+from tweetream.kafka.producer import Headers, OrderedProducer, RecordRejected
 from tweetream.models import codec
 from tweetream.models.feed import base36
 from tweetream.models.topic import Counts, Topic
@@ -57,8 +57,8 @@ POSTS, TAGGED, COMMANDS, COUNTS = (topic.get_topic_name() for topic in (posts, t
 RETRACTED = f"{NAMESPACE}-retracted"  # key: the id of a post that its network says was deleted
 SOURCES = f"{NAMESPACE}-sources"  # key: a source's URL; value: how it does
 
-outbox = Outbox(kafka)
-bulletin = Bulletin(kafka)  # follows these two
+producer = OrderedProducer(kafka)
+compacted = CompactedReader(kafka)  # follows these two
 reports = Reports()
 flowing = app.flow_control.is_active  # agents go on trying to deliver for as long as this says
 
@@ -124,8 +124,8 @@ class CountsTable(ReplicatedTable):
     def is_outdated(self, key: bytes, there: bytes, new: bytes | None) -> bool:
         if new is None:
             return False
-        old, counted = codec.decode(there, Counts), codec.decode(new, Counts).origins
-        return any(origin > counted.get(partition, (-1, -1, -1)) for partition, origin in old.origins.items())
+        old, counted = codec.decode(there, Counts), codec.decode(new, Counts).stamps
+        return any(stamp > counted.get(partition, (-1, -1, -1)) for partition, stamp in old.stamps.items())
 
 
 async def _mend() -> None:
@@ -146,28 +146,28 @@ def _table(cls: type[ReplicatedTable], name: str) -> Any:
         app, name=name, key_type=bytes, value_type=bytes, partitions=1, beacon=app.tables.beacon, is_global=True,
         recovery_buffer_size=1, standby_buffer_size=1,
     )  # fmt: skip
-    table.outbox = outbox
+    table.producer = producer
     table.mend = _mend
     return app.tables.add(table)
 
 
 topics: TopicsTable = _table(TopicsTable, "topics")
-tallies: CountsTable = _table(CountsTable, "counts")
+counts_table: CountsTable = _table(CountsTable, "counts")
 
 
-def _take_reports(notices: list[Notice]) -> None:
+def _take_reports(records: list[Record]) -> None:
     try:
-        for notice in notices:
+        for notice in records:
             reports.take(notice.value, notice.timestamp)
     except codec.TooNew as error:
         stop_worker(str(error))
 
 
-bulletin.follow(SOURCES, _take_reports)
+compacted.follow(SOURCES, _take_reports)
 
 
 def _tables() -> tuple[ReplicatedTable, ...]:
-    return topics, tallies
+    return topics, counts_table
 
 
 def feed_name(name: str, generation: int) -> str:
@@ -227,20 +227,20 @@ def specs() -> list[admin.TopicSpec]:
     ]
 
 
-async def put_aside(topic: str, value: bytes | None, reason: str) -> None:
+async def dead_letter(topic: str, value: bytes | None, reason: str) -> None:
     """Send what cannot be read or delivered to the dead letters, and count it under the topic it came from."""
     log.warning("put aside a record of %s: %s", topic, reason)
     headers: Headers = [("topic", topic.encode()), ("reason", reason[:1000].encode())]
     try:
-        await outbox.send(DEAD, 0, (value or b"")[:DEAD_BYTES], headers=headers)
-    except Refused as error:
+        await producer.send(DEAD, 0, (value or b"")[:DEAD_BYTES], headers=headers)
+    except RecordRejected as error:
         log.error("a dead letter was refused: %s", error)
     metrics.dead_letters.labels(topic).inc()
 
 
 def recovered() -> bool:
     """Whether this worker's tables are there, and what was retracted."""
-    done = app.started and cast(TableManager, app.tables).recovery.completed.is_set() and bulletin.ready.is_set()
+    done = app.started and cast(TableManager, app.tables).recovery.completed.is_set() and compacted.ready.is_set()
     return bool(done and not any(table.stale for table in _tables()))
 
 
@@ -266,7 +266,7 @@ async def _follow() -> None:
         await _mend()
     if topics.version != _followed:
         _followed = topics.version
-        outbox.follow([*(spec.name for spec in specs()), *(topic.kafka_topic for topic in topics.alive())])
+        producer.follow([*(spec.name for spec in specs()), *(topic.kafka_topic for topic in topics.alive())])
 
 
 _followed = -1
@@ -276,15 +276,15 @@ _followed = -1
 async def _declare() -> None:
     try:
         new = await admin.declare(kafka, specs(), settings.replication)
-    except Denied as error:
+    except AccessDenied as error:
         stop_worker(str(error))
         await asyncio.Event().wait()  # the end comes from outside
     if app.conf.store.scheme != "memory":
         for table in _tables():
-            table.keep(Copy(app.conf.tabledir / table.changelog_topic_name))
-        await admin.patiently(kafka, lambda: changelog.restore(kafka, _tables(), new))
-    await outbox.start()
-    await bulletin.start()
+            table.keep(Snapshot(app.conf.tabledir / table.changelog_topic_name))
+        await admin.retry_until_available(kafka, lambda: changelog.restore(kafka, _tables(), new))
+    await producer.start()
+    await compacted.start()
 
 
 @app.after
@@ -293,5 +293,5 @@ async def _close() -> None:
         table.close()
 
 
-app.after(outbox.stop)
-app.after(bulletin.stop)
+app.after(producer.stop)
+app.after(compacted.stop)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tweetream.agents import at_least_once
-from tweetream.kafka.producer import GivenUp
+from tweetream.kafka.producer import Abandoned
 
 
 class Event:
@@ -57,11 +57,11 @@ async def test_what_was_delivered_before_a_rebalance_is_not_begun_after_it(monke
     rig = Rig(4, monkeypatch)
     begun = []
 
-    async def work(event: Event, wanted: Any) -> None:
+    async def work(event: Event, still_assigned: Any) -> None:
         begun.append(event.message.offset)
         if event.message.offset == 1:
             rig.rebalance()
-            raise GivenUp
+            raise Abandoned
 
     await rig.run(work)
     assert begun == [0, 1]
@@ -75,12 +75,12 @@ async def test_what_is_being_delivered_when_a_rebalance_comes_is_never_wanted_ag
     rig = Rig(2, monkeypatch)
     sent = []
 
-    async def work(event: Event, wanted: Any) -> Any:
+    async def work(event: Event, still_assigned: Any) -> Any:
         async def deliver() -> None:
             if event.message.offset == 0:
                 rig.rebalance()  # and flow is on again at once
-            if not wanted():
-                raise GivenUp
+            if not still_assigned():
+                raise Abandoned
             sent.append(event.message.offset)
 
         return deliver

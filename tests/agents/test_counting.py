@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from tweetream.agents import counting
-from tweetream.kafka.producer import Refused
+from tweetream.kafka.producer import RecordRejected
 from tweetream.models import codec
 from tweetream.models.topic import CountRecord
-from tweetream.topology import now_ms, tallies
+from tweetream.topology import counts_table, now_ms
 
 FEED = "t-feed-counted-1"
 
@@ -25,21 +25,21 @@ class Event:
 
 
 async def test_what_kafka_refuses_is_tried_again_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers: list[Exception | None] = [Refused("no permission"), None]
+    answers: list[Exception | None] = [RecordRejected("no permission"), None]
 
     async def flush(*args: Any) -> None:
         if (error := answers.pop(0)) is not None:
             raise error
 
-    monkeypatch.setattr(counting, "is_wanted", lambda event: True)
-    monkeypatch.setattr(tallies, "flush", flush)
+    monkeypatch.setattr(counting, "is_still_assigned", lambda event: True)
+    monkeypatch.setattr(counts_table, "flush", flush)
     event = Event(b"")
     counting._waiting.append((event, CountRecord(0, 1, 1, 0, {FEED: {now_ms() // 60_000: {"traffic": 3}}})))  # type: ignore[arg-type]
-    with pytest.raises(Refused):
+    with pytest.raises(RecordRejected):
         await counting.write()
     assert event.acked == 0
     await counting.write()
-    assert event.acked == 1 and tallies.entry(FEED).labels == {"traffic": 3}
+    assert event.acked == 1 and counts_table.entry(FEED).labels == {"traffic": 3}
 
 
 async def test_a_count_of_a_newer_version_stops_the_worker_and_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,13 +7,13 @@ import pytest
 
 from tweetream.agents import streamer
 from tweetream.kafka import admin
-from tweetream.kafka.producer import GivenUp, Refused
+from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.models.topic import Command, Topic
 
 sweep: Any = inspect.unwrap(streamer.sweep)  # without the timer
 
 
-@pytest.mark.parametrize("error", [GivenUp("a rebalance"), Refused("no permission")])
+@pytest.mark.parametrize("error", [Abandoned("a rebalance"), RecordRejected("no permission")])
 async def test_a_tombstone_that_cannot_be_forgotten_now_ends_no_worker(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -33,7 +33,7 @@ async def test_a_tombstone_that_cannot_be_forgotten_now_ends_no_worker(
     monkeypatch.setattr(streamer.topics, "entries", lambda: [old])
     monkeypatch.setattr(admin, "names", nothing)
     monkeypatch.setattr(admin, "delete", nothing)
-    monkeypatch.setattr(streamer.outbox, "send", send)
+    monkeypatch.setattr(streamer.producer, "send", send)
     await sweep()
     assert tried
 
@@ -48,6 +48,6 @@ async def test_a_topic_whose_feed_was_created_while_a_rebalance_came_is_left_to_
         return set()
 
     monkeypatch.setattr(admin, "create", create)
-    with pytest.raises(GivenUp):
+    with pytest.raises(Abandoned):
         await streamer._do(Command("add", "late", ["late"]), 7, 1, lambda: bool(owner))
     assert streamer.topics.entry("late") is None and streamer.topics.applied < 7

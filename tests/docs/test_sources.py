@@ -6,7 +6,7 @@ from support.paths import DOCS
 
 from tweetream.metrics import Drop
 from tweetream.sources import SCHEMES
-from tweetream.sources.base import Trouble
+from tweetream.sources.base import FailureKind
 from tweetream.sources.supervisor import LONGEST, PATIENCE, SPREAD, STEADY, delay
 
 TEXT = (DOCS / "sources.md").read_text()
@@ -20,8 +20,8 @@ def test_each_source_is_in_both_tables() -> None:
 
 def test_the_waits_are_those_of_the_supervisor() -> None:
     rows = dict(re.findall(r"^\| (\w+) \| [^|]+ \| ([\d.]+ s \| [\w ]+ \| [\d.]+ s) \|$", TEXT, re.MULTILINE))
-    assert set(rows) == set(Trouble)
-    for kind in Trouble:
+    assert set(rows) == set(FailureKind)
+    for kind in FailureKind:
         first, second = delay(kind, 1), delay(kind, 2)
         grows = "doubling" if delay(kind, 3) == 4 * first else "the same again"
         assert second == 2 * first

@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 
 from tweetream.engine.application import App
 from tweetream.engine.changelog import Changelog
-from tweetream.engine.snapshot import Copy
+from tweetream.engine.snapshot import Snapshot
 from tweetream.engine.table import ReplicatedTable
 
 Records = list[tuple[int, bytes, bytes | None]]
@@ -44,7 +44,7 @@ async def restored(folder: Path, partition: Partition) -> ReplicatedTable:
     """A table as a worker has it after its start."""
     app = App("t", broker="kafka://127.0.0.1:1", store="rocksdb://")
     table = ReplicatedTable(app, name="things", key_type=bytes, value_type=bytes, partitions=1, is_global=True)
-    table.keep(Copy(folder))
+    table.keep(Snapshot(folder))
     end = partition.records[-1][0] + 1 if partition.records else 0
     begin = partition.records[0][0] if partition.records else 0
     await table.restore(Changelog(partition, "things", begin, end))  # type: ignore[arg-type]

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tweetream.engine import snapshot
-from tweetream.engine.snapshot import Copy, Unusable, fingerprint
+from tweetream.engine.snapshot import Snapshot, Unusable, fingerprint
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    copy = Copy(tmp_path / "things")
+    copy = Snapshot(tmp_path / "things")
     assert copy.load() is None
     for offset in range(200):
         copy.put(b"key-%d" % (offset % 50), os.urandom(2000), offset, b"record")
@@ -21,8 +21,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "things"
 
 
-def load(folder: Path) -> tuple[snapshot.Place, dict[bytes, bytes]] | None:
-    copy = Copy(folder)
+def load(folder: Path) -> tuple[snapshot.SnapshotPosition, dict[bytes, bytes]] | None:
+    copy = Snapshot(folder)
     try:
         return copy.load()
     finally:
@@ -41,7 +41,7 @@ def test_what_was_put_is_there_with_its_place(folder: Path) -> None:
 def test_a_copy_that_was_not_closed_is_whole(tmp_path: Path) -> None:
     pid = os.fork()
     if pid == 0:  # dies as a worker does that is killed
-        copy = Copy(tmp_path / "things")
+        copy = Snapshot(tmp_path / "things")
         copy.load()
         copy.put(b"a", b"1", 0, b"x")
         os._exit(0)

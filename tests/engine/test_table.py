@@ -11,7 +11,7 @@ from faust.types import TP
 from tweetream.engine.application import App
 from tweetream.engine.changelog import Record
 from tweetream.engine.table import ReplicatedTable
-from tweetream.kafka.producer import GivenUp
+from tweetream.kafka.producer import Abandoned
 
 
 class FakeOutbox:
@@ -23,12 +23,12 @@ class FakeOutbox:
         self.free.set()
 
     async def send(
-        self, topic: str, partition: int, value: bytes | None, *, key: bytes, wanted: Callable[[], bool]
+        self, topic: str, partition: int, value: bytes | None, *, key: bytes, still_assigned: Callable[[], bool]
     ) -> Any:
         while not self.free.is_set():
             await asyncio.sleep(0)
-            if not wanted():
-                raise GivenUp
+            if not still_assigned():
+                raise Abandoned
         self.log.append((key, value))
         return SimpleNamespace(offset=len(self.log) - 1)
 
@@ -40,7 +40,7 @@ async def table() -> ReplicatedTable:
         app, name="things", key_type=bytes, value_type=bytes, partitions=1, is_global=True,
         recovery_buffer_size=1, standby_buffer_size=1,
     )  # fmt: skip
-    table.outbox = FakeOutbox()  # type: ignore[assignment]
+    table.producer = FakeOutbox()  # type: ignore[assignment]
     app.tables.add(table)
     return table
 
@@ -77,11 +77,11 @@ async def soon() -> None:
 
 async def test_a_change_is_sent_only_by_a_flush_and_shows_at_once(table: ReplicatedTable) -> None:
     table[b"a"] = b"1"
-    assert table[b"a"] == b"1" and table.outbox.log == []
+    assert table[b"a"] == b"1" and table.producer.log == []
     await table.flush()
-    assert table.outbox.log == [(b"a", b"1")]
+    assert table.producer.log == [(b"a", b"1")]
     await table.flush()
-    assert len(table.outbox.log) == 1, "what was delivered is not sent again"
+    assert len(table.producer.log) == 1, "what was delivered is not sent again"
 
 
 async def test_changes_are_delivered_in_the_order_they_were_made_the_last_value_of_each(table: ReplicatedTable) -> None:
@@ -90,33 +90,33 @@ async def test_changes_are_delivered_in_the_order_they_were_made_the_last_value_
     table[b"b"] = b"3"
     table.pop(b"a", None)
     await table.flush()
-    assert table.outbox.log == [(b"b", b"3"), (b"a", None)]
+    assert table.producer.log == [(b"b", b"3"), (b"a", None)]
 
 
 async def test_a_flush_that_is_given_up_leaves_the_change_for_the_next_one(table: ReplicatedTable) -> None:
-    table.outbox.free.clear()
+    table.producer.free.clear()
     table[b"a"] = b"1"
-    with pytest.raises(GivenUp):
+    with pytest.raises(Abandoned):
         await table.flush(lambda: False)
-    table.outbox.free.set()
+    table.producer.free.set()
     await table.flush()
-    assert table.outbox.log == [(b"a", b"1")]
+    assert table.producer.log == [(b"a", b"1")]
 
 
 async def test_a_change_made_while_its_key_is_being_sent_is_sent_after_it(table: ReplicatedTable) -> None:
-    table.outbox.free.clear()
+    table.producer.free.clear()
     table[b"a"] = b"1"
     flushing = asyncio.create_task(table.flush())
     await soon()
     table[b"a"] = b"2"
-    table.outbox.free.set()
+    table.producer.free.set()
     await flushing
-    assert table.outbox.log == [(b"a", b"1"), (b"a", b"2")]
+    assert table.producer.log == [(b"a", b"1"), (b"a", b"2")]
 
 
 async def test_the_changelog_of_another_worker_is_taken(table: ReplicatedTable) -> None:
     changelog(table, (0, b"a", b"1"), (1, b"b", b"2"), (2, b"a", b"3"), (3, b"b", None))
-    assert dict(table.items()) == {b"a": b"3"} and table.outbox.log == []
+    assert dict(table.items()) == {b"a": b"3"} and table.producer.log == []
 
 
 async def test_an_older_record_never_replaces_a_newer_value(table: ReplicatedTable) -> None:
@@ -152,16 +152,16 @@ async def test_an_echo_that_comes_while_its_key_is_pending_changes_nothing(table
     changelog(table, (0, b"a", b"1"))
     assert table[b"a"] == b"2"
     await table.flush()
-    assert table.outbox.log[-1] == (b"a", b"2")
+    assert table.producer.log[-1] == (b"a", b"2")
 
 
 async def test_an_echo_that_comes_before_the_answer_to_the_send_is_known_as_ours(table: ReplicatedTable) -> None:
-    table.outbox.free.clear()
+    table.producer.free.clear()
     table[b"a"] = b"1"
     flushing = asyncio.create_task(table.flush())
     await soon()
     changelog(table, (0, b"a", b"1"))
-    table.outbox.free.set()
+    table.producer.free.set()
     await flushing
     table[b"a"] = b"2"
     changelog(table, (0, b"a", b"1"))
@@ -178,7 +178,7 @@ async def test_who_loses_the_partition_withdraws_what_was_not_delivered(
     await rebalanced(table, monkeypatch, mine=False)
     assert dict(table.items()) == {b"changed": b"kafka's", b"deleted": b"kafka's"}
     await table.flush()
-    assert table.outbox.log == [], "another worker writes now"
+    assert table.producer.log == [], "another worker writes now"
 
 
 async def test_what_is_withdrawn_gives_way_to_what_came_from_kafka_while_it_was_pending(
@@ -207,7 +207,7 @@ async def test_who_keeps_the_partition_withdraws_nothing(
     await rebalanced(table, monkeypatch, mine=True)
     assert table[b"a"] == b"1"
     await table.flush()
-    assert table.outbox.log == [(b"a", b"1")]
+    assert table.producer.log == [(b"a", b"1")]
 
 
 async def test_the_recovery_of_a_standby_deletes_nothing(table: ReplicatedTable) -> None:
@@ -231,13 +231,13 @@ async def test_every_change_gives_the_table_another_version(table: ReplicatedTab
 async def test_a_send_that_ends_after_the_partition_was_lost_leaves_the_table_as_kafka_has_it(
     table: ReplicatedTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table.outbox.free.clear()
+    table.producer.free.clear()
     table[b"a"] = b"1"
     flushing = asyncio.create_task(table.flush())
     await soon()
     await rebalanced(table, monkeypatch, mine=False)
-    table.outbox.free.set()
-    with pytest.raises(GivenUp):  # or what was counted would be acknowledged, though nobody delivered it
+    table.producer.free.set()
+    with pytest.raises(Abandoned):  # or what was counted would be acknowledged, though nobody delivered it
         await flushing
     changelog(table, (0, b"a", b"1"))
     assert table[b"a"] == b"1"
@@ -275,7 +275,7 @@ async def test_what_a_worker_writes_that_was_replaced_changes_nothing(
     changelog(numbered, (0, b"a", b"7"), (1, b"a", b"5"), (2, b"a", None))
     assert numbered[b"a"] == b"7"
     await numbered.flush()
-    assert numbered.outbox.log == [], "it is not ours to write"
+    assert numbered.producer.log == [], "it is not ours to write"
     changelog(numbered, (3, b"a", b"8"))
     assert numbered[b"a"] == b"8"
 
@@ -286,7 +286,7 @@ async def test_the_owner_writes_again_what_such_a_worker_overwrote(
     await rebalanced(numbered, monkeypatch, mine=True)
     changelog(numbered, (0, b"a", b"7"), (1, b"a", b"5"))
     await numbered.flush()
-    assert numbered.outbox.log == [(b"a", b"7")]
+    assert numbered.producer.log == [(b"a", b"7")]
 
 
 async def test_what_is_restored_stays_when_the_partition_is_lost_before(
@@ -306,34 +306,34 @@ async def test_what_was_pending_when_a_worker_was_replaced_gives_way_though_the_
     changelog(numbered, (0, b"a", b"5"), (1, b"a", b"7"))
     assert numbered[b"a"] == b"7"
     await numbered.flush()
-    assert numbered.outbox.log == []
+    assert numbered.producer.log == []
 
 
 async def test_a_worker_that_wrote_after_it_was_replaced_takes_what_stands_before_and_writes_that_again(
     numbered: ReplicatedTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    numbered.outbox.log += [(b"a", b"6"), (b"a", b"7")]  # the other worker's
+    numbered.producer.log += [(b"a", b"6"), (b"a", b"7")]  # the other worker's
     numbered[b"a"] = b"5"
     await numbered.flush()
     await rebalanced(numbered, monkeypatch, mine=True)
     changelog(numbered, (0, b"a", b"6"), (1, b"a", b"7"), (2, b"a", b"5"))
     assert numbered[b"a"] == b"7"
     await numbered.flush()
-    assert numbered.outbox.log[3:] == [(b"a", b"7")]
+    assert numbered.producer.log[3:] == [(b"a", b"7")]
 
 
 async def test_what_gives_way_while_it_is_sent_is_overwritten_with_what_it_gave_way_to(
     numbered: ReplicatedTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await rebalanced(numbered, monkeypatch, mine=True)
-    numbered.outbox.free.clear()
+    numbered.producer.free.clear()
     numbered[b"a"] = b"5"
     flushing = asyncio.create_task(numbered.flush())
     await soon()
     changelog(numbered, (0, b"a", b"7"))
-    numbered.outbox.free.set()
+    numbered.producer.free.set()
     await flushing
-    assert numbered[b"a"] == b"7" and numbered.outbox.log == [(b"a", b"5"), (b"a", b"7")]
+    assert numbered[b"a"] == b"7" and numbered.producer.log == [(b"a", b"5"), (b"a", b"7")]
     await rebalanced(numbered, monkeypatch, mine=False)
     assert numbered[b"a"] == b"7"
 
@@ -341,11 +341,11 @@ async def test_what_gives_way_while_it_is_sent_is_overwritten_with_what_it_gave_
 async def test_two_flushes_at_once_leave_nothing_that_a_rebalance_would_put_back(
     table: ReplicatedTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table.outbox.free.clear()
+    table.producer.free.clear()
     table[b"a"] = b"1"
     flushing = [asyncio.create_task(table.flush()) for _ in range(2)]
     await soon()
-    table.outbox.free.set()
+    table.producer.free.set()
     await asyncio.gather(*flushing)
     changelog(table, (2, b"a", b"2"))
     await rebalanced(table, monkeypatch, mine=False)
@@ -359,7 +359,7 @@ async def test_who_becomes_the_owner_writes_again_what_was_overwritten_while_the
     changelog(numbered, (0, b"a", b"7"), (1, b"a", b"5"), (2, b"b", b"7"), (3, b"b", b"5"), (4, b"b", b"8"))
     await rebalanced(numbered, monkeypatch, mine=True)
     await numbered.flush()
-    assert numbered.outbox.log == [(b"a", b"7")], "of b the last is the latest"
+    assert numbered.producer.log == [(b"a", b"7")], "of b the last is the latest"
 
 
 async def test_of_a_batch_of_changes_the_latest_state_of_a_key_is_taken(

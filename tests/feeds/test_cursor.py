@@ -12,7 +12,7 @@ from support.records import cursor, delete_before, read
 from tweetream.feeds import hub, ring
 from tweetream.feeds.cursor import Cursor, Gap
 from tweetream.feeds.hub import Hub
-from tweetream.feeds.ring import Feed
+from tweetream.feeds.ring import FeedRing
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.models.feed import Position
 
@@ -20,7 +20,7 @@ Broker = EmbeddedBroker | ApacheKafka
 
 
 @pytest.fixture
-async def feed(writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Feed]:
+async def feed(writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FeedRing]:
     """Followed from the beginning, with ten records behind the ring's start."""
     await writer.write(*range(10))
     for module in (hub, ring):
@@ -35,7 +35,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "RING", 30)
 
 
-async def test_from_now_on_means_from_the_end(writer: Writer, live: Hub, feed: Feed) -> None:
+async def test_from_now_on_means_from_the_end(writer: Writer, live: Hub, feed: FeedRing) -> None:
     one = cursor(live, feed, None)
     assert await one.check() is None and one.at == 10
     assert await one.next() == [] and one.position == Position("x", "1", 9)
@@ -53,7 +53,7 @@ async def test_a_feed_without_a_record_has_no_position(writer: Writer, live: Hub
 
 @pytest.mark.usefixtures("small")
 async def test_replay_meets_the_ring_with_nothing_missing_or_doubled_while_records_are_appended(
-    writer: Writer, live: Hub, feed: Feed
+    writer: Writer, live: Hub, feed: FeedRing
 ) -> None:
     end = 10
 
@@ -86,7 +86,7 @@ async def test_replay_meets_the_ring_with_nothing_missing_or_doubled_while_recor
 
 
 @pytest.mark.usefixtures("small")
-async def test_a_client_that_stops_reading_goes_on_from_kafka(writer: Writer, live: Hub, feed: Feed) -> None:
+async def test_a_client_that_stops_reading_goes_on_from_kafka(writer: Writer, live: Hub, feed: FeedRing) -> None:
     one = cursor(live, feed, None)
     await writer.write(10)
     assert numbers(await read(one, 11)) == [10]
@@ -98,7 +98,9 @@ async def test_a_client_that_stops_reading_goes_on_from_kafka(writer: Writer, li
 
 
 @pytest.mark.usefixtures("small")
-async def test_what_was_redelivered_is_skipped_behind_the_ring_and_in_it(writer: Writer, live: Hub, feed: Feed) -> None:
+async def test_what_was_redelivered_is_skipped_behind_the_ring_and_in_it(
+    writer: Writer, live: Hub, feed: FeedRing
+) -> None:
     await writer.write(*range(5, 60))
     await writer.write(*range(20, 100))
     await until(lambda: feed.end == 145)
@@ -106,12 +108,12 @@ async def test_what_was_redelivered_is_skipped_behind_the_ring_and_in_it(writer:
     assert numbers(await read(cursor(live, feed, 12), 145)) == list(range(10, 100)), "12 is a record seen before"
 
 
-async def test_a_place_in_the_log_gives_no_gap(writer: Writer, live: Hub, feed: Feed) -> None:
+async def test_a_place_in_the_log_gives_no_gap(writer: Writer, live: Hub, feed: FeedRing) -> None:
     for at in (0, 5, 10):
         assert await cursor(live, feed, at).check() is None
 
 
-async def test_a_place_past_the_end_is_a_gap_and_moves_to_the_end(writer: Writer, live: Hub, feed: Feed) -> None:
+async def test_a_place_past_the_end_is_a_gap_and_moves_to_the_end(writer: Writer, live: Hub, feed: FeedRing) -> None:
     one = cursor(live, feed, 2**63)
     assert await one.check() == Gap("x", Position("x", "1", 2**63 - 1), Position("x", "1", 10))
     assert one.at == 10 and await one.check() is None
@@ -119,7 +121,7 @@ async def test_a_place_past_the_end_is_a_gap_and_moves_to_the_end(writer: Writer
     assert numbers(await read(one, 11)) == [10]
 
 
-async def test_a_hub_that_is_a_little_behind_makes_no_gap(writer: Writer, live: Hub, feed: Feed) -> None:
+async def test_a_hub_that_is_a_little_behind_makes_no_gap(writer: Writer, live: Hub, feed: FeedRing) -> None:
     one = cursor(live, feed, 12)
     checking = asyncio.create_task(one.check())
     await writer.write(10, 11, 12)
@@ -148,7 +150,7 @@ async def test_a_place_that_retention_has_passed_is_a_gap_and_moves_to_the_first
 
 
 async def test_what_lies_behind_the_ring_comes_from_kafka_and_then_the_ring_goes_on(
-    writer: Writer, live: Hub, feed: Feed
+    writer: Writer, live: Hub, feed: FeedRing
 ) -> None:
     await writer.write(*range(10, 20))
     await until(lambda: feed.end == 20)
@@ -159,7 +161,7 @@ async def test_what_lies_behind_the_ring_comes_from_kafka_and_then_the_ring_goes
     assert one.position == Position("x", "1", 19)
 
 
-async def test_a_position_never_rests_on_a_record_that_was_skipped(writer: Writer, live: Hub, feed: Feed) -> None:
+async def test_a_position_never_rests_on_a_record_that_was_skipped(writer: Writer, live: Hub, feed: FeedRing) -> None:
     one = cursor(live, feed, None)
     await writer.write(10, 11)
     await read(one, 12)

@@ -13,7 +13,7 @@ from support.records import cursor, read
 from tweetream.feeds import hub, ring
 from tweetream.feeds.hub import Hub
 from tweetream.feeds.retractions import SLACK, id_of
-from tweetream.feeds.ring import Feed
+from tweetream.feeds.ring import FeedRing
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.models.feed import Position
 
@@ -21,7 +21,7 @@ Broker = EmbeddedBroker | ApacheKafka
 
 
 @pytest.fixture
-async def feed(writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Feed]:
+async def feed(writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FeedRing]:
     """Sixty posts, half of them behind the ring."""
     for module in (hub, ring):
         monkeypatch.setattr(module, "PIECE", 4)
@@ -48,7 +48,7 @@ def gone(found: list[bytes]) -> list[int]:
 
 
 async def test_what_was_taken_back_comes_to_nobody_behind_the_ring_or_in_it_and_who_had_it_is_told(
-    writer: Writer, live: Hub, feed: Feed
+    writer: Writer, live: Hub, feed: FeedRing
 ) -> None:
     told: list[int] = []
     live.on_records = lambda: told.append(feed.retracted)
@@ -77,7 +77,7 @@ async def test_what_was_taken_back_comes_to_nobody_behind_the_ring_or_in_it_and_
 
 
 async def test_who_comes_again_is_told_of_what_was_taken_back_meanwhile(
-    live: Hub, feed: Feed, monkeypatch: pytest.MonkeyPatch
+    live: Hub, feed: FeedRing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert await cursor(live, feed, 60).missed(59) == []
     arrived = feed.arrival(59)

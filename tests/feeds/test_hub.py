@@ -14,13 +14,13 @@ from support.records import counted
 
 from tweetream.feeds import hub
 from tweetream.feeds.hub import Hub
-from tweetream.feeds.record import Filter, Origins
+from tweetream.feeds.record import Filter, Stamps
 from tweetream.kafka import readers
 
 
 @pytest.fixture
 async def live(writer: Writer) -> AsyncIterator[Hub]:
-    live = Hub(writer.kafka, linger=0.3)
+    live = Hub(writer.kafka, feed_idle_timeout=0.3)
     await live.start()
     yield live
     await live.stop()
@@ -107,7 +107,7 @@ async def test_junk_in_a_feed_is_passed_over_and_what_follows_it_comes(writer: W
     live.drop(writer.topic)
     assert numbers(await live.last(writer.topic, 10)) == [1]
     async with live.follow(writer.topic, asyncio.Event()):
-        await live.origins_at(writer.topic, 6)
+        await live.stamps_at(writer.topic, 6)
     assert counted("dead_letters", topic=writer.topic) == 5, "each is put aside once, however often it is read"
 
 
@@ -167,9 +167,9 @@ async def test_a_piece_is_fetched_and_the_cursor_behind_it_known(
     monkeypatch.setattr(hub, "PIECE", 10)
     await writer.write(*range(20))
     await writer.write(*range(15, 40))  # 15 to 19 again
-    origins, cursor, found = Origins(), 0, []
+    stamps, cursor, found = Stamps(), 0, []
     while cursor < 45:
-        records, cursor = await live.fetch(writer.topic, cursor, origins, 45)
+        records, cursor = await live.fetch(writer.topic, cursor, stamps, 45)
         assert len(records) <= 10
         found += records
     assert numbers(found) == list(range(40)) and cursor == 45
@@ -177,15 +177,15 @@ async def test_a_piece_is_fetched_and_the_cursor_behind_it_known(
 
 async def test_nothing_is_fetched_from_the_end_given_on(writer: Writer, live: Hub) -> None:
     await writer.write(*range(20))
-    records, cursor = await live.fetch(writer.topic, 5, Origins(), 8)
+    records, cursor = await live.fetch(writer.topic, 5, Stamps(), 8)
     assert (numbers(records), cursor) == ([5, 6, 7], 8)
 
 
 async def test_a_reader_in_the_middle_knows_what_came_before(writer: Writer, live: Hub) -> None:
     await writer.write(0, 1, 2)
     await writer.write(1, 2, 3)
-    origins = await live.origins_at(writer.topic, 3)
-    records, _ = await live.fetch(writer.topic, 3, origins, 6)
+    stamps = await live.stamps_at(writer.topic, 3)
+    records, _ = await live.fetch(writer.topic, 3, stamps, 6)
     assert numbers(records) == [3]
 
 
@@ -205,8 +205,8 @@ async def test_the_last_records_of_a_label_are_looked_for_as_far_as_need_be(
     monkeypatch.setattr(hub, "PIECE", 8)
     await writer.write(*range(10), *range(11, 201, 2))
     assert numbers(await live.last(writer.topic, 4, Filter("traffic"))) == [2, 4, 6, 8]
-    looked, origins_at = [], live.origins_at
-    monkeypatch.setattr(live, "origins_at", lambda *args: looked.append(args) or origins_at(*args))
+    looked, stamps_at = [], live.stamps_at
+    monkeypatch.setattr(live, "stamps_at", lambda *args: looked.append(args) or stamps_at(*args))
     assert await live.last(writer.topic, 4, Filter("unknown")) == []
     assert len(looked) <= 5, "each looks back up to 50,000 records"
 
@@ -230,7 +230,7 @@ async def test_a_reader_that_failed_is_replaced(apache_kafka: ApacheKafka, names
     await live.start()
     for _ in range(readers.READERS + 1):
         with pytest.raises(KafkaError):
-            await live.fetch(writer.topic, 99, Origins(), 100)  # past the end
+            await live.fetch(writer.topic, 99, Stamps(), 100)  # past the end
     assert numbers(await live.last(writer.topic, 1)) == [0]
     await live.stop()
     await writer.producer.stop()

@@ -109,7 +109,7 @@ async def test_what_came_again_long_after_is_skipped_wherever_a_page_begins(
     await writer.write_singly(*range(60))
     await asyncio.sleep(0.2)
     await writer.write_singly(*range(20, 70))
-    async with hub_of(writer, look_back=0.001) as live:
+    async with hub_of(writer, dedup_window=0.001) as live:
         for number in (1, 9, 1000):
             assert numbers(await backwards(live, writer, number)) == list(range(70))
 

@@ -9,14 +9,14 @@ from support.kafka.apache_kafka import ApacheKafka
 from support.records import counted
 
 from tweetream.feeds import record
-from tweetream.feeds.record import Origins, look_back_start, place_of_time, read_record
+from tweetream.feeds.record import Stamps, look_back_start, place_of_time, read_record
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker
-from tweetream.models.feed import Origin
+from tweetream.models.feed import Stamp
 
 Broker = EmbeddedBroker | ApacheKafka
-GOOD = {"label": b"traffic", "score": b"0.7500", "origin": Origin(0, 1, 1, 0).pack()}
+GOOD = {"label": b"traffic", "score": b"0.7500", "origin": Stamp(0, 1, 1, 0).pack()}
 
 
 class Raw:
@@ -28,7 +28,7 @@ class Raw:
 
 
 def test_a_record_is_read_with_its_label_score_and_time() -> None:
-    record = read_record(Raw(b'{"id":"x:1"}', offset=7), Origins())
+    record = read_record(Raw(b'{"id":"x:1"}', offset=7), Stamps())
     assert record is not None
     assert (record.offset, record.data, record.label, record.score) == (7, b'{"id":"x:1"}', "traffic", 0.75)
     assert record.timestamp == 123
@@ -49,23 +49,23 @@ def test_a_record_is_read_with_its_label_score_and_time() -> None:
 )  # fmt: skip
 def test_what_is_no_line_of_ascii_json_with_our_headers_is_passed_over_and_counted(value: Any, headers: Any) -> None:
     before = counted("dead_letters", topic="t-feed-x-1")
-    origins = Origins()
-    assert read_record(Raw(value, headers), origins) is None
+    stamps = Stamps()
+    assert read_record(Raw(value, headers), stamps) is None
     assert counted("dead_letters", topic="t-feed-x-1") == before + 1
-    assert origins.is_new(Origin(0, 1, 1, 0)), "what was passed over leaves no trace"
+    assert stamps.admit(Stamp(0, 1, 1, 0)), "what was passed over leaves no trace"
 
 
 def test_what_was_redelivered_is_skipped_and_counted() -> None:
-    origins, before = Origins(), counted("duplicates")
-    assert read_record(Raw(b"{}"), origins) is not None
-    assert read_record(Raw(b"{}", offset=9), origins) is None
+    stamps, before = Stamps(), counted("duplicates")
+    assert read_record(Raw(b"{}"), stamps) is not None
+    assert read_record(Raw(b"{}", offset=9), stamps) is None
     assert counted("duplicates") == before + 1
-    assert read_record(Raw(b"{}", offset=9), origins, past=True) is None
+    assert read_record(Raw(b"{}", offset=9), stamps, past=True) is None
     assert counted("duplicates") == before + 1, "whoever reads the past finds it again"
 
 
 def test_only_what_is_above_the_highest_of_its_partition_is_new() -> None:
-    origins = Origins()
+    seen = Stamps()
     stamps = [
         (0, 1, 1, 0),
         (0, 1, 1, 1),
@@ -76,15 +76,15 @@ def test_only_what_is_above_the_highest_of_its_partition_is_new() -> None:
         (0, 2, 1, 0),
         (0, 1, 9, 9),
     ]
-    assert [origins.is_new(Origin(*stamp)) for stamp in stamps] == [True] * 4 + [False] * 2 + [True, False]
+    assert [seen.admit(Stamp(*stamp)) for stamp in stamps] == [True] * 4 + [False] * 2 + [True, False]
 
 
 def test_a_copy_of_origins_goes_its_own_way() -> None:
-    origins = Origins()
-    origins.is_new(Origin(0, 1, 1, 0))
-    copy = origins.copy()
-    assert not copy.is_new(Origin(0, 1, 1, 0)) and copy.is_new(Origin(0, 1, 2, 0))
-    assert origins.is_new(Origin(0, 1, 2, 0))
+    stamps = Stamps()
+    stamps.admit(Stamp(0, 1, 1, 0))
+    copy = stamps.copy()
+    assert not copy.admit(Stamp(0, 1, 1, 0)) and copy.admit(Stamp(0, 1, 2, 0))
+    assert stamps.admit(Stamp(0, 1, 2, 0))
 
 
 async def written(broker: Broker, topic: str, pauses: list[float]) -> list[int]:

@@ -7,16 +7,16 @@ from support.kafka.feed_writer import numbers
 from support.records import counted, post, raw
 
 from tweetream.feeds import ring
-from tweetream.feeds.record import EVERY_POST, Filter, Origins, Record
+from tweetream.feeds.record import EVERY_POST, Filter, Record, Stamps
 from tweetream.feeds.retractions import Retracted, Retractions, id_of
-from tweetream.feeds.ring import PIECE, Feed, Waypoints
-from tweetream.models.feed import Origin
+from tweetream.feeds.ring import PIECE, FeedRing, StampCheckpoints
+from tweetream.models.feed import Stamp
 
 
 def test_a_ring_keeps_the_newest_records_and_says_from_where(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "RING", 10)
     monkeypatch.setattr(ring, "PIECE", 4)
-    feed = Feed("t", 100, Origins())
+    feed = FeedRing("t", 100, Stamps())
     feed.whole = True
     for n in range(50):
         feed.take([raw(100 + 2 * n, n), raw(101 + 2 * n, n)])  # each is there twice
@@ -30,7 +30,7 @@ def test_a_ring_keeps_the_newest_records_and_says_from_where(monkeypatch: pytest
 def test_posts_of_any_size_take_no_more_memory_than_a_ring_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "RING_BYTES", 10_000)
     monkeypatch.setattr(ring, "PIECE_BYTES", 2_000)
-    feed = Feed("t", 0, Origins())
+    feed = FeedRing("t", 0, Stamps())
     feed.whole = True
     large = b"{%s}" % (b" " * 698)
     for n in range(100):
@@ -46,7 +46,7 @@ def test_posts_of_any_size_take_no_more_memory_than_a_ring_may_have(monkeypatch:
 
 
 def test_a_ring_answers_for_the_last_records_only_if_it_has_them() -> None:
-    feed = Feed("t", 100, Origins())
+    feed = FeedRing("t", 100, Stamps())
     feed.take([raw(100 + n, n) for n in range(6)])
     assert numbers(feed.last(2, EVERY_POST) or []) == [4, 5] and numbers(feed.last(2, Filter("traffic")) or []) == [
         2,
@@ -58,17 +58,17 @@ def test_a_ring_answers_for_the_last_records_only_if_it_has_them() -> None:
     assert numbers(feed.last(7, EVERY_POST) or []) == [0, 1, 2, 3, 4, 5] and feed.last(1, Filter("unknown")) == []
 
 
-def knows(origins: Origins, n: int) -> bool:
-    return not origins.is_new(Origin(0, 1, n, 0))
+def knows(stamps: Stamps, n: int) -> bool:
+    return not stamps.admit(Stamp(0, 1, n, 0))
 
 
 def test_a_feed_knows_at_many_places_what_came_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "PIECE", 4)
-    feed = Feed("t", 100, Origins())
+    feed = FeedRing("t", 100, Stamps())
     for n in range(50):
         feed.take([raw(100 + n, n)])
     for offset in range(100, 151):
-        found = feed.waypoints.before(offset)
+        found = feed.checkpoints.before(offset)
         assert found is not None and 0 <= offset - found[0] < 4
         seen = found[0] - 100
         assert not knows(found[1], seen) and (seen == 0 or knows(found[1], seen - 1)), "what came before, and no more"
@@ -76,18 +76,18 @@ def test_a_feed_knows_at_many_places_what_came_before(monkeypatch: pytest.Monkey
 
 def test_a_waypoint_is_a_copy_near_by_and_there_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "WAYPOINTS", 10)
-    waypoints, origins = Waypoints(), Origins()
-    assert waypoints.before(5) is None
-    waypoints.add(5, origins)
-    origins.is_new(Origin(0, 1, 0, 0))
-    found = waypoints.before(5)
+    checkpoints, stamps = StampCheckpoints(), Stamps()
+    assert checkpoints.before(5) is None
+    checkpoints.add(5, stamps)
+    stamps.admit(Stamp(0, 1, 0, 0))
+    found = checkpoints.before(5)
     assert found is not None and not knows(found[1], 0), "not what was learnt later"
-    assert waypoints.before(4) is None and waypoints.before(5 + 10 * PIECE) is not None
-    assert waypoints.before(6 + 10 * PIECE) is None, "to look back is nearer"
+    assert checkpoints.before(4) is None and checkpoints.before(5 + 10 * PIECE) is not None
+    assert checkpoints.before(6 + 10 * PIECE) is None, "to look back is nearer"
     for nth in range(100):
-        waypoints.add(nth * PIECE, origins)
-    assert len(waypoints._offsets) == len(waypoints._origins) <= 10
-    assert waypoints._offsets == sorted(waypoints._offsets)
+        checkpoints.add(nth * PIECE, stamps)
+    assert len(checkpoints._offsets) == len(checkpoints._stamps) <= 10
+    assert checkpoints._offsets == sorted(checkpoints._offsets)
 
 
 def ids(records: list[Record]) -> list[int]:
@@ -96,7 +96,7 @@ def ids(records: list[Record]) -> list[int]:
 
 def test_a_post_that_is_taken_back_leaves_the_ring_wherever_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "PIECE", 10)
-    feed = Feed("t", 0, Origins())
+    feed = FeedRing("t", 0, Stamps())
     feed.whole = True
     feed.take([post(offset, n) for offset, n in enumerate([0, 1, 2, 3, 3, 4])])
     feed.take([raw(6, 6, post(6, 2).value)])  # two sources gave it
@@ -116,14 +116,14 @@ def test_a_post_that_is_taken_back_leaves_the_ring_wherever_it_is_there(monkeypa
 
 def test_a_post_that_was_taken_back_before_it_came_never_gets_into_the_ring() -> None:
     known, before = Retractions(), counted("retracted")
-    feed = Feed("t", 0, Origins(), known)
+    feed = FeedRing("t", 0, Stamps(), known)
     known.add("1", 60_000)
     feed.take([post(0, 0), post(1, 1), post(2, 2)])
     assert ids(feed.after(0)) == [0, 2] and feed.end == 3
     assert feed.retracted_since(0) == [Retracted(b"1", 1, 60_000)] and counted("retracted") == before + 1
     feed.take([post(3, 1)])
     assert feed.after(3) == [] and feed.end == 4, "it came again, and has been seen"
-    again = Feed("t", 0, Origins(), known)
+    again = FeedRing("t", 0, Stamps(), known)
     again.take([post(0, 0), post(1, 1)], past=True)
     assert ids(again.after(0)) == [0] and counted("retracted") == before + 1, "the past is not counted again"
 
@@ -131,7 +131,7 @@ def test_a_post_that_was_taken_back_before_it_came_never_gets_into_the_ring() ->
 def test_a_ring_finds_what_is_taken_back_while_it_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "RING", 20)
     monkeypatch.setattr(ring, "PIECE", 5)
-    chance, feed, gone = random.Random(3), Feed("t", 0, Origins()), set()
+    chance, feed, gone = random.Random(3), FeedRing("t", 0, Stamps()), set()
     for n in range(0, 1000, 2):
         feed.take([post(n, n), post(n + 1, n + 1)])
         back = max(0, n + 1 - chance.randrange(40))
@@ -150,7 +150,7 @@ def test_a_feed_remembers_the_last_that_were_taken_back_and_how_many_there_were(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ring, "RETRACTED", 5)
-    feed = Feed("t", 0, Origins())
+    feed = FeedRing("t", 0, Stamps())
     feed.take([post(n, n) for n in range(100)])
     for n in range(100):
         assert feed.retract(b"%d" % n, 0)
@@ -161,7 +161,7 @@ def test_a_feed_remembers_the_last_that_were_taken_back_and_how_many_there_were(
 
 
 def test_a_feed_says_when_the_last_record_up_to_a_place_arrived() -> None:
-    feed = Feed("t", 10, Origins())
+    feed = FeedRing("t", 10, Stamps())
     for offset in (10, 12, 14):
         one = post(offset, offset)
         one.timestamp = 100 * offset

@@ -6,16 +6,16 @@ import random
 import pytest
 from support.records import place, post
 
-from tweetream.feeds.record import Origins
+from tweetream.feeds.record import Stamps
 from tweetream.feeds.retractions import Retractions
-from tweetream.feeds.ring import Feed
-from tweetream.feeds.subscription import Place
+from tweetream.feeds.ring import FeedRing
+from tweetream.feeds.subscription import Subscription
 
 
 class Client:
     """What a client does with the events it gets; `began` is where it began."""
 
-    def __init__(self, place: Place, began: int) -> None:
+    def __init__(self, place: Subscription, began: int) -> None:
         self.place, self.began = place, began
         self.shown: list[int] = []
         self.got: set[int] = set()
@@ -33,7 +33,7 @@ class Client:
                 self.shown.append(id)
 
 
-def play(chance: random.Random, known: Retractions, one: Feed, gone: set[int]) -> list[Client]:
+def play(chance: random.Random, known: Retractions, one: FeedRing, gone: set[int]) -> list[Client]:
     """Something happens: posts come, one of any age or of the next is taken back, clients come or go on."""
     clients: list[Client] = []
     for _ in range(300):
@@ -54,7 +54,7 @@ def play(chance: random.Random, known: Retractions, one: Feed, gone: set[int]) -
 @pytest.mark.parametrize("seed", range(20))
 def test_in_the_end_a_client_shows_all_that_came_and_was_not_taken_back(seed: int) -> None:
     known, gone = Retractions(), set[int]()
-    one = Feed("t", 0, Origins(), known)
+    one = FeedRing("t", 0, Stamps(), known)
     for client in play(random.Random(seed), known, one, gone):
         while not client.place.caught_up:
             client.step()

@@ -13,7 +13,7 @@ from tweetream.ingest.takeover import take_over
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker
-from tweetream.kafka.producer import Outbox
+from tweetream.kafka.producer import OrderedProducer
 from tweetream.models import codec
 from tweetream.models.post import Post, PostBatch
 
@@ -27,16 +27,16 @@ class Posts:
     def __init__(self, broker: Broker, topic: str) -> None:
         self.kafka = Connection([broker.bootstrap])
         self.topic = topic
-        self.outbox = Outbox(self.kafka)
+        self.producer = OrderedProducer(self.kafka)
 
     async def batch(self, epoch: int, sequence: int, position: str, ids: Iterable[str] = ()) -> None:
         posts = [Post(id, "t", "text", 0, 0) for id in ids]
         batch = PostBatch(epoch, sequence, -1, {"replay:a": position}, posts)
-        await self.outbox.send(self.topic, sequence % PARTITIONS, codec.encode(batch))
+        await self.producer.send(self.topic, sequence % PARTITIONS, codec.encode(batch))
 
-    async def take_over(self, now: int) -> takeover.Inheritance:
+    async def take_over(self, now: int) -> takeover.TakeoverState:
         async with asyncio.timeout(20):
-            return await take_over(self.kafka, self.outbox, self.topic, PARTITIONS, now)
+            return await take_over(self.kafka, self.producer, self.topic, PARTITIONS, now)
 
     async def records(self, count: int) -> list[Any]:
         """The batches that are there, in the order of each partition."""
@@ -56,9 +56,9 @@ class Posts:
 async def posts(any_broker: Broker, namespace: str) -> AsyncIterator[Posts]:
     await admin.create(Connection([any_broker.bootstrap]), [admin.TopicSpec(namespace, PARTITIONS)], 1)
     posts = Posts(any_broker, namespace)
-    await posts.outbox.start()
+    await posts.producer.start()
     yield posts
-    await posts.outbox.stop()
+    await posts.producer.stop()
 
 
 async def test_where_nothing_ever_was_one_begins_with_nothing(posts: Posts) -> None:
@@ -92,7 +92,7 @@ async def test_markers_alone_in_the_tail_are_looked_behind(posts: Posts, monkeyp
     await posts.batch(500, 1, "p1", ["t:1"])
     for epoch in range(600, 609):
         for p in range(PARTITIONS):
-            await posts.outbox.send(posts.topic, p, codec.encode(PostBatch(epoch, 0, -1, {}, [])))
+            await posts.producer.send(posts.topic, p, codec.encode(PostBatch(epoch, 0, -1, {}, [])))
     inherited = await posts.take_over(1000)
     assert inherited.positions == {"replay:a": "p1"} and list(inherited.ids) == ["t:1"]
 
@@ -139,7 +139,7 @@ async def test_what_does_not_decode_is_passed_over(posts: Posts) -> None:
     await posts.batch(500, 1, "p1", ["t:1"])
     for junk in (b"junk", b"", b"\x01\x90", b"\xff" * 100):
         for p in range(PARTITIONS):
-            await posts.outbox.send(posts.topic, p, junk)
+            await posts.producer.send(posts.topic, p, junk)
     assert (await posts.take_over(1000)).positions == {"replay:a": "p1"}
 
 
@@ -186,5 +186,5 @@ def test_a_tail_that_begins_behind_the_marker_still_knows_what_is_fenced() -> No
 
 async def test_a_record_nested_without_end_is_passed_over(posts: Posts) -> None:
     nested = b"\x01\x96\x01\x01\x01\x80\x90" + b"\x91" * 100_000
-    await posts.outbox.send(posts.topic, 1, nested)
+    await posts.producer.send(posts.topic, 1, nested)
     await posts.take_over(1000)

@@ -11,7 +11,7 @@ from support.kafka.certificates import Authority
 from support.kafka.secure_kafka import PASSWORD, USER, SecureKafka
 
 from tweetream.kafka import admin
-from tweetream.kafka.connection import Connection, Denied, knock
+from tweetream.kafka.connection import AccessDenied, Connection, probe
 from tweetream.kafka.embedded import free_ports
 from tweetream.kafka.security import connect
 from tweetream.settings import Settings
@@ -28,8 +28,8 @@ def connection(kafka: SecureKafka, way: str, **changes: Any) -> Connection:
 
 
 async def denied(kafka: Connection) -> str:
-    with pytest.raises(Denied) as end:
-        await knock(kafka)
+    with pytest.raises(AccessDenied) as end:
+        await probe(kafka)
     assert PASSWORD not in str(end.value) and "\n" not in str(end.value)
     return str(end.value)
 
@@ -37,7 +37,7 @@ async def denied(kafka: Connection) -> str:
 @pytest.mark.parametrize("way", WAYS)
 async def test_who_shows_what_kafka_wants_is_let_in(secure_kafka: SecureKafka, way: str) -> None:
     kafka = connection(secure_kafka, way)
-    assert await knock(kafka) == ""
+    assert await probe(kafka) == ""
     assert isinstance(await admin.names(kafka), set)
 
 
@@ -70,8 +70,8 @@ async def test_without_a_certificate_kafka_trusts_one_is_never_let_in(
     kafka = connection(secure_kafka, "certificate", KAFKA_SSL_CERTFILE=certificate, KAFKA_SSL_KEYFILE=key)
     # Kafka may hang up before its reason was read.
     try:
-        assert "it ends the connection" in await knock(kafka)
-    except Denied as error:
+        assert "it ends the connection" in await probe(kafka)
+    except AccessDenied as error:
         assert "it refuses the TLS handshake" in str(error)
     with pytest.raises(admin.Unavailable):
         await admin.names(kafka)
@@ -89,31 +89,31 @@ async def test_the_wrong_protocol_is_guessed_at(secure_kafka: SecureKafka, proto
     context = ssl.create_default_context(cafile=secure_kafka.cafile) if protocol == "SSL" else None
     right = connection(secure_kafka, "PLAIN")
     kafka = Connection(right.servers, protocol, "PLAIN", right.username, right.password, context)
-    assert f"is it {protocol} that it wants there?" in await knock(kafka)
+    assert f"is it {protocol} that it wants there?" in await probe(kafka)
 
 
 async def test_tls_to_a_plain_listener_is_guessed_at(secure_kafka: SecureKafka) -> None:
     kafka = Connection([secure_kafka.kafka.bootstrap], "SSL", context=ssl.create_default_context())
-    assert "is it SSL that it wants there?" in await knock(kafka)
+    assert "is it SSL that it wants there?" in await probe(kafka)
 
 
 async def test_one_broker_of_several_is_enough(secure_kafka: SecureKafka) -> None:
     away = free_ports(1)[0]
     right = secure_kafka.passwords
     kafka = connection(secure_kafka, "PLAIN", BROKER=f"kafka://127.0.0.1:{away},127.0.0.1:{right}")
-    assert await knock(kafka) == ""
+    assert await probe(kafka) == ""
 
 
 async def test_a_broker_that_is_away_is_no_denial(secure_kafka: SecureKafka) -> None:
     away = free_ports(1)[0]
     kafka = connection(secure_kafka, "PLAIN", BROKER=f"kafka://127.0.0.1:{away}")
-    assert "Connect call failed" in await knock(kafka)
+    assert "Connect call failed" in await probe(kafka)
 
 
 async def test_declaring_ends_when_it_is_denied(secure_kafka: SecureKafka, namespace: str) -> None:
     kafka = connection(secure_kafka, "SCRAM-SHA-512", KAFKA_SASL_PASSWORD="another")
     async with asyncio.timeout(15):
-        with pytest.raises(Denied):
+        with pytest.raises(AccessDenied):
             await admin.declare(kafka, [admin.TopicSpec(namespace, 1)], 1)
 
 
@@ -123,8 +123,8 @@ async def test_no_log_has_the_password_whatever_its_level(
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         await admin.names(connection(secure_kafka, way))
-        with pytest.raises(Denied):
-            await knock(connection(secure_kafka, way, KAFKA_SASL_USERNAME="another"))
+        with pytest.raises(AccessDenied):
+            await probe(connection(secure_kafka, way, KAFKA_SASL_USERNAME="another"))
     said = caplog.text + "".join(repr(record.args) for record in caplog.records)
     assert "MetadataRequest" in said, "requests are logged"
     assert PASSWORD not in said and "SaslAuthenticate" not in said

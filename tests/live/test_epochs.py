@@ -10,7 +10,7 @@ from support.kafka.apache_kafka import ApacheKafka
 from support.workers import Worker, until, workers
 
 from tweetream.kafka.connection import Connection
-from tweetream.kafka.producer import Outbox
+from tweetream.kafka.producer import OrderedProducer
 from tweetream.models import codec
 from tweetream.models.post import Post, PostBatch
 
@@ -23,11 +23,11 @@ def send(kafka: ApacheKafka, namespace: str, batch: PostBatch) -> None:
     """Write it into every partition of posts, as another worker would."""
 
     async def write() -> None:
-        outbox = Outbox(Connection([kafka.bootstrap]))
-        await outbox.start()
+        producer = OrderedProducer(Connection([kafka.bootstrap]))
+        await producer.start()
         for partition in range(PARTITIONS):
-            await outbox.send(f"{namespace}-posts", partition, codec.encode(batch))
-        await outbox.stop()
+            await producer.send(f"{namespace}-posts", partition, codec.encode(batch))
+        await producer.stop()
 
     asyncio.run(write())
 

@@ -25,7 +25,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     hostile = 'semua genap \x00 \r \u2028 <script>alert(1)</script> \u202e "x" 🚗'
     lines = [f"semua {'genap' if number % 2 else ''} nomor {number}" for number in range(1, POSTS)]
     file.write_bytes("".join(f"{line}\n" for line in [*lines, hostile]).encode())
-    settings = {"SOURCES": f"replay:{file}?rate=0", "TOPICS": "semua,genap", "LINGER": "5s"}
+    settings = {"SOURCES": f"replay:{file}?rate=0", "TOPICS": "semua,genap", "FEED_IDLE_TIMEOUT": "5s"}
     with (
         EmbeddedBroker(folder) as broker,
         workers(1, broker.url, "streams", folder, **settings) as group,

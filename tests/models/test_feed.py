@@ -10,8 +10,8 @@ from tweetream.models.codec import json_line
 from tweetream.models.feed import (
     BadPosition,
     FeedEntry,
-    Origin,
     Position,
+    Stamp,
     base36,
     feed_entry,
     parse_positions,
@@ -21,20 +21,20 @@ from tweetream.models.post import Post
 
 
 def test_an_origin_comes_back_the_same() -> None:
-    for origin in (Origin(0, 0, 0, 0), Origin(999, 2**63, 2**40, 199), Origin(2**16 - 1, 2**64 - 1, 2**64 - 1, 1)):
-        assert Origin.unpack(origin.pack()) == origin
+    for stamp in (Stamp(0, 0, 0, 0), Stamp(999, 2**63, 2**40, 199), Stamp(2**16 - 1, 2**64 - 1, 2**64 - 1, 1)):
+        assert Stamp.unpack(stamp.pack()) == stamp
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"x" * 21, b"x" * 23])
 def test_what_has_not_the_length_of_an_origin_is_none(data: bytes) -> None:
     with pytest.raises(struct.error):
-        Origin.unpack(data)
+        Stamp.unpack(data)
 
 
 def test_origins_of_a_partition_are_in_the_order_of_epoch_sequence_and_index() -> None:
-    ordered = [Origin(0, 1, 1, 0), Origin(0, 1, 1, 1), Origin(0, 1, 2, 0), Origin(0, 2, 1, 0), Origin(0, 10, 0, 0)]
+    ordered = [Stamp(0, 1, 1, 0), Stamp(0, 1, 1, 1), Stamp(0, 1, 2, 0), Stamp(0, 2, 1, 0), Stamp(0, 10, 0, 0)]
     assert sorted(random.Random(1).sample(ordered, len(ordered))) == ordered
-    assert sorted(origin.pack() for origin in ordered) == [origin.pack() for origin in ordered]
+    assert sorted(stamp.pack() for stamp in ordered) == [stamp.pack() for stamp in ordered]
 
 
 def test_positions_come_back_the_same() -> None:

@@ -29,5 +29,5 @@ def test_two_entries_of_counts_share_nothing() -> None:
     one, other = Counts(), Counts()
     one.labels["traffic"] = 1
     one.minutes[1] = {}
-    one.origins[0] = (1, 1, 1)
+    one.stamps[0] = (1, 1, 1)
     assert other == Counts({}, {}, {})

@@ -8,7 +8,7 @@ import pytest
 from support.networks.contract import NOTICED, SILENCE, Ability, Harness, Reading, Said, begun, one_line, some
 from support.networks.harnesses import who_can
 
-from tweetream.sources.base import Chunk, Interrupted, SourceError, Trouble
+from tweetream.sources.base import Chunk, Disconnected, FailureKind, SourceError
 from tweetream.sources.supervisor import State, Supervisor
 
 MB = 1024 * 1024
@@ -20,7 +20,7 @@ async def test_half_a_message_before_a_cut_is_no_post(harness: Harness) -> None:
         await reading.until(lambda: len(reading.posts) >= 2)
         harness.gate.halve()
         await harness.say(Said(3, "half of this " + "x" * 400))
-        assert isinstance(one_line(await reading.over()), Interrupted)
+        assert isinstance(one_line(await reading.over()), Disconnected)
         assert reading.ids == [harness.id(1), harness.id(2)]
     async with Reading(harness.source(), reading.position) as again:
         await again.chunk()
@@ -41,7 +41,7 @@ async def test_a_message_without_an_end_takes_no_memory_and_is_no_post(harness: 
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         harness.gate.cut()
-        assert isinstance(one_line(await over), Interrupted)
+        assert isinstance(one_line(await over), Disconnected)
         await pouring
         assert peak < 10 * MB, f"{peak / MB:.1f} MB"
         assert reading.ids == [harness.id(1)]
@@ -53,14 +53,14 @@ async def test_a_server_that_says_goodbye_is_to_be_asked_again(harness: Harness)
         await reading.until(lambda: len(reading.posts) >= 1)
         harness.gate.end(harness.goodbye)
         error = one_line(await reading.over())
-        assert isinstance(error, Interrupted) and error.kind is Trouble.NETWORK
+        assert isinstance(error, Disconnected) and error.kind is FailureKind.NETWORK
 
 
 @who_can(Ability.CONNECT)
 async def test_a_server_that_accepts_and_says_nothing_is_noticed(harness: Harness) -> None:
     harness.gate.silent()
     async with Reading(harness.source()) as reading:
-        assert isinstance(one_line(await reading.over()), Interrupted) and not reading.got
+        assert isinstance(one_line(await reading.over()), Disconnected) and not reading.got
 
 
 @who_can(Ability.CONNECT)
@@ -75,7 +75,7 @@ async def test_a_stream_that_falls_silent_is_noticed_and_one_that_is_kept_alive_
         harness.gate.freeze()
         began = time.monotonic()
         error = one_line(await over)
-        assert isinstance(error, Interrupted) and error.kind is Trouble.NETWORK
+        assert isinstance(error, Disconnected) and error.kind is FailureKind.NETWORK
         assert time.monotonic() - began < NOTICED
 
 
@@ -113,14 +113,14 @@ async def test_a_server_that_closes_at_once_is_asked_ever_more_seldom(harness: H
 async def test_a_certificate_that_nobody_signed_is_one_line(harness: Harness) -> None:
     async with Reading(harness.source(tls=True)) as reading:
         error = one_line(await reading.over())
-        assert isinstance(error, Interrupted) and error.kind is Trouble.NETWORK and not reading.got
+        assert isinstance(error, Disconnected) and error.kind is FailureKind.NETWORK and not reading.got
 
 
 @who_can(Ability.CONNECT)
 async def test_a_host_that_has_no_address_is_one_line(harness: Harness) -> None:
     async with Reading(harness.source("nowhere.invalid")) as reading:
         error = one_line(await reading.over())
-        assert isinstance(error, Interrupted) and error.kind is Trouble.NETWORK and not reading.got
+        assert isinstance(error, Disconnected) and error.kind is FailureKind.NETWORK and not reading.got
 
 
 @who_can(Ability.CONNECT)
@@ -136,10 +136,10 @@ async def test_other_answers_say_how_long_to_wait(harness: Harness) -> None:
     harness.gate.answering("503 Service Unavailable")
     async with Reading(harness.source()) as reading:
         error = one_line(await reading.over())
-        assert isinstance(error, Interrupted) and error.kind is Trouble.HTTP
+        assert isinstance(error, Disconnected) and error.kind is FailureKind.HTTP
     until = time.time() + 90
     harness.gate.answering("429 Too Many Requests", retry_after="90", x_rate_limit_reset=f"{until:.0f}")
     async with Reading(harness.source()) as reading:
         error = one_line(await reading.over())
-        assert isinstance(error, Interrupted) and error.kind is Trouble.RATE
+        assert isinstance(error, Disconnected) and error.kind is FailureKind.RATE
         assert abs(error.not_before - until) < 10

@@ -10,7 +10,7 @@ from support.networks.harnesses import every_source
 from tweetream.metrics import Drop
 from tweetream.models import codec
 from tweetream.models.post import PostBatch
-from tweetream.sources.post_builder import Arrival
+from tweetream.sources.post_builder import ParseContext
 from tweetream.sources.replay.formats import parse
 
 MESSAGES = 10_000
@@ -45,7 +45,7 @@ async def test_10_000_mutated_messages_are_each_counted_and_what_follows_is_read
 
 
 def test_10_000_mutated_lines_of_all_networks_are_each_a_post_or_counted() -> None:
-    at = Arrival(round(time.time() * 1000), name="replay:f:1")
+    at = ParseContext(round(time.time() * 1000), name="replay:f:1")
     read = 0
     for line in mutations(FORMS, MESSAGES):
         found = parse(line, at)

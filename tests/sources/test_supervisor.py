@@ -9,7 +9,7 @@ import pytest
 
 from tweetream.metrics import Drop
 from tweetream.models.post import Post
-from tweetream.sources.base import Chunk, Interrupted, SourceError, Trouble
+from tweetream.sources.base import Chunk, Disconnected, FailureKind, SourceError
 from tweetream.sources.supervisor import LONGEST, PATIENCE, STEADY, State, Status, Supervisor
 
 NOW = 1_800_000_000.0
@@ -71,35 +71,35 @@ class World:
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        (Trouble.NETWORK, [0.25, 0.5, 0.75, 1.0]),
-        (Trouble.HTTP, [5, 10, 20, 40]),
-        (Trouble.RATE, [60, 120, 240, 480]),
+        (FailureKind.NETWORK, [0.25, 0.5, 0.75, 1.0]),
+        (FailureKind.HTTP, [5, 10, 20, 40]),
+        (FailureKind.RATE, [60, 120, 240, 480]),
     ],
 )
-async def test_each_kind_of_failure_has_its_own_waits_and_their_limit(kind: Trouble, expected: list[float]) -> None:
-    world = World(*([Interrupted("over", kind)] for _ in range(80)), [])
+async def test_each_kind_of_failure_has_its_own_waits_and_their_limit(kind: FailureKind, expected: list[float]) -> None:
+    world = World(*([Disconnected("over", kind)] for _ in range(80)), [])
     assert (await world.run()).reconnects == 80
     assert world.waits[:4] == expected and world.waits[-1] == LONGEST[kind] == max(world.waits)
 
 
 async def test_the_kinds_are_counted_each_for_itself() -> None:
-    kinds = [Trouble.HTTP, Trouble.NETWORK, Trouble.HTTP, Trouble.NETWORK, Trouble.RATE]
-    world = World(*([Interrupted("over", kind)] for kind in kinds), [])
+    kinds = [FailureKind.HTTP, FailureKind.NETWORK, FailureKind.HTTP, FailureKind.NETWORK, FailureKind.RATE]
+    world = World(*([Disconnected("over", kind)] for kind in kinds), [])
     await world.run()
     assert world.waits == [5, 0.25, 10, 0.5, 60]
 
 
 async def test_waits_are_spread_by_a_fifth_and_never_shorter() -> None:
-    world = World([Interrupted("over", Trouble.HTTP)], [], chance=0.5)
+    world = World([Disconnected("over", FailureKind.HTTP)], [], chance=0.5)
     await world.run()
     assert world.waits == [pytest.approx(5.5)]
 
 
 async def test_it_does_not_come_back_before_the_network_says_nor_a_day_later() -> None:
     world = World(
-        [Interrupted("later", Trouble.RATE, NOW + 300)],
-        [Interrupted("that is over", Trouble.RATE, NOW - 5)],
-        [Interrupted("misread", Trouble.RATE, NOW * 1000)],
+        [Disconnected("later", FailureKind.RATE, NOW + 300)],
+        [Disconnected("that is over", FailureKind.RATE, NOW - 5)],
+        [Disconnected("misread", FailureKind.RATE, NOW * 1000)],
         [],
     )
     await world.run()
@@ -108,7 +108,7 @@ async def test_it_does_not_come_back_before_the_network_says_nor_a_day_later() -
 
 async def test_while_it_waits_it_says_why_and_until_when() -> None:
     seen: list[Status] = []
-    world = World([chunk(1), Interrupted("the line broke")], [chunk(2)])
+    world = World([chunk(1), Disconnected("the line broke")], [chunk(2)])
     world.supervisor._changed = lambda: seen.append(world.supervisor.status)
     await world.run()
     waits = [status for status in seen if status.state is State.BACKING_OFF]
@@ -120,7 +120,7 @@ async def test_while_it_waits_it_says_why_and_until_when() -> None:
 
 async def test_a_connection_that_held_makes_up_for_the_failures_before_it_and_a_short_one_does_not() -> None:
     world = World()
-    over = Interrupted("over")
+    over = Disconnected("over")
     short, long = world.passes(STEADY - 1), world.passes(STEADY)
     world._script = [[over], [over], [chunk(1), short, over], [chunk(2), long, over], [over], [long, over], []]
     await world.run()
@@ -144,7 +144,7 @@ async def test_what_has_ended_is_not_begun_again() -> None:
 
 
 async def test_it_goes_on_behind_the_last_position_given() -> None:
-    over = Interrupted("over")
+    over = Disconnected("over")
     world = World([over], [chunk(1, position="a"), chunk(2, position="b"), over], [chunk(), over], [chunk(3)])
     await world.run("inherited")
     assert world.begun_at == ["inherited", "inherited", "b", "b"]
@@ -153,7 +153,7 @@ async def test_it_goes_on_behind_the_last_position_given() -> None:
 
 
 async def test_a_position_that_was_never_given_is_none() -> None:
-    world = World([chunk(1), Interrupted("over")], [])
+    world = World([chunk(1), Disconnected("over")], [])
     await world.run("")
     assert world.begun_at == [None, None]
 
@@ -174,7 +174,7 @@ async def test_the_word_that_a_post_was_deleted_is_handed_on_whatever_else_is_in
 @pytest.mark.parametrize("final", [True, False])
 async def test_why_it_is_over_is_one_line_without_a_password(final: bool, caplog: Any) -> None:
     why = "no posts from\nhttps://me:hunter2@host/x, nor http://hunter2@there " + "x" * 5000
-    world = World([SourceError(why) if final else Interrupted(why)], [])
+    world = World([SourceError(why) if final else Disconnected(why)], [])
     shown = []
     changed = world.supervisor._changed
     world.supervisor._changed = lambda: (changed(), shown.append(world.supervisor.status.reason))
@@ -252,7 +252,7 @@ async def test_posts_a_minute_are_those_of_the_last_minute_and_posts_are_all() -
 
 async def test_it_counts_on_from_what_another_worker_had() -> None:
     known = Status("test:", State.BACKING_OFF, "over", posts=7, last_post_at=5, reconnects=3, retry_at=9)
-    world = World([Interrupted("over")], [chunk(1)], known=known)
+    world = World([Disconnected("over")], [chunk(1)], known=known)
     first = world.supervisor.status
     assert (first.state, first.reason, first.retry_at) == (State.CONNECTING, "", None)
     assert (first.posts, first.last_post_at, first.reconnects) == (7, 5, 3)
@@ -261,7 +261,7 @@ async def test_it_counts_on_from_what_another_worker_had() -> None:
 
 
 async def test_a_network_that_stays_away_is_in_the_log_ever_more_seldom(caplog: Any) -> None:
-    world = World(*([Interrupted("away")] for _ in range(40)), [])
+    world = World(*([Disconnected("away")] for _ in range(40)), [])
     await world.run()
     said = [record.getMessage() for record in caplog.records]
     assert [line.partition("failure ")[2].split()[0] for line in said] == ["1", "2", "4", "8", "16", "32"]

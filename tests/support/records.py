@@ -12,15 +12,15 @@ from support.kafka.feed_writer import LABELS
 from tweetream.feeds.cursor import Cursor
 from tweetream.feeds.hub import Hub
 from tweetream.feeds.record import EVERY_POST, Filter
-from tweetream.feeds.ring import Feed
-from tweetream.feeds.subscription import Place
+from tweetream.feeds.ring import FeedRing
+from tweetream.feeds.subscription import Subscription
 from tweetream.kafka.connection import Connection
 from tweetream.metrics import registry
-from tweetream.models.feed import Origin
+from tweetream.models.feed import Stamp
 
 
 def raw(offset: int, n: int, value: bytes = b"") -> SimpleNamespace:
-    stamp = {"label": LABELS[n % 2], "score": b"0.5", "origin": Origin(0, 1, n, 0).pack()}
+    stamp = {"label": LABELS[n % 2], "score": b"0.5", "origin": Stamp(0, 1, n, 0).pack()}
     return SimpleNamespace(
         topic="t", offset=offset, value=value or b'{"n":%d}' % n, timestamp=0, headers=tuple(stamp.items())
     )  # fmt: skip
@@ -31,13 +31,13 @@ def post(offset: int, n: int) -> SimpleNamespace:
     return raw(offset, n, b'{"id":"%d","topic":"t","n":%d}' % (n, n))
 
 
-def place(*feeds: Feed, wanted: Filter = EVERY_POST) -> Place:
+def place(*feeds: FeedRing, wanted: Filter = EVERY_POST) -> Subscription:
     """At the end of the feeds."""
     hub = Hub(Connection(["127.0.0.1:1"]))  # never asked: all is in the rings
-    return Place(wanted, [Cursor(hub, one, one.kafka_topic, "1", None) for one in feeds])
+    return Subscription(wanted, [Cursor(hub, one, one.kafka_topic, "1", None) for one in feeds])
 
 
-def cursor(live: Hub, feed: Feed, at: int | None) -> Cursor:
+def cursor(live: Hub, feed: FeedRing, at: int | None) -> Cursor:
     return Cursor(live, feed, "x", "1", at)
 
 

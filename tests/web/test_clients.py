@@ -3,8 +3,8 @@
 import pytest
 
 from tweetream.feeds.hub import Hub
-from tweetream.feeds.record import Record
-from tweetream.kafka.compacted import Notice
+from tweetream.feeds.record import Record as FeedRecord
+from tweetream.kafka.compacted import Record
 from tweetream.kafka.connection import Connection
 from tweetream.web import clients
 
@@ -16,17 +16,17 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     return hub
 
 
-def record(id: str) -> Record:
-    return Record(0, f'{{"id":"{id}","topic":"t"}}'.encode(), "traffic", 0.5, 0)
+def record(id: str) -> FeedRecord:
+    return FeedRecord(0, f'{{"id":"{id}","topic":"t"}}'.encode(), "traffic", 0.5, 0)
 
 
 def test_a_key_is_the_id_of_a_post_that_was_taken_back_until_it_is_forgotten(hub: Hub) -> None:
-    clients._take_back([Notice(b"x:1", b"1", 5), Notice(b"x:2", b"", 6), Notice(b"x:1", b"1", 7)])
+    clients._take_back([Record(b"x:1", b"1", 5), Record(b"x:2", b"", 6), Record(b"x:1", b"1", 7)])
     assert hub.retractions.kept([record("x:1"), record("x:2"), record("x:3")]) == [record("x:3")]
-    clients._take_back([Notice(b"x:1", None, 8), Notice(b"x:9", None, 8)])
+    clients._take_back([Record(b"x:1", None, 8), Record(b"x:9", None, 8)])
     assert hub.retractions.kept([record("x:1"), record("x:2")]) == [record("x:1")]
 
 
 def test_what_is_no_id_takes_nothing_back_and_stops_nothing(hub: Hub) -> None:
-    clients._take_back([Notice(b"", b"1", 5), Notice(b"\xff\x00", b"1", 5), Notice(b"x:1", b"1", -5)])
+    clients._take_back([Record(b"", b"1", 5), Record(b"\xff\x00", b"1", 5), Record(b"x:1", b"1", -5)])
     assert hub.retractions.kept([record(""), record("x:1")]) == [record("")]

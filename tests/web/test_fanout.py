@@ -10,16 +10,16 @@ from collections.abc import AsyncIterator
 import pytest
 from support.records import place, post, raw
 
-from tweetream.feeds.record import Filter, Origins
-from tweetream.feeds.ring import Feed
-from tweetream.web.fanout import FULL, HEARTBEAT, TELL_POSITION, Client, Live, frame
+from tweetream.feeds.record import Filter, Stamps
+from tweetream.feeds.ring import FeedRing
+from tweetream.web.fanout import FULL, HEARTBEAT, TELL_POSITION, FanOut, Subscriber, frame
 
 
 class Peer:
     """A client's two ends: `client` for the worker, `received()` for the one who reads."""
 
     def __init__(self, transport: asyncio.Transport, far: socket.socket, chunked: bool) -> None:
-        self.client = Client(transport, chunked)
+        self.client = Subscriber(transport, chunked)
         self.transport = transport
         self._far = far
 
@@ -51,8 +51,8 @@ class Peers:
         return Peer(transport, far, chunked)
 
 
-def feed(name: str = "t") -> Feed:
-    return Feed(name, 0, Origins())
+def feed(name: str = "t") -> FeedRing:
+    return FeedRing(name, 0, Stamps())
 
 
 def event(offset: int) -> bytes:
@@ -60,7 +60,7 @@ def event(offset: int) -> bytes:
 
 
 async def test_clients_at_the_same_place_get_the_same_bytes_framed_as_their_http_has_it(peers: Peers) -> None:
-    live, one = Live(), feed()
+    live, one = FanOut(), feed()
     old, new = await peers(), await peers(chunked=True)
     for peer in (old, new):
         live.join(peer.client, place(one))
@@ -72,7 +72,7 @@ async def test_clients_at_the_same_place_get_the_same_bytes_framed_as_their_http
 
 
 async def test_a_client_that_joins_behind_its_group_gets_each_event_once(peers: Peers) -> None:
-    live, one = Live(), feed()
+    live, one = FanOut(), feed()
     early, late = await peers(), await peers()
     live.join(early.client, place(one))
     one.take([raw(0, 0)])
@@ -88,7 +88,7 @@ async def test_a_client_that_joins_behind_its_group_gets_each_event_once(peers: 
 
 
 async def test_who_has_not_got_what_has_come_does_not_join(peers: Peers) -> None:
-    live, one = Live(), feed()
+    live, one = FanOut(), feed()
     peer, behind = await peers(), place(one)
     one.take([raw(0, 0)])
     live.flush()
@@ -100,7 +100,7 @@ async def test_who_has_not_got_what_has_come_does_not_join(peers: Peers) -> None
 
 
 async def test_a_feed_that_is_followed_again_at_the_same_place_is_another_one(peers: Peers) -> None:
-    live, first, again = Live(), feed(), feed()
+    live, first, again = FanOut(), feed(), feed()
     gone, there = await peers(), await peers()
     live.join(gone.client, place(first))
     live.leave(gone.client)
@@ -111,7 +111,7 @@ async def test_a_feed_that_is_followed_again_at_the_same_place_is_another_one(pe
 
 
 async def test_an_id_covers_all_feeds_those_ahead_where_they_are_and_those_behind_where_they_were(peers: Peers) -> None:
-    live, first, second = Live(), feed("a"), feed("b")
+    live, first, second = FanOut(), feed("a"), feed("b")
     both = await peers()
     live.join(both.client, place(first, second))
     second.take([raw(0, 0)])
@@ -127,7 +127,7 @@ async def test_an_id_covers_all_feeds_those_ahead_where_they_are_and_those_behin
 
 
 async def test_a_client_whose_socket_takes_no_more_leaves_with_its_place_and_the_others_go_on(peers: Peers) -> None:
-    live, one = Live(), feed()
+    live, one = FanOut(), feed()
     slow, quick = await peers(), await peers()
     for peer in (slow, quick):
         live.join(peer.client, place(one))
@@ -151,7 +151,7 @@ async def test_a_client_whose_socket_takes_no_more_leaves_with_its_place_and_the
 
 
 async def test_a_filter_lets_through_what_passes_and_tells_its_place_when_nothing_did(peers: Peers) -> None:
-    live, one = Live(), feed()
+    live, one = FanOut(), feed()
     every, traffic = await peers(), await peers()
     live.join(every.client, place(one))
     live.join(traffic.client, place(one, wanted=Filter("traffic")))
@@ -173,7 +173,7 @@ async def test_a_filter_lets_through_what_passes_and_tells_its_place_when_nothin
 
 
 async def test_a_client_whose_task_waits_for_kafka_gets_comments_and_each_only_while_it_is_there(peers: Peers) -> None:
-    live, one = Live(), feed()
+    live, one = FanOut(), feed()
     waiting, with_others = await peers(), await peers()
     with live.alive(waiting.client), live.alive(with_others.client):
         live.join(with_others.client, place(one))
@@ -184,7 +184,7 @@ async def test_a_client_whose_task_waits_for_kafka_gets_comments_and_each_only_w
 
 
 async def test_a_group_that_all_have_left_holds_no_ring(peers: Peers) -> None:
-    live, one = Live(), feed()
+    live, one = FanOut(), feed()
     peer = await peers()
     live.join(peer.client, place(one))
     live.leave(peer.client)
@@ -197,7 +197,7 @@ async def test_a_group_that_all_have_left_holds_no_ring(peers: Peers) -> None:
 
 
 async def test_a_feed_that_was_lost_is_left_to_the_clients_own_task(peers: Peers) -> None:
-    live, one = Live(), feed()
+    live, one = FanOut(), feed()
     peer = await peers()
     live.join(peer.client, place(one))
     one.take([raw(0, 0)])
@@ -208,7 +208,7 @@ async def test_a_feed_that_was_lost_is_left_to_the_clients_own_task(peers: Peers
 
 
 async def test_a_client_that_goes_is_written_to_no_more(peers: Peers) -> None:
-    live, one = Live(), feed()
+    live, one = FanOut(), feed()
     gone, there = await peers(), await peers()
     for peer in (gone, there):
         live.join(peer.client, place(one))
@@ -232,7 +232,7 @@ def posted(offset: int) -> bytes:
 
 
 async def test_what_is_taken_back_is_told_to_all_who_may_have_it_and_moves_nobody(peers: Peers) -> None:
-    live, one = Live(), feed()
+    live, one = FanOut(), feed()
     every, traffic, late = [await peers() for _ in range(3)]
     live.join(every.client, place(one))
     live.join(traffic.client, place(one, wanted=Filter("traffic")))
@@ -258,7 +258,7 @@ async def test_what_is_taken_back_is_told_to_all_who_may_have_it_and_moves_nobod
 
 
 async def test_who_was_not_told_yet_does_not_join_and_is_told_by_its_own_task(peers: Peers) -> None:
-    live, one = Live(), feed()
+    live, one = FanOut(), feed()
     peer, behind = await peers(), place(one)
     one.take([post(0, 0)])
     assert behind.ready() == [posted(0)]
@@ -269,7 +269,7 @@ async def test_who_was_not_told_yet_does_not_join_and_is_told_by_its_own_task(pe
 
 
 async def test_a_client_left_behind_is_told_of_what_was_taken_back_from_where_it_stood(peers: Peers) -> None:
-    live, one, other = Live(), feed(), feed("o")
+    live, one, other = FanOut(), feed(), feed("o")
     slow, quick = await peers(), await peers()
     for peer in (slow, quick):
         live.join(peer.client, place(other, one))

@@ -62,7 +62,7 @@ async def test_what_comes_while_kafka_is_asked_for_a_beginning_and_has_none_is_n
 def test_the_system_gives_a_client_no_less_time_than_the_settings(
     patience: float, system: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "settings", Settings(stuck_timeout=patience))
+    monkeypatch.setattr(stream, "settings", Settings(slow_client_timeout=patience))
     with socket.socket() as connection:
         stream._bind(connection)
         option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it

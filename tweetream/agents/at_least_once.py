@@ -16,13 +16,13 @@ from faust.types import EventT
 from tweetream.app import app
 from tweetream.engine.consumer import Consumer
 from tweetream.engine.worker import stop_worker
-from tweetream.kafka.producer import GivenUp, Refused, Wanted
+from tweetream.kafka.producer import Abandoned, RecordRejected, StillAssigned
 from tweetream.models.codec import TooNew, Undecodable
-from tweetream.topology import flowing, put_aside
+from tweetream.topology import dead_letter, flowing
 
 log = logging.getLogger(__name__)
 Delivery = Callable[[], Awaitable[None]]
-Work = Callable[[EventT[Any], Wanted], Awaitable[Delivery | None]]
+Work = Callable[[EventT[Any], StillAssigned], Awaitable[Delivery | None]]
 UNDELIVERED = 32  # events of an agent that may be on their way at once
 
 _running: set[asyncio.Task[None]] = set()
@@ -50,18 +50,18 @@ async def run(stream: Stream[Any], work: Work) -> None:
 async def _attempt(event: EventT[Any], work: Work) -> Delivery | None:
     """What `work` wants delivered; None if that is over, the event acknowledged or given up."""
     message = event.message
-    wanted = partial(is_wanted, event)
+    still_assigned = partial(is_still_assigned, event)
     try:
-        if not wanted():
-            raise GivenUp("a rebalance came before it was begun")
-        delivery = await work(event, wanted)
+        if not still_assigned():
+            raise Abandoned("a rebalance came before it was begun")
+        delivery = await work(event, still_assigned)
         if delivery is None:
             event.ack()
         return delivery
     except TooNew as error:
         stop_worker(str(error))
         return None
-    except GivenUp:
+    except Abandoned:
         give_up(event)
         return None
     except Undecodable as error:
@@ -69,7 +69,7 @@ async def _attempt(event: EventT[Any], work: Work) -> Delivery | None:
     except Exception as error:  # a fault of ours in one record must not stop the others; it is kept to be looked at
         log.exception("offset %s of %s", message.offset, message.tp)
         reason = f"offset {message.offset} of partition {message.partition}: {error!r}"
-    return lambda: put_aside(message.topic, message.value, reason)
+    return lambda: dead_letter(message.topic, message.value, reason)
 
 
 async def _deliver(event: EventT[Any], delivery: Delivery) -> None:
@@ -77,20 +77,20 @@ async def _deliver(event: EventT[Any], delivery: Delivery) -> None:
     try:
         try:
             await delivery()
-        except Refused as error:
-            await put_aside(message.topic, message.value, str(error))
-        except GivenUp:
+        except RecordRejected as error:
+            await dead_letter(message.topic, message.value, str(error))
+        except Abandoned:
             raise
         except Exception as error:  # as above; without this the event would block every commit behind it
             log.exception("offset %s of %s", message.offset, message.tp)
-            await put_aside(message.topic, message.value, repr(error))
-    except GivenUp:
+            await dead_letter(message.topic, message.value, repr(error))
+    except Abandoned:
         give_up(event)
     else:
         event.ack()
 
 
-def is_wanted(event: EventT[Any]) -> bool:
+def is_still_assigned(event: EventT[Any]) -> bool:
     """Whether the event is this worker's to deliver."""
     return flowing() and cast(Consumer, app.consumer).is_current(event.message)
 

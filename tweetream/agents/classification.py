@@ -17,13 +17,13 @@ from tweetream import metrics
 from tweetream.agents.at_least_once import Delivery, run
 from tweetream.app import app, settings
 from tweetream.engine.worker import stop_worker
-from tweetream.kafka.producer import GivenUp, Headers, Wanted
+from tweetream.kafka.producer import Abandoned, Headers, StillAssigned
 from tweetream.models import codec
 from tweetream.models.codec import json_line
-from tweetream.models.feed import feed_entry, pack_origin
+from tweetream.models.feed import feed_entry, pack_stamp
 from tweetream.models.post import TaggedBatch
 from tweetream.models.topic import CountRecord
-from tweetream.topology import COUNTS, is_dead, outbox, tagged, topic_of
+from tweetream.topology import COUNTS, is_dead, producer, tagged, topic_of
 
 if TYPE_CHECKING:
     from tweetream.classifier.model import Classifier
@@ -53,7 +53,7 @@ def _load() -> "Classifier":
         return found
     except BadModel as error:
         stop_worker(f"TWEETREAM_MODEL: {error}" if settings.model else str(error))
-        raise GivenUp("there is no model") from None
+        raise Abandoned("there is no model") from None
 
 
 model = Model()
@@ -62,7 +62,7 @@ model = Model()
 @app.task
 async def load() -> None:
     """Have the model before the first post comes."""
-    with contextlib.suppress(GivenUp):
+    with contextlib.suppress(Abandoned):
         await model.get()
 
 
@@ -72,12 +72,12 @@ async def classification(stream: Any) -> None:
     await run(stream, _work)
 
 
-async def _work(event: EventT[Any], wanted: Wanted) -> Delivery | None:
+async def _work(event: EventT[Any], still_assigned: StillAssigned) -> Delivery | None:
     batch = codec.decode(event.value, TaggedBatch)
     if not batch.posts:
         return None
     records, counts = classify(await model.get(), event.message.partition, batch)
-    return partial(_send, batch.command, records, counts, wanted)
+    return partial(_send, batch.command, records, counts, still_assigned)
 
 
 def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tuple[Records, CountRecord]:
@@ -89,10 +89,10 @@ def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tu
     tally: Counter[tuple[int, int, str]] = Counter()
     of_sources: Counter[tuple[int, int, str]] = Counter()
     label_header = {label: ("label", label.encode()) for label in set(labels)}
-    origin = partial(pack_origin, partition, batch.epoch, batch.sequence)
+    stamp = partial(pack_stamp, partition, batch.epoch, batch.sequence)
     for tagged_post, label, score in zip(batch.posts, labels, scores, strict=True):
         post = tagged_post.post
-        headers = [label_header[label], ("score", b"%.4f" % score), ("origin", origin(tagged_post.index))]
+        headers = [label_header[label], ("score", b"%.4f" % score), ("origin", stamp(tagged_post.index))]
         minute = post.received_at // 60_000
         for number in tagged_post.feeds:
             if number not in dead:
@@ -113,21 +113,25 @@ def _by_feed(feeds: list[str], tally: Counter[tuple[int, int, str]]) -> dict[str
     return counts
 
 
-async def _send(command: int, records: Records, counts: CountRecord, wanted: Wanted) -> None:
-    sends = [_feed(feed, command, found, wanted) for feed, found in records.items()]
-    sent = asyncio.gather(*sends, outbox.send(COUNTS, 0, codec.encode(counts), wanted=wanted), return_exceptions=True)
+async def _send(command: int, records: Records, counts: CountRecord, still_assigned: StillAssigned) -> None:
+    sends = [_feed(feed, command, found, still_assigned) for feed, found in records.items()]
+    sent = asyncio.gather(
+        *sends, producer.send(COUNTS, 0, codec.encode(counts), still_assigned=still_assigned), return_exceptions=True
+    )
     # All of them end before the record counts as done, and what is given up comes again whatever else was refused.
     failed = [error for error in await sent if isinstance(error, BaseException)]
-    failed.sort(key=lambda error: not isinstance(error, GivenUp))
+    failed.sort(key=lambda error: not isinstance(error, Abandoned))
     if failed:
         raise failed[0]
 
 
-async def _feed(feed: str, command: int, records: list[tuple[bytes, Headers]], wanted: Wanted) -> None:
+async def _feed(feed: str, command: int, records: list[tuple[bytes, Headers]], still_assigned: StillAssigned) -> None:
     """Send what goes to one feed; a feed that is deleted meanwhile needs it no more."""
     try:
-        await outbox.send_all(feed, 0, records, wanted=lambda: wanted() and not is_dead(feed, command))
-    except GivenUp:
+        await producer.send_all(
+            feed, 0, records, still_assigned=lambda: still_assigned() and not is_dead(feed, command)
+        )
+    except Abandoned:
         if not is_dead(feed, command):
             raise
         return

@@ -11,13 +11,13 @@ from typing import Any
 from faust.types import EventT
 from mode import Service
 
-from tweetream.agents.at_least_once import give_up, is_wanted
+from tweetream.agents.at_least_once import give_up, is_still_assigned
 from tweetream.app import app
 from tweetream.engine.worker import stop_worker
-from tweetream.kafka.producer import GivenUp, Refused
+from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.models import codec
 from tweetream.models.topic import CountRecord, Counts
-from tweetream.topology import counts, flowing, now_ms, put_aside, tallies
+from tweetream.topology import counts, counts_table, dead_letter, flowing, now_ms
 
 log = logging.getLogger(__name__)
 GATHER = 1.0  # seconds: each change of the table goes to every worker
@@ -35,7 +35,7 @@ async def counting(stream: Any) -> None:
         except codec.TooNew as error:
             stop_worker(str(error))
         except codec.Undecodable as error:
-            await put_aside(event.message.topic, event.value, str(error))
+            await dead_letter(event.message.topic, event.value, str(error))
             event.ack()
 
 
@@ -49,7 +49,7 @@ class Counting(Service):
             await asyncio.sleep(GATHER)
             try:
                 await write()
-            except Refused as error:  # what escapes a service ends the worker
+            except RecordRejected as error:  # what escapes a service ends the worker
                 log.error("counts wait, Kafka refuses them: %s", error)
                 await self.sleep(TRY_AGAIN)
 
@@ -59,11 +59,11 @@ async def write() -> None:
     taken = _take()
     add([record for _, record in taken])
     try:
-        await tallies.flush(flowing)
-    except GivenUp:
+        await counts_table.flush(flowing)
+    except Abandoned:
         for event, _ in taken:
             give_up(event)
-    except Refused:
+    except RecordRejected:
         _waiting[:0] = taken
         raise
     else:
@@ -76,9 +76,9 @@ def _take() -> list[tuple[EventT[Any], CountRecord]]:
     taken = _waiting[:]
     del _waiting[: len(taken)]
     for event, _ in taken:
-        if not is_wanted(event):
+        if not is_still_assigned(event):
             give_up(event)
-    return [(event, record) for event, record in taken if is_wanted(event)]
+    return [(event, record) for event, record in taken if is_still_assigned(event)]
 
 
 def add(records: list[CountRecord]) -> None:
@@ -86,18 +86,18 @@ def add(records: list[CountRecord]) -> None:
     oldest = now_ms() // 60_000 - MINUTES
     changed: dict[str, Counts] = {}
     for record in records:
-        origin = (record.epoch, record.sequence, record.index)
+        stamp = (record.epoch, record.sequence, record.index)
         for feed, minutes in record.counts.items():
-            entry = changed.get(feed) or tallies.entry(feed)
-            if origin > entry.origins.get(record.partition, (-1, -1, -1)):
+            entry = changed.get(feed) or counts_table.entry(feed)
+            if stamp > entry.stamps.get(record.partition, (-1, -1, -1)):
                 changed[feed] = entry
-                entry.origins[record.partition] = origin
+                entry.stamps[record.partition] = stamp
                 count(entry, minutes)
                 add_up(entry.sources, record.sources.get(feed, {}))
     for feed, entry in changed.items():
         entry.minutes = {minute: labels for minute, labels in entry.minutes.items() if minute > oldest}
         entry.sources = {minute: sources for minute, sources in entry.sources.items() if minute > oldest}
-        tallies.put(feed, entry)
+        counts_table.put(feed, entry)
 
 
 def count(entry: Counts, minutes: dict[int, dict[str, int]]) -> None:

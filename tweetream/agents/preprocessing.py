@@ -17,7 +17,7 @@ from tweetream.agents.at_least_once import Delivery, run
 from tweetream.app import app, kafka, settings
 from tweetream.ingest.takeover import highest_epoch
 from tweetream.kafka.admin import TIMEOUT
-from tweetream.kafka.producer import GivenUp, Wanted
+from tweetream.kafka.producer import Abandoned, StillAssigned
 from tweetream.matching import Matcher
 from tweetream.metrics import Drop
 from tweetream.models import codec
@@ -25,7 +25,7 @@ from tweetream.models.post import PostBatch, TaggedBatch, TaggedPost
 from tweetream.settings import fail
 from tweetream.sources.base import MAX_BYTES, size_of
 from tweetream.text import BadAbbreviations, Cleaner, load_abbreviations, normalise
-from tweetream.topology import POSTS, TAGGED, outbox, posts, topics, wait_applied
+from tweetream.topology import POSTS, TAGGED, posts, producer, topics, wait_applied
 
 WAIT_FOR_COMMAND = 5.0
 
@@ -46,10 +46,10 @@ class Tagger:
         if command > max(topics.applied, self._given_up) and not await wait_applied(command, WAIT_FOR_COMMAND):
             self._given_up = command
 
-    async def fenced(self, partition: int, offset: int, epoch: int, wanted: Wanted) -> bool:
+    async def check_fence(self, partition: int, offset: int, epoch: int, still_assigned: StillAssigned) -> bool:
         """Whether a higher epoch precedes this batch in its partition."""
         if self._reached.get(partition) != offset:
-            self._highest[partition] = await _epoch_before(partition, offset, wanted)
+            self._highest[partition] = await _epoch_before(partition, offset, still_assigned)
         self._reached[partition] = offset + 1
         self._highest[partition] = max(epoch, self._highest[partition])
         return epoch < self._highest[partition]
@@ -74,15 +74,15 @@ class Tagger:
         return self._matcher
 
 
-async def _epoch_before(partition: int, offset: int, wanted: Wanted) -> int:
+async def _epoch_before(partition: int, offset: int, still_assigned: StillAssigned) -> int:
     """The highest epoch right before an offset of posts; waits for a broker that is away."""
-    while wanted():
+    while still_assigned():
         try:
             async with asyncio.timeout(TIMEOUT):
                 return await highest_epoch(kafka, POSTS, partition, offset)
         except (KafkaError, TimeoutError, OSError):
             await asyncio.sleep(0.1)
-    raise GivenUp("a rebalance came before the epoch was known")
+    raise Abandoned("a rebalance came before the epoch was known")
 
 
 def _abbreviations() -> dict[str, str] | None:
@@ -101,21 +101,21 @@ async def preprocessing(stream: Any) -> None:
     await run(stream, _work)
 
 
-async def _work(event: EventT[Any], wanted: Wanted) -> Delivery | None:
+async def _work(event: EventT[Any], still_assigned: StillAssigned) -> Delivery | None:
     batch = codec.decode(event.value, PostBatch)
     partition = event.message.partition
-    if await tagger.fenced(partition, event.message.offset, batch.epoch, wanted):
+    if await tagger.check_fence(partition, event.message.offset, batch.epoch, still_assigned):
         metrics.posts_dropped.labels(Drop.FENCED.value).inc(len(batch.posts))
         return None
     if not batch.posts:
         return None
     await tagger.catch_up(batch.command)
-    return partial(_send, partition, len(batch.posts), tagger.tag(batch), wanted)
+    return partial(_send, partition, len(batch.posts), tagger.tag(batch), still_assigned)
 
 
-async def _send(partition: int, read: int, tagged: TaggedBatch, wanted: Wanted) -> None:
+async def _send(partition: int, read: int, tagged: TaggedBatch, still_assigned: StillAssigned) -> None:
     # In one send: a part behind the next batch would be taken for what was there already.
-    await outbox.send_each(TAGGED, partition, map(codec.encode, split(tagged)), wanted=wanted)
+    await producer.send_each(TAGGED, partition, map(codec.encode, split(tagged)), still_assigned=still_assigned)
     metrics.posts_matched.inc(len(tagged.posts))
     metrics.posts_dropped.labels(Drop.UNMATCHED.value).inc(read - len(tagged.posts))
 

@@ -17,10 +17,10 @@ from faust.types import TP, EventT
 from tweetream.agents.at_least_once import Delivery, run
 from tweetream.app import app, kafka, settings
 from tweetream.kafka import admin
-from tweetream.kafka.producer import GivenUp, Refused, Wanted
+from tweetream.kafka.producer import Abandoned, RecordRejected, StillAssigned
 from tweetream.models import codec
 from tweetream.models.topic import Command, Topic
-from tweetream.topology import COMMANDS, commands, feed_name, feed_spec, flowing, now_ms, outbox, topics
+from tweetream.topology import COMMANDS, commands, feed_name, feed_spec, flowing, now_ms, producer, topics
 
 log = logging.getLogger(__name__)
 LET_GO = 3.0  # seconds that writers and readers have to see a tombstone
@@ -33,18 +33,18 @@ async def streamer(stream: Any) -> None:
     await run(stream, _apply)
 
 
-async def _apply(event: EventT[Any], wanted: Wanted) -> Delivery | None:
+async def _apply(event: EventT[Any], still_assigned: StillAssigned) -> Delivery | None:
     offset = event.message.offset
     try:
         command = codec.decode(event.value, Command)
     except codec.Undecodable:
         _mark(offset)
-        await topics.flush(wanted)
+        await topics.flush(still_assigned)
         raise
     if offset > topics.applied:  # else it was applied, and is only here again
         made_at = round(event.message.timestamp * 1000) or now_ms()
-        await _do(command, offset, made_at, wanted)
-    await topics.flush(wanted)
+        await _do(command, offset, made_at, still_assigned)
+    await topics.flush(still_assigned)
     return None
 
 
@@ -53,7 +53,7 @@ def _mark(offset: int) -> None:
         topics.apply(offset)
 
 
-async def _do(command: Command, offset: int, made_at: int, wanted: Wanted) -> None:
+async def _do(command: Command, offset: int, made_at: int, still_assigned: StillAssigned) -> None:
     """Change the table as the command says; every command, also one that changes nothing, moves `applied`."""
     entry = topics.entry(command.name)
     if command.action == "add" and (entry is None or (not entry.alive and not command.missing)):
@@ -61,9 +61,9 @@ async def _do(command: Command, offset: int, made_at: int, wanted: Wanted) -> No
         topic = Topic(command.name, command.track, made_at, generation, feed_name(command.name, generation), offset)
         if entry is not None:  # deleted a moment ago: the sweep may not have come by
             topic = msgspec.structs.replace(topic, former=(*entry.former, entry.kafka_topic))
-        await _create(topic, wanted)
-        if not wanted():  # a change of ours would stay pending here, before all that the next owner writes
-            raise GivenUp("a rebalance came while the feed was created")
+        await _create(topic, still_assigned)
+        if not still_assigned():  # a change of ours would stay pending here, before all that the next owner writes
+            raise Abandoned("a rebalance came while the feed was created")
         topics.apply(offset, topic)
     elif command.action == "delete" and entry is not None and entry.alive:
         topics.apply(offset, msgspec.structs.replace(entry, command=offset, deleted_at=made_at))
@@ -76,7 +76,7 @@ async def _do(command: Command, offset: int, made_at: int, wanted: Wanted) -> No
         topics.apply(offset)
 
 
-async def _create(topic: Topic, wanted: Wanted) -> None:
+async def _create(topic: Topic, still_assigned: StillAssigned) -> None:
     """Create the feed's Kafka topic, for as long as it takes and is wanted."""
     while True:
         async with _lock:
@@ -86,8 +86,8 @@ async def _create(topic: Topic, wanted: Wanted) -> None:
             except admin.Unavailable as error:
                 log.warning("the feed of %s waits for Kafka: %s", topic.name, error)
         await asyncio.sleep(0.5)
-        if not wanted():
-            raise GivenUp("a rebalance came before the feed was created")
+        if not still_assigned():
+            raise Abandoned("a rebalance came before the feed was created")
 
 
 def owns_commands() -> bool:
@@ -112,14 +112,14 @@ async def sweep() -> None:
         return
     try:
         await _sweep()
-    except GivenUp:
+    except Abandoned:
         pass  # a rebalance came, and what escapes a timer ends the worker
-    except (admin.Unavailable, Refused) as error:
+    except (admin.Unavailable, RecordRejected) as error:
         log.warning("deleted feeds wait for Kafka: %s", error)
 
 
 async def _sweep() -> None:
-    with contextlib.suppress(GivenUp):
+    with contextlib.suppress(Abandoned):
         await topics.flush(flowing)  # what a worker overwrote that had been replaced
     dead = [(entry, gone) for entry in topics.entries() if (gone := _let_go(entry))]
     if not dead:
@@ -131,4 +131,4 @@ async def _sweep() -> None:
         old = entry.alive or now_ms() - entry.deleted_at > settings.tombstone_ttl * 1000
         if old and not present.intersection(gone):
             command = Command("forget", entry.name, generation=entry.generation)
-            await outbox.send(COMMANDS, 0, codec.encode(command), wanted=flowing)
+            await producer.send(COMMANDS, 0, codec.encode(command), still_assigned=flowing)

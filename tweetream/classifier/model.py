@@ -50,7 +50,7 @@ class Explanation(NamedTuple):
     words: list[tuple[str, float]]  # in the order of the text
 
 
-class Chances:
+class Calibrator:
     """Probabilities from decisions by Platt's sigmoids, as a fitted CalibratedClassifierCV has them."""
 
     def __init__(self, model: CalibratedClassifierCV) -> None:
@@ -84,7 +84,7 @@ class Classifier:
             raise TypeError("labels must be two or more texts")
         self.digest = digest
         model = pipeline.named_steps[CLASSIFIER]
-        self._chances = Chances(model)
+        self._chances = Calibrator(model)
         self._scorer = scorer(pipeline.named_steps[FEATURES], model.calibrated_classifiers_[0].estimator)
         columns = 1 if len(self.labels) == 2 else len(self.labels)
         shapes = {self._scorer.decisions([""]).shape[1], len(self._chances.slope), len(self._chances.shift)}

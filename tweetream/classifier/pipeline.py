@@ -11,7 +11,7 @@ from tweetream.classifier.model import BadModel, Classifier, Explanation
 from tweetream.text import BadAbbreviations, Cleaner, load_abbreviations, normalise
 
 
-class Served:
+class TextClassifier:
     """A classifier with the cleaner that belongs to it. Not for two threads at once: both remember words."""
 
     def __init__(self, classifier: Classifier, cleaner: Cleaner) -> None:
@@ -30,13 +30,13 @@ class Served:
         return self._cleaner.clean(normalise(post))
 
 
-def served(known: settings.Settings, model: Path | None = None) -> Served:
+def served(known: settings.Settings, model: Path | None = None) -> TextClassifier:
     """The model in `model`, or that of the settings, with their abbreviations. Raises BadModel, BadAbbreviations."""
     abbreviations = load_abbreviations(known.abbreviations) if known.abbreviations else {}
-    return Served(Classifier.load(model or known.model), Cleaner(abbreviations))
+    return TextClassifier(Classifier.load(model or known.model), Cleaner(abbreviations))
 
 
-def load(model: Path | None = None) -> Served:
+def load(model: Path | None = None) -> TextClassifier:
     """The same for a command: ends with one line."""
     try:
         return served(settings.load(), model)

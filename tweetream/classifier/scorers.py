@@ -22,7 +22,7 @@ WORD = r"\S+"  # of a cleaned text
 MOST_ALIKE = 255  # features that begin alike; of honest ones there are five or so
 
 
-class Shares(NamedTuple):
+class Contributions(NamedTuple):
     """Of one text: its words; what each adds to each column of the decision (words, columns); the rest (columns,)."""
 
     words: list[str]
@@ -35,7 +35,7 @@ class Scorer(Protocol):
 
     def decisions(self, texts: Sequence[str]) -> Numbers: ...
 
-    def shares(self, text: str) -> Shares: ...
+    def shares(self, text: str) -> Contributions: ...
 
 
 def scorer(features: Any, estimator: Any) -> Scorer:
@@ -106,7 +106,7 @@ class FeatureScorer(Table):
         result: Numbers = sums[:, 1:] / np.sqrt(np.maximum(sums[:, :1], 1)) + self._bias
         return result
 
-    def shares(self, text: str) -> Shares:
+    def shares(self, text: str) -> Contributions:
         """The weight of two words together is shared by both; the edges of the text have no share."""
         numbers, owner = self.number([text])
         _, columns, first, last = self._together(numbers, owner)
@@ -120,7 +120,7 @@ class FeatureScorer(Table):
             if not ends:
                 rest = rest + self._weights[column]
         scale = np.sqrt(max(total, 1))
-        return Shares(self.words(text), shares[1:-1] / scale, rest / scale + self._bias)
+        return Contributions(self.words(text), shares[1:-1] / scale, rest / scale + self._bias)
 
     def _together(self, numbers: Any, text: Any) -> tuple[Any, Any, Any, Any]:
         """Of the known features of words together: the text, the column, and the places of the first and last word."""
@@ -146,11 +146,11 @@ class WordScorer:
             return np.array(sums) + self._bias
         return np.array([self.shares(text).weights.sum(axis=0) for text in texts]) + self._bias
 
-    def shares(self, text: str) -> Shares:
+    def shares(self, text: str) -> Contributions:
         words = list(dict.fromkeys(text.split()))
         none = np.zeros_like(self._bias)
         weights = np.array([self._weights.get(word, none) for word in words])
-        return Shares(words, weights.reshape(len(words), len(none)), self._bias)
+        return Contributions(words, weights.reshape(len(words), len(none)), self._bias)
 
 
 def _check(tree: Any, features: int) -> None:
@@ -180,7 +180,7 @@ class TreeScorer:
         result: Numbers = self._values[self._tree.apply(self._vectoriser.transform(texts))]
         return result
 
-    def shares(self, text: str) -> Shares:
+    def shares(self, text: str) -> Contributions:
         words = list(dict.fromkeys(text.split()))
         there = {word: place for place, word in enumerate(words)}
         weights = np.zeros((len(words), self._values.shape[1]))
@@ -193,4 +193,4 @@ class TreeScorer:
                 rest += change
             else:
                 weights[place] += change
-        return Shares(words, weights, rest)
+        return Contributions(words, weights, rest)

@@ -15,7 +15,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
-from tweetream.engine.snapshot import Place, fingerprint
+from tweetream.engine.snapshot import SnapshotPosition, fingerprint
 from tweetream.kafka.admin import TIMEOUT, Unavailable, close_soon
 from tweetream.kafka.connection import Connection
 
@@ -45,7 +45,7 @@ class Changelog:
         self.begin = begin
         self.end = end
 
-    async def rest(self, place: Place) -> list[Record] | None:
+    async def rest(self, place: SnapshotPosition) -> list[Record] | None:
         """What came behind `place`; None if this is not the changelog it belongs to, or something is missing."""
         if not self.begin <= place.offset < self.end:
             return None

@@ -59,7 +59,7 @@ def make_folder(folder: Path) -> None:
         raise Unusable(f"TWEETREAM_DATA_DIR: {folder} cannot be made ({error.strerror or error})") from None
 
 
-class Place(msgspec.Struct, frozen=True):
+class SnapshotPosition(msgspec.Struct, frozen=True):
     """How far a copy is: the last record it took (offset and `fingerprint`), and the sum of its entries."""
 
     format: int
@@ -78,7 +78,7 @@ def _sum(key: bytes, value: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(b"%d " % len(key) + key + value, digest_size=8).digest())
 
 
-class Copy:
+class Snapshot:
     """The copy of one table. After an error it is given up, until the next start of the worker."""
 
     def __init__(self, folder: Path) -> None:
@@ -87,7 +87,7 @@ class Copy:
         self._sums: dict[bytes, int] = {}
         self._total = 0
 
-    def load(self) -> tuple[Place, dict[bytes, bytes]] | None:
+    def load(self) -> tuple[SnapshotPosition, dict[bytes, bytes]] | None:
         """What is there, or None if there is nothing, or nothing that could be trusted; then it is empty now."""
         if self._folder.exists():
             try:
@@ -98,7 +98,7 @@ class Copy:
         self.clear()
         return None
 
-    def _read(self) -> tuple[Place, dict[bytes, bytes]] | None:
+    def _read(self) -> tuple[SnapshotPosition, dict[bytes, bytes]] | None:
         entries: dict[bytes, bytes] = {}
         place = None
         with _broken():
@@ -107,7 +107,7 @@ class Copy:
             while found.valid():
                 key, value = found.key(), found.value()
                 if key == _PLACE:
-                    place = msgspec.msgpack.decode(value, type=Place)
+                    place = msgspec.msgpack.decode(value, type=SnapshotPosition)
                 else:
                     entries[key.removeprefix(_ENTRY)] = value
                 found.next()
@@ -149,7 +149,7 @@ class Copy:
             batch.delete(_ENTRY + key)
         else:
             batch.put(_ENTRY + key, value)
-        batch.put(_PLACE, msgspec.msgpack.encode(Place(FORMAT, offset, record, self._total)))
+        batch.put(_PLACE, msgspec.msgpack.encode(SnapshotPosition(FORMAT, offset, record, self._total)))
         try:
             with _broken():
                 self._rocks.write(batch)

@@ -15,8 +15,8 @@ from faust.tables.globaltable import GlobalTable
 from faust.types import TP
 
 from tweetream.engine.changelog import Changelog, Record
-from tweetream.engine.snapshot import Copy, fingerprint
-from tweetream.kafka.producer import GivenUp, Outbox, Wanted, always
+from tweetream.engine.snapshot import Snapshot, fingerprint
+from tweetream.kafka.producer import Abandoned, OrderedProducer, StillAssigned, always
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +42,13 @@ class ReplicatedTable(GlobalTable):
     something deleted may still be here, until `rebuild`.
     """
 
-    outbox: Outbox
+    producer: OrderedProducer
     mend: Callable[[], Awaitable[None]]  # has it rebuilt, as far as Kafka lets one
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.read_to: int | None = None  # the last record of the changelog that is in the table
         self.stale = False
-        self._copy: Copy | None = None
+        self._copy: Snapshot | None = None
         self._pending: dict[bytes, bytes | None] = {}  # changed here, not delivered yet
         self._delivered: dict[bytes, bytes | None] = {}  # what Kafka has for the keys that are pending
         self._offsets: dict[bytes, int] = {}  # the changelog offset behind each key's value
@@ -69,7 +69,7 @@ class ReplicatedTable(GlobalTable):
         self._pending[key] = value
         self.version += 1
 
-    async def flush(self, wanted: Wanted = always) -> None:
+    async def flush(self, still_assigned: StillAssigned = always) -> None:
         """Deliver what was changed, in the order of change.
 
         Raises GivenUp: it stays pending, or was withdrawn since another worker writes now.
@@ -77,9 +77,9 @@ class ReplicatedTable(GlobalTable):
         while self._pending:
             key, value = next(iter(self._pending.items()))
             term = self._term
-            sent = await self.outbox.send(self.changelog_topic_name, 0, value, key=key, wanted=wanted)
+            sent = await self.producer.send(self.changelog_topic_name, 0, value, key=key, still_assigned=still_assigned)
             if term != self._term:  # while it was sent: the changelog tells what became of it
-                raise GivenUp(f"{self.name} is written by another worker now")
+                raise Abandoned(f"{self.name} is written by another worker now")
             self._offsets[key] = max(sent.offset, self._offsets.get(key, -1))
             if key in self._pending:
                 self._overwritten.discard(key)
@@ -153,7 +153,7 @@ class ReplicatedTable(GlobalTable):
     def _is_active(self) -> bool:
         return TP(self.changelog_topic_name, 0) in self.app.assignor.assigned_actives()
 
-    def keep(self, copy: Copy) -> None:
+    def keep(self, copy: Snapshot) -> None:
         """Have a copy on disk, from `restore` on."""
         self._copy = copy
 

@@ -27,7 +27,7 @@ def stop_worker(reason: str) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-class Seldom(logging.Filter):
+class RateLimitedLogFilter(logging.Filter):
     """Of what the Kafka client says while a broker is away, hundreds of lines, one every few seconds.
 
     The line that is let through says how many were not, so that nobody takes it for all there was.
@@ -78,7 +78,7 @@ class Worker(faust.Worker):
 
     def on_setup_root_logger(self, logger: logging.Logger, level: int) -> None:
         for handler in logger.handlers:
-            handler.addFilter(Seldom())
+            handler.addFilter(RateLimitedLogFilter())
         logger.setLevel(level)  # Faust leaves it at DEBUG for all but -l info, and its senders pay for that
         super().on_setup_root_logger(logger, level)
 

@@ -6,9 +6,9 @@ import msgspec
 from aiokafka.errors import OffsetOutOfRangeError
 
 from tweetream.feeds.hub import Hub
-from tweetream.feeds.record import Origins, Record
+from tweetream.feeds.record import Record, Stamps
 from tweetream.feeds.retractions import SLACK
-from tweetream.feeds.ring import Feed
+from tweetream.feeds.ring import FeedRing
 from tweetream.models.feed import Position
 
 
@@ -23,10 +23,10 @@ class Gap(msgspec.Struct):
 class Cursor:
     """The next offset a client wants of a feed. `at` is None for: what comes from now on."""
 
-    def __init__(self, hub: Hub, feed: Feed, name: str, generation: str, at: int | None) -> None:
+    def __init__(self, hub: Hub, feed: FeedRing, name: str, generation: str, at: int | None) -> None:
         self._hub = hub
         self.feed = feed
-        self._origins: Origins | None = None
+        self._stamps: Stamps | None = None
         self.name = name
         self.generation = generation
         self.at = feed.end if at is None else at
@@ -47,7 +47,7 @@ class Cursor:
     @mark.setter
     def mark(self, mark: tuple[int, int, int]) -> None:
         self.at, self._passed, self._told = mark
-        self._origins = None
+        self._stamps = None
 
     def copy(self) -> "Cursor":
         """Another one at the same place, which is known to be in the log."""
@@ -101,14 +101,14 @@ class Cursor:
             raise OffsetOutOfRangeError(self.kafka_topic)
         if self.ringed:
             return self.ready()
-        if self._origins is None:
-            self._origins = await self._hub.origins_at(self.kafka_topic, self.at)
-        records, self.at = await self._hub.fetch(self.kafka_topic, self.at, self._origins, self.feed.start)
+        if self._stamps is None:
+            self._stamps = await self._hub.stamps_at(self.kafka_topic, self.at)
+        records, self.at = await self._hub.fetch(self.kafka_topic, self.at, self._stamps, self.feed.start)
         return self._pass(records)
 
     def ready(self) -> list[Record]:
         """The same from the ring, in which the cursor's place must be."""
-        self._origins = None
+        self._stamps = None
         records = self.feed.after(self.at)
         self.at = records[-1].offset + 1 if records else max(self.at, self.feed.end)
         return self._pass(records)

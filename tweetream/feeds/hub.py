@@ -17,15 +17,15 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from tweetream.feeds.record import (
     EVERY_POST,
     Filter,
-    Origins,
     Record,
+    Stamps,
     look_back_start,
     piece,
     place_of_time,
     read_record,
 )
 from tweetream.feeds.retractions import Retracted, Retractions
-from tweetream.feeds.ring import PIECE, Feed
+from tweetream.feeds.ring import PIECE, FeedRing
 from tweetream.kafka import readers
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.readers import POLL_MS, Readers
@@ -42,9 +42,9 @@ SCAN = 50_000  # records that are looked through at most for the last N that pas
 class Hub:
     """Follows feeds for its clients. `follow` is a context manager: leaving the block removes the client."""
 
-    def __init__(self, kafka: Connection, *, look_back: float = 60.0, linger: float = 60.0) -> None:
-        self._kafka, self._look_back, self._linger = kafka, look_back, linger
-        self._feeds: dict[str, Feed] = {}
+    def __init__(self, kafka: Connection, *, dedup_window: float = 60.0, feed_idle_timeout: float = 60.0) -> None:
+        self._kafka, self._look_back, self._linger = kafka, dedup_window, feed_idle_timeout
+        self._feeds: dict[str, FeedRing] = {}
         self._joining: dict[str, asyncio.Lock] = {}
         self._readers = Readers(kafka)
         self._live: asyncio.Task[None] | None = None
@@ -65,7 +65,7 @@ class Hub:
         await self._readers.stop()
 
     @contextlib.asynccontextmanager
-    async def follow(self, kafka_topic: str, client: asyncio.Event) -> AsyncIterator[Feed]:
+    async def follow(self, kafka_topic: str, client: asyncio.Event) -> AsyncIterator[FeedRing]:
         """The feed, followed; `client` is set when it is dropped."""
         async with self._joining.setdefault(kafka_topic, asyncio.Lock()):
             feed = self._feeds.get(kafka_topic)
@@ -90,7 +90,7 @@ class Hub:
     def followed(self) -> list[str]:
         return list(self._feeds)
 
-    def feed(self, kafka_topic: str) -> Feed | None:
+    def feed(self, kafka_topic: str) -> FeedRing | None:
         """The feed, if it is followed and sound."""
         feed = self._feeds.get(kafka_topic)
         return None if feed is None or feed.lost else feed
@@ -119,27 +119,27 @@ class Hub:
             reader.assign([tp])
             return await place_of_time(reader, tp, timestamp)
 
-    async def origins_at(self, kafka_topic: str, offset: int) -> Origins:
+    async def stamps_at(self, kafka_topic: str, offset: int) -> Stamps:
         """The origins that a reader who begins at `offset` must know."""
         feed = self._feeds.get(kafka_topic)
         async with self._readers.lend() as reader:
-            near = feed.waypoints.before(offset) if feed is not None else None
-            origins, _ = await self._origins(reader, TopicPartition(kafka_topic, 0), offset, near)
+            near = feed.checkpoints.before(offset) if feed is not None else None
+            stamps, _ = await self._stamps(reader, TopicPartition(kafka_topic, 0), offset, near)
         if feed is not None:
-            feed.waypoints.add(offset, origins)
-        return origins
+            feed.checkpoints.add(offset, stamps)
+        return stamps
 
-    async def fetch(self, kafka_topic: str, cursor: int, origins: Origins, until: int) -> tuple[list[Record], int]:
+    async def fetch(self, kafka_topic: str, cursor: int, stamps: Stamps, until: int) -> tuple[list[Record], int]:
         """Records from `cursor` on, fewer than PIECE and below `until`, and the cursor behind them."""
         tp = TopicPartition(kafka_topic, 0)
         async with self._readers.lend() as reader:
             reader.assign([tp])
             reader.seek(tp, cursor)
             raws = [raw for raw in await piece(reader, tp, PIECE) if raw.offset < until]
-            found = [record for raw in raws if (record := read_record(raw, origins, past=True)) is not None]
+            found = [record for raw in raws if (record := read_record(raw, stamps, past=True)) is not None]
             cursor = raws[-1].offset + 1 if raws else until
             if kafka_topic in self._feeds:
-                self._feeds[kafka_topic].waypoints.add(cursor, origins)
+                self._feeds[kafka_topic].checkpoints.add(cursor, stamps)
             return self.retractions.kept(found), cursor
 
     async def retracted(self, kafka_topic: str, until: int) -> tuple[list[Retracted], int]:
@@ -169,23 +169,23 @@ class Hub:
         while len(found) < number and block_end > first and end - block_end < SCAN:
             cursor = max(first, block_end - size)
             size = min(2 * size, SCAN)  # blocks grow, since each costs a look-back
-            origins = await self.origins_at(kafka_topic, cursor)
+            stamps = await self.stamps_at(kafka_topic, cursor)
             block: list[Record] = []
             block_end, upto = cursor, block_end
             while cursor < upto:
-                records, cursor = await self.fetch(kafka_topic, cursor, origins, upto)
+                records, cursor = await self.fetch(kafka_topic, cursor, stamps, upto)
                 block += filter(wanted.passes, records)
             found = block + found
         return found[len(found) - min(number, len(found)) :]
 
-    async def _join(self, kafka_topic: str) -> Feed:
+    async def _join(self, kafka_topic: str) -> FeedRing:
         """Follow a feed from a little before its end, so that the past most clients want is in the ring."""
         tp = TopicPartition(kafka_topic, 0)
         async with self._readers.lend() as reader:
             first, end = await readers.bounds(reader, tp)
             start = max(first, end - PIECE)
-            origins, retracted = await self._origins(reader, tp, start)
-            feed = Feed(kafka_topic, start, origins, self.retractions)
+            stamps, retracted = await self._stamps(reader, tp, start)
+            feed = FeedRing(kafka_topic, start, stamps, self.retractions)
             feed.remember(retracted)
             feed.whole = start == first
             reader.seek(tp, start)  # looking back may have read on
@@ -198,20 +198,20 @@ class Hub:
         feed.take(raws, end, past=True)
         return feed
 
-    async def _origins(
-        self, reader: AIOKafkaConsumer, tp: TopicPartition, offset: int, near: tuple[int, Origins] | None = None
-    ) -> tuple[Origins, list[Retracted]]:
+    async def _stamps(
+        self, reader: AIOKafkaConsumer, tp: TopicPartition, offset: int, near: tuple[int, Stamps] | None = None
+    ) -> tuple[Stamps, list[Retracted]]:
         """What is known at `offset`, and what was taken back of the records that were read for it.
 
         They are read from the waypoint `near` it on, or from so far back as one looks.
         """
         retracted: list[Retracted] = []
         if near is not None:
-            cursor, origins = near
+            cursor, stamps = near
             cursor = max(cursor, (await reader.beginning_offsets([tp]))[tp])  # retention may have passed it
             reader.assign([tp])
         else:
-            origins = Origins()
+            stamps = Stamps()
             reader.assign([tp])
             cursor = await look_back_start(reader, tp, offset, self._look_back)
         reader.seek(tp, cursor)
@@ -219,10 +219,10 @@ class Hub:
             raws = await piece(reader, tp, PIECE)
             for raw in raws:
                 if raw.offset < offset:
-                    read_record(raw, origins, past=True)
+                    read_record(raw, stamps, past=True)
             retracted += self.retractions.among(raws, offset)
             cursor = raws[-1].offset + 1
-        return origins, retracted
+        return stamps, retracted
 
     async def _follow_all(self) -> None:
         said = 0.0
@@ -250,7 +250,7 @@ class Hub:
             self.drop(kafka_topic)
 
     async def _follow_with(self, consumer: AIOKafkaConsumer) -> None:
-        assigned: dict[TopicPartition, Feed] = {}
+        assigned: dict[TopicPartition, FeedRing] = {}
         pause = 0.0
         while True:
             wanted = {feed.tp: feed for feed in self._wanted()}
@@ -277,7 +277,7 @@ class Hub:
                 pause = min(FLUSH, FLUSH_SHARE * (time.perf_counter() - began))
                 await asyncio.sleep(pause)
 
-    def _wanted(self) -> Iterator[Feed]:
+    def _wanted(self) -> Iterator[FeedRing]:
         """The feeds with clients, or whose last client left a short time ago; the others are let go."""
         oldest = time.monotonic() - self._linger
         for feed in list(self._feeds.values()):
@@ -288,6 +288,6 @@ class Hub:
                 self._joining.pop(feed.kafka_topic, None)
 
 
-def _take(found: dict[TopicPartition, list[Any]], assigned: dict[TopicPartition, Feed]) -> None:
+def _take(found: dict[TopicPartition, list[Any]], assigned: dict[TopicPartition, FeedRing]) -> None:
     for tp, raws in found.items():
         assigned[tp].take(raws)

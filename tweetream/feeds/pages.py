@@ -169,7 +169,7 @@ async def _read(hub: Hub, kafka_topic: str, first: int, start: int, end: int) ->
         yield feed.between(start, end)
         return
     cursor = max(first, start - OVERLAP)
-    origins = await hub.origins_at(kafka_topic, cursor)
+    stamps = await hub.stamps_at(kafka_topic, cursor)
     while cursor < end:
-        records, cursor = await hub.fetch(kafka_topic, cursor, origins, end)
+        records, cursor = await hub.fetch(kafka_topic, cursor, stamps, end)
         yield [record for record in records if record.offset >= start]

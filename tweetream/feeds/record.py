@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 
 from tweetream import metrics
-from tweetream.models.feed import Origin
+from tweetream.models.feed import Stamp
 
 MAX_LOOK_BACK = 50_000  # records
 
@@ -41,34 +41,34 @@ class Filter(msgspec.Struct, frozen=True):
 EVERY_POST = Filter()
 
 
-class Origins:
+class Stamps:
     """What has been seen of each partition, to skip what comes again."""
 
     def __init__(self) -> None:
-        self._highest: dict[int, Origin] = {}
+        self._highest: dict[int, Stamp] = {}
 
-    def is_new(self, origin: Origin) -> bool:
+    def admit(self, stamp: Stamp) -> bool:
         """Whether this was not seen yet; it is from now on."""
-        highest = self._highest.get(origin.partition)
-        if highest is not None and origin <= highest:
+        highest = self._highest.get(stamp.partition)
+        if highest is not None and stamp <= highest:
             return False
-        self._highest[origin.partition] = origin
+        self._highest[stamp.partition] = stamp
         return True
 
-    def copy(self) -> "Origins":
-        other = Origins()
+    def copy(self) -> "Stamps":
+        other = Stamps()
         other._highest = dict(self._highest)
         return other
 
 
-def read_record(raw: Any, origins: Origins, *, past: bool = False) -> Record | None:
+def read_record(raw: Any, stamps: Stamps, *, past: bool = False) -> Record | None:
     """The record, or None if it is none of ours or was there already. `raw` is aiokafka's ConsumerRecord.
 
     What is skipped is counted, but not of the `past`, which is read again for each client that asks for it.
     """
     try:
         headers = dict(raw.headers)
-        origin = Origin.unpack(headers["origin"])
+        stamp = Stamp.unpack(headers["origin"])
         label, score = headers["label"].decode(), float(headers["score"])
         data = raw.value
         if not (data.startswith(b"{") and data.isascii() and b"\n" not in data and b"\r" not in data):
@@ -78,7 +78,7 @@ def read_record(raw: Any, origins: Origins, *, past: bool = False) -> Record | N
     except (KeyError, ValueError, TypeError, AttributeError, struct.error):
         metrics.dead_letters.labels(raw.topic).inc(not past)
         return None
-    if not origins.is_new(origin):
+    if not stamps.admit(stamp):
         metrics.duplicates.inc(not past)
         return None
     return Record(raw.offset, data, label, score, raw.timestamp)

@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from tweetream import metrics
-from tweetream.feeds.record import Filter, Origins, Record, read_record
+from tweetream.feeds.record import Filter, Record, Stamps, read_record
 from tweetream.feeds.retractions import Retracted, Retractions, id_of
 from tweetream.models.feed import MAX_OFFSET
 
@@ -23,41 +23,41 @@ WAYPOINTS = 4_000  # kept for a feed at most
 RETRACTED = 4_000  # records taken back that a feed remembers at least, and twice as many at most
 
 
-class Waypoints:
+class StampCheckpoints:
     """The origins at places of a feed that somebody has read up to: who begins there or behind need not look back."""
 
     def __init__(self) -> None:
         self._offsets: list[int] = []
-        self._origins: list[Origins] = []
+        self._stamps: list[Stamps] = []
 
-    def add(self, offset: int, origins: Origins) -> None:
+    def add(self, offset: int, stamps: Stamps) -> None:
         """Keep what is known at `offset`, unless there is a waypoint near before it."""
         nth = bisect_right(self._offsets, offset)
         if nth and offset - self._offsets[nth - 1] < PIECE:
             return
         self._offsets.insert(nth, offset)
-        self._origins.insert(nth, origins.copy())
+        self._stamps.insert(nth, stamps.copy())
         if len(self._offsets) > WAYPOINTS:
-            del self._offsets[::2], self._origins[::2]
+            del self._offsets[::2], self._stamps[::2]
 
-    def before(self, offset: int) -> tuple[int, Origins] | None:
+    def before(self, offset: int) -> tuple[int, Stamps] | None:
         """The last waypoint up to `offset`, and a copy of what is known there; None if there is none near."""
         nth = bisect_right(self._offsets, offset) - 1
         if nth < 0 or offset - self._offsets[nth] > 10 * PIECE:
             return None
-        return self._offsets[nth], self._origins[nth].copy()
+        return self._offsets[nth], self._stamps[nth].copy()
 
 
-class Feed:
+class FeedRing:
     """A feed that is followed: the records from offset `start` up to, not including, `end`."""
 
-    def __init__(self, kafka_topic: str, start: int, origins: Origins, retractions: Retractions | None = None) -> None:
+    def __init__(self, kafka_topic: str, start: int, stamps: Stamps, retractions: Retractions | None = None) -> None:
         self.kafka_topic = kafka_topic
         self.tp = TopicPartition(kafka_topic, 0)
         self.start = self.end = start
-        self.origins = origins
-        self.waypoints = Waypoints()
-        self.waypoints.add(start, origins)
+        self.stamps = stamps
+        self.checkpoints = StampCheckpoints()
+        self.checkpoints.add(start, stamps)
         self.clients: set[asyncio.Event] = set()
         self.left_at = time.monotonic()
         self.lost = False  # whether Kafka's log is not the one that was followed
@@ -74,8 +74,8 @@ class Feed:
 
     def take(self, raws: list[Any], end: int | None = None, *, past: bool = False) -> None:
         """Append what came from Kafka, less what was redelivered or taken back; `end` is behind it if `raws` is not."""
-        origins = self.origins
-        records = [record for raw in raws if (record := read_record(raw, origins, past=past)) is not None]
+        stamps = self.stamps
+        records = [record for raw in raws if (record := read_record(raw, stamps, past=past)) is not None]
         if self._retractions:
             records = self._sift(records, raws, past)
         self._records += records
@@ -84,7 +84,7 @@ class Feed:
         self.appended += size
         self._held += size
         self.end = raws[-1].offset + 1 if raws else end or self.end
-        self.waypoints.add(self.end, self.origins)
+        self.checkpoints.add(self.end, self.stamps)
         if len(self._records) - RING > PIECE or self._held > RING_BYTES:
             self._trim()
 

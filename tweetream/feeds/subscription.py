@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from tweetream.feeds.cursor import Cursor
 from tweetream.feeds.record import EVERY_POST, Filter, Record
-from tweetream.feeds.ring import Feed
+from tweetream.feeds.ring import FeedRing
 
-Marks = tuple[tuple[int, int, int], ...]
+CursorStates = tuple[tuple[int, int, int], ...]
 
 
 def retracted_frames(name: str, ids: list[bytes]) -> list[bytes]:
@@ -20,36 +20,36 @@ def retracted_frames(name: str, ids: list[bytes]) -> list[bytes]:
     return [b'event: retracted\ndata: {"topic":"%s","id":"%s"}\n\n' % (name.encode(), id) for id in ids]
 
 
-class Mark(NamedTuple):
+class CursorState(NamedTuple):
     """What two streams share that will get the same bytes: the same feeds and filter, at the same places.
 
     A feed that was let go and is followed again is another one, though no record came in between: nothing comes to the
     first any more.
     """
 
-    feeds: tuple[Feed, ...]
+    feeds: tuple[FeedRing, ...]
     wanted: Filter
-    marks: Marks
+    marks: CursorStates
 
 
-class Place:
+class Subscription:
     """A cursor for each feed, and which of their posts are wanted."""
 
     def __init__(self, wanted: Filter, cursors: Sequence[Cursor] = ()) -> None:
         self.wanted = wanted
         self.cursors = list(cursors)
 
-    def copy(self) -> "Place":
-        return Place(self.wanted, [cursor.copy() for cursor in self.cursors])
+    def copy(self) -> "Subscription":
+        return Subscription(self.wanted, [cursor.copy() for cursor in self.cursors])
 
-    def mark(self) -> Mark:
-        return Mark(tuple([cursor.feed for cursor in self.cursors]), self.wanted, self.marks())
+    def mark(self) -> CursorState:
+        return CursorState(tuple([cursor.feed for cursor in self.cursors]), self.wanted, self.marks())
 
-    def marks(self) -> Marks:
+    def marks(self) -> CursorStates:
         """Where each cursor is."""
         return tuple([cursor.mark for cursor in self.cursors])
 
-    def move(self, marks: Marks) -> None:
+    def move(self, marks: CursorStates) -> None:
         """Go to where another place of the same feeds was."""
         for cursor, mark in zip(self.cursors, marks, strict=True):
             cursor.mark = mark

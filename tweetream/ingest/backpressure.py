@@ -11,7 +11,7 @@ PACE = 0.5  # seconds between two looks at what the group has committed
 AHEAD = 1_000  # records that sources without a pace of their own may be ahead of the group
 
 
-class Pace:
+class Backpressure:
     """Holds a source that has no pace of its own to at most AHEAD records before what the group has committed."""
 
     def __init__(self) -> None:

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from tweetream import metrics
-from tweetream.kafka.producer import Refused
+from tweetream.kafka.producer import RecordRejected
 from tweetream.models import codec
 from tweetream.sources.status import EVERY, Report
 from tweetream.sources.supervisor import State, Status, Supervisor
-from tweetream.topology import SOURCES, outbox, put_aside
+from tweetream.topology import SOURCES, dead_letter, producer
 
 SECOND = 1.0
 
@@ -51,9 +51,9 @@ class Reporter:
         _measure(status, told)
         report = codec.encode(Report(epoch, status))
         try:
-            await outbox.send(SOURCES, 0, report, key=status.url.encode())
-        except Refused as error:  # the sources go on; nobody else hears of them
-            await put_aside(SOURCES, report, str(error))
+            await producer.send(SOURCES, 0, report, key=status.url.encode())
+        except RecordRejected as error:  # the sources go on; nobody else hears of them
+            await dead_letter(SOURCES, report, str(error))
 
 
 def _measure(status: Status, told: Status | None) -> None:

@@ -16,11 +16,11 @@ from tweetream import metrics
 from tweetream.agents.streamer import owns_commands
 from tweetream.app import app, kafka, settings
 from tweetream.engine.worker import stop_worker
-from tweetream.ingest.backpressure import Pace
+from tweetream.ingest.backpressure import Backpressure
 from tweetream.ingest.batcher import Batcher, Read
 from tweetream.ingest.reporter import Reporter
-from tweetream.ingest.takeover import Inheritance, Overtaken, highest_epoch, take_over
-from tweetream.kafka.producer import Refused
+from tweetream.ingest.takeover import Fenced, TakeoverState, highest_epoch, take_over
+from tweetream.kafka.producer import RecordRejected
 from tweetream.matching import normalise_track
 from tweetream.metrics import Drop
 from tweetream.models import codec
@@ -33,9 +33,9 @@ from tweetream.topology import (
     COMMANDS,
     POSTS,
     RETRACTED,
+    dead_letter,
     now_ms,
-    outbox,
-    put_aside,
+    producer,
     recovered,
     reports,
     topics,
@@ -75,7 +75,7 @@ class Run:
     def __init__(self) -> None:
         self._reporter = Reporter()
         self._supervisors = [self._supervisor(url) for url in settings.sources]
-        self._pace = Pace()
+        self._backpressure = Backpressure()
 
     def _supervisor(self, url: str) -> Supervisor:
         source: Source
@@ -87,11 +87,11 @@ class Run:
 
     async def main(self) -> None:
         await self._add_topics()
-        inherited = await take_over(kafka, outbox, POSTS, settings.partitions, now_ms())
+        inherited = await take_over(kafka, producer, POSTS, settings.partitions, now_ms())
         log.info("streaming from %d sources, epoch %d", len(self._supervisors), inherited.epoch)
         batcher = Batcher(inherited.positions, inherited.ids)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._pace.watch())
+            tasks.create_task(self._backpressure.watch())
             tasks.create_task(self._reporter.run(inherited.epoch, self._supervisors))
             for supervisor in self._supervisors:
                 tasks.create_task(self._pump(supervisor, batcher, inherited.positions))
@@ -102,7 +102,7 @@ class Run:
         last = -1
         for name in settings.topics:
             command = codec.encode(Command("add", name, normalise_track([name]), missing=True))
-            last = (await outbox.send(COMMANDS, 0, command)).offset
+            last = (await producer.send(COMMANDS, 0, command)).offset
         while not await wait_applied(last, 5.0):
             await asyncio.sleep(0.1)
 
@@ -111,12 +111,12 @@ class Run:
 
         async def take(chunk: Chunk) -> None:
             if source.unpaced:
-                await self._pace.ready()
+                await self._backpressure.ready()
             await batcher.put(supervisor.url, chunk)
 
         await supervisor.run(positions.get(supervisor.url), take)
 
-    async def _send(self, batcher: Batcher, inherited: Inheritance) -> None:
+    async def _send(self, batcher: Batcher, inherited: TakeoverState) -> None:
         epoch, sequence, ends = inherited.epoch, 0, inherited.ends
         async for read in batcher.batches():
             sequence += 1
@@ -139,10 +139,10 @@ class Run:
         offset = None
         await self._retract(read.retracted)
         try:
-            offset = (await outbox.send(POSTS, partition, codec.encode(batch))).offset
-            self._pace.sent(partition, offset)
-        except Refused as error:
-            await put_aside(POSTS, codec.encode(batch), str(error))
+            offset = (await producer.send(POSTS, partition, codec.encode(batch))).offset
+            self._backpressure.sent(partition, offset)
+        except RecordRejected as error:
+            await dead_letter(POSTS, codec.encode(batch), str(error))
             read.dropped[Drop.REFUSED] += len(read.posts)
         _count(read)
         return offset
@@ -152,8 +152,8 @@ class Run:
         if ids:
             keys = [id.encode("utf-8", "replace") for id in ids]
             try:
-                await outbox.send_all(RETRACTED, 0, [(b"1", [])] * len(ids), keys=keys)
-            except Refused as error:
+                await producer.send_all(RETRACTED, 0, [(b"1", [])] * len(ids), keys=keys)
+            except RecordRejected as error:
                 log.error("%d posts stay that were deleted: %s", len(ids), error)
 
 
@@ -165,7 +165,7 @@ async def _check(partition: int, expected: int, offset: int, epoch: int) -> None
     if offset > expected:
         highest = await highest_epoch(kafka, POSTS, partition, offset, expected)
         if highest > epoch:
-            raise Overtaken(f"epoch {highest} came after ours, {epoch}")
+            raise Fenced(f"epoch {highest} came after ours, {epoch}")
 
 
 def _count(read: Read) -> None:
@@ -176,7 +176,7 @@ def _count(read: Read) -> None:
 
 
 @app.service
-class Streaming(Service):
+class IngestService(Service):
     """Starts a run when this worker owns the commands, ends it when it does not."""
 
     _run: asyncio.Task[None] | None = None

@@ -12,7 +12,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tweetream.kafka.connection import Connection
-from tweetream.kafka.producer import Outbox
+from tweetream.kafka.producer import OrderedProducer
 from tweetream.models import codec
 from tweetream.models.post import PostBatch
 
@@ -21,11 +21,11 @@ LATELY = 120.0  # seconds of ids that are enough: a source goes back 30 s at mos
 MAX_IDS = 50_000  # ids read lately that are remembered
 
 
-class Overtaken(Exception):
+class Fenced(Exception):
     """Another worker has begun a higher epoch: what we send is dropped."""
 
 
-class Inheritance(msgspec.Struct):
+class TakeoverState(msgspec.Struct):
     """What a worker that takes over begins with."""
 
     epoch: int
@@ -34,12 +34,14 @@ class Inheritance(msgspec.Struct):
     ends: dict[int, int]  # the offset behind the marker of each partition
 
 
-async def take_over(kafka: Connection, outbox: Outbox, topic: str, partitions: int, now: int) -> Inheritance:
+async def take_over(
+    kafka: Connection, producer: OrderedProducer, topic: str, partitions: int, now: int
+) -> TakeoverState:
     """Begin an epoch above any seen (`now`: ms since 1970, its least value). Waits for a broker that is away."""
     epoch = now
     while True:
         marker = codec.encode(PostBatch(epoch, 0, -1, {}, []))
-        sent = await asyncio.gather(*(outbox.send(topic, p, marker) for p in range(partitions)))
+        sent = await asyncio.gather(*(producer.send(topic, p, marker) for p in range(partitions)))
         markers = {p: metadata.offset for p, metadata in enumerate(sent)}
         tails = [await _tail(kafka, topic, p, markers[p], MAX_IDS // partitions) for p in markers]
         highest = max((batch.epoch for tail in tails for batch in tail), default=0)
@@ -48,7 +50,7 @@ async def take_over(kafka: Connection, outbox: Outbox, topic: str, partitions: i
         epoch = highest + 1  # a worker whose clock is ahead was here
 
 
-def _inherit(epoch: int, tails: list[list[PostBatch]], ends: dict[int, int]) -> Inheritance:
+def _inherit(epoch: int, tails: list[list[PostBatch]], ends: dict[int, int]) -> TakeoverState:
     batches = sorted((batch for tail in tails for batch in tail), key=lambda batch: (batch.epoch, batch.sequence))
     positions: dict[str, str] = {}
     ids: dict[str, None] = {}
@@ -58,7 +60,7 @@ def _inherit(epoch: int, tails: list[list[PostBatch]], ends: dict[int, int]) -> 
         ids.update((post.id, None) for post in batch.posts)
     for old in list(ids)[: max(0, len(ids) - MAX_IDS)]:
         del ids[old]
-    return Inheritance(epoch, positions, ids, ends)
+    return TakeoverState(epoch, positions, ids, ends)
 
 
 async def highest_epoch(kafka: Connection, topic: str, partition: int, offset: int, start: int | None = None) -> int:

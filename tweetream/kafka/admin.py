@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
-from tweetream.kafka.connection import Connection, knock
+from tweetream.kafka.connection import Connection, probe
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -140,10 +140,10 @@ async def declare(kafka: Connection, specs: list[TopicSpec], replication: int) -
 
     Raises Denied when Kafka does not let us in.
     """
-    return await patiently(kafka, lambda: create(kafka, specs, replication))
+    return await retry_until_available(kafka, lambda: create(kafka, specs, replication))
 
 
-async def patiently(kafka: Connection, attempt: Callable[[], Awaitable[T]]) -> T:
+async def retry_until_available(kafka: Connection, attempt: Callable[[], Awaitable[T]]) -> T:
     """Try until Kafka does it, and say every few seconds that it does not. Raises Denied."""
     loop = asyncio.get_running_loop()
     said = loop.time()
@@ -153,5 +153,5 @@ async def patiently(kafka: Connection, attempt: Callable[[], Awaitable[T]]) -> T
         except Unavailable as error:
             if loop.time() >= said:
                 said = loop.time() + SAY_EVERY
-                log.warning("waiting for Kafka at %s: %s", kafka, await knock(kafka) or error)
+                log.warning("waiting for Kafka at %s: %s", kafka, await probe(kafka) or error)
             await asyncio.sleep(0.5)

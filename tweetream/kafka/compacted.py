@@ -21,7 +21,7 @@ POLL_MS = 100
 SAY_EVERY = 5.0
 
 
-class Notice(msgspec.Struct, frozen=True, gc=False):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """A record of such a topic; `value` is None when its key is to be forgotten. `timestamp` is ms since 1970."""
 
     key: bytes
@@ -29,10 +29,10 @@ class Notice(msgspec.Struct, frozen=True, gc=False):
     timestamp: int
 
 
-Take = Callable[[list[Notice]], None]
+Take = Callable[[list[Record]], None]
 
 
-class Bulletin:
+class CompactedReader:
     """Follows topics. `ready` is set once all that was there at the start has been taken."""
 
     def __init__(self, kafka: Connection) -> None:
@@ -90,4 +90,4 @@ class Bulletin:
                 ends = await consumer.end_offsets(tps)  # the log may be shorter now, or another one
             for tp, raws in found.items():
                 self._next[tp] = raws[-1].offset + 1
-                self._takes[tp]([Notice(raw.key, raw.value, raw.timestamp) for raw in raws if raw.key is not None])
+                self._takes[tp]([Record(raw.key, raw.value, raw.timestamp) for raw in raws if raw.key is not None])

@@ -24,7 +24,7 @@ TIMEOUT = 2.0
 _OURS = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE", "PROTOCOL_VERSION")  # alerts about what we show
 
 
-class Denied(Exception):
+class AccessDenied(Exception):
     """Kafka answers, and does not let us in with what the settings say: to wait is of no use."""
 
 
@@ -67,14 +67,14 @@ class Connection:
         return ",".join(self.servers)
 
 
-async def knock(kafka: Connection) -> str:
+async def probe(kafka: Connection) -> str:
     """Why none of the servers lets us in; empty if one does. Raises Denied when none will."""
     answers = await asyncio.gather(*(_try(kafka, server) for server in kafka.servers))
     if "" in [why for _, why in answers]:
         return ""
     for server, (final, why) in zip(kafka.servers, answers, strict=True):
         if final:
-            raise Denied(f"Kafka at {server}: {why}")
+            raise AccessDenied(f"Kafka at {server}: {why}")
     return answers[0][1]
 
 

@@ -27,7 +27,7 @@ from tweetream.kafka.connection import Connection
 
 log = logging.getLogger(__name__)
 Headers = Sequence[tuple[str, bytes]]
-Wanted = Callable[[], bool]
+StillAssigned = Callable[[], bool]
 MAX_REQUEST = 1_000_000  # bytes: what Kafka takes by default, with room for its own framing
 _FINAL = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError, TopicAuthorizationFailedError)
 
@@ -37,15 +37,15 @@ def always() -> bool:
     return True
 
 
-class Refused(Exception):
+class RecordRejected(Exception):
     """Kafka will never take this record: put it aside."""
 
 
-class GivenUp(Exception):
+class Abandoned(Exception):
     """Not delivered, and no longer wanted: a rebalance or the end came first."""
 
 
-class Outbox:
+class OrderedProducer:
     """A producer with one queue a partition. `wanted` is asked before each try."""
 
     def __init__(self, kafka: Connection, *, pause: float = 0.25) -> None:
@@ -87,17 +87,19 @@ class Outbox:
         *,
         key: bytes | None = None,
         headers: Headers = (),
-        wanted: Wanted = always,
+        still_assigned: StillAssigned = always,
     ) -> RecordMetadata:
         """Send one record. Raises Refused or GivenUp."""
         async with self._turn(topic, partition):
-            return await self._deliver(topic, lambda: self._one(topic, partition, value, key, headers), wanted)
+            return await self._deliver(topic, lambda: self._one(topic, partition, value, key, headers), still_assigned)
 
-    async def send_each(self, topic: str, partition: int, values: Iterable[bytes], *, wanted: Wanted = always) -> None:
+    async def send_each(
+        self, topic: str, partition: int, values: Iterable[bytes], *, still_assigned: StillAssigned = always
+    ) -> None:
         """Send records of their own that belong together, in order. Raises Refused or GivenUp, as `send_all` does."""
         async with self._turn(topic, partition):
             for value in values:
-                await self._deliver(topic, partial(self._one, topic, partition, value, None, ()), wanted)
+                await self._deliver(topic, partial(self._one, topic, partition, value, None, ()), still_assigned)
 
     async def send_all(
         self,
@@ -106,7 +108,7 @@ class Outbox:
         records: Sequence[tuple[bytes, Headers]],
         *,
         keys: Sequence[bytes] | None = None,
-        wanted: Wanted = always,
+        still_assigned: StillAssigned = always,
     ) -> None:
         """Send records in order, in as few batches as they fit in. Raises Refused (one record is too large) or GivenUp.
 
@@ -118,8 +120,8 @@ class Outbox:
             while start < len(records):
                 batch, end = self._fill(records, keys, start)
                 if end == start:
-                    raise Refused(f"a record of {len(records[start][0])} bytes for {topic} is too large")
-                await self._deliver(topic, partial(self._batch, topic, partition, batch), wanted)
+                    raise RecordRejected(f"a record of {len(records[start][0])} bytes for {topic} is too large")
+                await self._deliver(topic, partial(self._batch, topic, partition, batch), still_assigned)
                 start = end
 
     def _fill(
@@ -138,7 +140,7 @@ class Outbox:
 
     def _ready(self) -> AIOKafkaProducer:
         if self._producer is None:
-            raise GivenUp("stopped")
+            raise Abandoned("stopped")
         return self._producer
 
     async def _one(
@@ -155,14 +157,14 @@ class Outbox:
         """First come, first served; held until all of a send was delivered."""
         return self._turns.setdefault((topic, partition), asyncio.Lock())
 
-    async def _deliver(self, topic: str, attempt: Callable[[], Any], wanted: Wanted) -> RecordMetadata:
-        while wanted():
+    async def _deliver(self, topic: str, attempt: Callable[[], Any], still_assigned: StillAssigned) -> RecordMetadata:
+        while still_assigned():
             try:
                 metadata = await attempt()
             except _FINAL as error:
-                raise Refused(f"{topic}: {error!r}") from error
+                raise RecordRejected(f"{topic}: {error!r}") from error
             except ProducerClosed as error:
-                raise GivenUp("stopped") from error
+                raise Abandoned("stopped") from error
             except (TimeoutError, KafkaError) as error:
                 self._say_away(topic, error)
                 await asyncio.sleep(self._pause)
@@ -171,7 +173,7 @@ class Outbox:
                     self._away = False
                     log.info("Kafka takes records again")
                 return metadata
-        raise GivenUp(f"nobody waits for this in {topic} any more")
+        raise Abandoned(f"nobody waits for this in {topic} any more")
 
     def _say_away(self, topic: str, error: Exception) -> None:
         """One line when delivery begins to fail, not one a try."""

@@ -14,7 +14,7 @@ import msgspec
 
 from tweetream.models.post import Post
 
-_ORIGIN = struct.Struct(">HQQI")
+_STAMP = struct.Struct(">HQQI")
 MAX_OFFSET = 2**63
 _POSITION = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})@([0-9a-z]{1,13}):([0-9]{1,19})")
 _FIRST_MS = -30_610_224_000_000  # the beginning of the year 1000, as strftime pads no year
@@ -22,7 +22,7 @@ _LAST_MS = 253_402_300_799_999  # the end of the year 9999
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-class Origin(NamedTuple):
+class Stamp(NamedTuple):
     """The stamp a post keeps for life: partition, epoch, sequence of its batch, index in the batch."""
 
     partition: int
@@ -31,15 +31,15 @@ class Origin(NamedTuple):
     nth: int
 
     def pack(self) -> bytes:
-        return _ORIGIN.pack(*self)
+        return _STAMP.pack(*self)
 
     @classmethod
-    def unpack(cls, data: bytes) -> "Origin":
-        """Raises struct.error for what is no origin."""
-        return cls(*_ORIGIN.unpack(data))
+    def unpack(cls, data: bytes) -> "Stamp":
+        """Raises struct.error for what is no stamp."""
+        return cls(*_STAMP.unpack(data))
 
 
-pack_origin = _ORIGIN.pack  # the same without an Origin: for each post of each feed
+pack_stamp = _STAMP.pack  # the same without a Stamp: for each post of each feed
 
 
 class FeedEntry(msgspec.Struct, gc=False):

@@ -72,7 +72,7 @@ class Counts(msgspec.Struct):
 
     labels: dict[str, int] = {}
     minutes: dict[int, dict[str, int]] = {}
-    origins: dict[int, tuple[int, int, int]] = {}
+    stamps: dict[int, tuple[int, int, int]] = msgspec.field(default_factory=dict, name="origins")
     sources: dict[int, dict[str, int]] = {}
 
 

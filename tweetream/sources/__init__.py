@@ -7,7 +7,7 @@ the group `tweetream.sources`, whose name is the scheme and whose object makes t
 from tweetream.sources.base import Context, Maker, Source, SourceError
 from tweetream.sources.bluesky import source
 from tweetream.sources.mastodon.source import Mastodon
-from tweetream.sources.plugins import Guest, found
+from tweetream.sources.plugins import PluginSource, found
 from tweetream.sources.replay.source import Replay
 
 
@@ -33,7 +33,7 @@ def open_source(url: str, context: Context) -> Source:
         return SCHEMES[scheme](url, context)
     others = {name: point for name, point in found().items() if name not in SCHEMES}
     if colon and scheme in others:
-        return Guest(others[scheme], url, context)
+        return PluginSource(others[scheme], url, context)
     # Only the scheme is shown: what follows it may hold a password.
     known = ", ".join(f"{name}:" for name in sorted({*SCHEMES, *others}))
     raise SourceError(f"unknown kind of source {scheme[:40]!r}: a source's URL begins with one of {known}")

@@ -57,7 +57,7 @@ class SourceError(Exception):
     """A source that cannot be opened as it is written, or that is refused for good: one line that says what to do."""
 
 
-class Trouble(StrEnum):
+class FailureKind(StrEnum):
     """What kind of failure ended a connection: how long to wait depends on it."""
 
     NETWORK = "network"  # no connection, or one that broke, ended or said nothing
@@ -65,13 +65,13 @@ class Trouble(StrEnum):
     RATE = "rate"  # too many requests
 
 
-class Interrupted(Exception):
+class Disconnected(Exception):
     """The connection is over for now, with one line why; begin again behind the last position.
 
     `not_before` is when the network allows that, in seconds since 1970.
     """
 
-    def __init__(self, reason: str, kind: Trouble = Trouble.NETWORK, not_before: float = 0.0) -> None:
+    def __init__(self, reason: str, kind: FailureKind = FailureKind.NETWORK, not_before: float = 0.0) -> None:
         super().__init__(reason)
         self.kind = kind
         self.not_before = not_before

@@ -15,7 +15,7 @@ from msgspec.json import Decoder
 from tweetream.metrics import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import Retracted
-from tweetream.sources.post_builder import Arrival, decode, make_post, plain, too_long
+from tweetream.sources.post_builder import ParseContext, decode, make_post, plain, too_long
 
 Told = Post | Drop
 Outcome = Told | Retracted
@@ -74,7 +74,7 @@ class _Includes(Struct):
 _status, _tweet, _includes, _list = Decoder(_Status), Decoder(_Tweet), Decoder(_Includes), Decoder(list[Raw])
 
 
-def x_status(line: bytes, at: Arrival) -> Outcome:
+def x_status(line: bytes, at: ParseContext) -> Outcome:
     """A post of X's API v1.1. The text is that of the post repeated, where there is one, in its longest form."""
     status = decode(_status, line)
     inner = status.retweeted_status or status
@@ -108,7 +108,7 @@ def x_deletion(notice: Raw) -> Retracted | Drop:
     return Retracted(f"x:{number}") if re.fullmatch("[0-9]{1,20}", number) else Drop.MALFORMED
 
 
-def x_page(data: Raw, includes: Raw | None, at: Arrival) -> Told | Iterator[Told]:
+def x_page(data: Raw, includes: Raw | None, at: ParseContext) -> Told | Iterator[Told]:
     """What API v2 answers: `data` is a post (streams) or a list of them (pages)."""
     known = decode(_includes, includes) if includes is not None else _Includes()
     if not bytes(data).lstrip().startswith(b"["):
@@ -117,7 +117,7 @@ def x_page(data: Raw, includes: Raw | None, at: Arrival) -> Told | Iterator[Told
     return _x_tweets(tweets, at, known) if tweets else Drop.NOT_A_POST
 
 
-def _x_tweets(tweets: list[Raw], at: Arrival, known: _Includes) -> Iterator[Told]:
+def _x_tweets(tweets: list[Raw], at: ParseContext, known: _Includes) -> Iterator[Told]:
     for tweet in tweets:
         try:
             yield x_tweet(tweet, at, known)
@@ -125,7 +125,7 @@ def _x_tweets(tweets: list[Raw], at: Arrival, known: _Includes) -> Iterator[Told
             yield Drop.MALFORMED
 
 
-def x_tweet(data: bytes | Raw, at: Arrival, known: _Includes | None = None) -> Told:
+def x_tweet(data: bytes | Raw, at: ParseContext, known: _Includes | None = None) -> Told:
     """A post of X's API v2, with its author, from `includes` or flattened.
 
     What it repeats stands in place of its own text, what it quotes below it, each in its longest form.
@@ -161,7 +161,7 @@ def _whole(tweet: _Tweet | _Reference) -> Text:
     return (tweet.note_tweet and tweet.note_tweet.text) or tweet.text
 
 
-def _x_post(at: Arrival, number: str, text: str, name: Text, lang: Text, created: Text) -> Told:
+def _x_post(at: ParseContext, number: str, text: str, name: Text, lang: Text, created: Text) -> Told:
     if number and not (number.isascii() and number.isdigit()):
         return Drop.MALFORMED
     # x.com finds a post by its number alone, when its author is not known.
@@ -192,7 +192,7 @@ class _Toot(Struct):
 _toot = Decoder(_Toot)
 
 
-def mastodon(line: bytes | Raw, at: Arrival, host: str = "") -> Outcome:
+def mastodon(line: bytes | Raw, at: ParseContext, host: str = "") -> Outcome:
     """A status of Mastodon. One that repeats another takes that one's content, below its warning if it has one.
 
     `host` is the server whose number it has; where nobody knows, as in a file, it is taken from its address.

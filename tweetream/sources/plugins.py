@@ -42,7 +42,7 @@ def found() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
-class Guest:
+class PluginSource:
     """A source that an entry point made, behind the checks."""
 
     def __init__(self, point: EntryPoint, url: str, context: Context) -> None:

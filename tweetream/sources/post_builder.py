@@ -26,7 +26,7 @@ _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 T = TypeVar("T")
 
 
-class Arrival(msgspec.Struct):
+class ParseContext(msgspec.Struct):
     """How a post arrives: what its reader knows and the line does not say.
 
     `now` is the time in ms; `name` the id of a post that has none; `suffix` goes behind every id;
@@ -42,7 +42,7 @@ class Arrival(msgspec.Struct):
 
 
 def make_post(
-    at: Arrival,
+    at: ParseContext,
     source: str,
     text: str,
     *,

@@ -18,12 +18,12 @@ from enum import StrEnum
 
 import msgspec
 
-from tweetream.sources.base import Chunk, Interrupted, Source, SourceError, Trouble, without_secret
+from tweetream.sources.base import Chunk, Disconnected, FailureKind, Source, SourceError, without_secret
 
 log = logging.getLogger(__name__)
 STEADY = 30.0  # seconds that a connection has to hold
-FIRST = {Trouble.NETWORK: 0.25, Trouble.HTTP: 5.0, Trouble.RATE: 60.0}  # seconds
-LONGEST = {Trouble.NETWORK: 16.0, Trouble.HTTP: 320.0, Trouble.RATE: 900.0}
+FIRST = {FailureKind.NETWORK: 0.25, FailureKind.HTTP: 5.0, FailureKind.RATE: 60.0}  # seconds
+LONGEST = {FailureKind.NETWORK: 16.0, FailureKind.HTTP: 320.0, FailureKind.RATE: 900.0}
 SPREAD = 0.2
 PATIENCE = 3600.0  # seconds; a network that asks for more is misread, or the clock here is wrong
 MINUTE = 60.0
@@ -53,9 +53,9 @@ class Status(msgspec.Struct):
     retry_at: int | None = None
 
 
-def delay(kind: Trouble, failures: int) -> float:
+def delay(kind: FailureKind, failures: int) -> float:
     """Seconds to wait after so many failures of a kind in a row."""
-    grown = FIRST[kind] * (failures if kind is Trouble.NETWORK else 2.0 ** min(failures - 1, 20))
+    grown = FIRST[kind] * (failures if kind is FailureKind.NETWORK else 2.0 ** min(failures - 1, 20))
     return min(LONGEST[kind], grown)
 
 
@@ -86,7 +86,7 @@ class Supervisor:
                 self._status, posts=known.posts, last_post_at=known.last_post_at, reconnects=known.reconnects
             )
         self._changed, self._clock, self._wall, self._sleep, self._chance = changed, clock, wall, sleep, chance
-        self._failures: Counter[Trouble] = Counter()
+        self._failures: Counter[FailureKind] = Counter()
         self._since = 0.0  # when the connection began to give
         self._recent: deque[tuple[float, int]] = deque()  # the posts of the last minute, by the second
 
@@ -135,15 +135,15 @@ class Supervisor:
             return await anext(chunks)
         except StopAsyncIteration:
             return None
-        except Interrupted as interrupted:
+        except Disconnected as interrupted:
             raise _Over(position, interrupted) from None
         except SourceError:
             raise
         except Exception as error:  # a fault in one source, ours or another package's, must not stop the others
             log.exception("%s failed", self.url)
-            raise _Over(position, Interrupted(f"it failed: {error!r}"[:200], Trouble.HTTP)) from None
+            raise _Over(position, Disconnected(f"it failed: {error!r}"[:200], FailureKind.HTTP)) from None
 
-    async def _back_off(self, why: Interrupted) -> None:
+    async def _back_off(self, why: Disconnected) -> None:
         if self._since and self._clock() - self._since >= STEADY:
             self._failures.clear()
         self._failures[why.kind] += 1
@@ -178,7 +178,7 @@ class Supervisor:
 class _Over(Exception):
     """A connection is over: where to go on from, and why."""
 
-    def __init__(self, position: str | None, reason: Interrupted) -> None:
+    def __init__(self, position: str | None, reason: Disconnected) -> None:
         super().__init__(str(reason))
         self.position = position
         self.reason = reason

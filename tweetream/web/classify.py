@@ -18,14 +18,14 @@ from tweetream.web.middleware import Problem, json_response
 from tweetream.web.schemas import ClassifyAnswer, ClassifyBody
 
 if TYPE_CHECKING:
-    from tweetream.classifier.pipeline import Served
+    from tweetream.classifier.pipeline import TextClassifier
 
 
 class _Model:
     """The served model, used by one thread at a time."""
 
     def __init__(self) -> None:
-        self._served: Served | None = None
+        self._served: TextClassifier | None = None
         self._turn = asyncio.Lock()
 
     async def explain(self, texts: Sequence[str]) -> list[ClassifyAnswer]:

@@ -8,15 +8,15 @@ from aiohttp import web
 from tweetream.app import app, kafka, settings
 from tweetream.feeds.hub import Hub
 from tweetream.feeds.record import Filter
-from tweetream.kafka.compacted import Notice
-from tweetream.topology import RETRACTED, bulletin
+from tweetream.kafka.compacted import Record
+from tweetream.topology import RETRACTED, compacted
 from tweetream.web.middleware import Problem
 
-hub = Hub(kafka, look_back=settings.look_back, linger=settings.linger)
+hub = Hub(kafka, dedup_window=settings.dedup_window, feed_idle_timeout=settings.feed_idle_timeout)
 
 
-def _take_back(notices: list[Notice]) -> None:
-    for notice in notices:
+def _take_back(records: list[Record]) -> None:
+    for notice in records:
         id = notice.key.decode(errors="replace")
         if notice.value is None:
             hub.retractions.forget(id)
@@ -24,7 +24,7 @@ def _take_back(notices: list[Notice]) -> None:
             hub.retract(id, notice.timestamp)
 
 
-bulletin.follow(RETRACTED, _take_back)
+compacted.follow(RETRACTED, _take_back)
 
 
 @app.before

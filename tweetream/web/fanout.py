@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import cast
 
 from tweetream import metrics
-from tweetream.feeds.subscription import Mark, Marks, Place
+from tweetream.feeds.subscription import CursorState, CursorStates, Subscription
 
 FULL = 64 * 1024  # bytes waiting for a client beyond which it is behind
 SWEEP = 1.0
@@ -20,7 +20,7 @@ HEARTBEAT = 15.0  # seconds of silence at most
 TELL_POSITION = 5.0  # seconds without an event after which a filtered stream is told where it is
 
 
-class Client:
+class Subscriber:
     """A client's socket, and what it was told last. `more` wakes its task."""
 
     __slots__ = ("_transport", "_chunked", "more", "marks", "group", "told", "told_id")
@@ -29,7 +29,7 @@ class Client:
         self._transport = transport
         self._chunked = chunked  # whether HTTP wants the length of each piece before it
         self.more = asyncio.Event()
-        self.marks: Marks | None = None  # where it was when its group went on without it
+        self.marks: CursorStates | None = None  # where it was when its group went on without it
         self.group: Group | None = None
         self.told = asyncio.get_running_loop().time()  # it begins with a comment
         self.told_id = b""
@@ -81,10 +81,10 @@ def last_id(events: list[bytes]) -> bytes:
 class Group:
     """Clients that get the same bytes."""
 
-    def __init__(self, place: Place, mark: Mark) -> None:
+    def __init__(self, place: Subscription, mark: CursorState) -> None:
         self.place = place
         self.mark = mark
-        self.clients: set[Client] = set()
+        self.clients: set[Subscriber] = set()
 
     def flush(self, now: float) -> None:
         """Send what is in the rings, in pieces."""
@@ -97,7 +97,7 @@ class Group:
             if frames:
                 self._send(frames, before, now)
 
-    def _send(self, frames: list[bytes], before: Marks, now: float) -> None:
+    def _send(self, frames: list[bytes], before: CursorStates, now: float) -> None:
         data, place = b"".join(frames), last_id(frames)
         framed = frame(data)
         behind = []
@@ -109,7 +109,7 @@ class Group:
         metrics.sse_sent.inc(len(frames) * (len(self.clients) - len(behind)))
         self._leave_behind(behind, before)
 
-    def _leave_behind(self, clients: list[Client], before: Marks) -> None:
+    def _leave_behind(self, clients: list[Subscriber], before: CursorStates) -> None:
         for client in clients:
             self.clients.discard(client)
             client.marks, client.group = before, None
@@ -121,12 +121,12 @@ class Group:
         self._leave_behind(behind, self.mark.marks)
 
 
-class Live:
+class FanOut:
     """All groups."""
 
     def __init__(self) -> None:
-        self._groups: dict[Mark, Group] = {}
-        self._clients: set[Client] = set()
+        self._groups: dict[CursorState, Group] = {}
+        self._clients: set[Subscriber] = set()
         self._sweeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -137,7 +137,7 @@ class Live:
             self._sweeping.cancel()
 
     @contextlib.contextmanager
-    def alive(self, client: Client) -> Iterator[None]:
+    def alive(self, client: Subscriber) -> Iterator[None]:
         """While the block lasts the client gets comments, also when its own task waits for Kafka."""
         self._clients.add(client)
         try:
@@ -145,7 +145,7 @@ class Live:
         finally:
             self._clients.discard(client)
 
-    def join(self, client: Client, place: Place) -> bool:
+    def join(self, client: Subscriber, place: Subscription) -> bool:
         """From now on the client gets what comes behind `place`; false if that has come already, as it must get first.
 
         In a group it would wait until something else comes to any feed.
@@ -160,10 +160,10 @@ class Live:
         client.marks, client.group = None, group
         return True
 
-    def leave(self, client: Client) -> Marks:
+    def leave(self, client: Subscriber) -> CursorStates:
         """The client gets nothing more; returns where it is."""
         if client.group is None:
-            return cast(Marks, client.marks)
+            return cast(CursorStates, client.marks)
         client.group.clients.discard(client)
         marks, client.group = client.group.mark.marks, None
         return marks

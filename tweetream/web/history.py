@@ -11,7 +11,7 @@ from tweetream.app import app
 from tweetream.feeds import pages
 from tweetream.feeds.record import Record
 from tweetream.models.feed import BadPosition, FeedEntry, Position, base36, parse_positions, rfc3339
-from tweetream.topology import now_ms, tallies
+from tweetream.topology import counts_table, now_ms
 from tweetream.web.clients import hub, number, wanted, when
 from tweetream.web.middleware import Problem, json_response
 from tweetream.web.schemas import GapEvent, MinuteAnswer
@@ -89,7 +89,7 @@ class Stats(View):
 
     async def get(self, request: Any, name: str) -> web.StreamResponse:
         topic = find(name)
-        counts = tallies.entry(topic.kafka_topic)
+        counts = counts_table.entry(topic.kafka_topic)
         now = now_ms() // 60_000
         asked = range(now - number(request, "minutes", MAX_MINUTES, MAX_MINUTES) + 1, now + 1)
         found = [(minute, counts.minutes.get(minute, {}), counts.sources.get(minute, {})) for minute in asked]

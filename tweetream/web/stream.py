@@ -16,18 +16,18 @@ from tweetream import metrics
 from tweetream.app import app, settings
 from tweetream.feeds.cursor import Cursor, Gap
 from tweetream.feeds.record import Filter
-from tweetream.feeds.subscription import Place, retracted_frames
+from tweetream.feeds.subscription import Subscription, retracted_frames
 from tweetream.models.feed import Position, base36
 from tweetream.models.topic import Topic
 from tweetream.topology import topics
 from tweetream.web.clients import hub
-from tweetream.web.fanout import FULL, Client, Live, last_id
+from tweetream.web.fanout import FULL, FanOut, Subscriber, last_id
 
 PIECE = 256 * 1024  # bytes of the past that are written at once
 UNSENT = 128 * 1024  # bytes that the system may hold unsent for a client, besides what is on its way
 GONE = 60.0  # seconds after which a client that acknowledges nothing is no more
 
-live = Live()
+live = FanOut()
 closing = asyncio.Event()
 hub.on_records = live.flush
 
@@ -49,11 +49,11 @@ class Stream:
         if transport is None:
             raise ConnectionResetError("the client has gone")
         _bind(transport.get_extra_info("socket"))
-        self.client = Client(transport, chunked=request.version >= (1, 1))
+        self.client = Subscriber(transport, chunked=request.version >= (1, 1))
         self._task = asyncio.current_task()
         self._response = response
         self._asked = asked
-        self._place = Place(asked.wanted)
+        self._place = Subscription(asked.wanted)
         self._version = -1
 
     async def run(self, found: dict[str, Topic | None]) -> None:
@@ -163,7 +163,10 @@ class Stream:
     async def _taken(self) -> None:
         """Wait until the client has taken what was sent; one that does not read is cut off. It can resume."""
         loop = asyncio.get_running_loop()
-        until, most = loop.time() + settings.stuck_timeout, self._place.appended() + settings.stuck_bytes
+        until, most = (
+            loop.time() + settings.slow_client_timeout,
+            self._place.appended() + settings.slow_client_max_bytes,
+        )
         pause = 0.005
         while self.client.waiting > FULL:
             if loop.time() > until:
@@ -181,7 +184,7 @@ class Stream:
 
 def _bind(connection: socket.socket) -> None:
     """Bound what the system holds for a client that does not read, where it can (Linux; macOS in part)."""
-    gone = max(GONE, settings.stuck_timeout + 1)  # to the system, one that does not read is gone too
+    gone = max(GONE, settings.slow_client_timeout + 1)  # to the system, one that does not read is gone too
     for name, value in (("TCP_NOTSENT_LOWAT", UNSENT), ("TCP_USER_TIMEOUT", min(round(1000 * gone), 2**31 - 1))):
         option = getattr(socket, name, None)
         if option is not None and connection is not None:

@@ -78,7 +78,7 @@ def test_an_id_that_retention_has_passed_gets_a_gap_event(
     """Statement 6. An id that retention has passed gets an explicit `gap` event, never silence."""
     file = tmp_path / "posts.txt"
     file.write_text("".join(f"lama {number}\n" for number in range(100)))
-    settings = {"SOURCES": f"replay:{file}?rate=0", "TOPICS": "lama", "PARTITIONS": 1, "LINGER": "1s"}
+    settings = {"SOURCES": f"replay:{file}?rate=0", "TOPICS": "lama", "PARTITIONS": 1, "FEED_IDLE_TIMEOUT": "1s"}
     with workers(1, apache_kafka.url, namespace, tmp_path, **settings) as (worker,):
         until(lambda: worker.count("lama") == 100, 30, "posts")
         whole = events(worker, "/feeds/lama?since=0", 100)

@@ -9,7 +9,7 @@ from support.networks.jetstream_reading import connected, id, source
 from support.networks.jetstream_server import Fault, JetstreamServer
 
 from tweetream.metrics import Drop
-from tweetream.sources.base import Interrupted, SourceError, Trouble
+from tweetream.sources.base import Disconnected, FailureKind, SourceError
 from tweetream.sources.supervisor import Supervisor
 
 
@@ -37,7 +37,7 @@ async def test_a_connection_that_is_over_says_why_in_one_line(fault, said):
     async with JetstreamServer() as server:
         server.faults.append(fault)
         error = await end(Reading(source(server.url)))
-        assert isinstance(error, Interrupted) and error.kind is Trouble.NETWORK
+        assert isinstance(error, Disconnected) and error.kind is FailureKind.NETWORK
         assert said in str(error) and "127.0.0.1" in str(error)
 
 
@@ -48,7 +48,7 @@ async def test_posts_before_the_end_are_given_and_half_a_message_is_none():
         server.faults.append(Fault(after=2, half=True))
         reading = Reading(source(server.url), str(server.log[0].time_us))
         error = await end(reading)
-        assert isinstance(error, Interrupted) and reading.ids == [id("0"), id("1")]
+        assert isinstance(error, Disconnected) and reading.ids == [id("0"), id("1")]
         assert reading.position == str(server.log[1].time_us) and not reading.dropped
 
 
@@ -62,19 +62,19 @@ async def test_pings_alone_keep_a_quiet_stream_alive_and_are_answered():
 async def test_answers_in_place_of_a_stream_say_what_to_do():
     later = time.time() + 100
     cases = {
-        400: (Interrupted, Trouble.HTTP),
+        400: (Disconnected, FailureKind.HTTP),
         401: (SourceError, None),
         403: (SourceError, None),
-        404: (Interrupted, Trouble.HTTP),
-        429: (Interrupted, Trouble.RATE),
-        503: (Interrupted, Trouble.HTTP),
+        404: (Disconnected, FailureKind.HTTP),
+        429: (Disconnected, FailureKind.RATE),
+        503: (Disconnected, FailureKind.HTTP),
     }
     async with JetstreamServer() as server:
         for status, (kind, trouble) in cases.items():
             server.faults.append(Fault(status=status, headers={"Retry-After": formatdate(later, usegmt=True)}))
             error = await end(Reading(source(server.url)))
             assert type(error) is kind and f"answers {status}" in str(error)
-            if isinstance(error, Interrupted):
+            if isinstance(error, Disconnected):
                 assert error.kind is trouble and abs(error.not_before - later) <= 1
 
 
@@ -88,7 +88,7 @@ async def test_a_public_server_that_refuses_is_left_for_the_next_one():
             one.faults.extend([Fault(status=403), Fault(close=(1001, ""))])
         for _ in range(4):
             error = await end(Reading(bluesky))
-            assert isinstance(error, Interrupted)
+            assert isinstance(error, Disconnected)
         assert len(server.asked) == len(next_one.asked) == 2
 
 

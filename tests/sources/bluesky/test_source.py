@@ -9,7 +9,7 @@ from support.networks.jetstream_reading import SECOND, connected, first, id, ret
 from support.networks.jetstream_server import DID, JetstreamServer
 
 from tweetream.metrics import Drop
-from tweetream.sources.base import MAX_LINE, MAX_POSTS, Interrupted
+from tweetream.sources.base import MAX_LINE, MAX_POSTS, Disconnected
 from tweetream.sources.bluesky.websocket import MAX_MESSAGE
 
 
@@ -133,7 +133,7 @@ async def test_version_2_refuses_such_a_cursor_and_is_asked_for_its_oldest_event
             server.post(str(age), "halo", time_us=now - age * SECOND)
         bluesky = source(server.url_v2)
         error = await Reading(bluesky, "1").over()
-        assert isinstance(error, Interrupted) and "posts are missing" in str(error)
+        assert isinstance(error, Disconnected) and "posts are missing" in str(error)
         async with await connected(bluesky, "1") as reading:
             await reading.until(lambda: bool(reading.ids))
             assert reading.ids == [id("60")] and reading.position == "3"
@@ -216,7 +216,7 @@ async def test_a_message_too_long_to_be_had_is_stepped_over_and_not_met_for_ever
         reading = Reading(bluesky, position)
         try:
             await reading.until(lambda reading=reading: id("2") in reading.ids)
-        except Interrupted as error:
+        except Disconnected as error:
             assert "sent a message over" in str(error) and reading.dropped[Drop.TOO_LONG] == 1
             assert int(reading.position or 0) > int(position)
         finally:

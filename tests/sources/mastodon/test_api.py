@@ -11,7 +11,7 @@ from support.networks.mastodon_server import MastodonServer, status
 
 from tweetream.settings import Settings
 from tweetream.sources import open_source
-from tweetream.sources.base import Context, Interrupted, SourceError, Trouble
+from tweetream.sources.base import Context, Disconnected, FailureKind, SourceError
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ async def test_too_many_requests_say_when_they_may_go_on(path):
         soon, late = (datetime.fromtimestamp(time.time() + s, UTC).isoformat() for s in (60, 7200))
         for reset, seconds in ((soon, 60), (late, 7200), (f"{time.time() + 90:.0f}", 90), ("soon", 0)):
             server.answers[path] = [web.Response(status=429, headers={"X-RateLimit-Reset": reset})]
-            with pytest.raises(Interrupted) as over:
+            with pytest.raises(Disconnected) as over:
                 await Reading(source(server)).chunk()
-            assert over.value.kind is Trouble.RATE and abs(over.value.not_before - time.time() - seconds) < 2
+            assert over.value.kind is FailureKind.RATE and abs(over.value.not_before - time.time() - seconds) < 2
 
 
 async def test_wrong_answers_are_of_the_kind_that_waits_long():
@@ -117,14 +117,14 @@ async def test_wrong_answers_are_of_the_kind_that_waits_long():
             web.Response(text="<html>", content_type="text/html"),
         ):
             server.answers["/api/v1/streaming"] = [answer]
-            with pytest.raises(Interrupted) as over:
+            with pytest.raises(Disconnected) as over:
                 await Reading(source(server)).chunk()
-            assert over.value.kind is Trouble.HTTP and "\n" not in str(over.value)
+            assert over.value.kind is FailureKind.HTTP and "\n" not in str(over.value)
         server.answers["/api/v1/timelines"] = [web.json_response({"a": 1}), web.Response(status=500)]
         for _ in range(2):
-            with pytest.raises(Interrupted) as over:
+            with pytest.raises(Disconnected) as over:
                 await Reading(source(server)).chunk()
-            assert over.value.kind is Trouble.HTTP
+            assert over.value.kind is FailureKind.HTTP
 
 
 async def test_a_line_that_fails_is_said_in_words_of_ours():

@@ -9,7 +9,7 @@ from support.networks.mastodon_harness import reading, source
 from support.networks.mastodon_server import MastodonServer, count, snowflake, status
 
 from tweetream.metrics import Drop
-from tweetream.sources.base import Interrupted, Trouble
+from tweetream.sources.base import Disconnected, FailureKind
 from tweetream.sources.mastodon.source import order
 
 NOW = round(time.time() * 1000)
@@ -176,7 +176,7 @@ async def test_a_missing_heartbeat_ends_it_and_one_that_comes_does_not():
         await asyncio.sleep(0.8)
         assert not quiet.done()
         server.thump = 60.0
-        with pytest.raises(Interrupted, match="says nothing for 0.3 s"):
+        with pytest.raises(Disconnected, match="says nothing for 0.3 s"):
             await quiet
 
 
@@ -188,9 +188,9 @@ async def test_a_cut_in_the_middle_of_an_event_gives_nothing_of_it():
         quiet = asyncio.ensure_future(got.chunk())
         await asyncio.sleep(0.05)
         server.cut()
-        with pytest.raises(Interrupted) as over:
+        with pytest.raises(Disconnected) as over:
             await quiet
-        assert over.value.kind is Trouble.NETWORK and numbers(got) == ids(some(1, 1))
+        assert over.value.kind is FailureKind.NETWORK and numbers(got) == ids(some(1, 1))
 
 
 async def test_an_id_from_the_future_is_given_and_hides_nothing_behind_it():

@@ -10,7 +10,7 @@ import pytest
 from tweetream.metrics import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import MAX_TEXT, Retracted
-from tweetream.sources.post_builder import Arrival, claimed, plain
+from tweetream.sources.post_builder import ParseContext, claimed, plain
 from tweetream.sources.replay.formats import parse
 
 NOW = 1_800_000_000_000
@@ -63,7 +63,7 @@ OWN = {
 
 def read(value: Any, **options: str) -> Any:
     line = value if isinstance(value, bytes) else json.dumps(value).encode()
-    found = parse(line, Arrival(NOW, name="replay:f:1"), **options)
+    found = parse(line, ParseContext(NOW, name="replay:f:1"), **options)
     return list(found) if isinstance(found, Iterator) else found
 
 
@@ -105,7 +105,7 @@ def test_x_v1_says_which_post_was_deleted():
 
 
 def test_a_capture_of_mastodon_says_which_of_its_posts_was_deleted():
-    at = Arrival(NOW, suffix="~2")
+    at = ParseContext(NOW, suffix="~2")
     gone = json.dumps({"event": "delete", "payload": "113"}).encode()
     assert parse(gone, at) is Drop.NOT_A_POST  # its server is not known
     parse(json.dumps(TOOT).encode(), at)
@@ -116,7 +116,7 @@ def test_a_capture_of_mastodon_says_which_of_its_posts_was_deleted():
 
 
 def test_a_stream_of_mastodon_as_curl_keeps_it_is_read_line_by_line():
-    at = Arrival(NOW)
+    at = ParseContext(NOW)
     toot = json.dumps(TOOT).encode()
     lines = [b":)", b"event: update", b"data: " + toot, b":thump", b"event: delete", b"data: 113", b"data: 114"]
     found = [parse(line, at) for line in lines]

@@ -8,8 +8,8 @@ import pytest
 from support.networks.x_reading import Faster, ended, reading, source, until
 from support.networks.x_server import LIMITS, WINDOW, XServer
 
-from tweetream.sources.base import Interrupted, SourceError
-from tweetream.sources.x.rule_sync import Budget
+from tweetream.sources.base import Disconnected, SourceError
+from tweetream.sources.x.rule_sync import TokenBucket
 from tweetream.sources.x.rules import Form
 
 OURS = "tweetream:t:"
@@ -120,7 +120,7 @@ async def test_without_topics_it_says_what_it_waits_for_and_does_not_hammer() ->
         left = server.others("lama", OURS)
         here = source(server, tracks, **options)
         error = await ended(here)
-        assert isinstance(error, Interrupted) and "waits for a topic" in str(error) and "semua" in str(error)
+        assert isinstance(error, Disconnected) and "waits for a topic" in str(error) and "semua" in str(error)
         assert left not in server.rules
         async with reading(here, 0.5) as reader:
             assert not reader.chunks and not reader.task.done()
@@ -189,7 +189,7 @@ async def test_rules_that_others_delete_are_written_again() -> None:
 
 def test_a_budget_never_gives_more_than_x_allows_in_any_quarter_of_an_hour() -> None:
     chance, now, taken = random.Random(3), [0.0], []
-    budget = Budget(40, 50, lambda: now[0])
+    budget = TokenBucket(40, 50, lambda: now[0])
     for _ in range(20_000):
         now[0] += chance.choice((0.0, 0.5, 5.0, 30.0))
         if budget.take():

@@ -11,7 +11,7 @@ from support.networks.x_server import TOKEN, XServer
 
 from tweetream.metrics import Drop
 from tweetream.sources import open_source
-from tweetream.sources.base import MAX_LINE, Chunk, Interrupted, SourceError, Trouble
+from tweetream.sources.base import MAX_LINE, Chunk, Disconnected, FailureKind, SourceError
 from tweetream.sources.x.source import X
 
 
@@ -49,9 +49,9 @@ async def test_what_is_no_post_is_counted_and_the_stream_goes_on() -> None:
     unseen = {"data": {"id": "5", "text": "macet", "edit_history_tweet_ids": ["4", "5"]}}
     long = line(good | {"includes": {"tweets": [], "x": "y" * MAX_LINE}})
     bad = [b"{\r\n", b'{"data": 5}\r\n', b"[]\r\n", b"{}\r\n", b"\xff\r\n"]
-    notices = [line({"errors": [{"title": "Not Found Error", "detail": "x"}]}), line({"errors": [{"title": "other"}]})]
+    records = [line({"errors": [{"title": "Not Found Error", "detail": "x"}]}), line({"errors": [{"title": "other"}]})]
     async with XServer() as server, reading(source(server, {"a": ("macet",)})) as reader:
-        await server.send(*bad, b"\r\n\r\n", *notices, long, line(good), line(good)[:20], line(good)[20:])
+        await server.send(*bad, b"\r\n\r\n", *records, long, line(good), line(good)[:20], line(good)[20:])
         await server.send(line(edited), line(unseen))
         posts = await reader.read(len(bad) + 7)
         assert [post.id for post in posts] == ["x:1", "x:5"], "the first text that we have stays"
@@ -85,9 +85,10 @@ async def test_a_token_that_x_refuses_is_final_and_the_setting_named(status: int
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(400, Trouble.HTTP), (409, Trouble.HTTP), (503, Trouble.HTTP), (429, Trouble.RATE)]
+    ("status", "kind"),
+    [(400, FailureKind.HTTP), (409, FailureKind.HTTP), (503, FailureKind.HTTP), (429, FailureKind.RATE)],
 )
-async def test_other_answers_are_tried_again_when_x_allows_it(status: int, kind: Trouble) -> None:
+async def test_other_answers_are_tried_again_when_x_allows_it(status: int, kind: FailureKind) -> None:
     for where in ("script", "rule_script"):
         async with XServer() as server:
             kinds = "connects" if where == "script" else "reads"
@@ -96,15 +97,15 @@ async def test_other_answers_are_tried_again_when_x_allows_it(status: int, kind:
             else:
                 getattr(server, where).append(str(status))
             error = await ended(source(server, {"a": ("macet",)}))
-            assert isinstance(error, Interrupted) and error.kind is kind and str(status) in str(error)
-            reset = time.time() + 900 if kind is Trouble.RATE else 0
+            assert isinstance(error, Disconnected) and error.kind is kind and str(status) in str(error)
+            reset = time.time() + 900 if kind is FailureKind.RATE else 0
             assert abs(error.not_before - reset) < 5
 
 
 async def test_a_second_connection_is_one_too_many() -> None:
     async with XServer() as server, reading(source(server, {"a": ("macet",)})):
         error = await ended(source(server, {"a": ("macet",)}))
-        assert isinstance(error, Interrupted) and error.kind is Trouble.RATE and "maximum" in str(error)
+        assert isinstance(error, Disconnected) and error.kind is FailureKind.RATE and "maximum" in str(error)
         assert not error.not_before, "the quarter of an hour has nothing to do with it"
 
 
@@ -113,7 +114,7 @@ async def test_a_disconnect_in_the_stream_ends_it_behind_the_posts_before_it() -
         post = line({"data": {"id": "1", "text": "macet"}})
         await server.send(post + line({"errors": [DISCONNECT]}) + post)
         error = await reader.over()
-        assert isinstance(error, Interrupted) and "operational reasons" in str(error)
+        assert isinstance(error, Disconnected) and "operational reasons" in str(error)
         assert [post.id for post in reader.posts] == ["x:1"]
 
 
@@ -121,13 +122,13 @@ async def test_closed_at_once_cut_in_half_or_silent_it_is_interrupted() -> None:
     tracks = {"a": ("macet",)}
     async with XServer() as server:
         server.script.append("close")
-        assert isinstance(await ended(source(server, tracks)), Interrupted)
+        assert isinstance(await ended(source(server, tracks)), Disconnected)
         async with reading(source(server, tracks)) as reader:
             await server.halve(line({"data": {"id": "1", "text": "macet"}}))
-            assert isinstance(await reader.over(), Interrupted) and not reader.posts
+            assert isinstance(await reader.over(), Disconnected) and not reader.posts
         server.script.append("silence")
         error = await ended(source(server, tracks, silence=1.0))
-        assert isinstance(error, Interrupted) and "not even that it is alive" in str(error)
+        assert isinstance(error, Disconnected) and "not even that it is alive" in str(error)
 
 
 async def test_kept_alive_a_quiet_stream_stays() -> None:
@@ -141,7 +142,7 @@ async def test_more_connections_than_x_allows_are_not_tried() -> None:
         server.script.extend(["close"] * 30)
         here = source(server, {"a": ("macet",)})
         errors = [await ended(here) for _ in range(25)]
-        assert len(server.calls["connects"]) == 20 and isinstance(errors[-1], Interrupted) and errors[-1].not_before
+        assert len(server.calls["connects"]) == 20 and isinstance(errors[-1], Disconnected) and errors[-1].not_before
         assert not server.refused
 
 

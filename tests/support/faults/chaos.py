@@ -23,7 +23,7 @@ from httpx_sse import connect_sse
 from support.kafka.independent import feed_records
 from support.workers import Worker, until
 
-from tweetream.models.feed import Origin
+from tweetream.models.feed import Stamp
 
 TOPIC = "nomor"
 
@@ -165,7 +165,7 @@ class Seen(NamedTuple):
 
 def seen(record: Any) -> Seen:
     post = json.loads(record.value)
-    epoch = Origin.unpack(dict(record.headers)["origin"]).epoch
+    epoch = Stamp.unpack(dict(record.headers)["origin"]).epoch
     return Seen(int(post["text"].split()[1]), epoch, datetime.fromisoformat(post["received_at"]).timestamp())
 
 

@@ -10,7 +10,7 @@ from tweetream.feeds.record import Record
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker
-from tweetream.models.feed import Origin
+from tweetream.models.feed import Stamp
 
 Broker = EmbeddedBroker | ApacheKafka
 LABELS = [b"traffic", b"non_traffic"]
@@ -45,7 +45,7 @@ class Writer:
         await self.producer.send_and_wait(self.topic, value, partition=0, headers=headers)
 
     def headers(self, n: int) -> list[tuple[str, bytes]]:
-        return [("label", LABELS[n % 2]), ("score", b"0.5"), ("origin", Origin(0, 1, n // 200, n % 200).pack())]
+        return [("label", LABELS[n % 2]), ("score", b"0.5"), ("origin", Stamp(0, 1, n // 200, n % 200).pack())]
 
 
 def numbers(records: list[Record]) -> list[int]:

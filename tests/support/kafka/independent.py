@@ -5,7 +5,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from tweetream.models.feed import Origin
+from tweetream.models.feed import Stamp
 
 
 async def feed_records(bootstrap: str, kafka_topic: str) -> list[Any]:
@@ -31,7 +31,7 @@ def write_values(bootstrap: str, kafka_topic: str, *values: bytes) -> None:
     async def write() -> None:
         async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
             for number, value in enumerate(values):
-                headers = [("label", b"traffic"), ("score", b"0.5"), ("origin", Origin(9, 1, 1, number).pack())]
+                headers = [("label", b"traffic"), ("score", b"0.5"), ("origin", Stamp(9, 1, 1, number).pack())]
                 await producer.send_and_wait(kafka_topic, value, headers=headers)
 
     asyncio.run(write())

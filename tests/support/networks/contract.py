@@ -18,7 +18,7 @@ from support.faults.faulty import Gate
 
 from tweetream.metrics import Drop
 from tweetream.models.post import Post
-from tweetream.sources.base import MAX_LINE, Chunk, Interrupted, Source, SourceError
+from tweetream.sources.base import MAX_LINE, Chunk, Disconnected, Source, SourceError
 
 SILENCE = 0.6  # seconds without a word that a source of a harness bears, also when it connects
 NOTICED = 3.0  # seconds in which it must have said so
@@ -184,13 +184,13 @@ class Reading:
             while not enough():
                 await self.chunk(timeout)
 
-    async def over(self, timeout: float = NOTICED) -> Interrupted | SourceError | None:
+    async def over(self, timeout: float = NOTICED) -> Disconnected | SourceError | None:
         """Read on to the end of the connection; what ended it."""
         try:
             async with asyncio.timeout(timeout):
                 while True:
                     await self.chunk(timeout)
-        except (Interrupted, SourceError) as error:
+        except (Disconnected, SourceError) as error:
             return error
         except StopAsyncIteration:
             return None

@@ -14,7 +14,7 @@ from msgspec.json import Decoder
 from tweetream.metrics import Drop
 from tweetream.sources.base import Retracted
 from tweetream.sources.networks import Outcome, Text
-from tweetream.sources.post_builder import Arrival, decode, make_post
+from tweetream.sources.post_builder import ParseContext, decode, make_post
 
 POSTS = "app.bsky.feed.post"
 METHOD = "network.bsky.jetstream.subscribeEvents"
@@ -83,7 +83,7 @@ _DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]{1,300}")
 _RKEY = re.compile(r"[A-Za-z0-9._:~-]{1,150}")  # longer would not fit an id; real ones have 13
 
 
-def event_v1(line: bytes, at: Arrival, langs: tuple[str, ...] = ()) -> Event:
+def event_v1(line: bytes, at: ParseContext, langs: tuple[str, ...] = ()) -> Event:
     """An event of version 1, of a post in one of `langs`; any if there are none."""
     event = decode(_v1, line)
     cursor = event.time_us or 0
@@ -94,7 +94,7 @@ def event_v1(line: bytes, at: Arrival, langs: tuple[str, ...] = ()) -> Event:
     return Event(_post(event.commit, event.did, cursor // 1000 or None, at, langs), cursor)
 
 
-def event_v2(line: bytes, at: Arrival, langs: tuple[str, ...] = ()) -> Event:
+def event_v2(line: bytes, at: ParseContext, langs: tuple[str, ...] = ()) -> Event:
     """An event of version 2, as above."""
     frame = decode(_v2, line)
     if frame.type == "error":
@@ -116,7 +116,7 @@ def _gone(did: str, account: _Account | None) -> str:
     return did if gone else ""
 
 
-def _post(commit: _Commit, did: str, seen: str | float | None, at: Arrival, langs: tuple[str, ...]) -> Outcome:
+def _post(commit: _Commit, did: str, seen: str | float | None, at: ParseContext, langs: tuple[str, ...]) -> Outcome:
     if commit.collection != POSTS:
         return Drop.NOT_A_POST
     if not _DID.fullmatch(did) or not _RKEY.fullmatch(commit.rkey):

@@ -30,17 +30,17 @@ from tweetream.sources.base import (
     MAX_TEXT,
     Chunk,
     Context,
-    Interrupted,
+    Disconnected,
+    FailureKind,
     Retracted,
     SourceError,
-    Trouble,
     size_of,
 )
 from tweetream.sources.bluesky.jetstream import event_v1, event_v2
 from tweetream.sources.bluesky.options import Options, read_url
 from tweetream.sources.bluesky.websocket import Answered, Socket, Unreadable, one_line, open_socket
 from tweetream.sources.networks import Outcome
-from tweetream.sources.post_builder import Arrival
+from tweetream.sources.post_builder import ParseContext
 from tweetream.sources.seen import Recent
 
 log = logging.getLogger(__name__)
@@ -104,12 +104,12 @@ class Bluesky:
         """Read what comes together; what ended the connection, if it is over."""
         try:
             await socket.burst(reader.take)
-        except Interrupted as interrupted:
+        except Disconnected as interrupted:
             return interrupted
         except Unreadable as unreadable:
             reader.count(Drop.TOO_LONG if unreadable.too_long else Drop.MALFORMED)
             self._step_over(reader, unreadable.too_long)
-            return Interrupted(str(unreadable))
+            return Disconnected(str(unreadable))
         return None
 
     def _number(self, position: str | None) -> int:
@@ -141,13 +141,13 @@ class Bluesky:
             reader.position = ahead if self.options.v2 else min(ahead, self._wall() // 1000 + REWIND)
         self._stuck = reader.position, times
 
-    def _refused(self, reason: str, answer: Answered) -> Interrupted | SourceError:
+    def _refused(self, reason: str, answer: Answered) -> Disconnected | SourceError:
         if self.options.v2 and answer.status == 400 and "CursorTooOld" in reason:
             self._oldest = True
-            return Interrupted(f"{reason}: posts are missing; going on from the oldest that it has")
+            return Disconnected(f"{reason}: posts are missing; going on from the oldest that it has")
         if answer.status in (401, 403) and not self.options.public:
             return SourceError(reason)
-        return Interrupted(reason, Trouble.RATE if answer.status == 429 else Trouble.HTTP, answer.not_before)
+        return Disconnected(reason, FailureKind.RATE if answer.status == 429 else FailureKind.HTTP, answer.not_before)
 
 
 class _Reader:
@@ -158,7 +158,7 @@ class _Reader:
     ) -> None:
         self._url, self._langs, self._v2, self._recent = url, options.langs, options.v2, recent
         self._event = event_v2 if options.v2 else event_v1
-        self._at, self._wall = Arrival(0), wall
+        self._at, self._wall = ParseContext(0), wall
         self.position = position
         self._asked = asked  # until the first event has come
         self._begin()
@@ -187,7 +187,7 @@ class _Reader:
             self.count(Drop.MALFORMED)
             return self.read < MAX_RECORDS
         if event.error:
-            raise Interrupted(f"the server ends the stream: {one_line(event.error)}")
+            raise Disconnected(f"the server ends the stream: {one_line(event.error)}")
         if event.notice and self._asked != EARLIEST:
             log.warning("%s: %s", self._url, one_line(event.notice))
         self._advance(event.cursor)

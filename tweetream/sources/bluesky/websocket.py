@@ -16,11 +16,11 @@ from aiohttp import WSMsgType
 from aiohttp.http_websocket import WebSocketError, WSCloseCode
 from yarl import URL
 
-from tweetream.sources.base import Interrupted
+from tweetream.sources.base import Disconnected
 
 MAX_MESSAGE = 4 * 1024 * 1024  # bytes; a longer one ends the connection unread
 CONNECT = 20.0  # seconds to wait for a connection at most
-LINGER = 0.005  # seconds that a burst waits for its next message
+FEED_IDLE_TIMEOUT = 0.005  # seconds that a burst waits for its next message
 GOODBYE = 0.5  # seconds to take leave
 MAX_SAID = 200  # characters of what a server says that are repeated
 
@@ -62,11 +62,11 @@ class Socket:
         try:
             first = await self._receive(self._silence)
         except TimeoutError:
-            raise Interrupted(f"{self._host} has said nothing for {self._silence:g} s") from None
+            raise Disconnected(f"{self._host} has said nothing for {self._silence:g} s") from None
         if not take(first):
             return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LINGER):
+            async with asyncio.timeout(FEED_IDLE_TIMEOUT):
                 while take(await self._receive()):
                     pass
 
@@ -83,9 +83,9 @@ class Socket:
             raise Unreadable(f"{self._host} sent {what}", too_long)
         if message.type is WSMsgType.CLOSE:
             said = f"{message.data}" + (f", {one_line(message.extra)}" if message.extra else "")
-            raise Interrupted(f"{self._host} closed the stream ({said})")
+            raise Disconnected(f"{self._host} closed the stream ({said})")
         cause = f": {one_line(message.data)}" if message.type is WSMsgType.ERROR else ""
-        raise Interrupted(f"the connection to {self._host} broke off{cause}")
+        raise Disconnected(f"the connection to {self._host} broke off{cause}")
 
 
 @contextlib.asynccontextmanager
@@ -108,9 +108,9 @@ async def open_socket(url: URL, silence: float, protocols: tuple[str, ...] = ())
             later = error.headers.get("Retry-After", "") if error.headers else ""
             raise Answered(error.status, said[0], _moment(later)) from None
         except TimeoutError:
-            raise Interrupted(f"{host} does not answer") from None
+            raise Disconnected(f"{host} does not answer") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Interrupted(f"no connection to {host}: {_cause(error)}") from None
+            raise Disconnected(f"no connection to {host}: {_cause(error)}") from None
         try:
             yield Socket(ws, host, silence)
         finally:

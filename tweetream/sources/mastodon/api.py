@@ -19,7 +19,7 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
 from tweetream import __version__
-from tweetream.sources.base import Interrupted, SourceError, Trouble
+from tweetream.sources.base import Disconnected, FailureKind, SourceError
 from tweetream.sources.mastodon.options import Options
 from tweetream.sources.post_builder import claimed, decode
 
@@ -88,7 +88,7 @@ class Api:
             self._refuse(response)
             if response.status != 200 or response.content_type != "text/event-stream":
                 what = f"{response.status} {response.content_type}"
-                raise Interrupted(f"{self._options.host} answers {what} where it should stream", Trouble.HTTP)
+                raise Disconnected(f"{self._options.host} answers {what} where it should stream", FailureKind.HTTP)
             yield response.content
         finally:
             response.close()
@@ -98,7 +98,7 @@ class Api:
         with _said(self._options.host, self._silence):
             piece = await content.readany()
         if not piece:
-            raise Interrupted(f"{self._options.host} ended the stream")
+            raise Disconnected(f"{self._options.host} ended the stream")
         return piece
 
     async def page(self, **query: str) -> list[Raw] | None:
@@ -109,11 +109,11 @@ class Api:
         if status in (400, 401, 403, 404, 410, 422):
             return None
         if status != 200:
-            raise Interrupted(f"{self._options.host} answers {status} to a page of its timeline", Trouble.HTTP)
+            raise Disconnected(f"{self._options.host} answers {status} to a page of its timeline", FailureKind.HTTP)
         try:
             return decode(_page, body)
         except (ValueError, RecursionError):
-            raise Interrupted(f"{self._options.host} gives a page that cannot be read", Trouble.HTTP) from None
+            raise Disconnected(f"{self._options.host} gives a page that cannot be read", FailureKind.HTTP) from None
 
     async def _get(self, path: str, query: dict[str, str]) -> tuple[int, bytes]:
         """The status and the body of an answer."""
@@ -128,7 +128,7 @@ class Api:
                 finally:
                     response.release()
         if len(body) > MAX_PAGE:
-            raise Interrupted(f"{self._options.host} gives an answer of over {MAX_PAGE} bytes", Trouble.HTTP)
+            raise Disconnected(f"{self._options.host} gives an answer of over {MAX_PAGE} bytes", FailureKind.HTTP)
         return response.status, body
 
     async def _send(self, url: str, headers: dict[str, str], **more: Any) -> aiohttp.ClientResponse:
@@ -145,9 +145,9 @@ class Api:
                 "read:statuses, and put it into TWEETREAM_MASTODON_TOKEN"
             )
         if status == 429:
-            raise Interrupted(f"{host} has had too many requests", Trouble.RATE, _allowed(response.headers))
+            raise Disconnected(f"{host} has had too many requests", FailureKind.RATE, _allowed(response.headers))
         if status >= 500:
-            raise Interrupted(f"{host} answers {status} {response.reason or ''}".rstrip()[:200], Trouble.HTTP)
+            raise Disconnected(f"{host} answers {status} {response.reason or ''}".rstrip()[:200], FailureKind.HTTP)
 
 
 def _split(url: str) -> tuple[str, str] | None:
@@ -176,19 +176,19 @@ def _said(host: str, silence: float) -> Iterator[None]:
     try:
         yield
     except TimeoutError:  # aiohttp's are of this kind too
-        raise Interrupted(f"{host} says nothing for {silence:g} s") from None
+        raise Disconnected(f"{host} says nothing for {silence:g} s") from None
     except aiohttp.ClientSSLError as error:
-        raise Interrupted(f"no TLS with {host}: {_line(error)}") from None
+        raise Disconnected(f"no TLS with {host}: {_line(error)}") from None
     except aiohttp.ClientConnectorDNSError:
-        raise Interrupted(f"{host} has no address, or the network is away") from None
+        raise Disconnected(f"{host} has no address, or the network is away") from None
     except aiohttp.ClientConnectorError as error:
-        raise Interrupted(f"no connection to {host}: {_line(error.os_error)}") from None
+        raise Disconnected(f"no connection to {host}: {_line(error.os_error)}") from None
     except aiohttp.ClientPayloadError:
-        raise Interrupted(f"{host} broke off in the middle") from None
+        raise Disconnected(f"{host} broke off in the middle") from None
     except (aiohttp.InvalidURL, aiohttp.TooManyRedirects, aiohttp.ClientResponseError) as error:
-        raise Interrupted(f"{host} answers what is no HTTP: {_line(error)}", Trouble.HTTP) from None
+        raise Disconnected(f"{host} answers what is no HTTP: {_line(error)}", FailureKind.HTTP) from None
     except (aiohttp.ClientError, OSError) as error:
-        raise Interrupted(f"the connection to {host} broke: {_line(error)}") from None
+        raise Disconnected(f"the connection to {host} broke: {_line(error)}") from None
 
 
 def _line(error: Exception) -> str:

@@ -32,7 +32,7 @@ from tweetream.sources.mastodon.api import LIMIT, Api
 from tweetream.sources.mastodon.options import Options, read_url, token_of
 from tweetream.sources.mastodon.sse import Event, Events
 from tweetream.sources.networks import STATUS_ID, Outcome, mastodon, mastodon_deletion
-from tweetream.sources.post_builder import Arrival, decode
+from tweetream.sources.post_builder import ParseContext, decode
 from tweetream.sources.seen import Recent
 
 log = logging.getLogger(__name__)
@@ -196,7 +196,7 @@ class _Reading:
             id = str(decode(_numbered, data).id)
             if not STATUS_ID.fullmatch(id):
                 return "", Drop.MALFORMED
-            outcome = mastodon(data, Arrival(self._now()), self._options.host)
+            outcome = mastodon(data, ParseContext(self._now()), self._options.host)
         except (ValueError, RecursionError):  # no JSON, or of other types
             return "", Drop.MALFORMED
         if not self._recent.add(id, ""):

@@ -18,7 +18,7 @@ from tweetream.models.post import Post
 from tweetream.sources.base import Retracted
 from tweetream.sources.bluesky.jetstream import event_v1, event_v2
 from tweetream.sources.networks import Outcome, Text, mastodon, x_deletion, x_page, x_status, x_tweet
-from tweetream.sources.post_builder import MAX_ID, Arrival, decode, make_post
+from tweetream.sources.post_builder import MAX_ID, ParseContext, decode, make_post
 
 
 class _Probe(Struct):
@@ -63,7 +63,7 @@ _probe, _plain, _string = Decoder(_Probe), Decoder(_Plain), Decoder(str)
 _fields, _any = Decoder(dict[str, Raw]), Decoder()
 
 
-def parse(line: bytes, at: Arrival, column: str = "text") -> Outcome | Iterator[Outcome]:
+def parse(line: bytes, at: ParseContext, column: str = "text") -> Outcome | Iterator[Outcome]:
     """What a line holds. With another `column` than text, the field of that name is the post's text."""
     try:
         return _parse(line, at) if column == "text" else _named(line, at, column)
@@ -71,7 +71,7 @@ def parse(line: bytes, at: Arrival, column: str = "text") -> Outcome | Iterator[
         return Drop.MALFORMED
 
 
-def _parse(line: bytes, at: Arrival) -> Outcome | Iterator[Outcome]:
+def _parse(line: bytes, at: ParseContext) -> Outcome | Iterator[Outcome]:
     if line.startswith((b"data:", b"event:", b":")):
         return _sse(line, at)
     seen = decode(_probe, line)
@@ -104,7 +104,7 @@ def _has(field: Raw) -> bool:
     return bytes(field) not in (b"", b"null")
 
 
-def _mastodon_event(seen: _Probe, at: Arrival) -> Outcome:
+def _mastodon_event(seen: _Probe, at: ParseContext) -> Outcome:
     """An event of Mastodon's streaming: its payload is JSON in a string. An edit is no new post."""
     event, payload = decode(_string, seen.event), bytes(seen.payload)
     if event == "update":
@@ -116,7 +116,7 @@ def _mastodon_event(seen: _Probe, at: Arrival) -> Outcome:
     return _mastodon_deletion(decode(_string, payload) if payload.startswith(b'"') else payload.decode(), at)
 
 
-def _sse(line: bytes, at: Arrival) -> Outcome | Iterator[Outcome]:
+def _sse(line: bytes, at: ParseContext) -> Outcome | Iterator[Outcome]:
     """A line of Mastodon's stream as curl keeps it. What has no data in it belongs to a line that has."""
     name, _, data = line.partition(b":")
     data = data.strip()
@@ -125,12 +125,12 @@ def _sse(line: bytes, at: Arrival) -> Outcome | Iterator[Outcome]:
     return _mastodon_deletion(data.decode(), at) if name == b"data" else Drop.NOT_A_POST
 
 
-def _mastodon_deletion(number: str, at: Arrival) -> Outcome:
+def _mastodon_deletion(number: str, at: ParseContext) -> Outcome:
     id = at.statuses.get(number)
     return Retracted(id) if id else Drop.NOT_A_POST  # of a post that is not in the file
 
 
-def _mastodon(line: bytes, at: Arrival) -> Outcome:
+def _mastodon(line: bytes, at: ParseContext) -> Outcome:
     found = mastodon(line, at)
     if isinstance(found, Post):
         id = found.id.removesuffix(at.suffix)
@@ -140,7 +140,7 @@ def _mastodon(line: bytes, at: Arrival) -> Outcome:
     return found
 
 
-def _own(event: _Plain, at: Arrival) -> Outcome:
+def _own(event: _Plain, at: ParseContext) -> Outcome:
     named = event.source is not None and re.fullmatch("[a-z0-9_-]{1,32}", event.source)
     return make_post(
         at,
@@ -154,7 +154,7 @@ def _own(event: _Plain, at: Arrival) -> Outcome:
     )
 
 
-def _named(line: bytes, at: Arrival, column: str) -> Outcome:
+def _named(line: bytes, at: ParseContext, column: str) -> Outcome:
     fields = decode(_fields, line)
     if column not in fields:
         return Drop.MALFORMED

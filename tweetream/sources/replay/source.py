@@ -28,7 +28,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iter
 from tweetream.metrics import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import MAX_BYTES, MAX_POSTS, MAX_TEXT, Chunk, Retracted, SourceError
-from tweetream.sources.post_builder import Arrival, make_post, too_long
+from tweetream.sources.post_builder import ParseContext, make_post, too_long
 from tweetream.sources.replay.formats import parse
 from tweetream.sources.replay.lines import blocks, pieces, records, without_cr
 from tweetream.sources.replay.options import Options, read_url
@@ -104,7 +104,7 @@ class Replay:
 
     def check(self) -> None:
         """Read the file's beginning: it is there, it is what its suffix says, and has the column."""
-        with contextlib.closing(self._items(Arrival(0), 0, 0)) as items:
+        with contextlib.closing(self._items(ParseContext(0), 0, 0)) as items:
             # The first record, or more pieces than its longest can have.
             for _, item in zip(range(16), items, strict=False):
                 if item is not None:
@@ -115,7 +115,7 @@ class Replay:
         line, nth, turn = self._start(position)
         pace = Pace(self.options.rate, self._clock, self._sleep)
         while True:
-            at = Arrival(0, suffix=f"~{turn}" if turn > 1 else "", present=self.options.loop)
+            at = ParseContext(0, suffix=f"~{turn}" if turn > 1 else "", present=self.options.loop)
             idle = not line  # a round begun in its middle may well have nothing more
             with contextlib.closing(self._items(at, line, nth)) as items:
                 end: SourceError | bool = False
@@ -145,7 +145,7 @@ class Replay:
         line, nth, turn = found.groups()
         return int(line), int(nth or 0), int(turn or 1)
 
-    def _items(self, at: Arrival, line: int, nth: int) -> Items:
+    def _items(self, at: ParseContext, line: int, nth: int) -> Items:
         """What stands behind (line, nth). Each post is made when it is asked for: `at` has the time then."""
         read = {"text": self._text, "jsonl": self._json, "csv": self._csv}[self.options.format]
         return read(at, line, nth)
@@ -162,7 +162,7 @@ class Replay:
                 if number > skip:
                     yield number, line
 
-    def _text(self, at: Arrival, line: int, nth: int) -> Items:
+    def _text(self, at: ParseContext, line: int, nth: int) -> Items:
         prefix = self._prefix
         for read in self._lines(line):
             if read is None:
@@ -180,7 +180,7 @@ class Replay:
             else:
                 yield number, 0, Post(f"{prefix}{number}{at.suffix}", "replay", text, at.now, at.now)
 
-    def _json(self, at: Arrival, line: int, nth: int) -> Items:
+    def _json(self, at: ParseContext, line: int, nth: int) -> Items:
         # A line that was given in part is read again, and what was given of it passed over.
         for read in self._lines(line - 1 if nth else line):
             if read is None:
@@ -199,7 +199,7 @@ class Replay:
                 if number > line or k > nth:
                     yield number, k, item
 
-    def _csv(self, at: Arrival, line: int, nth: int) -> Items:
+    def _csv(self, at: ParseContext, line: int, nth: int) -> Items:
         columns: dict[str, int] = {}
         width = 0
         mark = b"\t" if self.options.tabs else b","
@@ -230,7 +230,7 @@ class Replay:
         # Of two columns of one name the first counts.
         return {name: i for i, name in reversed(list(enumerate(names)))}, len(names)
 
-    def _row(self, columns: dict[str, int], fields: list[bytes], at: Arrival) -> Post | Drop:
+    def _row(self, columns: dict[str, int], fields: list[bytes], at: ParseContext) -> Post | Drop:
         text = fields[columns[self.options.column]].decode("utf-8", "replace")
         given = {
             name: fields[columns[name]].decode("utf-8", "replace").strip()

@@ -22,7 +22,7 @@ from tweepy.asynchronous import AsyncStreamingClient
 from tweepy.streaming import StreamRule
 from yarl import URL
 
-from tweetream.sources.base import Interrupted, SourceError, Trouble
+from tweetream.sources.base import Disconnected, FailureKind, SourceError
 
 ANSWER = 20.0  # seconds that X has to answer, where silence is not allowed longer
 TWEEPYS_HOST = "api.twitter.com"
@@ -147,7 +147,7 @@ class Client(AsyncStreamingClient):
         try:
             return _answer.decode(await response.text())  # kept by tweepy's read(), unlike the connection
         except ValueError:
-            raise Interrupted("X gives an answer that cannot be read", Trouble.HTTP) from None
+            raise Disconnected("X gives an answer that cannot be read", FailureKind.HTTP) from None
 
     @contextlib.asynccontextmanager
     async def _in_time(self, *, adds: bool = False) -> AsyncIterator[None]:
@@ -157,15 +157,15 @@ class Client(AsyncStreamingClient):
         except Rejected as error:
             if adds:
                 raise
-            raise Interrupted(str(error), Trouble.HTTP) from None  # it minds no rule: to be asked again later
+            raise Disconnected(str(error), FailureKind.HTTP) from None  # it minds no rule: to be asked again later
         except (aiohttp.ClientError, OSError) as error:
             raise broken(error) from None
 
 
-def broken(error: Exception) -> Interrupted:
+def broken(error: Exception) -> Disconnected:
     """A connection that there is not or that broke, in one line."""
     said = "it says nothing" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
-    return Interrupted(f"no connection to X: {' '.join(said.split())[:200]}")
+    return Disconnected(f"no connection to X: {' '.join(said.split())[:200]}")
 
 
 def _failure(response: aiohttp.ClientResponse, body: bytes) -> Exception:
@@ -185,12 +185,12 @@ def _failure(response: aiohttp.ClientResponse, body: bytes) -> Exception:
         when = float(reset) if spent and re.fullmatch("[0-9]{1,11}", reset) else 0.0
         if not when and re.fullmatch("[0-9]{1,6}", later):
             when = time.time() + float(later)
-        return Interrupted(line, Trouble.RATE, when)
+        return Disconnected(line, FailureKind.RATE, when)
     if capped or response.status in (400, 422):
         return Rejected(answer.errors or [Problem(answer.title, answer.type, answer.detail)], line)
     if response.status in (401, 403):
         return SourceError(f"{line}; is TWEETREAM_X_BEARER_TOKEN the app-only Bearer token of an app with access?")
-    return Interrupted(line, Trouble.HTTP)
+    return Disconnected(line, FailureKind.HTTP)
 
 
 def is_cap(problem: Problem) -> bool:

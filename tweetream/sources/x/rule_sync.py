@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
-from tweetream.sources.base import Interrupted, Trouble
+from tweetream.sources.base import Disconnected, FailureKind
 from tweetream.sources.x.client import Client, Problem, Rejected, Rule, is_cap, is_duplicate
 from tweetream.sources.x.rules import MOST_RULES, Form, Plan, Terms, plan, words_of
 
@@ -25,7 +25,7 @@ WINDOW = 900.0  # the seconds in which X counts; it allows 100 writes, 450 reads
 RETRY = 15.0  # seconds after a request that failed
 
 
-class Budget:
+class TokenBucket:
     """So many at once, and so many more in WINDOW, evenly: together less than X allows."""
 
     def __init__(self, burst: int, refill: int, clock: Callable[[], float]) -> None:
@@ -50,7 +50,7 @@ class Budget:
         return max(0.0, (1 - self.left) / self._rate)
 
 
-class Keeper:
+class RuleSync:
     """The rules of one source. `tag` is ours and of no other deployment."""
 
     def __init__(
@@ -62,7 +62,7 @@ class Keeper:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._form, self._tag, self._tracks, self._clock, self._wall = form, tag, tracks, clock, wall
-        self.writes, self.reads = Budget(40, 50, clock), Budget(60, 300, clock)
+        self.writes, self.reads = TokenBucket(40, 50, clock), TokenBucket(60, 300, clock)
         self._seen: Mapping[str, tuple[str, ...]] = {}
         self._asked: tuple[Terms, list[str]] = (frozenset(), [])
         self._ours: dict[str, Terms | None] = {}
@@ -133,7 +133,7 @@ class Keeper:
             await sleep(LOOK)
             try:
                 await self.step(client)
-            except Interrupted as error:
+            except Disconnected as error:
                 wait = max(RETRY, error.not_before - self._wall())
                 log.warning("the rules at X cannot be changed: %s; again in %.0f s", error, wait)
                 self.forget()
@@ -201,7 +201,7 @@ class Keeper:
             made, problems = await client.add(asked, self._tag)
         except Rejected as error:
             if not any(problem.value in asked or is_cap(problem) for problem in error.problems):
-                raise Interrupted(f"rules are not taken: {error}", Trouble.HTTP) from None
+                raise Disconnected(f"rules are not taken: {error}", FailureKind.HTTP) from None
             made, problems = [], error.problems
         for rule in made:
             self._made(rule, asked)

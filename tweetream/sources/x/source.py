@@ -28,16 +28,16 @@ from tweetream.sources.base import (
     MAX_POSTS,
     Chunk,
     Context,
-    Interrupted,
+    Disconnected,
+    FailureKind,
     Retracted,
     SourceError,
-    Trouble,
     size_of,
 )
 from tweetream.sources.networks import Told, x_page
-from tweetream.sources.post_builder import Arrival, decode
+from tweetream.sources.post_builder import ParseContext, decode
 from tweetream.sources.x.client import Client, Problem, broken
-from tweetream.sources.x.rule_sync import LOOK, Budget, Keeper
+from tweetream.sources.x.rule_sync import LOOK, RuleSync, TokenBucket
 from tweetream.sources.x.rules import Form
 
 API = "https://api.x.com"
@@ -66,10 +66,10 @@ class X:
         self._api, self._langs = _read_url(url)
         self._token = context.settings.x_bearer_token.get_secret_value().strip()
         self._silence, self._wall, self._sleep = silence, wall, sleep
-        self._connects = Budget(20, 25, clock)
+        self._connects = TokenBucket(20, 25, clock)
         # Ours are all rules of our namespace, also those that another `lang` made: nobody else would delete them.
         tag = f"tweetream:{context.settings.namespace}:"
-        self._keeper = Keeper(Form(self._langs), tag, context.tracks, clock, wall)
+        self._keeper = RuleSync(Form(self._langs), tag, context.tracks, clock, wall)
         self._said = ""
         self._given: dict[str, None] = {}  # the ids of the last posts, oldest first
 
@@ -83,7 +83,7 @@ class X:
             await self._rules(client)
             if not self._connects.take():
                 until = self._wall() + self._connects.wait
-                raise Interrupted("X allows 50 connections in 15 minutes", not_before=until)
+                raise Disconnected("X allows 50 connections in 15 minutes", not_before=until)
             response = await client.stream()
             keeping = asyncio.ensure_future(self._keeper.keep(client, self._sleep))
             try:
@@ -92,7 +92,7 @@ class X:
                 while True:
                     over = None
                     for chunk in self._chunked(lines.feed(await self._piece(response, keeping))):
-                        if isinstance(chunk, Interrupted):
+                        if isinstance(chunk, Disconnected):
                             over = chunk
                             break
                         yield chunk
@@ -109,10 +109,10 @@ class X:
         while not self._keeper.any:
             waits = self._keeper.waits
             if not waits and self._keeper.exhausted:
-                raise Interrupted("X allows 100 changes of rules in 15 minutes", not_before=self._wall() + 20.0)
+                raise Disconnected("X allows 100 changes of rules in 15 minutes", not_before=self._wall() + 20.0)
             if waits and waits != self._said:
                 self._said = waits
-                raise Interrupted(waits)
+                raise Disconnected(waits)
             await self._sleep(LOOK)
             await self._keeper.step(client, now=True)
         self._said = ""
@@ -126,21 +126,21 @@ class X:
             if keeping.done():
                 keeping.result()
             if not reading.done():
-                raise Interrupted(f"X has said nothing for {self._silence:.0f} s, not even that it is alive")
+                raise Disconnected(f"X has said nothing for {self._silence:.0f} s, not even that it is alive")
             piece = reading.result()
         except (ClientError, OSError) as error:
             raise broken(error) from None
         finally:
             await _ended(reading)
         if not piece:
-            raise Interrupted("X has closed the stream")
+            raise Disconnected("X has closed the stream")
         return piece
 
-    def _chunked(self, lines: list[bytes | None]) -> Iterator[Chunk | Interrupted]:
+    def _chunked(self, lines: list[bytes | None]) -> Iterator[Chunk | Disconnected]:
         """The posts of these lines, with what was dropped, and the end of the connection if one of them says so."""
         chunk, size = Chunk([], ""), 0
         for outcome in self._outcomes(lines):
-            if isinstance(outcome, Interrupted):
+            if isinstance(outcome, Disconnected):
                 yield chunk
                 yield outcome
                 return
@@ -159,8 +159,8 @@ class X:
         if chunk.posts or chunk.dropped:
             yield chunk
 
-    def _outcomes(self, lines: list[bytes | None]) -> Iterator[Told | Interrupted]:
-        at = Arrival(round(self._wall() * 1000))
+    def _outcomes(self, lines: list[bytes | None]) -> Iterator[Told | Disconnected]:
+        at = ParseContext(round(self._wall() * 1000))
         for line in lines:
             found = Drop.TOO_LONG if line is None else read_line(line, at, self._given)
             for outcome in found if isinstance(found, Iterator) else (found,):
@@ -226,7 +226,7 @@ _line, _edits = msgspec.json.Decoder(_Line), msgspec.json.Decoder(_Edits)
 _ENDS = ("operational-disconnect", "client-disconnected", "streaming-connection")
 
 
-def read_line(line: bytes, at: Arrival, given: Container[str] = ()) -> Told | Iterator[Told] | Interrupted:
+def read_line(line: bytes, at: ParseContext, given: Container[str] = ()) -> Told | Iterator[Told] | Disconnected:
     """What a line of the stream holds. Which rules it matched does not matter: topics are matched by ourselves.
 
     `given` are ids of posts; a new text of one of them is EDITED.
@@ -245,7 +245,9 @@ def read_line(line: bytes, at: Arrival, given: Container[str] = ()) -> Told | It
     for problem in problems:
         if (problem.type or "").rpartition("/")[2] in _ENDS or problem.title == "operational-disconnect":
             many = (problem.type or "").endswith("/streaming-connection")
-            return Interrupted(f"X ends the stream: {problem.line()}", Trouble.RATE if many else Trouble.NETWORK)
+            return Disconnected(
+                f"X ends the stream: {problem.line()}", FailureKind.RATE if many else FailureKind.NETWORK
+            )
     return Drop.NOT_A_POST if any(map(Problem.line, problems)) else Drop.MALFORMED
 
 
