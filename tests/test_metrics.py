@@ -3,7 +3,8 @@
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tweetream.metrics import Drop, registry
+from tweetream.metrics import registry
+from tweetream.models.drop import Drop
 
 
 def samples(name: str) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ import re
 
 from support.paths import DOCS
 
-from tweetream.metrics import Drop
+from tweetream.models.drop import Drop
 from tweetream.sources import SCHEMES
 from tweetream.sources.base import FailureKind
 from tweetream.sources.supervisor import LONGEST, PATIENCE, SPREAD, STEADY, delay

@@ -5,9 +5,9 @@ from collections import Counter
 
 from tweetream.ingest import batcher as module
 from tweetream.ingest.batcher import Batcher, Read
-from tweetream.metrics import Drop
-from tweetream.models.post import Post
-from tweetream.sources.base import MAX_BYTES, MAX_POSTS, Chunk
+from tweetream.models.drop import Drop
+from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post
+from tweetream.sources.base import Chunk
 
 
 def chunk(position: str, first: int, number: int, text: str = "macet", **dropped: int) -> Chunk:

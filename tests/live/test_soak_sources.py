@@ -18,7 +18,7 @@ from support.networks.lines_server import package
 from support.workers import Worker, until, workers
 
 from tweetream.kafka.embedded import EmbeddedBroker
-from tweetream.metrics import Drop
+from tweetream.models.drop import Drop
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "600"))
 MB = 1024 * 1024

@@ -10,8 +10,8 @@ from support.faults.leaks import Until, held, let_go
 from support.networks.contract import NOTICED, Ability, Harness, Reading, Said, begun, one_line, some
 from support.networks.harnesses import every_source, who_can
 
-from tweetream.metrics import Drop
-from tweetream.sources.base import MAX_BYTES, MAX_POSTS
+from tweetream.models.drop import Drop
+from tweetream.models.post import MAX_BYTES, MAX_POSTS
 
 DAY = 86_400_000
 MB = 1024 * 1024

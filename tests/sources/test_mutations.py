@@ -7,8 +7,8 @@ from support.faults.mutations import FORMS, mutations
 from support.networks.contract import Ability, Harness, Reading, Said, begun
 from support.networks.harnesses import every_source
 
-from tweetream.metrics import Drop
 from tweetream.models import codec
+from tweetream.models.drop import Drop
 from tweetream.models.post import PostBatch
 from tweetream.sources.post_builder import ParseContext
 from tweetream.sources.replay.formats import parse

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from support.networks.lines_server import install
 
-from tweetream.metrics import Drop
-from tweetream.models.post import Post
+from tweetream.models.drop import Drop
+from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post
 from tweetream.settings import Settings
 from tweetream.sources import open_source
-from tweetream.sources.base import MAX_BYTES, MAX_POSTS, MAX_TEXT, Chunk, Context, SourceError
+from tweetream.sources.base import MAX_TEXT, Chunk, Context, SourceError
 from tweetream.sources.plugins import HOUR
 
 CONTEXT = Context(Settings(), dict)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tweetream.metrics import Drop
+from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import Chunk, Disconnected, FailureKind, SourceError
 from tweetream.sources.supervisor import LONGEST, PATIENCE, STEADY, State, Status, Supervisor

@@ -19,11 +19,10 @@ from tweetream.ingest.takeover import highest_epoch
 from tweetream.kafka.admin import TIMEOUT
 from tweetream.kafka.producer import Abandoned, StillAssigned
 from tweetream.matching import Matcher
-from tweetream.metrics import Drop
 from tweetream.models import codec
-from tweetream.models.post import PostBatch, TaggedBatch, TaggedPost
+from tweetream.models.drop import Drop
+from tweetream.models.post import MAX_BYTES, PostBatch, TaggedBatch, TaggedPost, size_of
 from tweetream.settings import fail
-from tweetream.sources.base import MAX_BYTES, size_of
 from tweetream.text import BadAbbreviations, Cleaner, load_abbreviations, normalise
 from tweetream.topology import POSTS, TAGGED, posts, producer, topics, wait_applied
 

@@ -22,7 +22,7 @@ import msgspec
 
 from tweetream import settings
 from tweetream.matching import normalise_track
-from tweetream.metrics import Drop
+from tweetream.models.drop import Drop
 from tweetream.models.feed import rfc3339
 from tweetream.models.post import Post
 from tweetream.models.topic import BadTopic, check_name

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from tweetream.metrics import Drop
-from tweetream.models.post import Post
-from tweetream.sources.base import MAX_BYTES, MAX_POSTS, Chunk, size_of
+from tweetream.models.drop import Drop
+from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post, size_of
+from tweetream.sources.base import Chunk
 
 WAIT = 0.05  # seconds that a post waits for others
 KEEP = 3600.0  # seconds without a post after which the positions are written again, lest retention takes them

@@ -22,8 +22,8 @@ from tweetream.ingest.reporter import Reporter
 from tweetream.ingest.takeover import Fenced, TakeoverState, highest_epoch, take_over
 from tweetream.kafka.producer import RecordRejected
 from tweetream.matching import normalise_track
-from tweetream.metrics import Drop
 from tweetream.models import codec
+from tweetream.models.drop import Drop
 from tweetream.models.post import PostBatch
 from tweetream.models.topic import Command
 from tweetream.sources import open_source

@@ -6,6 +6,14 @@ Every batch carries the stamp (epoch, sequence) that its posts keep for life.
 
 import msgspec
 
+MAX_POSTS = 200  # of a chunk that a source gives, and of a batch
+MAX_BYTES = 256 * 1024  # of the texts of a chunk, and of a batch
+
+
+def size_of(text: str) -> int:
+    """The bytes of a text in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
+
 
 class Post(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One public post. Times are milliseconds since 1970, UTC.

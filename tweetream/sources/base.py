@@ -13,19 +13,12 @@ from typing import Protocol
 
 import msgspec
 
-from tweetream.metrics import Drop
+from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.settings import Settings
 
-MAX_POSTS = 200  # of a chunk, and of a batch
-MAX_BYTES = 256 * 1024  # of a chunk's texts, and of a batch's
 MAX_TEXT = 64 * 1024  # bytes of UTF-8; longer is dropped as too_long
 MAX_LINE = 1024 * 1024  # bytes of a line or message; longer is dropped unread
-
-
-def size_of(text: str) -> int:
-    """The bytes of a text in UTF-8."""
-    return len(text) if text.isascii() else len(text.encode())
 
 
 def without_secret(url: str) -> str:

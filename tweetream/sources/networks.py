@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
-from tweetream.metrics import Drop
+from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import Retracted
 from tweetream.sources.post_builder import ParseContext, decode, make_post, plain, too_long

@@ -14,9 +14,9 @@ from typing import Annotated
 
 import msgspec
 
-from tweetream.metrics import Drop
-from tweetream.models.post import Post
-from tweetream.sources.base import MAX_BYTES, MAX_POSTS, Chunk, Context, Source, SourceError, size_of
+from tweetream.models.drop import Drop
+from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post, size_of
+from tweetream.sources.base import Chunk, Context, Source, SourceError
 from tweetream.sources.post_builder import MAX_AUTHOR, MAX_ID, MAX_LANG, MAX_URL, claimed, too_long
 
 GROUP = "tweetream.sources"

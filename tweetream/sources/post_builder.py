@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from tweetream.metrics import Drop
+from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import MAX_TEXT
 

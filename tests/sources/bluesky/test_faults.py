@@ -8,7 +8,7 @@ from support.networks.contract import Reading, one_line
 from support.networks.jetstream_reading import connected, id, source
 from support.networks.jetstream_server import Fault, JetstreamServer
 
-from tweetream.metrics import Drop
+from tweetream.models.drop import Drop
 from tweetream.sources.base import Disconnected, FailureKind, SourceError
 from tweetream.sources.supervisor import Supervisor
 

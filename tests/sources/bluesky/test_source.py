@@ -8,8 +8,9 @@ from support.networks.contract import Reading
 from support.networks.jetstream_reading import SECOND, connected, first, id, retracted, source
 from support.networks.jetstream_server import DID, JetstreamServer
 
-from tweetream.metrics import Drop
-from tweetream.sources.base import MAX_LINE, MAX_POSTS, Disconnected
+from tweetream.models.drop import Drop
+from tweetream.models.post import MAX_POSTS
+from tweetream.sources.base import MAX_LINE, Disconnected
 from tweetream.sources.bluesky.websocket import MAX_MESSAGE
 
 

@@ -8,7 +8,7 @@ import pytest
 from support.networks.mastodon_harness import reading, source
 from support.networks.mastodon_server import MastodonServer, count, snowflake, status
 
-from tweetream.metrics import Drop
+from tweetream.models.drop import Drop
 from tweetream.sources.base import Disconnected, FailureKind
 from tweetream.sources.mastodon.source import order
 

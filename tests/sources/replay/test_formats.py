@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tweetream.metrics import Drop
+from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import MAX_TEXT, Retracted
 from tweetream.sources.post_builder import ParseContext, claimed, plain

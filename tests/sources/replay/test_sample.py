@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import tweetream
-from tweetream.metrics import Drop
+from tweetream.models.drop import Drop
 from tweetream.settings import Settings
 from tweetream.sources import open_source
 from tweetream.sources.base import Context

@@ -10,8 +10,9 @@ from collections import Counter
 import psutil
 import pytest
 
-from tweetream.metrics import Drop
-from tweetream.sources.base import MAX_BYTES, MAX_LINE, MAX_POSTS, MAX_TEXT, SourceError
+from tweetream.models.drop import Drop
+from tweetream.models.post import MAX_BYTES, MAX_POSTS
+from tweetream.sources.base import MAX_LINE, MAX_TEXT, SourceError
 from tweetream.sources.replay.source import Replay
 
 NOW = 1_800_000_000_000

@@ -9,7 +9,7 @@ from support.networks.x_messages import DISCONNECT, line
 from support.networks.x_reading import context, ended, reading, source
 from support.networks.x_server import TOKEN, XServer
 
-from tweetream.metrics import Drop
+from tweetream.models.drop import Drop
 from tweetream.sources import open_source
 from tweetream.sources.base import MAX_LINE, Chunk, Disconnected, FailureKind, SourceError
 from tweetream.sources.x.source import X

@@ -16,7 +16,7 @@ from typing import ClassVar, NamedTuple, Self
 
 from support.faults.faulty import Gate
 
-from tweetream.metrics import Drop
+from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import MAX_LINE, Chunk, Disconnected, Source, SourceError
 

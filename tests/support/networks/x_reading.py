@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 from support.networks.x_server import TOKEN, XServer
 
-from tweetream.metrics import Drop
+from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.settings import Settings
 from tweetream.sources.base import Chunk, Context

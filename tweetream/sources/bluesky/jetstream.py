@@ -11,7 +11,7 @@ from typing import NamedTuple
 from msgspec import Raw, Struct, field
 from msgspec.json import Decoder
 
-from tweetream.metrics import Drop
+from tweetream.models.drop import Drop
 from tweetream.sources.base import Retracted
 from tweetream.sources.networks import Outcome, Text
 from tweetream.sources.post_builder import ParseContext, decode, make_post

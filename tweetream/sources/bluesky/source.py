@@ -22,20 +22,9 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 
-from tweetream.metrics import Drop
-from tweetream.sources.base import (
-    MAX_BYTES,
-    MAX_LINE,
-    MAX_POSTS,
-    MAX_TEXT,
-    Chunk,
-    Context,
-    Disconnected,
-    FailureKind,
-    Retracted,
-    SourceError,
-    size_of,
-)
+from tweetream.models.drop import Drop
+from tweetream.models.post import MAX_BYTES, MAX_POSTS, size_of
+from tweetream.sources.base import MAX_LINE, MAX_TEXT, Chunk, Context, Disconnected, FailureKind, Retracted, SourceError
 from tweetream.sources.bluesky.jetstream import event_v1, event_v2
 from tweetream.sources.bluesky.options import Options, read_url
 from tweetream.sources.bluesky.websocket import Answered, Socket, Unreadable, one_line, open_socket

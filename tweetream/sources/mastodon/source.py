@@ -25,9 +25,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, I
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
-from tweetream.metrics import Drop
-from tweetream.models.post import Post
-from tweetream.sources.base import MAX_BYTES, MAX_POSTS, MAX_TEXT, Chunk, Context, Retracted, SourceError, size_of
+from tweetream.models.drop import Drop
+from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post, size_of
+from tweetream.sources.base import MAX_TEXT, Chunk, Context, Retracted, SourceError
 from tweetream.sources.mastodon.api import LIMIT, Api
 from tweetream.sources.mastodon.options import Options, read_url, token_of
 from tweetream.sources.mastodon.sse import Event, Events

@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from tweetream.metrics import Drop
+from tweetream.models.drop import Drop
 from tweetream.sources.base import MAX_LINE, SourceError
 
 PIECE = 128 * 1024

@@ -25,9 +25,9 @@ import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 
-from tweetream.metrics import Drop
-from tweetream.models.post import Post
-from tweetream.sources.base import MAX_BYTES, MAX_POSTS, MAX_TEXT, Chunk, Retracted, SourceError
+from tweetream.models.drop import Drop
+from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post
+from tweetream.sources.base import MAX_TEXT, Chunk, Retracted, SourceError
 from tweetream.sources.post_builder import ParseContext, make_post, too_long
 from tweetream.sources.replay.formats import parse
 from tweetream.sources.replay.lines import blocks, pieces, records, without_cr

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from tweetream.matching import EVERYTHING
-from tweetream.sources.base import size_of
+from tweetream.models.post import size_of
 from tweetream.text import normalise
 
 MOST_RULES = 1000

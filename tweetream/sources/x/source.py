@@ -20,20 +20,9 @@ from aiohttp import ClientError, ClientResponse
 from msgspec import Raw
 from yarl import URL
 
-from tweetream.metrics import Drop
-from tweetream.models.post import Post
-from tweetream.sources.base import (
-    MAX_BYTES,
-    MAX_LINE,
-    MAX_POSTS,
-    Chunk,
-    Context,
-    Disconnected,
-    FailureKind,
-    Retracted,
-    SourceError,
-    size_of,
-)
+from tweetream.models.drop import Drop
+from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post, size_of
+from tweetream.sources.base import MAX_LINE, Chunk, Context, Disconnected, FailureKind, Retracted, SourceError
 from tweetream.sources.networks import Told, x_page
 from tweetream.sources.post_builder import ParseContext, decode
 from tweetream.sources.x.client import Client, Problem, broken
