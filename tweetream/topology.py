@@ -23,6 +23,7 @@ from tweetream.kafka import admin
 from tweetream.kafka.compacted import CompactedReader, Record
 from tweetream.kafka.connection import AccessDenied
 from tweetream.kafka.producer import Headers, OrderedProducer, RecordRejected
+from tweetream.kafka.retry import Unavailable, retry_until_available
 from tweetream.models import codec
 from tweetream.models.feed import base36
 from tweetream.models.topic import Counts, Topic
@@ -136,7 +137,7 @@ async def _mend() -> None:
                 if table.stale:
                     log.info("reading %s from the beginning: records of it are gone", table.changelog_topic_name)
                     await table.rebuild(await changelog.look(consumer, table.changelog_topic_name))
-    except admin.Unavailable as error:
+    except Unavailable as error:
         log.warning("a table waits for Kafka: %s", error)
 
 
@@ -282,7 +283,7 @@ async def _declare() -> None:
     if app.conf.store.scheme != "memory":
         for table in _tables():
             table.keep(Snapshot(app.conf.tabledir / table.changelog_topic_name))
-        await admin.retry_until_available(kafka, lambda: changelog.restore(kafka, _tables(), new))
+        await retry_until_available(kafka, lambda: changelog.restore(kafka, _tables(), new))
     await producer.start()
     await compacted.start()
 

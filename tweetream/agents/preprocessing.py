@@ -15,8 +15,8 @@ from faust.types import EventT
 from tweetream import metrics
 from tweetream.agents.at_least_once import Delivery, run
 from tweetream.app import app, kafka, settings
-from tweetream.ingest.takeover import highest_epoch
 from tweetream.kafka.admin import TIMEOUT
+from tweetream.kafka.fencing import highest_epoch
 from tweetream.kafka.producer import Abandoned, StillAssigned
 from tweetream.matching import Matcher
 from tweetream.models import codec

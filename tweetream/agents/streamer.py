@@ -18,6 +18,7 @@ from tweetream.agents.at_least_once import Delivery, run
 from tweetream.app import app, kafka, settings
 from tweetream.kafka import admin
 from tweetream.kafka.producer import Abandoned, RecordRejected, StillAssigned
+from tweetream.kafka.retry import Unavailable
 from tweetream.models import codec
 from tweetream.models.topic import Command, Topic
 from tweetream.topology import COMMANDS, commands, feed_name, feed_spec, flowing, now_ms, producer, topics
@@ -83,7 +84,7 @@ async def _create(topic: Topic, still_assigned: StillAssigned) -> None:
             try:
                 await admin.create(kafka, [feed_spec(topic.kafka_topic)], settings.replication)
                 return
-            except admin.Unavailable as error:
+            except Unavailable as error:
                 log.warning("the feed of %s waits for Kafka: %s", topic.name, error)
         await asyncio.sleep(0.5)
         if not still_assigned():
@@ -114,7 +115,7 @@ async def sweep() -> None:
         await _sweep()
     except Abandoned:
         pass  # a rebalance came, and what escapes a timer ends the worker
-    except (admin.Unavailable, RecordRejected) as error:
+    except (Unavailable, RecordRejected) as error:
         log.warning("deleted feeds wait for Kafka: %s", error)
 
 

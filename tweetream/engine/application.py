@@ -14,8 +14,9 @@ from mode.utils.objects import cached_property
 from mode.utils.queues import FlowControlEvent
 
 from tweetream.engine import snapshot
-from tweetream.engine.consumer import GIVE_UP, Consumer, patience, within
+from tweetream.engine.consumer import GIVE_UP, Consumer, patience
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.retry import wait_at_most
 
 Step = Callable[[], Awaitable[None]]
 GIVE_UP_AT_STOP = 1.5  # seconds that a stop waits for a broker, in all
@@ -70,7 +71,7 @@ class Tables(TableManager):
 
 class Producer(driver.Producer):
     async def on_stop(self) -> None:
-        await within(patience(self.app), super().on_stop())
+        await wait_at_most(patience(self.app), super().on_stop())
 
 
 class Transport(driver.Transport):
@@ -128,14 +129,14 @@ class App(faust.App):
 
     async def on_stop(self) -> None:
         for step in self._closing:
-            await within(GIVE_UP, step())
+            await wait_at_most(GIVE_UP, step())
         self._stop_by = time.monotonic() + GIVE_UP_AT_STOP
         await super().on_stop()
 
     async def on_shutdown(self) -> None:
         await super().on_shutdown()
         for step in reversed(self._after):
-            await within(self.patience(), step())
+            await wait_at_most(self.patience(), step())
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
@@ -144,4 +145,4 @@ class App(faust.App):
         return Transport(self.conf.broker_producer, self)
 
     async def _producer_flush(self, logger: Any) -> None:
-        await within(self.patience(), super()._producer_flush(logger))
+        await wait_at_most(self.patience(), super()._producer_flush(logger))

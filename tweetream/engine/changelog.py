@@ -16,8 +16,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from tweetream.engine.snapshot import SnapshotPosition, fingerprint
-from tweetream.kafka.admin import TIMEOUT, Unavailable, close_soon
+from tweetream.kafka.admin import CLOSE_TIMEOUT, TIMEOUT
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.retry import Unavailable, wait_at_most
 
 log = logging.getLogger(__name__)
 QUIET = 10  # seconds that Kafka may owe us records that it has
@@ -87,7 +88,7 @@ async def reader(kafka: Connection) -> AsyncIterator[AIOKafkaConsumer]:
     except (KafkaError, TimeoutError, OSError) as error:
         raise Unavailable(repr(error)) from error
     finally:
-        await close_soon(consumer.stop())
+        await wait_at_most(CLOSE_TIMEOUT, consumer.stop())
 
 
 async def look(consumer: AIOKafkaConsumer, topic: str) -> Changelog:

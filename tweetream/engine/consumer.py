@@ -22,6 +22,7 @@ from faust.types import TP
 from mode.utils.futures import notify
 
 from tweetream import metrics
+from tweetream.kafka.retry import wait_at_most
 
 Answer = TypeVar("Answer")
 FETCH_WAIT_MS = 200
@@ -39,7 +40,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def on_thread_stop(self) -> None:
-        await within(patience(self.app), super().on_thread_stop())  # leaving a group asks its broker
+        await wait_at_most(patience(self.app), super().on_thread_stop())  # leaving a group asks its broker
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         consumer = self._ensure_consumer()
@@ -238,7 +239,7 @@ class Consumer(driver.Consumer):
             await self._wait_for_ack(timeout=0.1)
             self._clean_unacked_messages()
         self._unacked_messages.clear()
-        await within(patience(self.app), self._commit_all())
+        await wait_at_most(patience(self.app), self._commit_all())
 
     async def _commit_all(self) -> None:
         await self.maybe_wait_for_commit_to_finish()  # it began before the last acknowledgement
@@ -274,10 +275,3 @@ class Consumer(driver.Consumer):
 def patience(app: Any) -> float:
     """How many seconds our app (engine.App) waits for a broker now."""
     return float(app.patience())
-
-
-async def within(seconds: float, work: Any) -> None:
-    """Await `work` for so long, then go on without it."""
-    task = asyncio.ensure_future(work)
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    await asyncio.wait({task}, timeout=seconds)

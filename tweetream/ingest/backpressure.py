@@ -5,6 +5,7 @@ import contextlib
 
 from tweetream.app import kafka
 from tweetream.kafka import admin
+from tweetream.kafka.retry import Unavailable
 from tweetream.topology import NAMESPACE, POSTS
 
 PACE = 0.5  # seconds between two looks at what the group has committed
@@ -34,7 +35,7 @@ class Backpressure:
         try:
             while True:
                 await asyncio.sleep(PACE)
-                with contextlib.suppress(admin.Unavailable):
+                with contextlib.suppress(Unavailable):
                     self._done = await committed.offsets(list(self._sent))
                     self._compare()
         finally:

@@ -19,7 +19,8 @@ from tweetream.engine.worker import stop_worker
 from tweetream.ingest.backpressure import Backpressure
 from tweetream.ingest.batcher import Batcher, Read
 from tweetream.ingest.reporter import Reporter
-from tweetream.ingest.takeover import Fenced, TakeoverState, highest_epoch, take_over
+from tweetream.ingest.takeover import Fenced, TakeoverState, take_over
+from tweetream.kafka.fencing import highest_epoch
 from tweetream.kafka.producer import RecordRejected
 from tweetream.matching import normalise_track
 from tweetream.models import codec

@@ -5,18 +5,15 @@ sends behind it is of a lower epoch, and dropped. Before it are the positions to
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.fencing import FIRST_TAIL, read_batches
 from tweetream.kafka.producer import OrderedProducer
 from tweetream.models import codec
 from tweetream.models.post import PostBatch
 
-FIRST_TAIL = 64  # records of each partition that are read first; four times as many while they are not enough
 LATELY = 120.0  # seconds of ids that are enough: a source goes back 30 s at most, and a post comes late by as much
 MAX_IDS = 50_000  # ids read lately that are remembered
 
@@ -63,12 +60,6 @@ def _inherit(epoch: int, tails: list[list[PostBatch]], ends: dict[int, int]) -> 
     return TakeoverState(epoch, positions, ids, ends)
 
 
-async def highest_epoch(kafka: Connection, topic: str, partition: int, offset: int, start: int | None = None) -> int:
-    """The highest epoch of the records from `start` (if not given, of a tail) up to `offset`, 0 if there are none."""
-    first = max(0, offset - FIRST_TAIL) if start is None else start
-    return max([batch.epoch async for _, batch in _read(kafka, topic, partition, first, offset)], default=0)
-
-
 async def _tail(kafka: Connection, topic: str, partition: int, marker: int, ids: int) -> list[PostBatch]:
     """The batches right before the marker's offset.
 
@@ -79,7 +70,7 @@ async def _tail(kafka: Connection, topic: str, partition: int, marker: int, ids:
     span, end = FIRST_TAIL, marker
     while True:
         start = max(0, marker - span)
-        found = [batch async for batch in _read(kafka, topic, partition, start, end)] + found
+        found = [batch async for batch in read_batches(kafka, topic, partition, start, end)] + found
         times = [time for time, batch in found if batch.sequence]
         batches = unfenced([batch for _, batch in found])
         enough = times and max(times) - min(times) >= LATELY * 1000 or sum(len(b.posts) for b in batches) >= ids
@@ -99,26 +90,3 @@ def unfenced(batches: list[PostBatch]) -> list[PostBatch]:
             highest = batch.epoch
             kept.append(batch)
     return kept
-
-
-async def _read(
-    kafka: Connection, topic: str, partition: int, start: int, end: int
-) -> AsyncIterator[tuple[int, PostBatch]]:
-    """The batches from `start` up to `end`, each with its time (ms)."""
-    if start >= end:
-        return
-    tp = TopicPartition(topic, partition)
-    consumer = AIOKafkaConsumer(**kafka.arguments(), enable_auto_commit=False, auto_offset_reset="earliest")
-    try:
-        await consumer.start()
-        consumer.assign([tp])
-        earliest = (await consumer.beginning_offsets([tp]))[tp]
-        consumer.seek(tp, max(start, earliest))
-        async for record in consumer:
-            if record.offset < end:
-                with contextlib.suppress(codec.Undecodable):  # preprocessing puts it aside
-                    yield record.timestamp, codec.decode(record.value, PostBatch)
-            if record.offset >= end - 1:
-                return
-    finally:
-        await consumer.stop()
