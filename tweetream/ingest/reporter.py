@@ -12,7 +12,7 @@ from tweetream.kafka.producer import RecordRejected
 from tweetream.models import codec
 from tweetream.sources.status import EVERY, Report
 from tweetream.sources.supervisor import State, Status, Supervisor
-from tweetream.topology import SOURCES, dead_letter, producer
+from tweetream.topology import SOURCES, dead_letter, services
 
 SECOND = 1.0
 
@@ -51,7 +51,7 @@ class Reporter:
         _measure(status, told)
         report = codec.encode(Report(epoch, status))
         try:
-            await producer.send(SOURCES, 0, report, key=status.url.encode())
+            await services.producer.send(SOURCES, 0, report, key=status.url.encode())
         except RecordRejected as error:  # the sources go on; nobody else hears of them
             await dead_letter(SOURCES, report, str(error))
 

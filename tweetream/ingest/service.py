@@ -13,9 +13,7 @@ from collections.abc import AsyncGenerator
 from mode import Service
 
 from tweetream import metrics
-from tweetream.agents.streamer import owns_commands
 from tweetream.app import app, kafka, settings
-from tweetream.engine.worker import stop_worker
 from tweetream.ingest.backpressure import Backpressure
 from tweetream.ingest.batcher import Batcher, Read
 from tweetream.ingest.reporter import Reporter
@@ -36,9 +34,9 @@ from tweetream.topology import (
     RETRACTED,
     dead_letter,
     now_ms,
-    producer,
+    owns_commands,
     recovered,
-    reports,
+    services,
     topics,
     wait_applied,
 )
@@ -84,11 +82,11 @@ class Run:
             source = open_source(url, Context(settings, tracks))
         except SourceError as error:  # it was made once, when the worker started
             source = _Unopened(url, error)
-        return Supervisor(source, known=reports.known(without_secret(url)), changed=self._reporter.changed)
+        return Supervisor(source, known=services.reports.known(without_secret(url)), changed=self._reporter.changed)
 
     async def main(self) -> None:
         await self._add_topics()
-        inherited = await take_over(kafka, producer, POSTS, settings.partitions, now_ms())
+        inherited = await take_over(kafka, services.producer, POSTS, settings.partitions, now_ms())
         log.info("streaming from %d sources, epoch %d", len(self._supervisors), inherited.epoch)
         batcher = Batcher(inherited.positions, inherited.ids)
         async with asyncio.TaskGroup() as tasks:
@@ -103,7 +101,7 @@ class Run:
         last = -1
         for name in settings.topics:
             command = codec.encode(Command("add", name, normalise_track([name]), missing=True))
-            last = (await producer.send(COMMANDS, 0, command)).offset
+            last = (await services.producer.send(COMMANDS, 0, command)).offset
         while not await wait_applied(last, 5.0):
             await asyncio.sleep(0.1)
 
@@ -140,7 +138,7 @@ class Run:
         offset = None
         await self._retract(read.retracted)
         try:
-            offset = (await producer.send(POSTS, partition, codec.encode(batch))).offset
+            offset = (await services.producer.send(POSTS, partition, codec.encode(batch))).offset
             self._backpressure.sent(partition, offset)
         except RecordRejected as error:
             await dead_letter(POSTS, codec.encode(batch), str(error))
@@ -153,7 +151,7 @@ class Run:
         if ids:
             keys = [id.encode("utf-8", "replace") for id in ids]
             try:
-                await producer.send_all(RETRACTED, 0, [(b"1", [])] * len(ids), keys=keys)
+                await services.producer.send_all(RETRACTED, 0, [(b"1", [])] * len(ids), keys=keys)
             except RecordRejected as error:
                 log.error("%d posts stay that were deleted: %s", len(ids), error)
 
@@ -206,7 +204,7 @@ class IngestService(Service):
                 error = error.exceptions[0]
             log.error("streaming ended: %r; beginning again", error)
             if isinstance(error, codec.TooNew):
-                stop_worker(str(error))
+                app.abort(str(error))
                 return
         self._run = asyncio.create_task(Run().main())
 

@@ -1,7 +1,7 @@
-"""A feed's records: the JSON that browsers get, its headers, and positions in feeds.
+"""A feed's records: the JSON that browsers get, the headers, the names of feeds, and positions in them.
 
-The value of a record is the data line of the event as it is. Label, score and origin are headers, so
-that filters parse nothing.
+The value of a record is the data line of the event as it is. The label, the score and the stamp (header `origin`) are
+headers, so that a filter parses no JSON.
 """
 
 import re
@@ -35,7 +35,7 @@ class Stamp(NamedTuple):
 
     @classmethod
     def unpack(cls, data: bytes) -> "Stamp":
-        """Raises struct.error for what is no stamp."""
+        """Raises struct.error for other bytes."""
         return cls(*_STAMP.unpack(data))
 
 
@@ -58,8 +58,24 @@ class FeedEntry(msgspec.Struct, gc=False):
     score: float
 
 
+class FeedName(NamedTuple):
+    """The topic and the generation (ms since 1970) of a feed; written `NAME-GENERATION`, in base 36."""
+
+    topic: str
+    generation: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}-{base36(self.generation)}"
+
+    @classmethod
+    def parse(cls, text: str) -> "FeedName":
+        """Raises ValueError for any other text."""
+        topic, _, generation = text.rpartition("-")
+        return cls(topic, int(generation, 36))
+
+
 class Position(NamedTuple):
-    """A place in a feed: `NAME@GENERATION:OFFSET` of the last record delivered; opaque to clients."""
+    """The last record of a feed that was delivered, `NAME@GENERATION:OFFSET`; opaque to clients."""
 
     name: str
     generation: str
@@ -70,7 +86,7 @@ class Position(NamedTuple):
 
 
 class BadPosition(ValueError):
-    """What a client sent is no position."""
+    """A client sent a text that is not a position."""
 
 
 def parse_positions(text: str) -> dict[str, Position]:

@@ -9,7 +9,7 @@ from tweetream.app import app, kafka, settings
 from tweetream.feeds.hub import Hub
 from tweetream.feeds.record import Filter
 from tweetream.kafka.compacted import Record
-from tweetream.topology import RETRACTED, compacted
+from tweetream.topology import RETRACTED, services
 from tweetream.web.middleware import Problem
 
 hub = Hub(kafka, dedup_window=settings.dedup_window, feed_idle_timeout=settings.feed_idle_timeout)
@@ -24,7 +24,7 @@ def _take_back(records: list[Record]) -> None:
             hub.retract(id, notice.timestamp)
 
 
-compacted.follow(RETRACTED, _take_back)
+services.compacted.follow(RETRACTED, _take_back)
 
 
 @app.before

@@ -15,7 +15,7 @@ from tweetream import metrics
 from tweetream.app import app, settings
 from tweetream.models.feed import BadPosition, parse_positions
 from tweetream.models.topic import BadTopic, Topic, check_name
-from tweetream.topology import recovered, topic_of, topics
+from tweetream.topology import feed_name, recovered, topics
 from tweetream.web.clients import hub, number, wanted, when
 from tweetream.web.history import MAX_LAST
 from tweetream.web.limits import Clients, Limits, raise_open_files
@@ -119,7 +119,7 @@ async def _room_for_all() -> None:
 async def _let_go() -> None:
     """Streams and readers of deleted topics let go at once, before Kafka's own topic goes."""
     for kafka_topic in hub.followed():
-        topic = topics.entry(topic_of(kafka_topic))
+        topic = topics.entry(feed_name(kafka_topic).topic)
         if topic is None or not topic.alive or topic.kafka_topic != kafka_topic:
             hub.drop(kafka_topic)
 

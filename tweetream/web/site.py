@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from tweetream import metrics
 from tweetream.app import app
 from tweetream.engine.consumer import Consumer
-from tweetream.topology import POSTS, TAGGED, flowing, recovered
+from tweetream.topology import POSTS, TAGGED, recovered
 from tweetream.web.middleware import Problem
 
 STATIC = files("tweetream.web") / "static"
@@ -55,7 +55,7 @@ class Ready(View):
     """Ready: the tables are there and records flow."""
 
     async def get(self, request: Any) -> web.StreamResponse:
-        if not recovered() or app.rebalancing or not flowing():
+        if not recovered() or app.rebalancing or not app.is_flowing():
             raise Problem(503, "the worker is starting or its group is rebalancing", {"Retry-After": "1"})
         return web.Response(text="ready\n")
 

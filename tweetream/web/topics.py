@@ -16,7 +16,7 @@ from tweetream.matching import normalise_track
 from tweetream.models import codec
 from tweetream.models.feed import rfc3339
 from tweetream.models.topic import BadTopic, Command, Topic, check_name
-from tweetream.topology import COMMANDS, counts_table, producer, recovered, topics
+from tweetream.topology import COMMANDS, counts_table, recovered, services, topics
 from tweetream.web.middleware import Problem, json_response, may_change
 from tweetream.web.schemas import TopicAnswer, TopicBody
 
@@ -52,7 +52,7 @@ async def command(request: Command) -> int:
     """Send a command and wait until this worker's table has it. Returns its offset; a Problem if time runs out."""
     try:
         async with asyncio.timeout(WAIT):
-            offset: int = (await producer.send(COMMANDS, 0, codec.encode(request))).offset
+            offset: int = (await services.producer.send(COMMANDS, 0, codec.encode(request))).offset
             while topics.applied < offset:
                 await asyncio.sleep(0.01)
             return offset
