@@ -11,7 +11,9 @@ PACKAGE = ROOT / "tweetream"
 
 def test_the_files_it_names_are_there() -> None:
     named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)+\.py)`", TEXT))
-    assert len(named) > 15 and [name for name in named if not ((PACKAGE / name).exists() or (ROOT / name).exists())] == []
+    assert (
+        len(named) > 15 and [name for name in named if not ((PACKAGE / name).exists() or (ROOT / name).exists())] == []
+    )
 
 
 def test_its_kafka_topics_are_those_of_the_operations_guide() -> None:
