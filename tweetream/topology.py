@@ -284,7 +284,9 @@ async def _declare() -> None:
             table.keep(Snapshot(app.conf.tabledir / table.changelog_topic_name))
         await admin.retry_until_available(kafka, lambda: changelog.restore(kafka, _tables(), new))
     await producer.start()
-    await compacted.start()
+
+
+app.before(compacted.start, last=True)  # the steps of other modules may still add topics to follow
 
 
 @app.after

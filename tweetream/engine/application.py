@@ -82,18 +82,19 @@ class App(faust.App):
     """A Faust app with the consumer above, whose rebalances and stops never wait for a broker that is away.
 
     `before`, `closing` and `after` register what is done before its services start, when a stop begins, and when
-    they have stopped.
+    they have stopped. A step that needs the steps of all modules registers with `before(step, last=True)`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._stop_by: float | None = None
         self._before: list[Step] = []
+        self._before_last: list[Step] = []
         self._closing: list[Step] = []
         self._after: list[Step] = []
         super().__init__(*args, **kwargs)
 
-    def before(self, step: Step) -> Step:
-        self._before.append(step)
+    def before(self, step: Step, *, last: bool = False) -> Step:
+        (self._before_last if last else self._before).append(step)
         return step
 
     def closing(self, step: Step) -> Step:
@@ -118,7 +119,7 @@ class App(faust.App):
             raise SystemExit(2) from None
 
     async def on_start(self) -> None:
-        for step in self._before:
+        for step in self._before + self._before_last:
             await step()
         await super().on_start()
 

@@ -15,8 +15,8 @@ from tweetream import __version__
 from tweetream.app import app
 from tweetream.models.feed import FeedEntry
 from tweetream.web import schemas
-from tweetream.web.middleware import json_response
 from tweetream.web.operations import OPERATIONS, Operation, Parameter
+from tweetream.web.responses import json_response
 
 REF = "#/components/schemas/{name}"
 # The events of a stream, for which OpenAPI 3.1 has no words of its own; the one without a name is a post.
