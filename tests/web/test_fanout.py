@@ -73,7 +73,7 @@ async def test_clients_at_the_same_place_get_the_same_bytes_framed_as_their_http
     assert http_chunk(b"x" * 31) == b"1f\r\n" + b"x" * 31 + b"\r\n"
 
 
-async def test_a_client_that_joins_behind_its_group_gets_each_event_once(peers: Peers) -> None:
+async def test_a_client_that_joins_between_two_flushes_gets_each_event_once(peers: Peers) -> None:
     fan_out, one = FanOut(), feed()
     early, late = await peers(), await peers()
     fan_out.join(early.client, subscription(one))
@@ -89,7 +89,7 @@ async def test_a_client_that_joins_behind_its_group_gets_each_event_once(peers: 
     assert await early.received() == await late.received() == event(2)
 
 
-async def test_who_has_not_got_what_has_come_does_not_join(peers: Peers) -> None:
+async def test_a_client_that_has_not_got_everything_does_not_join(peers: Peers) -> None:
     fan_out, one = FanOut(), feed()
     peer, own = await peers(), subscription(one)
     one.take([raw(0, 0)])
@@ -112,7 +112,7 @@ async def test_a_feed_that_is_followed_again_at_the_same_place_is_another_one(pe
     assert await there.received() == event(0)
 
 
-async def test_an_id_covers_all_feeds_those_ahead_where_they_are_and_those_behind_where_they_were(peers: Peers) -> None:
+async def test_an_id_covers_all_feeds_those_before_as_they_are_and_those_after_as_they_were(peers: Peers) -> None:
     fan_out, first, second = FanOut(), feed("a"), feed("b")
     both = await peers()
     fan_out.join(both.client, subscription(first, second))
@@ -128,7 +128,7 @@ async def test_an_id_covers_all_feeds_those_ahead_where_they_are_and_those_behin
     assert ids == [b"id: a@1:1,b@1:0", b"id: a@1:1,b@1:1"]
 
 
-async def test_a_client_whose_socket_takes_no_more_leaves_with_its_place_and_the_others_go_on(peers: Peers) -> None:
+async def test_a_client_whose_socket_takes_no_more_leaves_and_the_others_go_on(peers: Peers) -> None:
     fan_out, one = FanOut(), feed()
     slow, quick = await peers(), await peers()
     for peer in (slow, quick):
@@ -152,7 +152,7 @@ async def test_a_client_whose_socket_takes_no_more_leaves_with_its_place_and_the
     assert b"".join(events.deliveries(own.ready())).startswith(event(at)), "there it goes on"
 
 
-async def test_a_filter_lets_through_what_passes_and_tells_its_place_when_nothing_did(peers: Peers) -> None:
+async def test_a_filter_passes_its_posts_and_the_position_is_told_when_none_passed(peers: Peers) -> None:
     fan_out, one = FanOut(), feed()
     every, traffic = await peers(), await peers()
     fan_out.join(every.client, subscription(one))
@@ -174,7 +174,7 @@ async def test_a_filter_lets_through_what_passes_and_tells_its_place_when_nothin
         assert await peer.received() == b":\n"
 
 
-async def test_a_client_whose_task_waits_for_kafka_gets_comments_and_each_only_while_it_is_there(peers: Peers) -> None:
+async def test_a_client_whose_task_waits_for_kafka_gets_comments_until_it_goes(peers: Peers) -> None:
     fan_out, one = FanOut(), feed()
     waiting, with_others = await peers(), await peers()
     with fan_out.heartbeats(waiting.client), fan_out.heartbeats(with_others.client):
@@ -209,7 +209,7 @@ async def test_a_feed_that_was_lost_is_left_to_the_clients_own_task(peers: Peers
     assert await peer.received() == b""
 
 
-async def test_a_client_that_goes_is_written_to_no_more(peers: Peers) -> None:
+async def test_nothing_is_written_to_a_client_that_has_gone(peers: Peers) -> None:
     fan_out, one = FanOut(), feed()
     gone, there = await peers(), await peers()
     for peer in (gone, there):
@@ -233,7 +233,7 @@ def posted(offset: int) -> bytes:
     return b"id: t@1:%d\ndata: %s\n\n" % (offset, post(offset, offset).value)
 
 
-async def test_what_is_taken_back_is_told_to_all_who_may_have_it_and_moves_nobody(peers: Peers) -> None:
+async def test_clients_that_may_have_a_post_are_told_of_its_retraction_and_keep_their_position(peers: Peers) -> None:
     fan_out, one = FanOut(), feed()
     every, traffic, late = [await peers() for _ in range(3)]
     fan_out.join(every.client, subscription(one))
@@ -259,7 +259,7 @@ async def test_what_is_taken_back_is_told_to_all_who_may_have_it_and_moves_nobod
     assert every.client.group is late.client.group
 
 
-async def test_who_was_not_told_yet_does_not_join_and_is_told_by_its_own_task(peers: Peers) -> None:
+async def test_a_client_not_told_of_a_retraction_does_not_join_and_is_told_by_its_own_task(peers: Peers) -> None:
     fan_out, one = FanOut(), feed()
     peer, own = await peers(), subscription(one)
     one.take([post(0, 0)])
@@ -270,7 +270,7 @@ async def test_who_was_not_told_yet_does_not_join_and_is_told_by_its_own_task(pe
     assert join_positions(own.positions()) == "t@1:0" and fan_out.join(peer.client, own)
 
 
-async def test_a_client_left_behind_is_told_of_what_was_taken_back_from_where_it_stood(peers: Peers) -> None:
+async def test_a_slow_client_is_told_of_retractions_from_where_it_left_on(peers: Peers) -> None:
     fan_out, one, other = FanOut(), feed(), feed("o")
     slow, quick = await peers(), await peers()
     for peer in (slow, quick):

@@ -31,7 +31,7 @@ async def hub(embedded_broker: EmbeddedBroker) -> AsyncIterator[Hub]:
 
 
 @pytest.mark.parametrize("asked", ["last", "offset_of_time"])
-async def test_what_comes_while_kafka_is_asked_for_a_beginning_and_has_none_is_not_passed_over(
+async def test_a_post_that_comes_while_kafka_is_asked_where_to_begin_is_not_missed(
     embedded_broker: EmbeddedBroker, namespace: str, hub: Hub, monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
     writer = Writer(embedded_broker, f"{namespace}-feed-x-1")
@@ -60,7 +60,7 @@ async def test_what_comes_while_kafka_is_asked_for_a_beginning_and_has_none_is_n
 
 
 @pytest.mark.parametrize(("patience", "system"), [(30.0, 60_000), (300.0, 301_000), (1e9, 2**31 - 1)])
-def test_the_system_gives_a_client_no_less_time_than_the_settings(patience: float, system: int) -> None:
+def test_the_system_gives_a_client_as_much_time_as_the_settings_or_more(patience: float, system: int) -> None:
     with socket.socket() as connection:
         _limit_socket(connection, patience)
         option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it
