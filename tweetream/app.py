@@ -38,6 +38,7 @@ app = App(
         "tweetream.web.classify",
         "tweetream.web.feeds",
         "tweetream.web.site",
+        "tweetream.web.health",
         "tweetream.web.openapi",
     ],
     datadir=str(settings.data_dir),

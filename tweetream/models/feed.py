@@ -7,6 +7,7 @@ headers, so that a filter parses no JSON.
 import re
 import struct
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -98,6 +99,11 @@ def parse_positions(text: str) -> dict[str, Position]:
             raise BadPosition(f"not a position: {part[:100]!r}")
         found[match[1]] = Position(match[1], match[2], int(match[3]))
     return found
+
+
+def join_positions(positions: Iterable[Position]) -> str:
+    """The positions of several feeds as one text, which `parse_positions` reads."""
+    return ",".join([str(position) for position in positions])
 
 
 def base36(number: int) -> str:
