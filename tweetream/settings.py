@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 from pydantic_settings import PydanticBaseSettingsSource as Source
+from typing_extensions import override
 
 PREFIX = "TWEETREAM_"
 _PASSED = re.compile(r"TWEETREAM_(FAUST_|SERVICE_|PORT(_|$))")
@@ -163,6 +164,7 @@ class Settings(BaseSettings):
     )
 
     @classmethod
+    @override
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],

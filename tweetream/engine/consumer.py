@@ -277,6 +277,7 @@ class Consumer(driver.Consumer):
         self._unacked_messages.discard(message)
         notify(self._waiting_for_ack)
 
+    @override
     async def _wait_for_ack(self, timeout: float) -> None:
         self._waiting_for_ack = self.loop.create_future()
         try:

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncGenerator
 
 from mode import Service
+from typing_extensions import override
 
 from tweetream import metrics
 from tweetream.app import app, kafka, settings
@@ -214,5 +215,6 @@ class IngestService(Service):
             run.cancel()
             await asyncio.wait({run}, timeout=1.0)
 
+    @override
     async def on_stop(self) -> None:
         await self._end()

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
+from typing_extensions import override
 
 from tweetream.models.post import Post
 
@@ -65,6 +66,7 @@ class FeedName(NamedTuple):
     topic: str
     generation: int
 
+    @override
     def __str__(self) -> str:
         return f"{self.topic}-{base36(self.generation)}"
 
@@ -82,6 +84,7 @@ class Position(NamedTuple):
     generation: str
     offset: int
 
+    @override
     def __str__(self) -> str:
         return f"{self.name}@{self.generation}:{self.offset}"
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 from faust.web import View
+from typing_extensions import override
 
 from tweetream.app import app, settings
 from tweetream.settings import Settings
@@ -57,6 +58,7 @@ def _explainer() -> _Explainer:
 class Classify(View):
     """Labels, scores, and the words that decided."""
 
+    @override
     async def post(self, request: Any) -> web.StreamResponse:
         try:
             body = msgspec.json.decode(await request.read(), type=ClassifyBody)

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 from faust.web import View
+from typing_extensions import override
 
 from tweetream.app import app, settings
 from tweetream.models.topic import Topic
@@ -24,6 +25,7 @@ MAX_TOPICS = 20
 class FeedStream(View):
     """GET is the stream, HEAD its headers alone."""
 
+    @override
     async def get(self, request: Any, names: str) -> web.StreamResponse:
         asked = _stream_query(request)
         found = _find(names, asked)
@@ -39,6 +41,7 @@ class FeedStream(View):
                 await server.serve(request, response, asked, found)
         return response
 
+    @override
     async def head(self, request: Any, names: str) -> web.StreamResponse:
         found = _find(names, _stream_query(request))
         if not any(topic and topic.alive for topic in found.values()):

@@ -7,6 +7,7 @@ from aiohttp import web
 from faust.exceptions import ConsumerNotStarted
 from faust.web import View
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from typing_extensions import override
 
 from tweetream import metrics
 from tweetream.app import app
@@ -25,6 +26,7 @@ def require_recovered() -> None:
 class Liveness(View):
     """The worker answers."""
 
+    @override
     async def get(self, request: Any) -> web.StreamResponse:
         return web.Response(text="alive\n")
 
@@ -33,6 +35,7 @@ class Liveness(View):
 class Readiness(View):
     """The tables are read and records flow."""
 
+    @override
     async def get(self, request: Any) -> web.StreamResponse:
         if not recovered() or app.rebalancing or not app.is_flowing():
             raise Problem(503, "the worker is starting or its group is rebalancing", {"Retry-After": "1"})
@@ -43,6 +46,7 @@ class Readiness(View):
 class Metrics(View):
     """The counters and gauges, for Prometheus."""
 
+    @override
     async def get(self, request: Any) -> web.StreamResponse:
         metrics.tasks.set(len(asyncio.all_tasks()))
         for topic in (POSTS, TAGGED):

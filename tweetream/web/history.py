@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 from faust.web import View
+from typing_extensions import override
 
 from tweetream.app import app
 from tweetream.feeds import pages
@@ -30,6 +31,7 @@ _entry = msgspec.json.Decoder(FeedEntry)
 class Posts(View):
     """A page of posts."""
 
+    @override
     async def get(self, request: Any, name: str) -> web.StreamResponse:
         topic = find(name)
         generation = base36(topic.generation)
@@ -86,6 +88,7 @@ def _is_post(record: Record) -> bool:
 class Stats(View):
     """Posts per minute, by label and by source."""
 
+    @override
     async def get(self, request: Any, name: str) -> web.StreamResponse:
         topic = find(name)
         counts = counts_table.entry(topic.kafka_topic)

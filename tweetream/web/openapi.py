@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 from faust.web import View
+from typing_extensions import override
 
 from tweetream import __version__
 from tweetream.app import app
@@ -136,5 +137,6 @@ def _parameter(one: Parameter) -> dict[str, Any]:
 class OpenAPI(View):
     """This document."""
 
+    @override
     async def get(self, request: Any) -> web.StreamResponse:
         return json_response(document())

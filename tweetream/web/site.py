@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 from faust.web import View
+from typing_extensions import override
 
 from tweetream.app import app
 from tweetream.web.problems import Problem
@@ -28,11 +29,13 @@ def _file(name: str) -> web.Response:
 
 @app.page("/")
 class Page(View):
+    @override
     async def get(self, request: Any) -> web.StreamResponse:
         return _file("index.html")
 
 
 @app.page("/static/{name}")
 class Static(View):
+    @override
     async def get(self, request: Any, name: str) -> web.StreamResponse:
         return _file(name)

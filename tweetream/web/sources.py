@@ -4,6 +4,7 @@ from typing import Any
 
 from aiohttp import web
 from faust.web import View
+from typing_extensions import override
 
 from tweetream.app import app, settings
 from tweetream.models.feed import rfc3339
@@ -33,6 +34,7 @@ def _shown(status: Status) -> SourceAnswer:
 class Sources(View):
     """All sources of the settings."""
 
+    @override
     async def get(self, request: Any) -> web.StreamResponse:
         require_recovered()
         urls = [without_secret(url) for url in settings.sources]

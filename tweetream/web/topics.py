@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 from faust.web import View
+from typing_extensions import override
 
 from tweetream.app import app, settings
 from tweetream.matching import normalise_track
@@ -63,10 +64,12 @@ async def command(request: Command) -> int:
 class Topics(View):
     """List and add."""
 
+    @override
     async def get(self, request: Any) -> web.StreamResponse:
         require_recovered()
         return json_response([shown(topic) for topic in topics.alive()])
 
+    @override
     async def post(self, request: Any) -> web.StreamResponse:
         authorize_change(request, settings)
         name, track = _topic(await request.read())
@@ -94,9 +97,11 @@ def _topic(body: bytes) -> tuple[str, tuple[str, ...]]:
 class OneTopic(View):
     """Show and delete."""
 
+    @override
     async def get(self, request: Any, name: str) -> web.StreamResponse:
         return json_response(shown(find(name)))
 
+    @override
     async def delete(self, request: Any, name: str) -> web.StreamResponse:
         authorize_change(request, settings)
         find(name)
