@@ -34,11 +34,11 @@ class _Model:
 
     def _explain(self, texts: Sequence[str]) -> list[ClassifyAnswer]:
         from tweetream.classifier.model import BadModel
-        from tweetream.classifier.pipeline import served
+        from tweetream.classifier.pipeline import load
 
         if self._served is None:
             try:
-                self._served = served(settings)
+                self._served = load(settings)
             except (BadModel, BadAbbreviations) as error:  # replaced since the worker started, which has the old ones
                 raise Problem(503, str(error)) from None
         return [ClassifyAnswer(*self._served.explain(text)) for text in texts]
