@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 import termios
@@ -47,7 +48,7 @@ def test_a_reader_that_goes_away_ends_it_without_a_traceback(model: Path, tmp_pa
         assert process.stderr.read() == b""
 
 
-def test_a_terminal_sees_a_progress_bar_and_a_pipe_none(tweetream, model: Path, tmp_path: Path) -> None:
+def test_a_terminal_sees_a_progress_bar_and_a_pipe_none(tweetream, model: Path, tmp_path: Path, monkeypatch) -> None:
     path = tmp_path / "posts.txt"
     path.write_text("macet kata1\n" * 5_000, "utf-8")
     assert tweetream("classify", "--model", model, path).stderr == b""
@@ -65,12 +66,11 @@ def test_a_terminal_sees_a_progress_bar_and_a_pipe_none(tweetream, model: Path, 
                 return
             seen.extend(part)
 
-    reader = threading.Thread(target=read)
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
-    subprocess.run(
-        [*COMMAND, "--model", str(model), str(path)], stdout=subprocess.DEVNULL, stderr=theirs, env=clean(), timeout=60
-    )
-    os.close(theirs)
+    with open(theirs, "w") as terminal, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", terminal)
+        assert tweetream("classify", "--model", model, path).returncode == 0
     reader.join(10)
     os.close(ours)
     assert b"classify" in seen and b"%" in seen
@@ -78,29 +78,34 @@ def test_a_terminal_sees_a_progress_bar_and_a_pipe_none(tweetream, model: Path, 
 
 def test_memory_does_not_grow_with_the_file(model: Path, tmp_path: Path) -> None:
     """A file of a year's posts must not need a machine of its size."""
-    measured = []
+    paths = []
     for lines in (2_000, 200_000):
-        path = tmp_path / f"{lines}.txt"
-        path.write_text("".join(f"macet kata{i} lain{i}\n" for i in range(lines)), "utf-8")
-        code = (
-            "import resource, sys; from tweetream.cli.main import main\n"
-            "try: main(sys.argv[1:])\n"
-            "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
-        )
-        command = [sys.executable, "-c", code, "classify", "--model", str(model), str(path)]
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=clean(), timeout=120)
-        measured.append(int(done.stderr.split()[-1]))
-    assert measured[1] < measured[0] + 40_000, f"KiB: {measured}"
+        paths.append(tmp_path / f"{lines}.txt")
+        paths[-1].write_text("".join(f"macet kata{i} lain{i}\n" for i in range(lines)), "utf-8")
+    code = (
+        "import resource, sys; from tweetream.cli.main import main\n"
+        "for path in sys.argv[2:]:\n"
+        "    try: main(['classify', '--model', sys.argv[1], path])\n"
+        "    except SystemExit as ended: assert ended.code == 0\n"
+        "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, str(model), *map(str, paths)]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=clean(), timeout=120)
+    few, many = map(int, done.stderr.split())
+    assert many < few + 40_000, f"KiB: {few}, {many}"
 
 
-def test_rows_come_out_before_the_input_ends(model: Path) -> None:
+def test_rows_come_out_before_the_input_ends_and_an_interrupt_ends_it_without_a_traceback(model: Path) -> None:
     """Posts that are piped in live must not wait for a full buffer or the end."""
     with subprocess.Popen(
-        [*COMMAND, "--model", str(model)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=clean()
-    ) as process:
-        assert process.stdin and process.stdout
+        [*COMMAND, "--model", str(model)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean(),
+    ) as process:  # fmt: skip
+        assert process.stdin and process.stdout and process.stderr
         process.stdin.write(b"macet\n" * 1_000)
         process.stdin.flush()
         assert process.stdout.readline() == b"text,label,score\n"
         assert process.stdout.readline().startswith(b"macet,traffic,")
-        process.stdin.close()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        assert process.stderr.read() == b""

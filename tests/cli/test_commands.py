@@ -1,7 +1,6 @@
 """`tweetream explain`, `train` and `evaluate` as a user runs them; `classify` has its own tests."""
 
 import json
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -86,21 +85,6 @@ def test_what_cannot_be_done_is_one_line(tweetream, posts: Path, arguments: tupl
     done = tweetream(*(argument.replace("{posts}", str(posts)) for argument in arguments))
     assert done.returncode == 2 and done.stdout == b""
     assert done.stderr.startswith(b"tweetream: ") and done.stderr.count(b"\n") == 1
-
-
-def test_an_interrupt_ends_it_without_a_traceback() -> None:
-    """A row comes out when the model is loaded, so the interrupt meets a command that waits for input."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "tweetream", "classify"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as process:  # fmt: skip
-        assert process.stdin and process.stdout and process.stderr
-        process.stdin.write(b"macet\n" * 1_000)
-        process.stdin.flush()
-        assert process.stdout.readline() == b"text,label,score\n"
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
-        assert process.stderr.read() == b""
 
 
 def test_the_parser_offers_every_classifier_that_can_be_trained() -> None:
