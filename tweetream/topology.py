@@ -26,7 +26,7 @@ from tweetream.kafka.producer import Headers, OrderedProducer, RecordRejected
 from tweetream.models import codec
 from tweetream.models.feed import base36
 from tweetream.models.topic import Counts, Topic
-from tweetream.sources.status import Reports
+from tweetream.sources.status import SourceStatuses
 
 log = logging.getLogger(__name__)
 NAMESPACE = settings.namespace
@@ -59,7 +59,7 @@ SOURCES = f"{NAMESPACE}-sources"  # key: a source's URL; value: how it does
 
 producer = OrderedProducer(kafka)
 compacted = CompactedReader(kafka)  # follows these two
-reports = Reports()
+source_statuses = SourceStatuses()
 flowing = app.flow_control.is_active  # agents go on trying to deliver for as long as this says
 
 
@@ -158,7 +158,7 @@ counts_table: CountsTable = _table(CountsTable, "counts")
 def _take_reports(records: list[Record]) -> None:
     try:
         for notice in records:
-            reports.take(notice.value, notice.timestamp)
+            source_statuses.update(notice.value, notice.timestamp)
     except codec.TooNew as error:
         stop_worker(str(error))
 

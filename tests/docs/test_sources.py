@@ -5,9 +5,8 @@ import re
 from support.paths import DOCS
 
 from tweetream.models.drop import Drop
-from tweetream.sources import SCHEMES
-from tweetream.sources.base import FailureKind
-from tweetream.sources.supervisor import LONGEST, PATIENCE, SPREAD, STEADY, delay
+from tweetream.sources import SCHEMES, FailureKind
+from tweetream.sources.supervisor import JITTER, LONGEST, MAX_NOT_BEFORE, STABLE, delay
 
 TEXT = (DOCS / "sources.md").read_text()
 LATER = {Drop.FENCED, Drop.UNMATCHED, Drop.REFUSED}  # what becomes of a post behind its source
@@ -26,7 +25,7 @@ def test_the_waits_are_those_of_the_supervisor() -> None:
         grows = "doubling" if delay(kind, 3) == 4 * first else "the same again"
         assert second == 2 * first
         assert rows[kind] == f"{first:g} s | {grows} | {LONGEST[kind]:g} s"
-    assert (SPREAD, PATIENCE) == (1 / 5, 3600) and f"held for {STEADY:.0f} s" in " ".join(TEXT.split())
+    assert (JITTER, MAX_NOT_BEFORE) == (1 / 5, 3600) and f"held for {STABLE:.0f} s" in " ".join(TEXT.split())
 
 
 def test_each_reason_to_drop_what_was_read_is_named() -> None:

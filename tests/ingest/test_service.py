@@ -10,7 +10,8 @@ from tweetream.ingest.batcher import Batcher
 from tweetream.ingest.service import Run
 from tweetream.models.post import Post
 from tweetream.sources.base import Chunk, SourceError
-from tweetream.sources.supervisor import State, Supervisor
+from tweetream.sources.status import State
+from tweetream.sources.supervisor import Supervisor
 
 
 class Source:

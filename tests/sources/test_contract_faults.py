@@ -9,7 +9,8 @@ from support.networks.contract import NOTICED, SILENCE, Ability, Harness, Readin
 from support.networks.harnesses import who_can
 
 from tweetream.sources.base import Chunk, Disconnected, FailureKind, SourceError
-from tweetream.sources.supervisor import State, Supervisor
+from tweetream.sources.status import State
+from tweetream.sources.supervisor import Supervisor
 
 MB = 1024 * 1024
 

@@ -10,7 +10,8 @@ import pytest
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import Chunk, Disconnected, FailureKind, SourceError
-from tweetream.sources.supervisor import LONGEST, PATIENCE, STEADY, State, Status, Supervisor
+from tweetream.sources.status import State, Status
+from tweetream.sources.supervisor import LONGEST, MAX_NOT_BEFORE, STABLE, Supervisor
 
 NOW = 1_800_000_000.0
 Step = Chunk | Exception | Callable[[], None]
@@ -23,14 +24,14 @@ def chunk(*ids: int, position: str = "") -> Chunk:
 class World:
     """A source whose connections go by script, its supervisor, and a clock that only they move."""
 
-    def __init__(self, *connections: list[Step], chance: float = 0.0, known: Status | None = None) -> None:
+    def __init__(self, *connections: list[Step], chance: float = 0.0, last: Status | None = None) -> None:
         self.url, self.unpaced = "test:", False
         self.now, self.waits, self.states = 0.0, list[float](), list[State]()
         self.begun_at, self.taken = list[str | None](), list[Chunk]()
         self._script = list(connections)
         self.supervisor = Supervisor(
             self,
-            known=known,
+            last=last,
             changed=lambda: self.states.append(self.supervisor.status.state),
             clock=lambda: self.now,
             wall=lambda: NOW + self.now,
@@ -103,7 +104,7 @@ async def test_it_does_not_come_back_before_the_network_says_nor_a_day_later() -
         [],
     )
     await world.run()
-    assert world.waits == [300, 120, PATIENCE]
+    assert world.waits == [300, 120, MAX_NOT_BEFORE]
 
 
 async def test_while_it_waits_it_says_why_and_until_when() -> None:
@@ -121,7 +122,7 @@ async def test_while_it_waits_it_says_why_and_until_when() -> None:
 async def test_a_connection_that_held_makes_up_for_the_failures_before_it_and_a_short_one_does_not() -> None:
     world = World()
     over = Disconnected("over")
-    short, long = world.passes(STEADY - 1), world.passes(STEADY)
+    short, long = world.passes(STABLE - 1), world.passes(STABLE)
     world._script = [[over], [over], [chunk(1), short, over], [chunk(2), long, over], [over], [long, over], []]
     await world.run()
     # The last of them was long in saying nothing: it never began to give.
@@ -251,8 +252,8 @@ async def test_posts_a_minute_are_those_of_the_last_minute_and_posts_are_all() -
 
 
 async def test_it_counts_on_from_what_another_worker_had() -> None:
-    known = Status("test:", State.BACKING_OFF, "over", posts=7, last_post_at=5, reconnects=3, retry_at=9)
-    world = World([Disconnected("over")], [chunk(1)], known=known)
+    last = Status("test:", State.BACKING_OFF, "over", posts=7, last_post_at=5, reconnects=3, retry_at=9)
+    world = World([Disconnected("over")], [chunk(1)], last=last)
     first = world.supervisor.status
     assert (first.state, first.reason, first.retry_at) == (State.CONNECTING, "", None)
     assert (first.posts, first.last_post_at, first.reconnects) == (7, 5, 3)

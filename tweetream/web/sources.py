@@ -7,9 +7,9 @@ from faust.web import View
 
 from tweetream.app import app, settings
 from tweetream.models.feed import rfc3339
-from tweetream.sources.base import without_secret
-from tweetream.sources.supervisor import Status
-from tweetream.topology import now_ms, recovered, reports
+from tweetream.sources import without_secret
+from tweetream.sources.status import Status
+from tweetream.topology import now_ms, recovered, source_statuses
 from tweetream.web.middleware import Problem, json_response
 from tweetream.web.schemas import SourceAnswer
 
@@ -37,4 +37,4 @@ class Sources(View):
     async def get(self, request: Any) -> web.StreamResponse:
         if not recovered():
             raise Problem(503, "the worker is starting", {"Retry-After": "1"})
-        return json_response([_shown(status) for status in reports.now(URLS, now_ms())])
+        return json_response([_shown(status) for status in source_statuses.current(URLS, now_ms())])

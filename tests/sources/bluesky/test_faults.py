@@ -25,7 +25,7 @@ async def end(reading: Reading) -> Exception:
     ("fault", "said"),
     [
         (Fault(hang=True), "does not answer"),
-        (Fault(mute=True), "has said nothing for 0.5 s"),
+        (Fault(mute=True), "has sent nothing for 0.5 s"),
         (Fault(), "broke off"),
         (Fault(close=(1001, "server shutting down")), "closed the stream (1001, server shutting down)"),
         (Fault(close=(1008, "two\nlines")), "closed the stream (1008, two lines)"),
@@ -109,7 +109,7 @@ async def test_what_is_no_websocket_s_gets_a_second_chance_and_is_stepped_over_t
             async with await connected(bluesky, positions[-1]) as reading:
                 await server.spoil()
                 error = one_line(await reading.over())
-            assert "no WebSocket's" in str(error) and reading.dropped[Drop.MALFORMED] == 1
+            assert "a bad frame" in str(error) and reading.dropped[Drop.MALFORMED] == 1
             positions.append(reading.position or "")
         assert positions[0] == positions[1] and int(positions[1]) < int(positions[2]) < int(positions[3])
 

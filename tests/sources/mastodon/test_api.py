@@ -50,7 +50,7 @@ async def test_a_server_that_wants_a_token_is_told_it_and_without_one_refuses_fo
     async with MastodonServer(token="secret") as server:
         async with reading(source(server, token="secret")):
             pass
-        for token, why in (("", "wants a user's token"), ("old", "takes the token .* no more")):
+        for token, why in (("", "needs a user's token"), ("old", "does not accept the token")):
             with pytest.raises(SourceError, match=f"{why}.*TWEETREAM_MASTODON_TOKEN"):
                 await Reading(source(server, token=token)).chunk()
         server.answers["/api/v1/streaming"] = [web.Response(status=403)]
@@ -131,7 +131,7 @@ async def test_a_line_that_fails_is_said_in_words_of_ours():
     async with MastodonServer() as server, reading(source(server)) as got:
         await server.wait()
         server.cut()
-        assert str(await got.over()) == "127.0.0.1 broke off in the middle"
+        assert str(await got.over()) == "127.0.0.1 broke off in the middle of a response"
     async with Reading(source(server)) as nobody:
         assert str(await nobody.over()).startswith("no connection to 127.0.0.1: Connect call failed")
 

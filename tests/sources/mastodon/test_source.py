@@ -176,7 +176,7 @@ async def test_a_missing_heartbeat_ends_it_and_one_that_comes_does_not():
         await asyncio.sleep(0.8)
         assert not quiet.done()
         server.thump = 60.0
-        with pytest.raises(Disconnected, match="says nothing for 0.3 s"):
+        with pytest.raises(Disconnected, match="has sent nothing for 0.3 s"):
             await quiet
 
 

@@ -9,8 +9,8 @@ from support.networks.x_reading import Faster, ended, reading, source, until
 from support.networks.x_server import LIMITS, WINDOW, XServer
 
 from tweetream.sources.base import Disconnected, SourceError
-from tweetream.sources.x.rule_sync import TokenBucket
 from tweetream.sources.x.rules import Form
+from tweetream.sources.x.token_bucket import TokenBucket
 
 OURS = "tweetream:t:"
 
@@ -97,8 +97,8 @@ async def test_a_word_that_x_refuses_is_named_once_and_the_others_have_rules(
         tracks["lagi"] = ("lagi",)
         await until(lambda: words(server) == sorted([*good, "lagi"]))
         assert not reader.task.done() and not server.refused
-    assert caplog.text.count("X takes no rule for 'buruk': buruk is not allowed") == 1
-    assert caplog.text.count("X takes no rule for 'kata jelek'") == 1
+    assert caplog.text.count("X accepts no rule for 'buruk': buruk is not allowed") == 1
+    assert caplog.text.count("X accepts no rule for 'kata jelek'") == 1
 
 
 async def test_where_x_allows_fewer_rules_what_finds_no_room_is_named(caplog: pytest.LogCaptureFixture) -> None:

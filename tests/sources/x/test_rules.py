@@ -103,6 +103,6 @@ def test_where_room_is_scarce_rules_are_packed_anew_and_what_finds_none_is_named
 
 def test_words_of_a_rule_that_x_refused_are_kept_apart() -> None:
     words = frozenset("abcdefgh")
-    planned = plan(PLAIN, {"1": frozenset("xy")}, words | set("xy"), apart=dict.fromkeys("abcd", 2))
+    planned = plan(PLAIN, {"1": frozenset("xy")}, words | set("xy"), split_limits=dict.fromkeys("abcd", 2))
     assert {frozenset("ab"), frozenset("cd")} < {*planned.add}
     assert frozenset().union(*planned.add) == words | set("xy")
