@@ -30,7 +30,7 @@ class Source:
 
 def fails(url, context): return 1 / 0
 def refuses(url, context):
-    from tweetream.sources.base import SourceError
+    from tweetream.sources import SourceError
     raise SourceError("write guest:NAME")
 def nothing(url, context): return None
 number = 5

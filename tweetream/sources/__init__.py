@@ -5,7 +5,6 @@ It imports no network's module, so importing it is cheap.
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post, size_of
-from tweetream.settings import Settings
 from tweetream.sources.base import (
     MAX_LINE,
     MAX_TEXT,
@@ -38,7 +37,6 @@ __all__ = [
     "Maker",
     "ParseContext",
     "Post",
-    "Settings",
     "Source",
     "SourceError",
     "UrlOptions",

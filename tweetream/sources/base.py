@@ -9,13 +9,15 @@ import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
-from tweetream.settings import Settings
+
+if TYPE_CHECKING:  # pydantic takes longer to import than all the rest
+    from tweetream.settings import Settings
 
 MAX_TEXT = 64 * 1024  # bytes of UTF-8; a longer text is dropped as too_long
 MAX_LINE = 1024 * 1024  # bytes of a line or message; a longer one is dropped unread
@@ -77,7 +79,7 @@ class Disconnected(Exception):
 class Context(msgspec.Struct, frozen=True):
     """The data that a source may use: the settings, and the words of each active topic by the topic's name."""
 
-    settings: Settings
+    settings: "Settings"
     tracks: Callable[[], Mapping[str, tuple[str, ...]]]
 
 
