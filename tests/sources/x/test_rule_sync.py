@@ -48,7 +48,7 @@ async def test_topics_come_and_go_while_the_stream_stays() -> None:
 
 async def test_500_topics_added_and_deleted_quickly_stay_within_the_limits_and_no_word_is_without_a_rule() -> None:
     """Limits of X that are passed would end the stream, or leave it without the words of new topics."""
-    server, options = fast(100, delay=20.0)
+    server, options = fast(200, delay=20.0)
     tracks = {f"topic{number}": (f"kata{number}", f"dua kata{number}") for number in range(20)}
     always = {term for track in tracks.values() for term in track}
     uncovered: list[set[str]] = []
@@ -131,7 +131,7 @@ async def test_without_topics_it_says_what_it_waits_for_and_does_not_hammer() ->
 
 
 async def test_a_rule_that_another_has_covers_the_word_for_as_long_as_it_is_there() -> None:
-    server, options = fast()
+    server, options = fast(200)
     async with server:
         stranger = server.others("macet")
         async with reading(source(server, {"a": ("macet",)}, **options)) as reader:
@@ -144,7 +144,7 @@ async def test_a_rule_that_another_has_covers_the_word_for_as_long_as_it_is_ther
 
 async def test_rules_that_cannot_be_changed_now_are_changed_later_and_the_stream_goes_on() -> None:
     for status in ("503", "429"):
-        server, options = fast(500, limits=LIMITS | {"writes": 3 if status == "429" else 100})
+        server, options = fast(2000, limits=LIMITS | {"writes": 3 if status == "429" else 100})
         tracks = {"a": ("macet",)}
         async with server, reading(source(server, tracks, **options)) as reader:
             if status == "429":

@@ -127,13 +127,13 @@ async def test_closed_at_once_cut_in_half_or_silent_it_is_interrupted() -> None:
             await server.halve(line({"data": {"id": "1", "text": "macet"}}))
             assert isinstance(await reader.over(), Disconnected) and not reader.posts
         server.script.append("silence")
-        error = await ended(source(server, tracks, silence=1.0))
+        error = await ended(source(server, tracks, silence=0.3))
         assert isinstance(error, Disconnected) and "not even a sign of life" in str(error)
 
 
 async def test_kept_alive_a_quiet_stream_stays() -> None:
-    async with XServer(alive=0.1) as server, reading(source(server, {"a": ("macet",)}, silence=1.0)) as reader:
-        await asyncio.sleep(1.5)
+    async with XServer(alive=0.05) as server, reading(source(server, {"a": ("macet",)}, silence=0.4)) as reader:
+        await asyncio.sleep(0.8)
         assert await server.post("macet") and await reader.read(1)
 
 
