@@ -29,7 +29,7 @@ class Source:
 
 async def test_a_password_of_a_sources_url_is_not_stored_with_its_position() -> None:
     source, batcher = Source(), Batcher({}, {})
-    await Run()._pump(Supervisor(source), batcher, {"lines:http://host/posts": "0"})
+    await Run()._run_source(Supervisor(source), batcher, {"lines:http://host/posts": "0"})
     read = await anext(batcher.batches())
     assert read.positions == {"lines:http://host/posts": "1"} and read.read == {"lines:http://host/posts": 1}
     assert source.begun_at == "0"
@@ -43,5 +43,5 @@ async def test_a_source_that_cannot_be_made_again_is_refused_and_leaves_the_othe
 
     monkeypatch.setattr(service, "open_source", gone)
     supervisor = Run()._supervisor("lines:http://host/posts")
-    await Run()._pump(supervisor, Batcher({}, {}), {})
+    await Run()._run_source(supervisor, Batcher({}, {}), {})
     assert (supervisor.status.state, supervisor.status.reason) == (State.REFUSED, "its package was taken away")

@@ -62,8 +62,8 @@ async def posts(any_broker: Broker, namespace: str) -> AsyncIterator[Posts]:
 
 
 async def test_where_nothing_ever_was_one_begins_with_nothing(posts: Posts) -> None:
-    inherited = await posts.take_over(1000)
-    assert (inherited.epoch, inherited.positions, inherited.ids) == (1000, {}, {})
+    state = await posts.take_over(1000)
+    assert (state.epoch, state.positions, state.ids) == (1000, {}, {})
 
 
 async def test_every_partition_gets_a_marker(posts: Posts) -> None:
@@ -76,9 +76,9 @@ async def test_every_partition_gets_a_marker(posts: Posts) -> None:
 async def test_the_last_positions_and_all_ids_read_lately_are_inherited_in_their_order(posts: Posts) -> None:
     for sequence in range(1, 9):
         await posts.batch(500, sequence, f"p{sequence}", [f"t:{sequence}a", f"t:{sequence}b"])
-    inherited = await posts.take_over(1000)
-    assert inherited.epoch == 1000 and inherited.positions == {"replay:a": "p8"}
-    assert list(inherited.ids) == [f"t:{sequence}{letter}" for sequence in range(1, 9) for letter in "ab"]
+    state = await posts.take_over(1000)
+    assert state.epoch == 1000 and state.positions == {"replay:a": "p8"}
+    assert list(state.ids) == [f"t:{sequence}{letter}" for sequence in range(1, 9) for letter in "ab"]
 
 
 async def test_a_later_epoch_counts_more_than_a_higher_sequence(posts: Posts) -> None:
@@ -93,8 +93,8 @@ async def test_markers_alone_in_the_tail_are_looked_behind(posts: Posts, monkeyp
     for epoch in range(600, 609):
         for p in range(PARTITIONS):
             await posts.producer.send(posts.topic, p, codec.encode(PostBatch(epoch, 0, -1, {}, [])))
-    inherited = await posts.take_over(1000)
-    assert inherited.positions == {"replay:a": "p1"} and list(inherited.ids) == ["t:1"]
+    state = await posts.take_over(1000)
+    assert state.positions == {"replay:a": "p1"} and list(state.ids) == ["t:1"]
 
 
 async def test_ids_of_the_last_minutes_are_inherited_however_many_batches_they_came_in(
@@ -110,17 +110,17 @@ async def test_no_more_is_read_than_the_tail_that_says_where_to_go_on(
     posts: Posts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(takeover, "FIRST_TAIL", 2)
-    monkeypatch.setattr(takeover, "LATELY", 0.0)
+    monkeypatch.setattr(takeover, "ID_WINDOW", 0.0)
     for sequence in range(1, 31):
         await posts.batch(500, sequence, f"p{sequence}", [f"t:{sequence}"])
-    inherited = await posts.take_over(1000)
-    assert list(inherited.ids) == [f"t:{sequence}" for sequence in range(25, 31)]
+    state = await posts.take_over(1000)
+    assert list(state.ids) == [f"t:{sequence}" for sequence in range(25, 31)]
 
 
 async def test_after_a_worker_whose_clock_is_ahead_the_epoch_is_above_its(posts: Posts) -> None:
     await posts.batch(5000, 1, "p1", ["t:1"])
-    inherited = await posts.take_over(1000)
-    assert inherited.epoch == 5001 and inherited.positions == {"replay:a": "p1"}
+    state = await posts.take_over(1000)
+    assert state.epoch == 5001 and state.positions == {"replay:a": "p1"}
     markers = [batch for _, batch in await posts.records(1 + 2 * PARTITIONS) if batch.epoch == 5001]
     assert [batch.sequence for batch in markers] == [0] * PARTITIONS, "the higher epoch has its markers too"
 
@@ -153,8 +153,8 @@ async def test_what_is_sent_behind_the_marker_is_not_inherited(posts: Posts, mon
         return await real(*args)
 
     monkeypatch.setattr(takeover, "_tail", late)
-    inherited = await posts.take_over(1000)
-    assert inherited.positions == {"replay:a": "p1"} and list(inherited.ids) == ["t:1"]
+    state = await posts.take_over(1000)
+    assert state.positions == {"replay:a": "p1"} and list(state.ids) == ["t:1"]
 
 
 async def test_no_more_ids_are_inherited_than_the_limit_and_the_newest_stay(
@@ -170,9 +170,9 @@ async def test_what_a_fenced_worker_sent_is_not_inherited(posts: Posts) -> None:
     await posts.batch(500, 1, "p1", ["t:1"])
     await posts.take_over(1000)
     await posts.batch(500, 2, "p2", ["t:2"])  # by a worker that was frozen
-    inherited = await posts.take_over(2000)
-    assert inherited.positions == {"replay:a": "p1"}
-    assert list(inherited.ids) == ["t:1"]
+    state = await posts.take_over(2000)
+    assert state.positions == {"replay:a": "p1"}
+    assert list(state.ids) == ["t:1"]
 
 
 def test_a_tail_that_begins_behind_the_marker_still_knows_what_is_fenced() -> None:
