@@ -1,4 +1,4 @@
-"""Chunks to batches: when a batch closes, and that nothing is lost, split or doubled on the way."""
+"""Chunks become batches: each closes in time, and no post is lost, split or given twice."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What a run hands on of its sources. Whole runs are in `tests/live/`."""
+"""The chunks and errors of sources in a run. Whole runs are in `tests/live/`."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -15,7 +15,7 @@ from tweetream.sources.supervisor import Supervisor
 
 
 class Source:
-    """One whose URL has a password. `begun_at` is where it was asked to go on from."""
+    """A source whose URL has a password. `begun_at` is the position that it was started with."""
 
     url, unpaced = "lines:http://me:hunter2@host/posts", False
     begun_at: str | None = None

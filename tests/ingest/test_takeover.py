@@ -1,4 +1,4 @@
-"""Taking over: a new epoch with its markers, and the positions and ids of who came before."""
+"""Takeover: a new epoch with its markers, and the positions and ids of the worker before."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -22,7 +22,7 @@ PARTITIONS = 3
 
 
 class Posts:
-    """The posts topic, and who writes it."""
+    """The posts topic, with a producer."""
 
     def __init__(self, broker: Broker, topic: str) -> None:
         self.kafka = Connection([broker.bootstrap])
@@ -39,7 +39,7 @@ class Posts:
             return await take_over(self.kafka, self.producer, self.topic, PARTITIONS, now)
 
     async def records(self, count: int) -> list[Any]:
-        """The batches that are there, in the order of each partition."""
+        """The batches in the topic, in the order of each partition."""
         found: list[Any] = []
         async with asyncio.timeout(20), AIOKafkaConsumer(**self.kafka.arguments()) as consumer:
             tps = [TopicPartition(self.topic, p) for p in range(PARTITIONS)]
@@ -149,7 +149,7 @@ async def test_what_is_sent_behind_the_marker_is_not_inherited(posts: Posts, mon
 
     async def late(*args: Any) -> list[PostBatch]:
         if args[2] == 0:
-            await posts.batch(500, 2, "p2", ["t:2"])  # from one that was frozen
+            await posts.batch(500, 2, "p2", ["t:2"])  # from a frozen worker that wakes up
         return await real(*args)
 
     monkeypatch.setattr(takeover, "_tail", late)
@@ -169,7 +169,7 @@ async def test_no_more_ids_are_inherited_than_the_limit_and_the_newest_stay(
 async def test_what_a_fenced_worker_sent_is_not_inherited(posts: Posts) -> None:
     await posts.batch(500, 1, "p1", ["t:1"])
     await posts.take_over(1000)
-    await posts.batch(500, 2, "p2", ["t:2"])  # by a worker that was frozen
+    await posts.batch(500, 2, "p2", ["t:2"])  # from a frozen worker that wakes up
     state = await posts.take_over(2000)
     assert state.positions == {"replay:a": "p1"}
     assert list(state.ids) == ["t:1"]

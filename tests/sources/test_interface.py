@@ -1,4 +1,4 @@
-"""`tweetream.sources` is what sources of other packages import: complete, and cheap to import."""
+"""`tweetream.sources`, the interface for sources of other packages, is complete and cheap to import."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ def test_every_public_name_is_there() -> None:
 
 
 def test_importing_it_imports_no_network_and_no_large_library() -> None:
-    """A worker would else import tweepy, which takes half a second, for sources that it does not have."""
+    """Otherwise each worker would import tweepy, which takes half a second, also without a source for X."""
     program = "import sys, tweetream.sources; print(*sys.modules)"
     imported = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     modules = imported.stdout.split()

@@ -1,6 +1,6 @@
-"""Another package adds a source by an entry point; where it is broken, that is one line.
+"""Another package adds a source by an entry point; a fault in it is one line.
 
-A worker that streams from one is in `tests/live/test_failing_sources.py`.
+A worker with such a source is in `tests/live/test_failing_sources.py`.
 """
 
 import os
@@ -39,7 +39,7 @@ number = 5
 
 @pytest.fixture
 def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Opens `guest:` when its entry point is this."""
+    """Opens `guest:` with this entry point."""
 
     def opened(value: str, module: str = BROKEN) -> Any:
         (tmp_path / "guest_module.py").write_text(module)

@@ -1,4 +1,4 @@
-"""A supervisor begins a source again: when, from where, and never for longer than it should. Time passes in sleep()."""
+"""A supervisor connects a source again: at the right time and from the right position. Time passes only in sleep()."""
 
 import asyncio
 from collections import Counter
@@ -22,7 +22,7 @@ def chunk(*ids: int, position: str = "") -> Chunk:
 
 
 class World:
-    """A source whose connections go by script, its supervisor, and a clock that only they move."""
+    """A source with scripted connections, its supervisor, and a clock that only they advance."""
 
     def __init__(self, *connections: list[Step], chance: float = 0.0, last: Status | None = None) -> None:
         self.url, self.unpaced = "test:", False
@@ -125,7 +125,7 @@ async def test_a_connection_that_held_makes_up_for_the_failures_before_it_and_a_
     short, long = world.passes(STABLE - 1), world.passes(STABLE)
     world._script = [[over], [over], [chunk(1), short, over], [chunk(2), long, over], [over], [long, over], []]
     await world.run()
-    # The last of them was long in saying nothing: it never began to give.
+    # The last connection was long but gave nothing, so it was never stable.
     assert world.waits == [0.25, 0.5, 0.75, 0.25, 0.5, 0.75]
 
 
@@ -149,7 +149,7 @@ async def test_it_goes_on_behind_the_last_position_given() -> None:
     world = World([over], [chunk(1, position="a"), chunk(2, position="b"), over], [chunk(), over], [chunk(3)])
     await world.run("inherited")
     assert world.begun_at == ["inherited", "inherited", "b", "b"]
-    # A chunk without a position does not take away the one that is stored.
+    # A chunk without a position does not delete the stored one.
     assert [given.position for given in world.taken] == ["a", "b", "b"]
 
 

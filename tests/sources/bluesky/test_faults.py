@@ -1,4 +1,4 @@
-"""Each way a Jetstream server can fail or refuse, beyond those of every network (test_contract_faults.py)."""
+"""The failures of a Jetstream server, beyond those of every network (test_contract_faults.py)."""
 
 import time
 from email.utils import formatdate
@@ -14,7 +14,7 @@ from tweetream.sources.supervisor import Supervisor
 
 
 async def end(reading: Reading) -> Exception:
-    """What ends a reading, which is closed then."""
+    """The error that ends a reading; the reading is closed."""
     try:
         return one_line(await reading.over())
     finally:
@@ -101,7 +101,7 @@ async def test_version_2_ends_the_stream_with_an_error_of_its_own():
 
 
 async def test_what_is_no_websocket_s_gets_a_second_chance_and_is_stepped_over_then():
-    """A frame with reserved bits set, as a proxy that is broken sends it: three times, and always at one place."""
+    """A broken proxy may send a frame with reserved bits: here three times, at the same position."""
     async with JetstreamServer() as server:
         known = server.post("1", "halo", time_us=time.time_ns() // 1000 - 30_000_000)
         bluesky, positions = source(server.url), [str(known.time_us)]

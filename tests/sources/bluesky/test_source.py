@@ -1,4 +1,4 @@
-"""Posts of Bluesky as they come from a Jetstream server: both versions, going on, and what cannot be read."""
+"""Posts of Bluesky from a Jetstream server: both versions, positions, and unreadable messages."""
 
 import logging
 import time
@@ -77,7 +77,7 @@ async def test_it_goes_on_behind_its_position_and_gives_nothing_twice(both):
         await second.until(lambda: len(second.ids) == 4)
         assert one.ids + second.ids == [id(str(number)) for number in range(9)]
         assert set(second.dropped) == {Drop.DUPLICATE}
-    # Another worker knows nothing of what this one gave, and misses nothing.
+    # Another worker does not know the posts that this one gave, and misses no post.
     async with await connected(source(url), one.position) as other:
         await other.until(lambda: id("8") in other.ids)
         assert set(second.ids) <= set(other.ids) and not other.dropped
@@ -103,7 +103,7 @@ async def test_version_1_goes_back_a_few_seconds_since_clocks_differ():
             server.post(str(seconds), "halo", time_us=now - seconds * SECOND)
         async with await connected(source(server.url), str(now - 5 * SECOND)) as reading:
             assert (await first(reading, 3)).ids == [id("8"), id("4"), id("2")]
-            # What was gone back does not move the position back.
+            # The rewind does not move the position back.
             assert reading.got[1].position == str(now - 2 * SECOND)
 
 

@@ -1,4 +1,4 @@
-"""What is asked of a Mastodon server, where, and what its answers mean; and the URL that names it."""
+"""The requests to a Mastodon server, the meaning of its responses, and the URL of the source."""
 
 import time
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Mastodon's stream and timeline make one sequence of posts: nothing missing, each once, whatever the line does."""
+"""Mastodon's stream and timeline make one sequence of posts: each post once, also after a broken connection."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ HOST = "mastodon:127.0.0.1/"
 
 
 async def read(got, number):
-    """Read until so many messages have come."""
+    """Read until this number of messages has arrived."""
     await got.until(lambda: got.read >= number)
 
 
@@ -26,7 +26,7 @@ def numbers(got):
 
 
 def some(first, last, **fields):
-    """Statuses whose ids are a second apart, ending a minute ago."""
+    """Statuses with one second between their ids; the last is a minute old."""
     return [status(snowflake(NOW - 3_600_000 + n * 1000), f"post {n}", **fields) for n in range(first, last + 1)]
 
 
@@ -56,7 +56,7 @@ async def test_what_was_missed_comes_first_and_in_order_then_the_stream_each_onc
         async with reading(source(server), gap[9]["id"]) as got:
             await server.wait()
             server.keep(*gap[10:])
-            await server.post(*gap[125:])  # the stream says again what the timeline has
+            await server.post(*gap[125:])  # the stream repeats posts of the timeline
             await read(got, len(gap) + 5)
             after = some(131, 133)
             await server.post(*after)

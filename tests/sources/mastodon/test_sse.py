@@ -1,4 +1,4 @@
-"""An event stream is read as the standard has it, however it is cut into pieces, and within its bounds."""
+"""An event stream is parsed by the standard, for any division into pieces, in bounded memory."""
 
 import tracemalloc
 

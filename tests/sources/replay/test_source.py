@@ -1,4 +1,4 @@
-"""A file replays completely: every line counts once, from any position, at its rate, in bounded memory."""
+"""A file is replayed completely: each line counts once, from any position, at its rate, in bounded memory."""
 
 import bz2
 import gzip
@@ -187,7 +187,7 @@ async def test_at_20_a_second_posts_come_one_by_one_each_at_its_time(tmp_path):
     async for chunk in replay(write(tmp_path / "a.txt", b"a\n" * 100), "rate=20", clock).chunks(None):
         assert len(chunk.posts) == 1
         times.append(clock.now - 100)
-        clock.now += 0.01  # work of the consumer does not make it late
+        clock.now += 0.01  # the work of the consumer does not delay the next post
     assert times == pytest.approx([i / 20 for i in range(100)])
 
 

@@ -1,4 +1,4 @@
-"""The rules at X follow the topics while the stream runs, within X's limits, and others' rules are left alone."""
+"""The rules at X follow the topics while the stream runs, within X's limits; foreign rules are never changed."""
 
 import asyncio
 import random
@@ -16,14 +16,14 @@ OURS = "tweetream:t:"
 
 
 def words(server: XServer, ids: Iterable[str] | None = None) -> list[str]:
-    """The words of our rules, or of those with these ids, each as often as a rule has it."""
+    """The words of our rules, or of our rules with these ids; a word in two rules is listed twice."""
     rules = server.rules.values() if ids is None else [server.rules[id] for id in ids]
     ours = [rule["value"] for rule in rules if rule.get("tag", "").startswith(OURS)]
     return sorted(term for value in ours for term in Form().terms(value) or [f"no rule of ours: {value}"])
 
 
 def fast(times: float = 50.0, **options) -> tuple[XServer, dict]:
-    """A server and a source's options that have a faster time in common."""
+    """A server and options for a source, with the same fast clock."""
     clock = Faster(times)
     return XServer(clock=clock, alive=0.5, **options), {"clock": clock, "wall": clock, "sleep": clock.sleep}
 
@@ -32,13 +32,13 @@ async def test_topics_come_and_go_while_the_stream_stays() -> None:
     server, options = fast()
     tracks = {"a": ("macet",)}
     async with server, reading(source(server, tracks, **options)) as reader:
-        stranger = server.others("macet -is:retweet", "somebody")
+        foreign = server.others("macet -is:retweet", "somebody")
         tracks["b"] = ("dki jakarta", "hujan")
         await until(lambda: words(server) == ["dki jakarta", "hujan", "macet"])
         assert await server.post("hujan lebat")
         del tracks["a"], tracks["b"]
         await until(lambda: not words(server))
-        assert [*server.rules] == [stranger]
+        assert [*server.rules] == [foreign]
         tracks["c"] = ("banjir",)
         await until(lambda: words(server) == ["banjir"])
         assert await server.post("banjir")
@@ -47,7 +47,7 @@ async def test_topics_come_and_go_while_the_stream_stays() -> None:
 
 
 async def test_500_topics_added_and_deleted_quickly_stay_within_the_limits_and_no_word_is_without_a_rule() -> None:
-    """Limits of X that are passed would end the stream, or leave it without the words of new topics."""
+    """If requests exceeded X's limits, X would end the stream or reject the words of new topics."""
     server, options = fast(200, delay=20.0)
     tracks = {f"topic{number}": (f"kata{number}", f"dua kata{number}") for number in range(20)}
     always = {term for track in tracks.values() for term in track}
@@ -84,12 +84,12 @@ async def test_rules_that_are_right_are_not_written_again_and_what_an_earlier_li
         assert {*others} < server.rules.keys() and server.rules.keys().isdisjoint(stale)
 
 
-@pytest.mark.parametrize("spoils", [False, True])
+@pytest.mark.parametrize("all_or_nothing", [False, True])
 async def test_a_word_that_x_refuses_is_named_once_and_the_others_have_rules(
-    spoils: bool, caplog: pytest.LogCaptureFixture
+    all_or_nothing: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A topic whose word X does not like would else take all other topics of its rule with it."""
-    server, options = fast(minds=frozenset({"buruk", "jelek"}), spoils=spoils)
+    """Otherwise a word that X rejects would affect all other topics in the same rule."""
+    server, options = fast(forbidden=frozenset({"buruk", "jelek"}), all_or_nothing=all_or_nothing)
     good = [f"kata{number}" for number in range(150)]
     tracks = {word: (word,) for word in good} | {"x": ("buruk",), "y": ("kata jelek",)}
     async with server, reading(source(server, tracks, **options)) as reader:
@@ -133,12 +133,12 @@ async def test_without_topics_it_says_what_it_waits_for_and_does_not_hammer() ->
 async def test_a_rule_that_another_has_covers_the_word_for_as_long_as_it_is_there() -> None:
     server, options = fast(200)
     async with server:
-        stranger = server.others("macet")
+        foreign = server.others("macet")
         async with reading(source(server, {"a": ("macet",)}, **options)) as reader:
             assert await server.post("macet") and await reader.read(1)
             await options["sleep"](30)
             assert not words(server) and len(server.calls["writes"]) == 1, "X has no rule twice, and is not asked again"
-            server.gone(stranger)
+            server.gone(foreign)
             await until(lambda: words(server) == ["macet"])
 
 

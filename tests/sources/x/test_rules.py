@@ -1,4 +1,4 @@
-"""Topics' words become few rules of X's, right in its language, and a change of topics changes few of them."""
+"""The words of topics become few and valid rules of X, and a change of topics changes few of them."""
 
 import random
 
@@ -16,7 +16,7 @@ def matched(value: str, text: str, lang: str = "in") -> bool:
 
 
 def run(form: Form, wanted: set[str], there: dict[str, frozenset[str]], **options) -> dict[str, frozenset[str]]:
-    """What X has after the plan was carried out; each rule is one that X takes, and no more are there than may be."""
+    """The rules at X after the plan. Each added rule is checked with X's grammar."""
     planned = plan(form, there, frozenset(wanted), **options)
     after = {id: terms for id, terms in there.items() if id not in planned.delete}
     for terms in planned.add:

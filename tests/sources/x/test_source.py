@@ -1,4 +1,4 @@
-"""X's filtered stream by tweepy, against a server that speaks its protocol: what is read, and how it ends."""
+"""X's filtered stream through tweepy, with a local server of its protocol: its messages, and its ends."""
 
 import asyncio
 import logging
