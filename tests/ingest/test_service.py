@@ -35,7 +35,7 @@ async def test_a_password_of_a_sources_url_is_not_stored_with_its_position() -> 
     assert source.begun_at == "0"
 
 
-async def test_a_source_that_cannot_be_made_again_is_refused_and_leaves_the_others_alone(
+async def test_a_source_that_cannot_be_opened_again_is_refused_and_the_others_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def gone(*_: Any) -> Any:

@@ -61,7 +61,7 @@ async def posts(any_broker: Broker, namespace: str) -> AsyncIterator[Posts]:
     await posts.producer.stop()
 
 
-async def test_where_nothing_ever_was_one_begins_with_nothing(posts: Posts) -> None:
+async def test_in_an_empty_topic_the_state_is_empty(posts: Posts) -> None:
     state = await posts.take_over(1000)
     assert (state.epoch, state.positions, state.ids) == (1000, {}, {})
 
@@ -87,7 +87,7 @@ async def test_a_later_epoch_counts_more_than_a_higher_sequence(posts: Posts) ->
     assert (await posts.take_over(1000)).positions == {"replay:a": "of the second"}
 
 
-async def test_markers_alone_in_the_tail_are_looked_behind(posts: Posts, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_tail_with_only_markers_is_extended(posts: Posts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(takeover, "FIRST_TAIL", 2)
     await posts.batch(500, 1, "p1", ["t:1"])
     for epoch in range(600, 609):
@@ -106,9 +106,7 @@ async def test_ids_of_the_last_minutes_are_inherited_however_many_batches_they_c
     assert list((await posts.take_over(1000)).ids) == [f"t:{sequence}" for sequence in range(1, 31)]
 
 
-async def test_no_more_is_read_than_the_tail_that_says_where_to_go_on(
-    posts: Posts, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_only_the_tail_with_the_positions_is_read(posts: Posts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(takeover, "FIRST_TAIL", 2)
     monkeypatch.setattr(takeover, "ID_WINDOW", 0.0)
     for sequence in range(1, 31):
@@ -117,7 +115,7 @@ async def test_no_more_is_read_than_the_tail_that_says_where_to_go_on(
     assert list(state.ids) == [f"t:{sequence}" for sequence in range(25, 31)]
 
 
-async def test_after_a_worker_whose_clock_is_ahead_the_epoch_is_above_its(posts: Posts) -> None:
+async def test_after_a_worker_with_a_fast_clock_the_epoch_is_still_higher(posts: Posts) -> None:
     await posts.batch(5000, 1, "p1", ["t:1"])
     state = await posts.take_over(1000)
     assert state.epoch == 5001 and state.positions == {"replay:a": "p1"}
@@ -143,7 +141,7 @@ async def test_what_does_not_decode_is_passed_over(posts: Posts) -> None:
     assert (await posts.take_over(1000)).positions == {"replay:a": "p1"}
 
 
-async def test_what_is_sent_behind_the_marker_is_not_inherited(posts: Posts, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_batches_after_the_marker_are_not_inherited(posts: Posts, monkeypatch: pytest.MonkeyPatch) -> None:
     await posts.batch(500, 1, "p1", ["t:1"])
     real = takeover._tail
 
@@ -175,7 +173,7 @@ async def test_what_a_fenced_worker_sent_is_not_inherited(posts: Posts) -> None:
     assert list(state.ids) == ["t:1"]
 
 
-def test_a_tail_that_begins_behind_the_marker_still_knows_what_is_fenced() -> None:
+def test_a_tail_that_begins_after_the_marker_still_recognises_fenced_batches() -> None:
     def batch(epoch: int, sequence: int) -> PostBatch:
         return PostBatch(epoch, sequence, -1, {}, [])
 

@@ -27,7 +27,7 @@ async def test_posts_come_in_the_order_said_with_their_ids_and_texts(harness: Ha
 
 
 @able_to(Ability.RESUME)
-async def test_begun_again_behind_any_chunk_nothing_is_missing(harness: Harness) -> None:
+async def test_started_again_after_any_chunk_no_post_is_missing(harness: Harness) -> None:
     live = harness.can(Ability.CONNECT)
     async with await begun(harness, *([] if live else some(1, 12))) as reading:
         for first in (1, 5, 9):
@@ -48,7 +48,7 @@ async def test_begun_again_behind_any_chunk_nothing_is_missing(harness: Harness)
 
 
 @able_to(Ability.CONNECT, Ability.RESUME)
-async def test_what_is_said_while_nobody_is_connected_comes_after_it(harness: Harness) -> None:
+async def test_posts_of_a_pause_come_after_it(harness: Harness) -> None:
     async with await begun(harness, *some(1, 4)) as reading:
         await reading.until(lambda: len(reading.posts) >= 4)
         harness.gate.cut()
@@ -61,7 +61,7 @@ async def test_what_is_said_while_nobody_is_connected_comes_after_it(harness: Ha
 
 
 @every_source
-async def test_cancelled_at_any_await_it_lets_go_of_everything_within_a_second(harness: Harness) -> None:
+async def test_cancelled_at_any_await_it_releases_everything_within_a_second(harness: Harness) -> None:
     async def read(reading: Reading) -> None:
         if harness.can(Ability.CONNECT):
             await reading.chunk()
@@ -96,7 +96,7 @@ async def test_cancelled_at_any_await_it_lets_go_of_everything_within_a_second(h
 
 
 @every_source
-async def test_closed_between_two_chunks_it_lets_go_of_everything_within_a_second(harness: Harness) -> None:
+async def test_closed_between_two_chunks_it_releases_everything_within_a_second(harness: Harness) -> None:
     before = held()
     for most in (0, 4):
         reading = await begun(harness, *some(1, 4))
@@ -108,7 +108,7 @@ async def test_closed_between_two_chunks_it_lets_go_of_everything_within_a_secon
 
 
 @every_source
-async def test_100_mb_that_nobody_asks_for_stay_where_they_are(harness: Harness) -> None:
+async def test_100_mb_of_unread_posts_take_no_memory(harness: Harness) -> None:
     message = harness.frame(harness.payload(Said(2, "y" * 8000)))
 
     async def flood() -> None:
@@ -157,7 +157,7 @@ async def test_a_post_said_twice_has_one_id_and_counts_twice(harness: Harness) -
 
 
 @every_source
-async def test_a_time_before_2006_or_a_day_ahead_is_that_of_arrival(harness: Harness) -> None:
+async def test_a_time_before_2006_or_a_day_in_the_future_is_that_of_arrival(harness: Harness) -> None:
     now = round(time.time() * 1000)
     times = [now - 3_600_000, 0, now - 30 * 365 * DAY, now + 2 * DAY, now + 3_600_000]
     async with await begun(harness, *(Said(n, "when", when) for n, when in enumerate(times, 1))) as reading:
@@ -180,7 +180,7 @@ async def test_a_deleted_post_is_named_and_the_notice_counted(harness: Harness) 
 
 
 @every_source
-async def test_an_exception_hides_nothing_that_the_source_could_do(harness: Harness) -> None:
+async def test_each_exception_from_the_contract_is_true(harness: Harness) -> None:
     sockets = len(psutil.Process().net_connections())
     async with await begun(harness, *some(1, 4)) as reading:
         await reading.until(lambda: len(reading.posts) >= 4)

@@ -49,7 +49,7 @@ async def test_a_message_without_an_end_takes_no_memory_and_is_no_post(harness: 
 
 
 @able_to(Ability.CONNECT)
-async def test_a_server_that_says_goodbye_is_to_be_asked_again(harness: Harness) -> None:
+async def test_a_stream_that_the_server_ends_can_be_opened_again(harness: Harness) -> None:
     async with await begun(harness, Said(1, "a")) as reading:
         await reading.until(lambda: len(reading.posts) >= 1)
         harness.gate.end(harness.goodbye)
@@ -81,7 +81,7 @@ async def test_a_stream_that_falls_silent_is_noticed_and_one_that_is_kept_alive_
 
 
 @able_to(Ability.CONNECT)
-async def test_a_server_that_closes_at_once_is_asked_ever_more_seldom(harness: Harness) -> None:
+async def test_a_server_that_closes_at_once_is_asked_more_and_more_rarely(harness: Harness) -> None:
     harness.gate.closing()
     waits: list[float] = []
 
@@ -126,7 +126,7 @@ async def test_a_host_that_has_no_address_is_one_line(harness: Harness) -> None:
 
 @able_to(Ability.CONNECT)
 @pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
-async def test_who_is_refused_is_refused_for_good(harness: Harness, status: str) -> None:
+async def test_status_401_and_403_are_final(harness: Harness, status: str) -> None:
     harness.gate.answering(status)
     async with Reading(harness.source()) as reading:
         assert isinstance(one_line(await reading.over()), SourceError)

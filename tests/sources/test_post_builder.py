@@ -28,11 +28,11 @@ from tweetream.sources.post_builder import plain_text, post_time
         (None, NOW),
     ],
 )
-def test_a_time_nobody_can_believe_is_replaced_by_that_of_arrival(when, moment):
+def test_an_implausible_time_is_replaced_by_the_time_of_arrival(when, moment):
     assert post_time(when, NOW) == moment
 
 
-def test_fields_too_long_for_any_network_are_refused_and_long_texts_counted_apart():
+def test_fields_that_are_too_long_are_malformed_and_long_texts_too_long():
     for name, limit in (("author", 256), ("lang", 16), ("id", 512)):
         assert isinstance(read({"text": "t", name: "a" * limit}), Post)
         assert read({"text": "t", name: "a" * (limit + 1)}) is Drop.MALFORMED
@@ -47,7 +47,7 @@ def test_a_link_that_would_run_a_script_in_the_page_is_left_out():
     assert read(SKEET | {"did": "did:plc:abc/../x"}) is Drop.MALFORMED
 
 
-def test_faults_that_many_writers_make_are_mended():
+def test_common_faults_are_repaired():
     assert read(rb'{"text": "a\ud83d b\ud83d\ude00 \\ud83d \udc00"}').text == "a\ufffd b😀 \\ud83d \ufffd"
     assert read(b'{"text": "a\xff\xfe\x00\rb", "id": "x:1"}\r').text == "a\ufffd\ufffd\x00\rb"
     payload = json.dumps(TOOT | {"content": "c"}).replace('"c"', r'"c\ud83d"')

@@ -31,7 +31,7 @@ def test_the_order_is_that_of_the_settings_and_then_what_else_the_last_run_has()
     assert found.current([URL], NOW)[0] == STREAMING
 
 
-def test_a_worker_that_was_replaced_says_nothing_any_more() -> None:
+def test_reports_of_a_replaced_worker_are_ignored() -> None:
     old = msgspec.structs.replace(STREAMING, state=State.REFUSED)
     assert statuses(StatusReport(5, STREAMING), StatusReport(4, old)).current([URL], NOW) == [STREAMING]
 
@@ -51,7 +51,7 @@ def test_nothing_stale_is_shown_as_live() -> None:
     assert ended.state is State.ENDED, "what is over stays so"
 
 
-def test_noise_is_passed_over_and_a_newer_version_is_not() -> None:
+def test_unreadable_reports_are_skipped_and_a_newer_version_is_not() -> None:
     found = statuses(StatusReport(5, STREAMING))
     for data in (None, b"", b"{}", codec.encode([1])):
         found.update(data, NOW)

@@ -33,7 +33,7 @@ async def end(reading: Reading) -> Exception:
     ],
     ids=["hang", "mute", "cut", "going-away", "policy", "own-code"],
 )
-async def test_a_connection_that_is_over_says_why_in_one_line(fault, said):
+async def test_the_end_of_a_connection_has_a_reason_of_one_line(fault, said):
     async with JetstreamServer() as server:
         server.faults.append(fault)
         error = await end(Reading(source(server.url)))
@@ -100,7 +100,7 @@ async def test_version_2_ends_the_stream_with_an_error_of_its_own():
         assert "ConsumerTooSlow: reading below the floor rate" in str(error) and reading.ids == [id("1")]
 
 
-async def test_what_is_no_websocket_s_gets_a_second_chance_and_is_stepped_over_then():
+async def test_an_invalid_frame_gets_a_second_chance_and_is_then_skipped():
     """A broken proxy may send a frame with reserved bits: here three times, at the same position."""
     async with JetstreamServer() as server:
         known = server.post("1", "halo", time_us=time.time_ns() // 1000 - 30_000_000)

@@ -54,7 +54,7 @@ async def test_nothing_but_posts_is_asked_for():
         )
 
 
-async def test_a_post_passes_in_a_language_asked_for_and_when_it_claims_none(both):
+async def test_posts_in_a_language_of_the_url_or_without_one_are_kept(both):
     server, url = both
     async with await connected(source(url, "&lang=ID,en,pt-br")) as reading:
         claims = (["id"], ["en-GB"], ["fr", "en"], ["pt-BR"], None, [], ["fr"], ["pt"], ["idx"])
@@ -64,7 +64,7 @@ async def test_a_post_passes_in_a_language_asked_for_and_when_it_claims_none(bot
         assert reading.ids == [id(str(number)) for number in range(6)] and reading.dropped == {Drop.LANGUAGE: 3}
 
 
-async def test_it_goes_on_behind_its_position_and_gives_nothing_twice(both):
+async def test_it_goes_on_after_its_position_and_gives_no_post_twice(both):
     server, url = both
     bluesky = source(url)
     async with await connected(bluesky) as one:
@@ -140,7 +140,7 @@ async def test_version_2_refuses_such_a_cursor_and_is_asked_for_its_oldest_event
             assert reading.ids == [id("60")] and reading.position == "3"
 
 
-async def test_an_account_that_is_gone_for_good_takes_its_last_posts_with_it(both):
+async def test_the_last_posts_of_a_removed_account_are_retracted(both):
     server, url = both
     other = "did:plc:other"
     async with await connected(source(url)) as reading:
@@ -203,7 +203,7 @@ async def test_a_long_message_is_counted_and_the_position_moves_past_it(both):
         assert reading.position == str(event.seq if url == server.url_v2 else event.time_us)
 
 
-async def test_a_message_too_long_to_be_had_is_stepped_over_and_not_met_for_ever(both):
+async def test_a_message_over_4_mib_is_skipped_and_does_not_come_again(both):
     server, url = both
     now = time.time_ns() // 1000
     server.post("1", "halo", time_us=now - 60 * SECOND)

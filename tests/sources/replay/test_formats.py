@@ -11,7 +11,7 @@ from tweetream.models.post import Post
 from tweetream.sources.base import Retracted
 
 
-def test_our_own_word_that_a_post_was_deleted_comes_back():
+def test_our_own_retraction_comes_back():
     assert read({"retracted": "x:9"}) == Retracted("x:9")
     assert read({"retracted": ""}) is Drop.MALFORMED and read({"retracted": "x" * 513}) is Drop.MALFORMED
     assert read({"retracted": 9}) is Drop.MALFORMED

@@ -26,7 +26,7 @@ def test_x_v1_gives_the_id_the_author_the_time_and_the_url():
     )
 
 
-def test_x_v1_takes_the_longest_text_and_that_of_what_it_repeats():
+def test_x_v1_takes_the_longest_text_and_that_of_a_retweeted_post():
     assert read(V1).text == "cut…"
     assert read(V1 | {"extended_tweet": {"full_text": "long"}, "full_text": "less"}).text == "long"
     again = read(V1 | {"retweeted_status": {"text": "inner…", "extended_tweet": {"full_text": "inner whole"}}})
@@ -81,7 +81,7 @@ def test_x_v2_of_a_stream_finds_its_author_and_its_long_text():
     assert read({"data": TWEET}).url == "https://x.com/i/status/42"
 
 
-def test_x_v2_expands_what_it_repeats():
+def test_x_v2_takes_the_whole_text_of_a_retweeted_post():
     quote = {"referenced_tweets": [{"type": "retweeted", "id": "5"}]}
     line = {"data": TWEET | quote, "includes": {"tweets": [{"id": "5", "text": "c…", "note_tweet": {"text": "whole"}}]}}
     assert read(line).text == "whole"

@@ -73,7 +73,7 @@ async def test_500_topics_added_and_deleted_quickly_stay_within_the_limits_and_n
     assert all(later - sooner > WINDOW for sooner, later in zip(times, times[LIMITS["writes"] :], strict=False))
 
 
-async def test_rules_that_are_right_are_not_written_again_and_what_an_earlier_life_left_is_deleted() -> None:
+async def test_right_rules_are_not_written_again_and_old_rules_of_ours_are_deleted() -> None:
     async with XServer() as server:
         others = [server.others("macet lang:nl", "tweetream:t2:"), server.others("jalan"), server.others("a", "mine")]
         stale = [server.others("lama OR usang", OURS), server.others("(macet) lang:in", OURS)]
@@ -101,7 +101,7 @@ async def test_a_word_that_x_refuses_is_named_once_and_the_others_have_rules(
     assert caplog.text.count("X accepts no rule for 'kata jelek'") == 1
 
 
-async def test_where_x_allows_fewer_rules_what_finds_no_room_is_named(caplog: pytest.LogCaptureFixture) -> None:
+async def test_with_a_lower_limit_at_x_words_without_room_are_named(caplog: pytest.LogCaptureFixture) -> None:
     server, options = fast(most_rules=3)
     tracks = {str(number): (f"{number:03}{'x' * 90}",) for number in range(40)}
     async with server, reading(source(server, tracks, **options)) as reader:
@@ -130,7 +130,7 @@ async def test_without_topics_it_says_what_it_waits_for_and_does_not_hammer() ->
             assert words(server) == ["macet"]
 
 
-async def test_a_rule_that_another_has_covers_the_word_for_as_long_as_it_is_there() -> None:
+async def test_a_foreign_rule_covers_its_word_until_it_is_deleted() -> None:
     server, options = fast(200)
     async with server:
         foreign = server.others("macet")
@@ -187,7 +187,7 @@ async def test_rules_that_others_delete_are_written_again() -> None:
         await until(lambda: words(server) == ["macet"])
 
 
-def test_a_budget_never_gives_more_than_x_allows_in_any_quarter_of_an_hour() -> None:
+def test_a_token_bucket_never_allows_more_than_x_in_any_15_minutes() -> None:
     chance, now, taken = random.Random(3), [0.0], []
     budget = TokenBucket(40, 50, lambda: now[0])
     for _ in range(20_000):

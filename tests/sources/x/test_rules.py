@@ -90,7 +90,7 @@ def test_rules_that_cover_a_word_twice_are_put_right() -> None:
     assert sorted(term for terms in after.values() for term in terms) == ["a", "b", "c"]
 
 
-def test_where_room_is_scarce_rules_are_packed_anew_and_what_finds_none_is_named() -> None:
+def test_near_the_limit_rules_are_packed_again_and_words_without_room_are_named() -> None:
     words = {f"{number:04}{'x' * 90}" for number in range(40)}
     there = {str(number): frozenset({word}) for number, word in enumerate(sorted(words)[:20])}
     packed = plan(PLAIN, there, frozenset(words), most=5)
@@ -101,7 +101,7 @@ def test_where_room_is_scarce_rules_are_packed_anew_and_what_finds_none_is_named
     assert plan(PLAIN, {}, frozenset(words), most=0).left_out == words
 
 
-def test_words_of_a_rule_that_x_refused_are_kept_apart() -> None:
+def test_words_of_a_rejected_rule_go_into_separate_rules() -> None:
     words = frozenset("abcdefgh")
     planned = plan(PLAIN, {"1": frozenset("xy")}, words | set("xy"), split_limits=dict.fromkeys("abcd", 2))
     assert {frozenset("ab"), frozenset("cd")} < {*planned.add}

@@ -109,7 +109,7 @@ async def test_a_second_connection_is_one_too_many() -> None:
         assert not error.not_before, "the quarter of an hour has nothing to do with it"
 
 
-async def test_a_disconnect_in_the_stream_ends_it_behind_the_posts_before_it() -> None:
+async def test_a_disconnect_in_the_stream_ends_it_after_the_posts_before_it() -> None:
     async with XServer() as server, reading(source(server, {"a": ("macet",)})) as reader:
         post = line({"data": {"id": "1", "text": "macet"}})
         await server.send(post + line({"errors": [DISCONNECT]}) + post)
@@ -154,7 +154,7 @@ async def test_no_log_has_the_token(caplog: pytest.LogCaptureFixture) -> None:
     assert "AAAA" not in caplog.text
 
 
-def test_what_a_url_of_x_may_not_be_is_said_in_one_line() -> None:
+def test_a_wrong_url_of_x_is_one_line() -> None:
     for url in ("x:path", "x:?api=ftp://h", "x:?api=http://h/p", "x:?lang=indonesian", "x:?lang=", "x:?rate=1",
                 "x:?lang=id&lang=en", "x:?api=", "x://host", "x:?api=http://h:99999"):  # fmt: skip
         with pytest.raises(SourceError, match=r"^[^\n]+$"):
