@@ -23,6 +23,7 @@ def open_source(url: str, context: Context) -> Source:
     if colon and scheme in SCHEMES:
         make: Maker = import_module(SCHEMES[scheme]).make
         return make(url, context)
+    # Imported late: the built-in schemes need no entry points.
     from tweetream.sources.plugins import PluginSource, entry_points_by_scheme
 
     others = {name: point for name, point in entry_points_by_scheme().items() if name not in SCHEMES}
