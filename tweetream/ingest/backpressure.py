@@ -5,6 +5,7 @@ import contextlib
 
 from tweetream.app import kafka
 from tweetream.kafka import admin
+from tweetream.kafka.retry import Unavailable
 from tweetream.topology import NAMESPACE, POSTS
 
 INTERVAL = 0.5  # seconds between two looks at the committed offsets
@@ -37,7 +38,7 @@ class Backpressure:
         try:
             while True:
                 await asyncio.sleep(INTERVAL)
-                with contextlib.suppress(admin.Unavailable):
+                with contextlib.suppress(Unavailable):
                     self._committed = await committed.offsets(list(self._sent))
                     self._compare()
         finally:

@@ -12,7 +12,7 @@ from tweetream.kafka.producer import RecordRejected
 from tweetream.models import codec
 from tweetream.sources.status import REPORT_INTERVAL, State, Status, StatusReport
 from tweetream.sources.supervisor import Supervisor
-from tweetream.topology import SOURCES, dead_letter, producer
+from tweetream.topology import SOURCES, dead_letter, services
 
 SECOND = 1.0
 
@@ -52,7 +52,7 @@ class Reporter:
         _measure(status, before)
         report = codec.encode(StatusReport(epoch, status))
         try:
-            await producer.send(SOURCES, 0, report, key=status.url.encode())
+            await services.producer.send(SOURCES, 0, report, key=status.url.encode())
         except RecordRejected as error:  # the sources go on, but other workers do not get this status
             await dead_letter(SOURCES, report, str(error))
 

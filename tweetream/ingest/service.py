@@ -11,15 +11,15 @@ import time
 from collections.abc import AsyncGenerator
 
 from mode import Service
+from typing_extensions import override
 
 from tweetream import metrics
-from tweetream.agents.streamer import owns_commands
 from tweetream.app import app, kafka, settings
-from tweetream.engine.worker import stop_worker
 from tweetream.ingest.backpressure import Backpressure
 from tweetream.ingest.batcher import Batch, Batcher
 from tweetream.ingest.reporter import Reporter
-from tweetream.ingest.takeover import Fenced, TakeoverState, highest_epoch, take_over
+from tweetream.ingest.takeover import Fenced, TakeoverState, take_over
+from tweetream.kafka.fencing import highest_epoch
 from tweetream.kafka.producer import RecordRejected
 from tweetream.matching import normalise_track
 from tweetream.models import codec
@@ -34,9 +34,9 @@ from tweetream.topology import (
     RETRACTED,
     dead_letter,
     now_ms,
-    producer,
+    owns_commands,
     recovered,
-    source_statuses,
+    services,
     topics,
     wait_applied,
 )
@@ -82,12 +82,14 @@ class Run:
             source = open_source(url, Context(settings, tracks))
         except SourceError as error:  # it could be opened when the worker started
             source = _FailedSource(url, error)
-        return Supervisor(source, last=source_statuses.last(without_secret(url)), changed=self._reporter.changed)
+        return Supervisor(
+            source, last=services.source_statuses.last(without_secret(url)), changed=self._reporter.changed
+        )
 
     async def main(self) -> None:
         """Run until cancelled. Raises what ends the run, such as Fenced."""
         await self._add_topics()
-        takeover = await take_over(kafka, producer, POSTS, settings.partitions, now_ms())
+        takeover = await take_over(kafka, services.producer, POSTS, settings.partitions, now_ms())
         log.info("streaming from %d sources, epoch %d", len(self._supervisors), takeover.epoch)
         batcher = Batcher(takeover.positions, takeover.ids)
         async with asyncio.TaskGroup() as tasks:
@@ -102,7 +104,7 @@ class Run:
         last = -1
         for name in settings.topics:
             command = codec.encode(Command("add", name, normalise_track([name]), missing=True))
-            last = (await producer.send(COMMANDS, 0, command)).offset
+            last = (await services.producer.send(COMMANDS, 0, command)).offset
         while not await wait_applied(last, 5.0):
             await asyncio.sleep(0.1)
 
@@ -139,7 +141,7 @@ class Run:
         offset = None
         await self._retract(batch.retracted)
         try:
-            offset = (await producer.send(POSTS, partition, codec.encode(record))).offset
+            offset = (await services.producer.send(POSTS, partition, codec.encode(record))).offset
             self._backpressure.sent(partition, offset)
         except RecordRejected as error:
             await dead_letter(POSTS, codec.encode(record), str(error))
@@ -152,7 +154,7 @@ class Run:
         if ids:
             keys = [id.encode("utf-8", "replace") for id in ids]
             try:
-                await producer.send_all(RETRACTED, 0, [(b"1", [])] * len(ids), keys=keys)
+                await services.producer.send_all(RETRACTED, 0, [(b"1", [])] * len(ids), keys=keys)
             except RecordRejected as error:
                 log.error("%d deleted posts cannot be removed from the feeds: %s", len(ids), error)
 
@@ -206,7 +208,7 @@ class IngestService(Service):
                 error = error.exceptions[0]
             log.error("the run of the sources failed: %r; starting again", error)
             if isinstance(error, codec.TooNew):
-                stop_worker(str(error))
+                app.abort(str(error))
                 return
         self._run = asyncio.create_task(Run().main())
 
@@ -216,5 +218,6 @@ class IngestService(Service):
             run.cancel()
             await asyncio.wait({run}, timeout=1.0)
 
+    @override
     async def on_stop(self) -> None:
         await self._end()

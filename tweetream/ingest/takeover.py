@@ -5,18 +5,15 @@ marker have a lower epoch and are dropped. The batches before it hold the positi
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.fencing import FIRST_TAIL, read_batches
 from tweetream.kafka.producer import OrderedProducer
 from tweetream.models import codec
 from tweetream.models.post import PostBatch
 
-FIRST_TAIL = 64  # records to read at the end of each partition; four times as many while these are not enough
 ID_WINDOW = 120.0  # seconds of ids to read: a source goes back at most 30 s, and a post is at most 30 s late
 MAX_IDS = 50_000  # ids of the last posts
 
@@ -63,12 +60,6 @@ def _state(epoch: int, tails: list[list[PostBatch]], ends: dict[int, int]) -> Ta
     return TakeoverState(epoch, positions, ids, ends)
 
 
-async def highest_epoch(kafka: Connection, topic: str, partition: int, offset: int, start: int | None = None) -> int:
-    """The highest epoch of the records from `start` (if not given, of a tail) up to `offset`, 0 if there are none."""
-    first = max(0, offset - FIRST_TAIL) if start is None else start
-    return max([batch.epoch async for _, batch in _read(kafka, topic, partition, first, offset)], default=0)
-
-
 async def _tail(kafka: Connection, topic: str, partition: int, marker: int, ids: int) -> list[PostBatch]:
     """The last batches before the marker's offset.
 
@@ -79,7 +70,7 @@ async def _tail(kafka: Connection, topic: str, partition: int, marker: int, ids:
     span, end = FIRST_TAIL, marker
     while True:
         start = max(0, marker - span)
-        found = [batch async for batch in _read(kafka, topic, partition, start, end)] + found
+        found = [batch async for batch in read_batches(kafka, topic, partition, start, end)] + found
         times = [time for time, batch in found if batch.sequence]
         batches = unfenced([batch for _, batch in found])
         enough = times and max(times) - min(times) >= ID_WINDOW * 1000 or sum(len(b.posts) for b in batches) >= ids
@@ -99,26 +90,3 @@ def unfenced(batches: list[PostBatch]) -> list[PostBatch]:
             highest = batch.epoch
             kept.append(batch)
     return kept
-
-
-async def _read(
-    kafka: Connection, topic: str, partition: int, start: int, end: int
-) -> AsyncIterator[tuple[int, PostBatch]]:
-    """The batches from `start` up to `end`, each with its time (ms)."""
-    if start >= end:
-        return
-    tp = TopicPartition(topic, partition)
-    consumer = AIOKafkaConsumer(**kafka.arguments(), enable_auto_commit=False, auto_offset_reset="earliest")
-    try:
-        await consumer.start()
-        consumer.assign([tp])
-        earliest = (await consumer.beginning_offsets([tp]))[tp]
-        consumer.seek(tp, max(start, earliest))
-        async for record in consumer:
-            if record.offset < end:
-                with contextlib.suppress(codec.Undecodable):  # preprocessing sends it to the dead letters
-                    yield record.timestamp, codec.decode(record.value, PostBatch)
-            if record.offset >= end - 1:
-                return
-    finally:
-        await consumer.stop()

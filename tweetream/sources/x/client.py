@@ -20,6 +20,7 @@ import msgspec
 from aiohttp import hdrs
 from tweepy.asynchronous import AsyncStreamingClient
 from tweepy.streaming import StreamRule
+from typing_extensions import override
 from yarl import URL
 
 from tweetream.sources.base import Disconnected, FailureKind, SourceError
@@ -65,6 +66,7 @@ class Rejected(Exception):
 class _NoDebug(logging.Filter):
     """Drops tweepy's debug records, since they contain the token."""
 
+    @override
     def filter(self, record: logging.LogRecord) -> bool:
         return record.levelno > logging.DEBUG
 
@@ -111,6 +113,7 @@ class Client(AsyncStreamingClient):
         async with self._in_time():
             return (await self._read(await self.delete_rules(ids))).errors
 
+    @override
     async def _connect(self, method: str, endpoint: str, **kwargs: Any) -> aiohttp.ClientResponse:
         url = f"https://{TWEEPYS_HOST}/2/tweets/{endpoint}/stream"
         headers = {hdrs.AUTHORIZATION: f"Bearer {self.bearer_token}", hdrs.USER_AGENT: self.user_agent}
