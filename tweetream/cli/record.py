@@ -28,9 +28,9 @@ from tweetream.models.feed import rfc3339
 from tweetream.models.post import Post
 from tweetream.models.topic import BadTopic, check_name
 from tweetream.settings import fail
-from tweetream.sources import open_source
-from tweetream.sources.base import Chunk, Context, Source, SourceError
-from tweetream.sources.supervisor import State, Supervisor
+from tweetream.sources import Chunk, Context, Source, SourceError, open_source
+from tweetream.sources.status import State
+from tweetream.sources.supervisor import Supervisor
 
 EVERY = 5.0  # seconds between two writes; a kill loses the posts since the last
 PART = 1024 * 1024  # bytes of lines that are written at once
