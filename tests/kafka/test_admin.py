@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.apache_kafka import KafkaAddress
 
 from tweetream.kafka import admin
 from tweetream.kafka.admin import TopicSpec, Unavailable
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker, free_ports
 
-Broker = EmbeddedBroker | ApacheKafka
+Broker = EmbeddedBroker | KafkaAddress
 
 
 async def test_a_topic_that_was_created_can_be_used_at_once(any_broker: Broker, namespace: str) -> None:
@@ -36,7 +36,7 @@ async def test_several_topics_are_created_with_their_partitions(any_broker: Brok
             assert len(consumer.partitions_for_topic(spec.name) or ()) == spec.partitions
 
 
-async def test_the_settings_of_a_topic_are_kept(apache_kafka: ApacheKafka, namespace: str) -> None:
+async def test_the_settings_of_a_topic_are_kept(apache_kafka: KafkaAddress, namespace: str) -> None:
     kafka = Connection([apache_kafka.bootstrap])
     await admin.create(kafka, [TopicSpec(namespace, 1, {"message.timestamp.type": "LogAppendTime"})], 1)
     async with AIOKafkaProducer(**kafka.arguments()) as producer:
@@ -72,7 +72,7 @@ async def test_deleting_twice_is_fine(any_broker: Broker, namespace: str) -> Non
             await asyncio.sleep(0.05)
 
 
-async def test_what_kafka_will_not_create_is_said(apache_kafka: ApacheKafka, namespace: str) -> None:
+async def test_what_kafka_will_not_create_is_said(apache_kafka: KafkaAddress, namespace: str) -> None:
     with pytest.raises(Unavailable, match=rf"{namespace} cannot be created: InvalidReplicationFactor"):
         await admin.create(Connection([apache_kafka.bootstrap]), [TopicSpec(namespace, 1)], 3)
 

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError, RequestTimedOutError
-from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.apache_kafka import ApacheKafka, KafkaAddress
 
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.kafka.producer import MAX_REQUEST, Abandoned, Headers, OrderedProducer, RecordRejected
 
-Broker = EmbeddedBroker | ApacheKafka
+Broker = EmbeddedBroker | KafkaAddress
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ async def test_a_record_over_one_megabyte_is_refused_and_the_next_one_sent(
     assert (await producer.send(namespace, 0, b"small")).offset == 0
 
 
-async def test_what_kafka_itself_refuses_for_its_size_is_refused(apache_kafka: ApacheKafka, namespace: str) -> None:
+async def test_what_kafka_itself_refuses_for_its_size_is_refused(apache_kafka: KafkaAddress, namespace: str) -> None:
     small = admin.TopicSpec(namespace, 1, {"max.message.bytes": "10000"})
     await admin.create(Connection([apache_kafka.bootstrap]), [small], 1)
     producer = OrderedProducer(Connection([apache_kafka.bootstrap]))

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
-from support.workers import until, workers
+from support.waiting import until
+from support.workers import workers
 
 from tweetream.kafka.embedded import free_ports
 

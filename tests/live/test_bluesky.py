@@ -13,7 +13,8 @@ import pytest
 from support.kafka.certificates import Authority
 from support.networks.jetstream_reading import id
 from support.networks.jetstream_server import JetstreamServer
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 TOPIC = "macet"
 NOWHERE = "bluesky:?url=wss://jetstream.invalid/subscribe"

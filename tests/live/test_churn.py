@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 from support.faults import chaos
-from support.kafka.apache_kafka import ApacheKafka
-from support.workers import Worker, until, workers
+from support.kafka.apache_kafka import ApacheKafka, KafkaAddress
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
@@ -58,7 +59,7 @@ def churn(group: list[Worker], times: int) -> int:
     return sum(follower.events for follower in followers)
 
 
-def run(kafka: ApacheKafka, namespace: str, folder: Path, times: int, seconds: int, wait: float) -> None:
+def run(kafka: KafkaAddress, namespace: str, folder: Path, times: int, seconds: int, wait: float) -> None:
     file = chaos.numbered_lines(folder / "numbers.txt", RATE * seconds)
     settings = {"SOURCES": f"replay:{file}?rate={RATE}", "TOPICS": chaos.TOPIC, "SWEEP_INTERVAL": "1s"}
 

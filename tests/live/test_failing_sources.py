@@ -10,7 +10,8 @@ import pytest
 from support.faults.aside import Aside
 from support.networks.contract import Said
 from support.networks.lines_server import LinesHarness, install, package
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.kafka.embedded import EmbeddedBroker
 

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 from httpx_sse import ServerSentEvent, connect_sse
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.feeds.ring import PIECE
 from tweetream.kafka.embedded import EmbeddedBroker

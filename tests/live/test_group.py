@@ -6,8 +6,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.kafka.apache_kafka import ApacheKafka
-from support.workers import Worker, until, workers, write_lines
+from support.kafka.apache_kafka import KafkaAddress
+from support.waiting import until
+from support.workers import Worker, workers, write_lines
 
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
@@ -16,7 +17,7 @@ READY = 9.0  # seconds; the design says 3
 POSTS = 3_000
 
 
-def names(kafka: ApacheKafka, prefix: str) -> set[str]:
+def names(kafka: KafkaAddress, prefix: str) -> set[str]:
     found = asyncio.run(admin.names(Connection([kafka.bootstrap])))
     return {name for name in found if name.startswith(prefix)}
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from support.faults import chaos
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 RATE = 500
 SESSION = 3.0

@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 from httpx_sse import connect_sse
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 LINES = [
     "Jl Sudirman MACET total arah Semanggi",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.workers import until, workers
+from support.waiting import until
+from support.workers import workers
 
 POSTS, CLIENTS = 12_000, 60
 RESET = struct.pack("ii", 1, 0)

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from httpx_sse import connect_sse
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 TOKEN = "a-token-of-the-tests"
 

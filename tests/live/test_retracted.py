@@ -7,9 +7,10 @@ from pathlib import Path
 
 import httpx
 from aiokafka import AIOKafkaProducer
-from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.apache_kafka import KafkaAddress
+from support.waiting import until
 from support.wire import Event, Stream
-from support.workers import Worker, until, workers, write_lines
+from support.workers import Worker, workers, write_lines
 
 from tweetream.feeds.ring import PIECE
 from tweetream.kafka.embedded import EmbeddedBroker
@@ -52,7 +53,7 @@ def past(worker: Worker, name: str) -> list[str]:
 
 
 def test_a_deleted_post_leaves_streams_and_pages_and_who_may_have_it_is_told(
-    any_broker: EmbeddedBroker | ApacheKafka, namespace: str, tmp_path: Path
+    any_broker: EmbeddedBroker | KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     file = write_lines(tmp_path / "posts.txt", [f"hapus {number}" for number in range(POSTS)])
     settings = {"SOURCES": f"replay:{file}?rate=0", "TOPICS": "hapus", "PARTITIONS": 1}
@@ -105,7 +106,7 @@ def shown(events: list[Event]) -> set[str]:
 
 
 def test_every_worker_knows_what_was_deleted_also_one_that_is_started_later(
-    apache_kafka: ApacheKafka, namespace: str, tmp_path: Path
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     count = 300
     file = capture(tmp_path / "posts.jsonl", count)

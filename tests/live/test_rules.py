@@ -13,7 +13,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from playwright.sync_api import Page, sync_playwright
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.settings import Settings

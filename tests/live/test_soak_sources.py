@@ -15,7 +15,8 @@ from support.faults.talking import WORD, connected, posts_of, talking
 from support.networks.contract import EXCEPTIONS, Ability
 from support.networks.harnesses import HARNESSES
 from support.networks.lines_server import package
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.models.drop import Drop

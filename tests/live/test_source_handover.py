@@ -12,7 +12,8 @@ from support.faults.talking import WORD, Talk, connected, posts_of, talking
 from support.networks.contract import Ability, Said
 from support.networks.harnesses import HARNESSES
 from support.networks.lines_server import package
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 REPLAYED = 1200  # at 200 a second
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 TOPIC = "sumber"
 

@@ -11,7 +11,8 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from support.kafka.apache_kafka import ApacheKafka
-from support.workers import Worker, until, workers, write_lines
+from support.waiting import until
+from support.workers import Worker, workers, write_lines
 
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection

@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 from httpx_sse import ServerSentEvent, connect_sse
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 POSTS = 60
 

@@ -1,4 +1,4 @@
-"""The EventSource packages of npm that feeds are tried with: fetched once into `.node`, as tests/node names them."""
+"""EventSource packages of npm that follow a feed, as node/package.json names them: fetched once into `.node`."""
 
 import fcntl
 import json

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.kafka.embedded import EmbeddedBroker
 

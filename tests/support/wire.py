@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import httpx
-from support.workers import Worker, until
+from support.waiting import until
+from support.workers import Worker
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST, as a client does that vanishes
 _EVENT = re.compile(rb"(?:id: ([^\n]*)\n)?(?:event: ([^\n]*)\n)?data: ([^\n]*)")

@@ -8,25 +8,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+from support.waiting import until
 
 from tweetream.kafka.embedded import dies_with_parent, free_ports
 
 READY = 60.0  # seconds; an idle machine needs 4
-
-
-def until(condition: Callable[[], Any], timeout: float, what: str, pause: float = 0.1) -> Any:
-    """The first true answer of `condition`; fails when there is none in time."""
-    deadline = time.monotonic() + timeout
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"not in {timeout} s: {what}"
-        time.sleep(pause)
-    return answer
 
 
 class Worker:

@@ -7,7 +7,8 @@ from support.browser.line import Line
 from support.browser.page_load import everyday
 from support.browser.tab import Open, tab
 from support.posting import Posting, post
-from support.workers import Worker, until
+from support.waiting import until
+from support.workers import Worker
 
 pytestmark = pytest.mark.node
 

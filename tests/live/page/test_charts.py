@@ -8,7 +8,8 @@ from playwright.sync_api import Page, Route, expect
 from support.browser.page_load import everyday
 from support.browser.tab import Open, add
 from support.posting import Posting, post
-from support.workers import Worker, until
+from support.waiting import until
+from support.workers import Worker
 
 
 def bars(page: Page, list_id: str) -> dict[str, int]:

@@ -6,7 +6,8 @@ import httpx
 from playwright.sync_api import expect
 from support.browser.tab import Open, add
 from support.posting import Posting, post
-from support.workers import Worker, until
+from support.waiting import until
+from support.workers import Worker
 
 
 def test_a_topic_is_added_with_words_phrases_and_hashtags(visit: Open, worker: Worker, posting: Posting) -> None:

@@ -7,7 +7,8 @@ from playwright.sync_api import Browser, expect
 from support.browser.line import Line
 from support.browser.tab import Open, add, tab
 from support.posting import Posting, post
-from support.workers import Worker, until
+from support.waiting import until
+from support.workers import Worker
 
 SLOW = "(() => { const real = Date.now; Date.now = () => real() - 400_000; })()"
 SLEEP = "(() => { const real = Date.now; Date.now = () => real() + 3_600_000; })()"

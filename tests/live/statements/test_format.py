@@ -14,8 +14,9 @@ import sseclient
 from httpx_sse import connect_sse
 from support import node_clients
 from support.statement_worker import HOSTILE
+from support.waiting import until
 from support.wire import Stream, streams
-from support.workers import Worker, until
+from support.workers import Worker
 
 HEARTBEAT = 15.0
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from support.statement_worker import ALL, ALLOWED, EACH, TOKEN
+from support.waiting import until
 from support.wire import Stream, refusal, streams
-from support.workers import Worker, until
+from support.workers import Worker
 
 FEED = "/feeds/sepi"
 FOREIGN = "https://attacker.example"

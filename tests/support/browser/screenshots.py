@@ -21,7 +21,8 @@ from support.browser.tab import Tab, add, launch, tab
 from support.paths import DOCS
 from support.posting import Posting, post
 from support.tools import CHROMIUM
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.cli.demo import SAMPLE, TOPICS
 from tweetream.kafka.embedded import EmbeddedBroker

@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 import httpx
 from httpx_sse import connect_sse
 from support.kafka.independent import feed_records
-from support.workers import Worker, until
+from support.waiting import until
+from support.workers import Worker
 
 from tweetream.models.feed import Stamp
 

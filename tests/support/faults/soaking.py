@@ -16,6 +16,7 @@ import psutil
 from support.faults.aside import Aside
 from support.faults.talking import Talk
 from support.networks.contract import Ability, Said
+from support.waiting import until_async
 
 RATE = 20  # posts a second of each network
 PAUSES = (2.0, 8.0)  # seconds between two faults
@@ -80,10 +81,12 @@ class Troubled(Talk):
             began = time.time()
             self.windows.append((began - 1, float("inf")))
             await self._one(kind)
-            healed, gate = time.monotonic(), self.harness.gate
-            while not gate.lines or (not gate.accepted or gate.accepted[-1] < healed):
-                await asyncio.sleep(0.05)
+            await self._line_since(time.monotonic())
             self.windows[-1] = (began - 1, time.time() + 3)
+
+    async def _line_since(self, healed: float) -> None:
+        gate = self.harness.gate
+        await until_async(lambda: gate.lines and gate.accepted and gate.accepted[-1] >= healed, 600, "a new line")
 
     async def _one(self, kind: str) -> None:
         gate = self.harness.gate

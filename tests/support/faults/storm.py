@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from support.faults.chaos import streaming
-from support.kafka.apache_kafka import ApacheKafka, ApacheKafkaError
+from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.jars import ApacheKafkaError
 from support.workers import Worker
 
 KINDS = (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP)
