@@ -41,6 +41,7 @@ def test_every_label_it_asks_for_has_that_value() -> None:
     assert asked == [("tweetream_posts_dropped_total", metrics.Drop.MALFORMED)]
 
 
+@pytest.mark.process
 def test_the_kafka_topics_are_those_that_a_worker_declares_and_the_feeds() -> None:
     program = "from tweetream.topology import *; print(*((s.name, s.partitions, s.config) for s in specs()), sep='\\n')"
     environment = {f"{PREFIX}NAMESPACE": "n", f"{PREFIX}PARTITIONS": "5", "PYTHONPATH": str(ROOT)}
@@ -58,6 +59,7 @@ def test_the_kafka_topics_are_those_that_a_worker_declares_and_the_feeds() -> No
 
 
 @pytest.mark.parametrize("retention", ["1h", "7d", "365d"])
+@pytest.mark.process
 def test_that_a_post_was_deleted_is_known_for_longer_than_kafka_may_keep_it(retention: str) -> None:
     program = "from tweetream.topology import *; print({s.name: s.config for s in [*specs(), feed_spec('feed')]})"
     environment = {f"{PREFIX}NAMESPACE": "n", f"{PREFIX}FEED_RETENTION": retention, "PYTHONPATH": str(ROOT)}

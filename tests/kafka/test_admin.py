@@ -124,6 +124,7 @@ async def test_a_call_that_is_cancelled_ends_at_once(namespace: str) -> None:
         assert done and call.cancelled()
 
 
+@pytest.mark.process
 async def test_declare_waits_for_a_broker_that_comes_later_and_says_so(
     namespace: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

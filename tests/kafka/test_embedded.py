@@ -17,6 +17,7 @@ from support.waiting import until
 from tweetream.kafka import embedded as module
 from tweetream.kafka.embedded import BrokerError, EmbeddedBroker, ask, free_ports, port_in_use
 
+pytestmark = pytest.mark.process
 PARENT = """
 import sys, time
 from tweetream.kafka.embedded import EmbeddedBroker

@@ -1,4 +1,4 @@
-"""EventSource packages of npm that follow a feed, as node/package.json names them: fetched once into `.node`."""
+"""The EventSource packages of npm that feeds are tried with: fetched once into `.node`, as tests/node names them."""
 
 import fcntl
 import json

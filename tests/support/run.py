@@ -16,8 +16,8 @@ from support.tools import TOOLS
 LEFT_OUT = pytest.StashKey[list[str]]()
 MISSING = pytest.StashKey[dict[str, str]]()
 SOAK_TIMEOUT = 3600.0  # seconds
-# A test that uses one of these, or lies in one of these folders, starts a process of ours.
-PROCESS_FIXTURES = {"embedded_broker", "any_broker", "apache_kafka", "secure_kafka", "chromium", "caddy"}
+# A test that needs a tool, uses one of these fixtures or lies in one of these folders starts another program.
+PROCESS_FIXTURES = {"embedded_broker", "any_broker"}
 PROCESS_FOLDERS = {"live", "deploy", "cli"}
 SLOW_FOLDERS = {"live", "deploy"}  # they go first, so that no process is left alone with a long one
 
@@ -48,7 +48,8 @@ def _mark(item: pytest.Item) -> None:
             item.add_marker(tool.marker)
     if item.get_closest_marker("soak") and not item.get_closest_marker("timeout"):
         item.add_marker(pytest.mark.timeout(SOAK_TIMEOUT))
-    if fixtures & PROCESS_FIXTURES or _room(item) in PROCESS_FOLDERS:
+    needs_tool = any(item.get_closest_marker(tool.marker) for tool in TOOLS)
+    if needs_tool or fixtures & PROCESS_FIXTURES or _room(item) in PROCESS_FOLDERS:
         item.add_marker("process")
     if _shares(item):
         item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
