@@ -174,5 +174,5 @@ def _collect(
         meanwhile()
         appending.tell("stop")
     appended = appending.answer(seconds + 60)
-    client.tell(appended.count)
+    client.tell(appended.events)
     return client.answer(300), appended

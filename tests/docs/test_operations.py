@@ -13,6 +13,7 @@ from support.paths import ROOT
 from tweetream import metrics
 from tweetream.engine.worker import PATIENCE
 from tweetream.models.codec import VERSION
+from tweetream.models.drop import Drop
 from tweetream.settings import PREFIX, Settings
 from tweetream.web.limits import SPARE_FILES
 
@@ -38,7 +39,7 @@ def test_every_metric_it_names_is_one_and_none_of_ours_is_left_out() -> None:
 
 def test_every_label_it_asks_for_has_that_value() -> None:
     asked = re.findall(r'(tweetream_\w+)\{reason="(\w+)"\}', TEXT)
-    assert asked == [("tweetream_posts_dropped_total", metrics.Drop.MALFORMED)]
+    assert asked == [("tweetream_posts_dropped_total", Drop.MALFORMED)]
 
 
 @pytest.mark.process

@@ -44,7 +44,7 @@ async def test_a_client_sees_what_comes_after_it_joined(writer: Writer, live: Hu
 async def test_what_has_come_is_told_also_when_kafka_fails_right_after_it(
     writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, failed = hub.AIOKafkaConsumer.getmany, 0
+    whole, failed = AIOKafkaConsumer.getmany, 0
 
     async def failing(self: AIOKafkaConsumer, *tps: TopicPartition, **options: Any) -> Any:
         nonlocal failed
@@ -54,7 +54,7 @@ async def test_what_has_come_is_told_also_when_kafka_fails_right_after_it(
         return await whole(self, *tps, **options)
 
     monkeypatch.setattr(hub, "FLUSH_SHARE", 10**9)  # as under load
-    monkeypatch.setattr(hub.AIOKafkaConsumer, "getmany", failing)
+    monkeypatch.setattr(AIOKafkaConsumer, "getmany", failing)
     ends: list[int] = []
     async with live.follow(writer.topic, asyncio.Event()) as feed:
         live.on_records = lambda: ends.append(feed.end)
@@ -206,8 +206,14 @@ async def test_the_last_records_of_a_label_are_looked_for_as_far_as_need_be(
     monkeypatch.setattr(hub, "PIECE", 8)
     await writer.write(*range(10), *range(11, 201, 2))
     assert numbers(await live.last(writer.topic, 4, Filter("traffic"))) == [2, 4, 6, 8]
-    looked, stamps_at = [], live.stamps_at
-    monkeypatch.setattr(live, "stamps_at", lambda *args: looked.append(args) or stamps_at(*args))
+    looked: list[Any] = []
+    stamps_at = live.stamps_at
+
+    async def counting(*args: Any) -> Any:
+        looked.append(args)
+        return await stamps_at(*args)
+
+    monkeypatch.setattr(live, "stamps_at", counting)
     assert await live.last(writer.topic, 4, Filter("unknown")) == []
     assert len(looked) <= 5, "each looks back up to 50,000 records"
 

@@ -30,7 +30,7 @@ async def hub_of(writer: Writer, **settings: float) -> AsyncIterator[Hub]:
         await live.stop()
 
 
-def at(offset: int | None, generation: str = "1") -> Position | None:
+def at(offset: int | None, generation: str = "1") -> Any:
     return None if offset is None else Position("x", generation, offset)
 
 

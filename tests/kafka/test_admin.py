@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ async def test_a_broker_that_is_away_gives_unavailable_within_six_seconds(silent
         if silent:
             listener.listen()
         kafka = Connection([f"127.0.0.1:{listener.getsockname()[1]}"])
-        calls = [lambda: admin.names(kafka)]
+        calls: list[Callable[[], Awaitable[object]]] = [lambda: admin.names(kafka)]
         if not silent:
             calls.append(lambda: admin.create(kafka, [TopicSpec("t", 1)], 1))
             calls.append(lambda: admin.delete(kafka, ["t"]))

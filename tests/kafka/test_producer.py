@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError, RequestTimedOutError
+from aiokafka.producer.message_accumulator import BatchBuilder
 from support.kafka.apache_kafka import ApacheKafka, KafkaAddress
 
 from tweetream.kafka import admin
@@ -181,9 +182,14 @@ async def test_many_records_go_in_several_batches_in_order(
 ) -> None:
     failing(producer, monkeypatch, itertools.cycle([KafkaTimeoutError(), None]))
     assert producer._producer is not None
-    batches = []
+    batches: list[BatchBuilder] = []
     real = producer._producer.create_batch
-    monkeypatch.setattr(producer._producer, "create_batch", lambda: batches.append(real()) or batches[-1])
+
+    def create_batch() -> BatchBuilder:
+        batches.append(real())
+        return batches[-1]
+
+    monkeypatch.setattr(producer._producer, "create_batch", create_batch)
     records: list[tuple[bytes, Headers]] = [
         (b"%05d" % i + b"x" * 20_000, [("nth", b"%d" % i)]) for i in range(5 * MAX_REQUEST // 2 // 20_000)
     ]

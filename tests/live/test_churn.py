@@ -86,11 +86,15 @@ def run(kafka: KafkaAddress, namespace: str, folder: Path, times: int, seconds: 
 
 
 @pytest.mark.kafka
-def test_a_topic_added_and_deleted_ten_times_leaves_no_ghost(creating, namespace, tmp_path) -> None:
+def test_a_topic_added_and_deleted_ten_times_leaves_no_ghost(
+    creating: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
     run(creating, namespace, tmp_path, 10, seconds=20, wait=8)
 
 
 @pytest.mark.soak
 @pytest.mark.kafka
-def test_a_topic_added_and_deleted_200_times_leaves_no_ghost(creating, namespace, tmp_path) -> None:
+def test_a_topic_added_and_deleted_200_times_leaves_no_ghost(
+    creating: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
     run(creating, namespace, tmp_path, 200, seconds=180, wait=30)

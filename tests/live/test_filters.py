@@ -40,7 +40,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
 def least(worker: Worker) -> float:
     """A score that of all posts the rare ones alone have."""
     posts = page(worker, "langka", last=1000)
-    rare = posts.pop(-1 - TAIL)["score"]
+    rare: float = posts.pop(-1 - TAIL)["score"]
     assert all(post["score"] < rare for post in posts), "the model tells them apart"
     return rare
 

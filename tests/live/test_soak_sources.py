@@ -78,8 +78,8 @@ def table(talks: list[Troubled], worker: Worker, footprint: Footprint) -> str:
         numbers = f"{len(talk.said):>8,}{here:>13,}{len(talk.deleted):>9,}{talk.others:>8,}{read:>8,.0f}"
         faults = f"{sum(talk.faults.values()):>8,}{len(talk.harness.gate.accepted):>13,}"
         rows.append(f"{talk.harness.name:<12}{numbers}{faults}")
-    faults = sum((talk.faults for talk in talks), talks[0].faults.__class__())
-    rows.append("faults: " + ", ".join(f"{number} {kind}" for kind, number in sorted(faults.items())))
+    kinds = sum((talk.faults for talk in talks), talks[0].faults.__class__())
+    rows.append("faults: " + ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items())))
     metrics = {reason: worker.metric("tweetream_posts_dropped_total", reason=reason.value) for reason in Drop}
     matched = worker.metric("tweetream_posts_matched_total")
     dropped = ", ".join(f"{number:,.0f} {reason}" for reason, number in metrics.items() if number)

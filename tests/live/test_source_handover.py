@@ -9,6 +9,7 @@ import pytest
 from support.faults import chaos
 from support.faults.aside import Aside
 from support.faults.talking import WORD, Talk, connected, posts_of, talking
+from support.kafka.apache_kafka import KafkaAddress
 from support.networks.contract import Ability, Said
 from support.networks.harnesses import HARNESSES
 from support.networks.lines_server import package
@@ -28,7 +29,7 @@ def missing(talks: list[Talk], worker: Worker, lost: tuple[float, float]) -> set
 
 @pytest.mark.kafka
 def test_nothing_is_missing_and_nothing_twice_when_the_worker_that_streams_is_killed(
-    apache_kafka, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ExitStack() as stack:
         folders = {harness.name: tmp_path / harness.name for harness in HARNESSES}

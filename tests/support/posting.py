@@ -26,7 +26,7 @@ def post(text: str, **fields: Any) -> Post:
     """A post of this moment, with an id that no other has; every field can be given."""
     now = time.time_ns() // 1_000_000
     number = next(_numbers)
-    given = {
+    given: dict[str, Any] = {
         "id": f"test:{number}",
         "source": "mastodon",
         "created_at": now,

@@ -1,4 +1,7 @@
-"""Waiting for a condition that tells nobody when it becomes true: it is asked again and again, for a time."""
+"""Waiting for a condition that tells nobody when it becomes true: it is asked again and again, for a time.
+
+A condition takes no arguments, but it may bind a loop's variable by a default, as a lambda does.
+"""
 
 import asyncio
 import time
@@ -8,7 +11,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], timeout: float, what: str, pause: float = 0.1) -> T:
+def until(condition: Callable[..., T | None], timeout: float, what: str, pause: float = 0.1) -> T:
     """The first true answer of `condition`; fails when there is none in time."""
     deadline = time.monotonic() + timeout
     while not (answer := condition()):
@@ -17,7 +20,9 @@ def until(condition: Callable[[], T], timeout: float, what: str, pause: float = 
     return answer
 
 
-async def until_async(condition: Callable[[], T], timeout: float = 15.0, what: str = "", pause: float = 0.01) -> T:
+async def until_async(
+    condition: Callable[..., T | None], timeout: float = 15.0, what: str = "", pause: float = 0.01
+) -> T:
     """The same in a loop whose other tasks go on meanwhile."""
     deadline = time.monotonic() + timeout
     while not (answer := condition()):

@@ -57,7 +57,7 @@ def by_httpx_sse(url: str) -> tuple[str, str]:
 def by_sseclient_py(url: str) -> tuple[str, str]:
     with requests.get(url, stream=True, timeout=10, headers={"Accept": "text/event-stream"}) as answer:
         event = next(event for event in sseclient.SSEClient(answer.iter_content(1)).events() if event.data)
-        return event.id, event.data
+        return str(event.id), event.data
 
 
 def by_requests_sse(url: str) -> tuple[str, str]:

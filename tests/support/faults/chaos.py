@@ -139,7 +139,7 @@ class Report:
 
     def faults_found(self) -> list[str]:
         """What must not be, a line each."""
-        lists = {
+        lists: dict[str, list[Any]] = {
             "lost in the feed": self.missing_in_feed,
             "lost at the client": self.missing_at_client,
             "doubled to the client": self.doubled_at_client,

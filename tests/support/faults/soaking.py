@@ -11,6 +11,7 @@ import random
 import statistics
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import psutil
 from support.faults.aside import Aside
@@ -47,12 +48,13 @@ class Troubled(Talk):
 
     async def utter(self, number: int) -> None:
         await super().utter(number)
-        for share, message in (
+        messages: list[tuple[float, Callable[[], bytes]]] = [
             (0.04, lambda: self.harness.frame(self._cut_short())),
             (0.02, lambda: self._chance.choice(self.harness.malformed())),
             (0.02, lambda: self.harness.frame(self.harness.payload(Said(number, "again")))),
             (0.002, self.harness.oversized),
-        ):
+        ]
+        for share, message in messages:
             if self._chance.random() < share:
                 self.others += 1
                 await self.harness.send(message(), keep=False)

@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from support.faults.chaos import streaming
@@ -54,7 +55,7 @@ class Storm:
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._began = time.monotonic()
         for fault in faults:
-            self._later(fault.at, lambda fault=fault: self._strike(fault))
+            self._later(fault.at, partial(self._strike, fault))
 
     def run(self) -> None:
         """Until every fault is done, and every worker runs again."""

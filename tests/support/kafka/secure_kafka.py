@@ -37,7 +37,8 @@ class SecureKafka:
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
         """From JSON, where a path is text."""
-        return cls(**{name: Path(value) if name.endswith("file") else value for name, value in fields.items()})
+        files = {name: Path(fields[name]) for name in ("cafile", "certfile", "keyfile")}
+        return cls(**fields | files)
 
     def url(self, port: int) -> str:
         return f"kafka://{HOST}:{port}"
