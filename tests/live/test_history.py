@@ -12,7 +12,7 @@ import httpx
 import pytest
 from httpx_sse import connect_sse
 from support.kafka.apache_kafka import KafkaAddress
-from support.kafka.independent import write_values
+from support.kafka.plain_clients import write_values
 from support.records import delete_before
 from support.waiting import until
 from support.workers import Worker, workers

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 from aiokafka import AIOKafkaProducer
 from support.kafka.apache_kafka import KafkaAddress
+from support.raw_streams import Event, Stream
 from support.waiting import until
-from support.wire import Event, Stream
 from support.workers import Worker, workers, write_lines
 
 from tweetream.feeds.ring import PIECE

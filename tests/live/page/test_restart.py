@@ -10,8 +10,8 @@ from playwright.sync_api import Browser
 from support.browser.page_load import everyday
 from support.browser.tab import add, tab
 from support.kafka.apache_kafka import KafkaAddress
-from support.kafka.independent import feed_records
-from support.posting import Posting
+from support.kafka.plain_clients import feed_records
+from support.kafka.post_writer import PostWriter
 from support.waiting import until
 from support.workers import Worker
 
@@ -33,7 +33,7 @@ def test_a_page_that_stays_open_misses_nothing_and_doubles_nothing(
     try:
         worker.wait_ready()
         add(worker, "terus")
-        with Posting(apache_kafka.bootstrap, namespace) as posting, tab(browser, worker.url) as reader:
+        with PostWriter(apache_kafka.bootstrap, namespace) as posting, tab(browser, worker.url) as reader:
             posts = everyday("terus", POSTS)
             reader.page.set_default_timeout(60_000)
             reader.open("/#terus").wait_for_state("live")

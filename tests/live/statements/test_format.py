@@ -13,9 +13,9 @@ import requests_sse
 import sseclient
 from httpx_sse import connect_sse
 from support import node_clients
-from support.statement_worker import HOSTILE
+from support.raw_streams import Stream, streams
+from support.shared_worker import HOSTILE
 from support.waiting import until
-from support.wire import Stream, streams
 from support.workers import Worker
 
 HEARTBEAT = 15.0

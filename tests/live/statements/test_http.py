@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
-from support.statement_worker import ALL, ALLOWED, EACH, TOKEN
+from support.raw_streams import Stream, refusal, streams
+from support.shared_worker import ALL, ALLOWED, EACH, TOKEN
 from support.waiting import until
-from support.wire import Stream, refusal, streams
 from support.workers import Worker
 
 FEED = "/feeds/sepi"

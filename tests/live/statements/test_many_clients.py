@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 from support.kafka.apache_kafka import KafkaAddress
-from support.kafka.independent import feed_records, write_values
+from support.kafka.plain_clients import feed_records, write_values
+from support.raw_streams import Event, Stream, events, streams
 from support.waiting import until
-from support.wire import Event, Stream, events, streams
 from support.workers import Worker, workers
 
 from tweetream.kafka.embedded import EmbeddedBroker

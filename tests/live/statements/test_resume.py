@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 from support.kafka.apache_kafka import KafkaAddress
+from support.raw_streams import Event, Stream, events
 from support.records import delete_before
-from support.statement_worker import POSTS
+from support.shared_worker import POSTS
 from support.waiting import until
-from support.wire import Event, Stream, events
 from support.workers import Worker, workers
 
 BOTH = POSTS + POSTS // 2 + 1

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from support.faults import chaos
-from support.faults.cutting import cut_and_resume
+from support.faults.cutting_clients import cut_and_resume
 from support.kafka.apache_kafka import KafkaAddress
-from support.kafka.independent import feed_records
+from support.kafka.plain_clients import feed_records
 from support.waiting import until
 from support.workers import workers
 

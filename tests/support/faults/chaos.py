@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import httpx
 from httpx_sse import connect_sse
-from support.kafka.independent import feed_records
+from support.kafka.plain_clients import feed_records
 from support.waiting import until
 from support.workers import Worker
 

@@ -38,7 +38,7 @@ def post(text: str, **fields: Any) -> Post:
     return Post(text=text, **given | fields)
 
 
-class Posting:
+class PostWriter:
     """Writes posts, from a thread of its own: a test may be in the hands of a browser meanwhile."""
 
     def __init__(self, bootstrap: str, namespace: str) -> None:

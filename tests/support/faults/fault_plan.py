@@ -44,7 +44,7 @@ def plan(rng: random.Random, seconds: float, count: int = 12) -> list[Fault]:
     return [Fault((turn + rng.random()) * slot, kinds[turn], on_streaming[turn]) for turn in range(count)]
 
 
-class Storm:
+class FaultRun:
     """Does what was planned, in the thread that calls `run`; `done` says what was done."""
 
     def __init__(self, workers: Sequence[Worker], faults: Sequence[Fault], rng: random.Random) -> None:
