@@ -29,6 +29,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         _mark(item)
     items.sort(key=lambda item: _room(item) not in SLOW_FOLDERS)
     yield
+    _check_groups(config, items)
     if "soak" not in config.getoption("markexpr"):
         _leave_out(config, items, "soak")
     absent = {tool.marker: reason for tool in TOOLS if (reason := tool.missing())}
@@ -65,6 +66,13 @@ def _shares(item: pytest.Item) -> bool:
     info = getattr(item, "_fixtureinfo", None)
     definitions = info.name2fixturedefs.values() if info else ()
     return any(found[-1].scope == "module" for found in definitions)
+
+
+def _check_groups(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """pytest-xdist tells a test's group by the test's name; without it each process would start its own workers."""
+    if getattr(config.option, "loadgroup", False):
+        lost = [item for item in items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
+        assert not lost, "pytest-xdist cannot group tests with this release of pytest"
 
 
 def _leave_out(config: pytest.Config, items: list[pytest.Item], marker: str) -> int:
