@@ -28,7 +28,7 @@ check: .venv/test ## style, types and import rules alone
 	@if [ -n "$$CI" ] || command -v npm >/dev/null; then npm run --silent check; \
 	else echo "left out: the check of the page's JavaScript (npm is not installed)"; fi
 
-coverage: .venv/test ## the whole run with the branches that it covers, workers included
+coverage: .venv/test check ## the whole gate with the branches that it covers, workers included; half as long again
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q $(PARALLEL) $(PYTEST)
 	$(BIN)/coverage combine --quiet
