@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, sync_playwright
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from support.browser.page_load import measure  # noqa: E402
 from support.browser.tab import launch  # noqa: E402
-from support.posting import Posting  # noqa: E402
+from support.kafka.post_writer import PostWriter  # noqa: E402
 from support.tools import CHROMIUM  # noqa: E402
 from support.workers import Worker, workers  # noqa: E402
 
@@ -27,13 +27,13 @@ from tweetream.kafka.embedded import EmbeddedBroker  # noqa: E402
 
 
 @contextmanager
-def running(chromium: str) -> Iterator[tuple[Browser, Worker, Posting]]:
+def running(chromium: str) -> Iterator[tuple[Browser, Worker, PostWriter]]:
     """A browser, a worker without sources, and who writes its posts."""
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedBroker(Path(folder)) as broker,
         workers(1, broker.url, "bench", Path(folder), PARTITIONS=1) as (worker,),
-        Posting(broker.bootstrap, "bench") as posting,
+        PostWriter(broker.bootstrap, "bench") as posting,
         sync_playwright() as playwright,
     ):
         browser = launch(playwright, chromium)

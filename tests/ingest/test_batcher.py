@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 
+import pytest
+
 from tweetream.ingest import batcher as module
 from tweetream.ingest.batcher import Batch, Batcher
 from tweetream.models.drop import Drop
@@ -29,7 +31,7 @@ def numbers(read: Batch) -> list[int]:
     return [int(post.id.removeprefix("t:")) for post in read.posts]
 
 
-async def test_a_batch_closes_at_200_posts_without_waiting(monkeypatch) -> None:
+async def test_a_batch_closes_at_200_posts_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LINGER", 60)
     batcher = Batcher({}, {})
     await put(batcher, chunk("1", 0, 120), chunk("2", 120, 80), chunk("3", 200, 1))
@@ -60,7 +62,7 @@ async def test_posts_that_keep_trickling_in_do_not_hold_a_batch_open() -> None:
     assert 1 <= len(read.posts) < 20
 
 
-async def test_a_batch_closes_before_a_chunk_that_would_take_it_over_256_kib(monkeypatch) -> None:
+async def test_a_batch_closes_before_a_chunk_that_would_take_it_over_256_kib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LINGER", 60)
     batcher = Batcher({}, {})
     large = "x" * (MAX_BYTES // 4)
@@ -69,7 +71,7 @@ async def test_a_batch_closes_before_a_chunk_that_would_take_it_over_256_kib(mon
     assert numbers(read) == [0, 1, 2] and read.positions == {"a": "1"}
 
 
-async def test_a_batch_that_is_full_by_bytes_closes_without_waiting(monkeypatch) -> None:
+async def test_a_batch_that_is_full_by_bytes_closes_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LINGER", 60)
     batcher = Batcher({}, {})
     await put(batcher, chunk("1", 0, 1, "x" * (MAX_BYTES + 1)))
@@ -150,7 +152,9 @@ async def test_what_is_read_is_counted_by_source() -> None:
     assert (await first(batcher)).read == {"a": 2, "b": 3}
 
 
-async def test_no_more_ids_are_remembered_than_the_limit_and_the_oldest_go_first(monkeypatch) -> None:
+async def test_no_more_ids_are_remembered_than_the_limit_and_the_oldest_go_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(module, "MAX_IDS", 10)
     ids: dict[str, None] = {"t:99": None}
     batcher = Batcher({}, ids)
@@ -167,7 +171,7 @@ async def test_put_waits_while_a_few_chunks_are_waiting() -> None:
     filling.cancel()
 
 
-async def test_positions_are_written_again_when_nothing_comes_for_long(monkeypatch) -> None:
+async def test_positions_are_written_again_when_nothing_comes_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REWRITE_POSITIONS", 0.05)
     read = await first(Batcher({"replay:a": "7"}, {}))
     assert read.posts == []

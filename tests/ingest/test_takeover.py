@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.apache_kafka import KafkaAddress
 
 from tweetream.ingest import takeover
 from tweetream.ingest.takeover import take_over
@@ -17,7 +17,7 @@ from tweetream.kafka.producer import OrderedProducer
 from tweetream.models import codec
 from tweetream.models.post import Post, PostBatch
 
-Broker = EmbeddedBroker | ApacheKafka
+Broker = EmbeddedBroker | KafkaAddress
 PARTITIONS = 3
 
 

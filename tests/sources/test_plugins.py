@@ -70,6 +70,7 @@ def test_what_is_broken_in_another_package_is_one_line(guest: Any, value: str, w
     assert words in str(error.value) and "\n" not in str(error.value) and len(str(error.value)) < 300
 
 
+@pytest.mark.process
 def test_a_worker_whose_source_is_broken_says_so_in_one_line_and_ends_with_2(tmp_path: Path) -> None:
     folder = install(tmp_path, "guest", "[tweetream.sources]\nguest = guest_absent:make\n")
     worker = [sys.executable, "-m", "tweetream", "worker"]

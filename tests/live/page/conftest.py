@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 from support.browser.tab import Open, add, launch, tab
-from support.posting import Posting
+from support.kafka.post_writer import PostWriter
 from support.workers import Worker, workers
 
 from tweetream.kafka.embedded import EmbeddedBroker
@@ -17,19 +17,19 @@ NAMESPACE = "page"
 
 
 @pytest.fixture(scope="session")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Worker, Posting]]:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Worker, PostWriter]]:
     """A worker without sources, and who writes its posts."""
     folder = tmp_path_factory.mktemp("page")
     with (
         EmbeddedBroker(folder) as broker,
         workers(1, broker.url, NAMESPACE, folder, PARTITIONS=1) as (worker,),
-        Posting(broker.bootstrap, NAMESPACE) as posting,
+        PostWriter(broker.bootstrap, NAMESPACE) as posting,
     ):
         yield worker, posting
 
 
 @pytest.fixture
-def worker(desk: tuple[Worker, Posting]) -> Iterator[Worker]:
+def worker(desk: tuple[Worker, PostWriter]) -> Iterator[Worker]:
     """Its topics go with the test."""
     yield desk[0]
     for name in desk[0].topics():
@@ -37,7 +37,7 @@ def worker(desk: tuple[Worker, Posting]) -> Iterator[Worker]:
 
 
 @pytest.fixture
-def posting(desk: tuple[Worker, Posting]) -> Posting:
+def posting(desk: tuple[Worker, PostWriter]) -> PostWriter:
     return desk[1]
 
 

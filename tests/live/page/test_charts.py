@@ -7,8 +7,9 @@ import httpx
 from playwright.sync_api import Page, Route, expect
 from support.browser.page_load import everyday
 from support.browser.tab import Open, add
-from support.posting import Posting, post
-from support.workers import Worker, until
+from support.kafka.post_writer import PostWriter, post
+from support.waiting import until
+from support.workers import Worker
 
 
 def bars(page: Page, list_id: str) -> dict[str, int]:
@@ -34,7 +35,7 @@ def in_feed(worker: Worker, topic: str) -> Counter[str]:
 
 
 def test_they_agree_with_the_servers_counts_and_with_the_feed_and_so_after_a_reload(
-    visit: Open, worker: Worker, topic: str, posting: Posting
+    visit: Open, worker: Worker, topic: str, posting: PostWriter
 ) -> None:
     posting.write(*everyday(topic, 90))
     posting.write(*(post(f"{topic} dari tempat lain {n}", source="bluesky") for n in range(10)))
@@ -53,7 +54,7 @@ def test_they_agree_with_the_servers_counts_and_with_the_feed_and_so_after_a_rel
         assert tab.charted() == in_feed(worker, topic)
 
 
-def test_several_topics_are_added_up(visit: Open, worker: Worker, posting: Posting) -> None:
+def test_several_topics_are_added_up(visit: Open, worker: Worker, posting: PostWriter) -> None:
     for name in ("satu", "dua"):
         add(worker, name)
         posting.write(*everyday(name, 20))
@@ -65,7 +66,7 @@ def test_several_topics_are_added_up(visit: Open, worker: Worker, posting: Posti
 
 
 def test_they_can_be_read_without_colour_and_without_sight(
-    visit: Open, worker: Worker, topic: str, posting: Posting
+    visit: Open, worker: Worker, topic: str, posting: PostWriter
 ) -> None:
     posting.write(*everyday(topic, 60))
     until(lambda: worker.count(topic) == 60, 15, "all are counted")
@@ -86,7 +87,7 @@ def test_an_hour_without_posts_is_said_in_words(visit: Open, topic: str) -> None
 
 
 def test_a_chart_that_could_not_be_fetched_comes_later_and_the_words_at_once(
-    visit: Open, worker: Worker, topic: str, posting: Posting
+    visit: Open, worker: Worker, topic: str, posting: PostWriter
 ) -> None:
     posting.write(*everyday(topic, 30))
     until(lambda: worker.count(topic) == 30, 15, "all are counted")

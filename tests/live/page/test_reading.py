@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 from support.browser.page_load import everyday
 from support.browser.tab import Open, Tab
-from support.posting import Posting, post
+from support.kafka.post_writer import PostWriter, post
 
 MOST = 300  # elements of posts in the document
 
@@ -22,7 +22,7 @@ def waiting(tab: Tab, count: int) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 1440])
-def test_new_posts_never_move_what_one_reads(visit: Open, topic: str, posting: Posting, width: int) -> None:
+def test_new_posts_never_move_what_one_reads(visit: Open, topic: str, posting: PostWriter, width: int) -> None:
     posting.write(*everyday(topic, 60))
     with visit(viewport={"width": width, "height": 800}) as tab:
         tab.open(f"/#{topic}").page.wait_for_selector("#posts [data-id]")
@@ -43,7 +43,7 @@ def test_new_posts_never_move_what_one_reads(visit: Open, topic: str, posting: P
         assert 0 < tab.page.evaluate(TOP, last) < 800, "the newest is seen"
 
 
-def test_a_post_that_has_the_focus_stays_where_it_is(visit: Open, topic: str, posting: Posting) -> None:
+def test_a_post_that_has_the_focus_stays_where_it_is(visit: Open, topic: str, posting: PostWriter) -> None:
     posting.write(*everyday(topic, 10))
     with visit() as tab:
         tab.open(f"/#{topic}").page.wait_for_selector("#posts [data-id]")
@@ -57,7 +57,7 @@ def test_a_post_that_has_the_focus_stays_where_it_is(visit: Open, topic: str, po
 
 
 def test_older_posts_come_on_scrolling_each_once_and_few_are_in_the_document(
-    visit: Open, topic: str, posting: Posting
+    visit: Open, topic: str, posting: PostWriter
 ) -> None:
     ids = posting.write(*everyday(topic, 420))
     with visit() as tab:
@@ -68,7 +68,7 @@ def test_older_posts_come_on_scrolling_each_once_and_few_are_in_the_document(
         expect(tab.page.locator("#posts-end")).to_have_text("These are the first posts that are kept.")
 
 
-def test_a_pause_holds_the_list_and_counts_what_waits(visit: Open, topic: str, posting: Posting) -> None:
+def test_a_pause_holds_the_list_and_counts_what_waits(visit: Open, topic: str, posting: PostWriter) -> None:
     before = posting.write(*everyday(topic, 3))
     with visit() as tab:
         tab.open(f"/#{topic}").wait_for_post(before[-1])
@@ -83,7 +83,9 @@ def test_a_pause_holds_the_list_and_counts_what_waits(visit: Open, topic: str, p
         assert tab.ids() == [*after[::-1], *before[::-1]]
 
 
-def test_a_pause_that_lasts_loses_nothing_of_what_can_be_read_back(visit: Open, topic: str, posting: Posting) -> None:
+def test_a_pause_that_lasts_loses_nothing_of_what_can_be_read_back(
+    visit: Open, topic: str, posting: PostWriter
+) -> None:
     before = posting.write(*everyday(topic, 20))
     with visit() as tab:
         tab.open(f"/#{topic}").wait_for_post(before[-1])
@@ -97,7 +99,7 @@ def test_a_pause_that_lasts_loses_nothing_of_what_can_be_read_back(visit: Open, 
         assert seen == [*during[::-1], *before[::-1]]
 
 
-def test_what_is_taken_back_moves_nothing_and_hands_the_focus_on(visit: Open, topic: str, posting: Posting) -> None:
+def test_what_is_taken_back_moves_nothing_and_hands_the_focus_on(visit: Open, topic: str, posting: PostWriter) -> None:
     ids = posting.write(*everyday(topic, 120))
     with visit() as tab:
         tab.open(f"/#{topic}").page.wait_for_selector("#posts [data-id]")

@@ -9,7 +9,7 @@ import httpx
 from playwright.sync_api import Browser, expect
 from support.browser.line import Line
 from support.browser.tab import Open, add, tab
-from support.posting import Posting, post
+from support.kafka.post_writer import PostWriter, post
 from support.workers import Worker, workers
 
 from tweetream.kafka.embedded import EmbeddedBroker, free_ports
@@ -23,7 +23,7 @@ STATES = """() => {
 
 
 def test_it_says_when_it_tries_again_and_does_and_has_missed_nothing(
-    browser: Browser, worker: Worker, topic: str, posting: Posting
+    browser: Browser, worker: Worker, topic: str, posting: PostWriter
 ) -> None:
     before = posting.write(post(f"{topic} satu"))
     with Line(worker.port) as line, tab(browser, line.url) as reader:
@@ -43,7 +43,7 @@ def test_it_says_when_it_tries_again_and_does_and_has_missed_nothing(
 
 
 def test_a_person_need_not_wait_until_it_tries_again(
-    browser: Browser, worker: Worker, topic: str, posting: Posting
+    browser: Browser, worker: Worker, topic: str, posting: PostWriter
 ) -> None:
     with Line(worker.port) as line, tab(browser, line.url) as reader:
         reader.open(f"/#{topic}").wait_for_state("live")
@@ -65,7 +65,7 @@ def test_a_server_that_says_nothing_any_more_is_not_shown_as_live(browser: Brows
 
 
 def test_a_deleted_topic_is_said_to_be_and_followed_again_when_it_is_there_again(
-    visit: Open, worker: Worker, topic: str, posting: Posting
+    visit: Open, worker: Worker, topic: str, posting: PostWriter
 ) -> None:
     posting.write(post(f"{topic} satu"))
     with visit() as tab:
@@ -88,7 +88,7 @@ def test_a_topic_that_is_not_there_is_said_not_to_be(visit: Open) -> None:
 
 
 def test_where_posts_are_missing_the_list_says_so_there(
-    browser: Browser, worker: Worker, topic: str, posting: Posting
+    browser: Browser, worker: Worker, topic: str, posting: PostWriter
 ) -> None:
     before = posting.write(post(f"{topic} satu"))
     with Line(worker.port) as line, tab(browser, line.url) as reader:

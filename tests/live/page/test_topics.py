@@ -5,11 +5,12 @@ import re
 import httpx
 from playwright.sync_api import expect
 from support.browser.tab import Open, add
-from support.posting import Posting, post
-from support.workers import Worker, until
+from support.kafka.post_writer import PostWriter, post
+from support.waiting import until
+from support.workers import Worker
 
 
-def test_a_topic_is_added_with_words_phrases_and_hashtags(visit: Open, worker: Worker, posting: Posting) -> None:
+def test_a_topic_is_added_with_words_phrases_and_hashtags(visit: Open, worker: Worker, posting: PostWriter) -> None:
     with visit() as tab:
         page = tab.open("/").page
         page.get_by_label("Name").fill("jalan")
@@ -76,7 +77,7 @@ def test_deleting_waits_six_seconds_can_be_taken_back_and_is_not_done_by_who_lea
 
 
 def test_counts_by_label_and_the_rate_are_those_of_the_server(
-    visit: Open, worker: Worker, topic: str, posting: Posting
+    visit: Open, worker: Worker, topic: str, posting: PostWriter
 ) -> None:
     posting.write(*(post(f"{topic} macet total di tol, truk mogok, lalu lintas padat {n}") for n in range(7)))
     with visit() as tab:
@@ -91,7 +92,7 @@ def test_counts_by_label_and_the_rate_are_those_of_the_server(
         expect(row.locator(".rate")).to_have_text(re.compile(r"\d"))
 
 
-def test_several_topics_come_on_one_stream(visit: Open, worker: Worker, posting: Posting) -> None:
+def test_several_topics_come_on_one_stream(visit: Open, worker: Worker, posting: PostWriter) -> None:
     for name in ("satu", "dua", "tiga"):
         add(worker, name)
     before = posting.write(post("satu lama"), post("dua dan satu"))
@@ -114,7 +115,7 @@ def test_several_topics_come_on_one_stream(visit: Open, worker: Worker, posting:
         assert len(tab.streams()) == 2
 
 
-def test_an_address_shows_another_person_the_same(visit: Open, worker: Worker, posting: Posting) -> None:
+def test_an_address_shows_another_person_the_same(visit: Open, worker: Worker, posting: PostWriter) -> None:
     add(worker, "satu")
     add(worker, "dua")
     posting.write(post("satu macet total di tol, lalu lintas padat"), post("dua selamat pagi semua, sudah sarapan?"))
@@ -134,7 +135,9 @@ def test_an_address_shows_another_person_the_same(visit: Open, worker: Worker, p
         assert all("label=traffic" in path for path in other.streams())
 
 
-def test_a_deleted_one_of_several_is_named_and_the_others_go_on(visit: Open, worker: Worker, posting: Posting) -> None:
+def test_a_deleted_one_of_several_is_named_and_the_others_go_on(
+    visit: Open, worker: Worker, posting: PostWriter
+) -> None:
     add(worker, "satu")
     add(worker, "dua")
     with visit() as tab:

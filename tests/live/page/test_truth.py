@@ -6,15 +6,16 @@ import pytest
 from playwright.sync_api import Browser, expect
 from support.browser.line import Line
 from support.browser.tab import Open, add, tab
-from support.posting import Posting, post
-from support.workers import Worker, until
+from support.kafka.post_writer import PostWriter, post
+from support.waiting import until
+from support.workers import Worker
 
 SLOW = "(() => { const real = Date.now; Date.now = () => real() - 400_000; })()"
 SLEEP = "(() => { const real = Date.now; Date.now = () => real() + 3_600_000; })()"
 
 
 def test_a_wrong_clock_of_the_visitor_does_not_change_how_old_a_post_is(
-    visit: Open, topic: str, posting: Posting
+    visit: Open, topic: str, posting: PostWriter
 ) -> None:
     ago = time.time_ns() // 1_000_000 - 125_000
     (id,) = posting.write(post(f"{topic} macet", created_at=ago))
@@ -28,7 +29,7 @@ def test_a_wrong_clock_of_the_visitor_does_not_change_how_old_a_post_is(
 
 
 def test_what_came_in_an_hours_sleep_is_no_rate_of_a_minute(
-    visit: Open, worker: Worker, topic: str, posting: Posting
+    visit: Open, worker: Worker, topic: str, posting: PostWriter
 ) -> None:
     with visit() as tab:
         tab.open(f"/#{topic}")
@@ -57,7 +58,9 @@ def test_who_adds_a_topic_that_is_about_to_be_deleted_keeps_it(visit: Open, work
         assert set(worker.topics()) == {"tetap"}
 
 
-def test_single_keys_work_also_where_a_box_or_a_slider_has_the_focus(visit: Open, topic: str, posting: Posting) -> None:
+def test_single_keys_work_also_where_a_box_or_a_slider_has_the_focus(
+    visit: Open, topic: str, posting: PostWriter
+) -> None:
     (id,) = posting.write(post(f"{topic} macet"))
     with visit() as tab:
         tab.open(f"/#{topic}").wait_for_post(id)
@@ -67,7 +70,7 @@ def test_single_keys_work_also_where_a_box_or_a_slider_has_the_focus(visit: Open
             assert tab.page.evaluate("document.activeElement.closest('[data-id]')?.dataset.id") == id
 
 
-def test_a_label_and_its_score_are_said_in_the_language_chosen(visit: Open, topic: str, posting: Posting) -> None:
+def test_a_label_and_its_score_are_said_in_the_language_chosen(visit: Open, topic: str, posting: PostWriter) -> None:
     (id,) = posting.write(post(f"{topic} selamat pagi, sudah sarapan?"))
     with visit(locale="id") as tab:
         tab.open(f"/#{topic}").wait_for_post(id)
@@ -77,7 +80,7 @@ def test_a_label_and_its_score_are_said_in_the_language_chosen(visit: Open, topi
 
 @pytest.mark.soak
 def test_a_stream_that_died_unheard_is_opened_again(
-    browser: Browser, worker: Worker, topic: str, posting: Posting
+    browser: Browser, worker: Worker, topic: str, posting: PostWriter
 ) -> None:
     posting.write(post(f"{topic} satu"))
     with Line(worker.port) as line, tab(browser, line.url) as reader:
@@ -108,7 +111,7 @@ def test_what_is_typed_for_one_change_stays_when_another_wants_the_token_too(vis
             expect(page.locator(f'[data-topic="{name}"]')).to_be_visible()
 
 
-def test_the_labels_to_choose_from_stay_while_an_alert_sounds(visit: Open, topic: str, posting: Posting) -> None:
+def test_the_labels_to_choose_from_stay_while_an_alert_sounds(visit: Open, topic: str, posting: PostWriter) -> None:
     with visit() as tab:
         tab.open(f"/#{topic}").wait_for_state("live")
         tab.page.locator("#alerts-details > summary").click()
@@ -119,7 +122,7 @@ def test_the_labels_to_choose_from_stay_while_an_alert_sounds(visit: Open, topic
 
 
 def test_a_stream_of_a_worker_whose_kafka_is_away_is_not_shown_as_live(
-    visit: Open, topic: str, posting: Posting
+    visit: Open, topic: str, posting: PostWriter
 ) -> None:
     with visit() as tab:
         tab.open(f"/#{topic}").wait_for_state("live")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from playwright.sync_api import Browser, CDPSession
 from support.browser.tab import Tab, add, tab
 from support.browser.tracing import Trace, traced
-from support.posting import Posting, post
+from support.kafka.post_writer import PostWriter, post
 from support.workers import Worker
 
 from tweetream.models.post import Post
@@ -48,7 +48,7 @@ def first_content(browser: Browser, tab: Tab, address: str) -> Trace:
     return traced(browser, tab.page, work)
 
 
-def flood(tab: Tab, posting: Posting, topic: str, posts: int, points: int) -> Iterator[Weight]:
+def flood(tab: Tab, posting: PostWriter, topic: str, posts: int, points: int) -> Iterator[Weight]:
     """So many posts as fast as they get through, in parts; what the page weighs after each."""
     cdp = tab.page.context.new_cdp_session(tab.page)
     cdp.send("Performance.enable")
@@ -67,7 +67,7 @@ def weight(cdp: CDPSession, posts: int) -> Weight:
     return Weight(posts, found["JSHeapUsedSize"] / 1e6, int(found["Nodes"]), int(found["JSEventListeners"]))
 
 
-def steady(browser: Browser, tab: Tab, posting: Posting, topic: str, rate: float, seconds: float) -> Trace:
+def steady(browser: Browser, tab: Tab, posting: PostWriter, topic: str, rate: float, seconds: float) -> Trace:
     """An even pace, posts a second, while the page is looked at; it shows the last one at the end."""
     posts = everyday(topic, round(rate * seconds))
 
@@ -119,7 +119,7 @@ def _longest(tasks: list[float]) -> str:
     return ", ".join(f"{task:.0f}" for task in tasks[:3])
 
 
-def measure(browser: Browser, worker: Worker, posting: Posting, posts: int, rate: float, seconds: float) -> Measured:
+def measure(browser: Browser, worker: Worker, posting: PostWriter, posts: int, rate: float, seconds: float) -> Measured:
     """All of it, each in a tab of its own; adds three topics."""
     for name in ("awal", "banyak", "tetap"):
         add(worker, name)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
-from support.faults.faulty import Gate
+from support.faults.gate import Gate
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.kafka.embedded import EmbeddedBroker
 
@@ -16,7 +17,7 @@ EACH, ALL = 60, 100  # streams of one address, and in all
 
 
 @contextmanager
-def statement_worker(folder: Path) -> Iterator[Worker]:
+def shared_worker(folder: Path) -> Iterator[Worker]:
     """Its feeds `semua` and `genap` have POSTS and POSTS / 2 + 1 posts, `hidup` grows, `sepi` is empty."""
     file, live = folder / "posts.txt", folder / "live.txt"
     lines = [f"semua {'genap' if number % 2 else ''} nomor {number}" for number in range(1, POSTS)]

@@ -26,7 +26,7 @@ def post(text: str, **fields: Any) -> Post:
     """A post of this moment, with an id that no other has; every field can be given."""
     now = time.time_ns() // 1_000_000
     number = next(_numbers)
-    given = {
+    given: dict[str, Any] = {
         "id": f"test:{number}",
         "source": "mastodon",
         "created_at": now,
@@ -38,7 +38,7 @@ def post(text: str, **fields: Any) -> Post:
     return Post(text=text, **given | fields)
 
 
-class Posting:
+class PostWriter:
     """Writes posts, from a thread of its own: a test may be in the hands of a browser meanwhile."""
 
     def __init__(self, bootstrap: str, namespace: str) -> None:

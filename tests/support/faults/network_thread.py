@@ -10,7 +10,7 @@ from typing import Any, Self
 from support.networks.contract import Harness, Said
 
 
-class Aside:
+class NetworkThread:
     """A harness in a thread, for a `with` block; its coroutines are run there by `call`."""
 
     def __init__(self, harness: type[Harness], folder: Path) -> None:

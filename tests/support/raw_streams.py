@@ -10,9 +10,11 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
-from support.workers import Worker, until
+from support.waiting import until
+from support.workers import Worker
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST, as a client does that vanishes
 _EVENT = re.compile(rb"(?:id: ([^\n]*)\n)?(?:event: ([^\n]*)\n)?data: ([^\n]*)")
@@ -143,7 +145,7 @@ class Stream:
 
 def events(worker: Worker, path: str, count: int, last_event_id: str = "", timeout: float = 10.0) -> list[Event]:
     """The first `count` events of a stream."""
-    headers = {"Last_Event_ID": last_event_id} if last_event_id else {}
+    headers: dict[str, Any] = {"Last_Event_ID": last_event_id} if last_event_id else {}
     with Stream(worker, path, **headers) as stream:
         assert stream.status == 200
         return stream.take(count, timeout)
@@ -153,7 +155,7 @@ def events(worker: Worker, path: str, count: int, last_event_id: str = "", timeo
 def streams(worker: Worker, count: int, path: str, client: str = "") -> Iterator[list[Stream]]:
     """So many open streams; at the end the worker has none of them any more."""
     before = worker.metric("tweetream_sse_clients")
-    headers = {"X_Forwarded_For": client} if client else {}
+    headers: dict[str, Any] = {"X_Forwarded_For": client} if client else {}
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(Stream(worker, path, **headers)) for _ in range(count)]
         assert {stream.status for stream in opened} <= {200}

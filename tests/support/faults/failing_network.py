@@ -1,8 +1,8 @@
-"""Networks that fail at random, and a worker that reads them all: what was said, what came, what it took.
+"""Networks that fail at random while a worker reads them, and the memory and files of that worker.
 
-Beside posts the networks say what no network should: malformed, too long, twice, deleted. Their lines are cut, halved,
-silent, closed, refused, each for a moment. Limits: one topic; a worker's own times, so that after an answer of 503 or
-429 a source waits as long as it really would.
+Beside good posts the networks send malformed, too long, repeated and deleted ones. Their connections are cut, halved,
+silent, closed or refused, each for a moment. Limits: one topic; sources keep their real waits, also after an answer of
+503 or 429.
 """
 
 import asyncio
@@ -11,25 +11,27 @@ import random
 import statistics
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import psutil
-from support.faults.aside import Aside
-from support.faults.talking import Talk
+from support.faults.network_thread import NetworkThread
+from support.faults.posting_network import PostingNetwork
 from support.networks.contract import Ability, Said
+from support.waiting import until_async
 
 RATE = 20  # posts a second of each network
 PAUSES = (2.0, 8.0)  # seconds between two faults
 KINDS = {"cut": 6, "half": 6, "closing": 3, "silent": 2, "frozen": 2, "503": 1, "429": 1}
-SLOW = {"429"}  # a minute until it is tried again: not for a short run
+SLOW = {"429"}  # a source waits a minute after it: only for long runs
 
 
-class Troubled(Talk):
-    """A network that talks, and fails at random until `calm`."""
+class FailingNetwork(PostingNetwork):
+    """A network that posts, and fails at random until `calm`."""
 
-    def __init__(self, network: Aside, seed: int, slow: bool) -> None:
+    def __init__(self, network: NetworkThread, seed: int, slow: bool) -> None:
         super().__init__(network, RATE)
         self.faults: Counter[str] = Counter()
-        self.windows: list[tuple[float, float]] = []  # when what was said may not have been heard
+        self.windows: list[tuple[float, float]] = []  # spans in which a post may have been lost
         self.deleted: dict[str, float] = {}  # when, by id
         self.others = 0  # messages that are no posts, or no new ones
         self._chance = random.Random(seed)
@@ -46,12 +48,13 @@ class Troubled(Talk):
 
     async def utter(self, number: int) -> None:
         await super().utter(number)
-        for share, message in (
+        messages: list[tuple[float, Callable[[], bytes]]] = [
             (0.04, lambda: self.harness.frame(self._cut_short())),
             (0.02, lambda: self._chance.choice(self.harness.malformed())),
             (0.02, lambda: self.harness.frame(self.harness.payload(Said(number, "again")))),
             (0.002, self.harness.oversized),
-        ):
+        ]
+        for share, message in messages:
             if self._chance.random() < share:
                 self.others += 1
                 await self.harness.send(message(), keep=False)
@@ -80,10 +83,12 @@ class Troubled(Talk):
             began = time.time()
             self.windows.append((began - 1, float("inf")))
             await self._one(kind)
-            healed, gate = time.monotonic(), self.harness.gate
-            while not gate.lines or (not gate.accepted or gate.accepted[-1] < healed):
-                await asyncio.sleep(0.05)
+            await self._line_since(time.monotonic())
             self.windows[-1] = (began - 1, time.time() + 3)
+
+    async def _line_since(self, healed: float) -> None:
+        gate = self.harness.gate
+        await until_async(lambda: gate.lines and gate.accepted and gate.accepted[-1] >= healed, 600, "a new line")
 
     async def _one(self, kind: str) -> None:
         gate = self.harness.gate
@@ -105,13 +110,16 @@ class Troubled(Talk):
         self.harness.gate.answering(status, retry_after="1")
 
     def wanted(self) -> set[str]:
-        """The ids that must have come and be there."""
+        """The ids that must be in the feed."""
         keeps = self.harness.can(Ability.RESUME)
         heard = {self.harness.id(number) for number, at in self.said.items() if keeps or self._heard(at)}
         return heard - set(self.deleted)
 
     def taken_back(self) -> set[str]:
-        """The ids that must not be there any more. What is deleted while nobody listens not every network tells."""
+        """The ids that must not be in the feed.
+
+        Not every network tells of a deletion later, so the deletions during a fault do not count.
+        """
         return {id for id, at in self.deleted.items() if self._heard(at)}
 
     def _heard(self, at: float) -> bool:
@@ -119,7 +127,7 @@ class Troubled(Talk):
 
 
 class Footprint:
-    """A process's memory and open files, looked at now and then; the first quarter is for warming up."""
+    """A process's memory and open files over time; the first quarter of the samples is for warming up."""
 
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)

@@ -11,10 +11,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from support.faults.chaos import streaming
-from support.kafka.apache_kafka import ApacheKafka, ApacheKafkaError
+from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.jars import ApacheKafkaError
 from support.workers import Worker
 
 KINDS = (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP)
@@ -42,7 +44,7 @@ def plan(rng: random.Random, seconds: float, count: int = 12) -> list[Fault]:
     return [Fault((turn + rng.random()) * slot, kinds[turn], on_streaming[turn]) for turn in range(count)]
 
 
-class Storm:
+class FaultRun:
     """Does what was planned, in the thread that calls `run`; `done` says what was done."""
 
     def __init__(self, workers: Sequence[Worker], faults: Sequence[Fault], rng: random.Random) -> None:
@@ -53,7 +55,7 @@ class Storm:
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._began = time.monotonic()
         for fault in faults:
-            self._later(fault.at, lambda fault=fault: self._strike(fault))
+            self._later(fault.at, partial(self._strike, fault))
 
     def run(self) -> None:
         """Until every fault is done, and every worker runs again."""

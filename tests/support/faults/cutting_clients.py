@@ -13,7 +13,7 @@ import socket
 import time
 from array import array
 
-from support.wire import RESET
+from support.raw_streams import RESET
 from support.workers import Worker
 
 POST = re.compile(rb'\nid: ([^\n]+)\ndata: {"id":"replay:[^":]+:(\d+)"[^\n]*\n')

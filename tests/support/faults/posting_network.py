@@ -1,4 +1,4 @@
-"""A network that goes on talking, whoever listens: numbered posts, to see which of them come through a worker."""
+"""A network that posts numbers at a steady rate, to see which of them come through a worker."""
 
 import asyncio
 import contextlib
@@ -10,28 +10,28 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
-from support.faults.aside import Aside
+from support.faults.network_thread import NetworkThread
 from support.networks.contract import Ability, Reading, Said
 from support.workers import Worker
 
 WORD = "nomor"  # in every post
 
 
-class Talk:
-    """What one network said: the time of each number, seconds since 1970."""
+class PostingNetwork:
+    """One network; `said` has the time of each number, in seconds since 1970."""
 
-    def __init__(self, network: Aside, rate: float) -> None:
+    def __init__(self, network: NetworkThread, rate: float) -> None:
         self.network, self.harness = network, network.harness
         self.said: dict[int, float] = {}
         self._pause = 1 / rate
         self._ended = asyncio.Event()
 
     def ids(self, *, but: tuple[float, float] = (0.0, 0.0)) -> set[str]:
-        """The ids of all that was said, but within a time."""
+        """The ids of all posts, except those of a span of time."""
         return {self.harness.id(number) for number, at in self.said.items() if not but[0] <= at <= but[1]}
 
     async def run(self) -> None:
-        """Talk until `end`. A network that keeps what it said talks on while no worker is there."""
+        """Post until `end`. A network that keeps its posts goes on while no worker is there."""
         keeps = self.harness.can(Ability.RESUME)
         async with self._somebody() if keeps else contextlib.nullcontext():
             number = 0
@@ -39,17 +39,17 @@ class Talk:
                 await asyncio.sleep(self._pause)
                 if keeps or self.harness.gate.lines:
                     number += 1
-                    with contextlib.suppress(TimeoutError):  # the worker went while it was said
+                    with contextlib.suppress(TimeoutError):  # the worker left during the post
                         await self.utter(number)
 
     async def utter(self, number: int) -> None:
-        """Say the next number."""
+        """Post the next number."""
         await self.harness.say(Said(number, f"{WORD} {number} di jalan"))
         self.said[number] = time.time()
 
     @asynccontextmanager
     async def _somebody(self) -> AsyncIterator[None]:
-        """Another one who listens, so that it is never said to nobody."""
+        """Another client, since a network's server waits for one."""
 
         async def listen() -> None:
             async with Reading(self.harness.source()) as reading:
@@ -67,14 +67,14 @@ class Talk:
 
 
 @contextmanager
-def talking(talks: Sequence[Talk]) -> Iterator[None]:
-    """All of them talk to the end of the block."""
-    running: list[tuple[Talk, Future[Any]]] = [(talk, talk.network.begin(talk.run())) for talk in talks]
+def posting_networks(networks: Sequence[PostingNetwork]) -> Iterator[None]:
+    """All of them post until the block ends."""
+    running: list[tuple[PostingNetwork, Future[Any]]] = [(one, one.network.begin(one.run())) for one in networks]
     try:
         yield
     finally:
-        for talk, future in running:
-            talk.network.call(talk.end())
+        for one, future in running:
+            one.network.call(one.end())
             future.result(30)
 
 
