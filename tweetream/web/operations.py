@@ -93,11 +93,11 @@ are missing), `deleted` (a topic is gone; after the last one the stream ends), `
 
 OPERATIONS: dict[str, dict[str, Operation]] = {
     "/": {"get": Operation("The page", {200: "text/html"})},
-    "/static/{name}": {
+    "/static/{path}": {
         "get": Operation(
             "The page's files",
             {200: "*/*"},
-            (Parameter("name", "path", {"type": "string", "minLength": 1}, "the file"),),
+            (Parameter("path", "path", {"type": "string", "minLength": 1}, "the file, with its folder"),),
             (404,),
         )
     },

@@ -97,7 +97,7 @@ def test_a_chart_that_could_not_be_fetched_comes_later_and_the_words_at_once(
         route.abort() if len(tries) == 1 else route.continue_()
 
     with visit(viewport={"width": 1440, "height": 900}) as tab:
-        tab.page.route("**/static/uPlot.esm.js", fail_once)
+        tab.page.route("**/static/vendor/uPlot.esm.js", fail_once)
         tab.open(f"/#{topic}").open_charts()
         assert tab.charted().total() == 30
         expect(tab.page.locator("#charts-time canvas")).to_be_visible()

@@ -1,30 +1,31 @@
 // The map of the page: the address chooses topics and filters, their feeds fill the list, the server's topics are asked
 // for every few seconds while the page is seen. State is shown as it is.
 
-import { AddForm } from "./add.js";
-import { addressOf, filterOf, isName, serverQuery, toggled, topicsOf } from "./address.js";
-import { Announcer } from "./announce.js";
-import { Api } from "./api.js";
-import { Charts } from "./charts.js";
-import { copyButton } from "./copy.js";
-import { save } from "./csv.js";
-import { Feed } from "./feed.js";
-import { Filters, textFilter } from "./filters.js";
-import { labelText } from "./format.js";
-import { listen } from "./keys.js";
-import { chooseLanguageBy } from "./language.js";
-import { Marker } from "./match.js";
-import { Alerts } from "./notify.js";
-import { PostList } from "./posts.js";
-import { Rates } from "./rates.js";
-import { Sources } from "./sources.js";
-import { setText, StateView, waitingText } from "./state.js";
-import { tokenAsker } from "./token.js";
-import { TopicList } from "./topics.js";
-import { postOf } from "./timeline.js";
-import { Undo } from "./undo.js";
-import { Why } from "./why.js";
-import { onLanguage, t, translate } from "./words.js";
+import { AddForm } from "./topics/add.js";
+import { addressOf, filterOf, isName, serverQuery, toggled, topicsOf } from "./lib/address.js";
+import { Announcer } from "./alerts/announce.js";
+import { Api } from "./server/api.js";
+import { Charts } from "./charts/charts.js";
+import { copyButton } from "./lib/copy.js";
+import { save } from "./posts/csv.js";
+import { Feed } from "./feed/connection.js";
+import { Filters, textFilter } from "./posts/filters.js";
+import { labelText } from "./words/format.js";
+import { setText } from "./lib/elements.js";
+import { listen } from "./lib/keys.js";
+import { chooseLanguageBy } from "./words/language.js";
+import { Marker } from "./posts/match.js";
+import { Alerts } from "./alerts/notify.js";
+import { PostList } from "./posts/list.js";
+import { Rates } from "./topics/rates.js";
+import { Sources } from "./sources/sources.js";
+import { StateView, waitingText } from "./feed/state-view.js";
+import { tokenAsker } from "./server/token.js";
+import { TopicList } from "./topics/list.js";
+import { postOf } from "./posts/timeline.js";
+import { Undo } from "./topics/undo.js";
+import { Why } from "./posts/why.js";
+import { onLanguage, t, translate } from "./words/words.js";
 
 const REFRESH = 4000;
 

@@ -1,0 +1,41 @@
+// Holds calls back: one in a while at most, and what comes between is counted.
+
+// At most one call of act(item, how many since the last call) in each `pause`; what comes meanwhile is counted.
+export class Throttle {
+  #count = 0;
+  #last = null;
+  #free = -Infinity; // when the next may go
+  #timer = 0;
+
+  constructor(act, pause, clock = {}) {
+    const own = {
+      now: () => performance.now(),
+      later: (then, wait) => setTimeout(then, wait), // called as a method it would refuse
+      never: (timer) => clearTimeout(timer),
+    };
+    Object.assign(this, own, clock, { act, pause });
+  }
+
+  add(item) {
+    this.#count += 1;
+    this.#last = item;
+    if (this.#timer) return;
+    const wait = this.#free - this.now();
+    if (wait <= 0) this.#go();
+    else this.#timer = this.later(() => this.#go(), wait);
+  }
+
+  clear() {
+    this.never(this.#timer);
+    this.#timer = 0;
+    this.#count = 0;
+  }
+
+  #go() {
+    const [item, count] = [this.#last, this.#count];
+    this.#free = this.now() + this.pause;
+    this.#timer = 0;
+    this.#count = 0;
+    this.act(item, count);
+  }
+}

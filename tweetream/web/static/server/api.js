@@ -1,0 +1,177 @@
+// Talks to the server's REST interface. Every failure is a Problem whose message can be shown as it is.
+// Changes that the server refuses for want of a token are tried again with one, as long as the person
+// gives one. The token stays in this tab. What the server itself says of an error stays in its words.
+
+import { retryAfter } from "../words/format.js";
+import { t } from "../words/words.js";
+
+const KEY = "tweetream-token";
+
+export class Problem extends Error {
+  // status 0: no answer came.
+  constructor(status, message, wait = 0) {
+    super(message);
+    this.status = status;
+    this.wait = wait;
+  }
+}
+
+function token() {
+  try {
+    return sessionStorage.getItem(KEY) ?? "";
+  } catch {
+    return ""; // storage can be forbidden; then the token is asked for each time
+  }
+}
+
+function keepToken(value) {
+  try {
+    if (value) sessionStorage.setItem(KEY, value);
+    else sessionStorage.removeItem(KEY);
+  } catch {
+    // see token()
+  }
+}
+
+async function problemOf(response) {
+  let body = {};
+  try {
+    body = (await response.json()) ?? {};
+  } catch {
+    // an answer of a proxy, say: no JSON in it
+  }
+  const said = [body.title, body.detail].filter((part) => typeof part === "string" && part);
+  const message = said.length ? said.join(": ") : t("server.answered", { status: `${response.status} ${response.statusText}`.trim() });
+  return new Problem(response.status, message, retryAfter(response.headers.get("Retry-After"), Date.now()));
+}
+
+async function call(method, path, { body, bearer = "", timeout = 10000 } = {}) {
+  const headers = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (bearer) headers.Authorization = `Bearer ${bearer}`;
+  let response;
+  try {
+    response = await fetch(path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(timeout),
+      cache: "no-store",
+    });
+  } catch (error) {
+    const late = error.name === "TimeoutError";
+    throw new Problem(0, t(late ? "server.late" : "server.away"));
+  }
+  if (!response.ok) throw await problemOf(response);
+  if (response.status === 204) return { status: 204, data: null };
+  const date = Date.parse(response.headers.get("Date") ?? "");
+  try {
+    return { status: response.status, data: await response.json(), date };
+  } catch {
+    throw new Problem(0, t("server.unreadable"));
+  }
+}
+
+export class Api {
+  // askToken(reason) resolves to a token, or to "" when the person would rather not.
+  constructor(askToken) {
+    this.askToken = askToken;
+    this.ahead = 0; // ms that the server's clock is ahead of ours; the header Date has whole seconds
+  }
+
+  topics() {
+    return this.#list("/topics");
+  }
+
+  // [{minute, labels, sources}], a minute each, the last still running
+  stats(name) {
+    return this.#list(`/topics/${encodeURIComponent(name)}/stats?minutes=60`);
+  }
+
+  sources() {
+    return this.#list("/sources");
+  }
+
+  // {label, score, decision, bias, words: [[word, weight], …]} of a text as it was written
+  async why(text) {
+    const { data } = await call("POST", "/classify", { body: { texts: [text] } });
+    if (!Array.isArray(data?.[0]?.words)) throw new Problem(0, t("server.unreadable"));
+    return data[0];
+  }
+
+  // true or false, or null where that cannot be told now
+  async exists(name) {
+    try {
+      await call("GET", `/topics/${encodeURIComponent(name)}`);
+      return true;
+    } catch (problem) {
+      return problem.status === 404 ? false : null;
+    }
+  }
+
+  // A page of a topic's past: {posts, before, after}; `query` is a filter. A topic that is not there has none.
+  async page(name, { before, last }, query = "") {
+    const place = before ? `&before=${encodeURIComponent(before)}` : "";
+    const path = `/topics/${encodeURIComponent(name)}/posts?last=${last}${place}${query && `&${query}`}`;
+    const { data } = await call("GET", path, { timeout: 20000 });
+    if (!Array.isArray(data?.posts)) throw new Problem(0, t("server.unreadable"));
+    return data;
+  }
+
+  // Whether the past of a topic can be read, which needs Kafka
+  async reads(name) {
+    try {
+      await this.page(name, { last: 1 });
+      return true;
+    } catch (problem) {
+      return ![0, 502, 503, 504].includes(problem.status);
+    }
+  }
+
+  // The position of a topic's newest post, or "" where that cannot be told
+  async newest(name) {
+    try {
+      return (await this.page(name, { last: 1 })).after ?? "";
+    } catch {
+      return "";
+    }
+  }
+
+  // An empty track leaves the choice of words to the server. The server itself may take 15 s.
+  async add(name, track) {
+    const { status, data } = await this.#change("POST", "/topics", track.length ? { name, track } : { name });
+    return { made: status === 201, topic: data };
+  }
+
+  async remove(name) {
+    try {
+      await this.#change("DELETE", `/topics/${encodeURIComponent(name)}`);
+    } catch (problem) {
+      if (problem.status !== 404) throw problem; // gone already is as good
+    }
+  }
+
+  async #list(path) {
+    const { data, date } = await call("GET", path);
+    const ahead = date + 500 - Date.now();
+    if (!Number.isNaN(ahead)) this.ahead = Math.abs(ahead) > 2000 ? ahead : 0;
+    if (!Array.isArray(data)) throw new Problem(0, t("server.unreadable"));
+    return data;
+  }
+
+  async #change(method, path, body) {
+    let bearer = token();
+    for (;;) {
+      try {
+        const answer = await call(method, path, { body, bearer, timeout: 30000 });
+        if (bearer) keepToken(bearer);
+        return answer;
+      } catch (problem) {
+        if (problem.status !== 401 && problem.status !== 403) throw problem;
+        keepToken("");
+        bearer = await this.askToken(problem.message);
+        if (!bearer) throw problem;
+      }
+    }
+  }
+}

@@ -1,0 +1,110 @@
+// The list of topics: a row each, with counts by label, posts a minute, a box to follow several, and a way to delete it.
+// Rows are kept from one refresh to the next, so that the focus stays where it is. The list listens for all of them.
+
+import { labelText, number } from "../words/format.js";
+import { button, element } from "../lib/elements.js";
+import { labelDot } from "../posts/post.js";
+import { t } from "../words/words.js";
+
+function countsOf(topic) {
+  const entries = Object.entries(topic.posts ?? {}).sort(([a], [b]) => a.localeCompare(b));
+  if (!entries.length) return [t("topics.noPosts")];
+  return entries.map(([label, count]) =>
+    element("span", "count", labelDot(label), `${labelText(label)} `, element("b", "", number(count))),
+  );
+}
+
+class Row {
+  #shown = "";
+  found = true;
+
+  constructor(name) {
+    this.name = name;
+    this.box = element("input", "follow");
+    this.box.type = "checkbox";
+    this.link = element("a", "topic-link");
+    this.link.href = `#${name}`;
+    this.counts = element("span", "counts");
+    this.rate = element("span", "rate");
+    this.link.append(element("span", "topic-line", element("span", "topic-name", name), this.rate), this.counts);
+    this.ask = button("button quiet", "×", "delete");
+    this.item = element("li", "topic", element("label", "follow-hit", this.box), this.link, this.ask);
+    this.item.dataset.topic = name;
+    this.say();
+  }
+
+  say() {
+    this.#shown = "";
+    this.box.ariaLabel = t("topics.follow", { name: this.name });
+    this.box.title = t("topics.followTitle");
+    this.ask.ariaLabel = t("topics.delete", { name: this.name });
+    this.ask.title = t("topics.deleteTitle");
+  }
+
+  update(topic, rate, chosen) {
+    const shown = JSON.stringify([topic.posts ?? {}, rate]);
+    if (shown !== this.#shown) {
+      this.counts.replaceChildren(...countsOf(topic));
+      this.rate.textContent = rate === null ? "" : t("topics.rate", { rate });
+      this.rate.title = rate === null ? "" : t("topics.perMinute", { n: rate });
+    }
+    this.#shown = shown;
+    this.box.checked = chosen;
+    if (chosen === this.link.hasAttribute("aria-current")) return;
+    if (chosen) this.link.setAttribute("aria-current", "true");
+    else this.link.removeAttribute("aria-current");
+    this.found = !chosen;
+  }
+
+  // Once, when it was chosen: in a long list it may be out of sight. Scrolls the list, never the page.
+  reveal(list) {
+    if (this.found) return;
+    this.found = true;
+    const [row, frame] = [this.item.getBoundingClientRect(), list.getBoundingClientRect()];
+    if (row.bottom > frame.bottom) list.scrollTop += row.bottom - frame.bottom + 4;
+    else if (row.top < frame.top) list.scrollTop -= frame.top - row.top + 4;
+    if (row.right > frame.right) list.scrollLeft += row.right - frame.right + 4;
+    else if (row.left < frame.left) list.scrollLeft -= frame.left - row.left + 4;
+  }
+}
+
+export class TopicList {
+  #rows = new Map();
+
+  // toggle(name) follows it too, or no more; remove(name) deletes it.
+  constructor(list, { toggle, remove }) {
+    this.list = list;
+    const name = (event) => event.target.closest("[data-topic]")?.dataset.topic;
+    list.addEventListener("change", (event) => event.target.matches(".follow") && toggle(name(event)));
+    list.addEventListener("click", (event) => {
+      if (event.target.closest('[data-act="delete"]')) return remove(name(event));
+      const link = event.target.closest("a");
+      if (!link || !(event.ctrlKey || event.metaKey || event.shiftKey)) return;
+      event.preventDefault(); // a second one, as in any list: not another tab
+      toggle(name(event));
+    });
+  }
+
+  // rate(topic) is posts a minute, or null.
+  show(topics, chosen, rate) {
+    const names = new Set(topics.map((topic) => topic.name));
+    for (const [name, row] of this.#rows) {
+      if (names.has(name)) continue;
+      row.item.remove();
+      this.#rows.delete(name);
+    }
+    topics.forEach((topic, index) => {
+      let row = this.#rows.get(topic.name);
+      if (!row) this.#rows.set(topic.name, (row = new Row(topic.name)));
+      row.update(topic, rate(topic), chosen.includes(topic.name));
+      // moving an element takes the focus from it, so only what is out of place is moved
+      if (this.list.children[index] !== row.item) this.list.insertBefore(row.item, this.list.children[index] ?? null);
+    });
+    for (const name of chosen) this.#rows.get(name)?.reveal(this.list);
+  }
+
+  // In the language chosen.
+  say() {
+    for (const row of this.#rows.values()) row.say();
+  }
+}
