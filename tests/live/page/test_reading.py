@@ -68,6 +68,34 @@ def test_older_posts_come_on_scrolling_each_once_and_few_are_in_the_document(
         expect(tab.page.locator("#posts-end")).to_have_text("These are the first posts that are kept.")
 
 
+# Slows the list's drawing down and has the state said all the time; notes whether the first post is in the document when
+# the page says that the list is at its end.
+HURRIED = """first => {
+  const frame = requestAnimationFrame;
+  window.requestAnimationFrame = (act) => setTimeout(() => frame(act), 300);
+  setInterval(() => document.dispatchEvent(new Event("visibilitychange")), 20);
+  window.told = null;
+  const end = document.querySelector("#posts-end");
+  new MutationObserver(() => {
+    if (end.textContent.startsWith("These are the first")) {
+      window.told ??= document.querySelector(`#posts [data-id="${first}"]`) !== null;
+    }
+  }).observe(end, { childList: true, characterData: true, subtree: true });
+}"""
+
+
+def test_the_end_is_told_only_when_the_first_posts_are_there(visit: Open, topic: str, posting: Posting) -> None:
+    ids = posting.write(*everyday(topic, 95))  # two pages, and more than the document takes at once
+    with visit() as tab:
+        page = tab.open(f"/#{topic}").page
+        tab.wait_for_post(ids[-1])
+        tab.wait_for_state("live")
+        page.evaluate(HURRIED, ids[0])
+        page.evaluate("() => setInterval(() => scrollTo(0, document.scrollingElement.scrollHeight), 50)")
+        tab.wait_for("() => window.told !== null")
+        assert page.evaluate("() => window.told")
+
+
 def test_a_pause_holds_the_list_and_counts_what_waits(visit: Open, topic: str, posting: Posting) -> None:
     before = posting.write(*everyday(topic, 3))
     with visit() as tab:

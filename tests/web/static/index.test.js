@@ -37,3 +37,9 @@ test("no module imports itself by way of others", () => {
     for (const next of imports(path)) assert.ok(!reached(next).has(path), `${path} and ${next}`);
   }
 });
+
+test("each of our modules is type-checked, and says what it is for in its next line", () => {
+  for (const [path, text] of FILES) {
+    if (path.endsWith(".js") && !path.startsWith("vendor/")) assert.match(text, /^\/\/ @ts-check\n\/\/ \S/, path);
+  }
+});

@@ -1,30 +1,31 @@
+// @ts-check
 // The map of the page: the address chooses topics and filters, their feeds fill the list, the server's topics are asked
 // for every few seconds while the page is seen. State is shown as it is.
 
-import { AddForm } from "./topics/add.js";
-import { addressOf, filterOf, isName, serverQuery, toggled, topicsOf } from "./lib/address.js";
 import { Announcer } from "./alerts/announce.js";
-import { Api } from "./server/api.js";
+import { Alerts } from "./alerts/notify.js";
 import { Charts } from "./charts/charts.js";
+import { FeedConnection } from "./feed/connection.js";
+import { StateView, waitingText } from "./feed/state-view.js";
+import { addressOf, filterOf, isName, serverQuery, toggled, topicsOf } from "./lib/address.js";
 import { copyButton } from "./lib/copy.js";
-import { save } from "./posts/csv.js";
-import { Feed } from "./feed/connection.js";
-import { Filters, textFilter } from "./posts/filters.js";
-import { labelText } from "./words/format.js";
 import { setText } from "./lib/elements.js";
 import { listen } from "./lib/keys.js";
-import { chooseLanguageBy } from "./words/language.js";
-import { Marker } from "./posts/match.js";
-import { Alerts } from "./alerts/notify.js";
+import { save } from "./posts/csv.js";
+import { Filters, textFilter } from "./posts/filters.js";
 import { PostList } from "./posts/list.js";
-import { Rates } from "./topics/rates.js";
-import { Sources } from "./sources/sources.js";
-import { StateView, waitingText } from "./feed/state-view.js";
-import { tokenAsker } from "./server/token.js";
-import { TopicList } from "./topics/list.js";
+import { Marker } from "./posts/match.js";
 import { postOf } from "./posts/timeline.js";
-import { Undo } from "./topics/undo.js";
 import { Why } from "./posts/why.js";
+import { Api } from "./server/api.js";
+import { tokenAsker } from "./server/token.js";
+import { Sources } from "./sources/sources.js";
+import { AddForm } from "./topics/add.js";
+import { TopicList } from "./topics/list.js";
+import { Rates } from "./topics/rates.js";
+import { Undo } from "./topics/undo.js";
+import { labelText } from "./words/format.js";
+import { chooseLanguageBy } from "./words/language.js";
 import { onLanguage, t, translate } from "./words/words.js";
 
 const REFRESH = 4000;
@@ -35,7 +36,7 @@ const byId = (id) => document.getElementById(id);
 const api = new Api(tokenAsker(document));
 const announcer = new Announcer(byId("announcer"));
 const posts = new PostList({ list: byId("posts"), above: byId("posts-above"), head: byId("feed-head") }, showState);
-const feed = new Feed({
+const feed = new FeedConnection({
   begin,
   exists: (name) => api.exists(name),
   newest: (name) => api.newest(name),
@@ -238,7 +239,7 @@ function pauseOrResume() {
   announcer.hush();
 }
 
-function escape(event) {
+function onEscape(event) {
   if (event.target === filters.text && filters.text.value) return filters.clear.click();
   if (!event.target.matches("input, select, .post *, .post")) return false;
   event.target.blur();
@@ -263,7 +264,7 @@ listen(document, {
   j: () => posts.step(1),
   k: () => posts.step(-1),
   p: () => !byId("pause").hidden && pauseOrResume(),
-  Escape: escape,
+  Escape: onEscape,
 });
 addEventListener("hashchange", fromAddress);
 addEventListener("popstate", fromAddress);

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pageFiles } from "../files.js";
 import en from "#page/words/en.js";
 import id from "#page/words/id.js";
 import { has, list, number, relative, setLanguage, t } from "#page/words/words.js";
+import { pageFiles } from "../files.js";
 
 const LANGUAGES = { en, id };
 const SAME = new Set(["filter.label", "token.name"]); // the word is the same in both

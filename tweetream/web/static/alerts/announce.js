@@ -1,3 +1,4 @@
+// @ts-check
 // Tells who listens to the page how many posts came: at most one short sentence every ten seconds, never one a post.
 
 import { labelText } from "../words/format.js";

@@ -1,11 +1,12 @@
+// @ts-check
 // Tells the person of new posts with a chosen label, by notification, sound or both: only who turned them on, and one
 // every few seconds at most, which then says how many there were. The choice is kept on this device.
 
-import { labelText } from "../words/format.js";
 import { element, setText } from "../lib/elements.js";
+import { labelText } from "../words/format.js";
+import { onLanguage, t, translate } from "../words/words.js";
 import { Sound } from "./sound.js";
 import { Throttle } from "./throttle.js";
-import { onLanguage, t, translate } from "../words/words.js";
 
 const KEY = "tweetream-alerts";
 const PAUSE = 5000;
@@ -45,7 +46,10 @@ export class Alerts {
   #labels = [];
   #sound = new Sound();
 
-  // `show` is called when a notification is clicked; `post` is what it was for.
+  /**
+   * @param {HTMLElement} section
+   * @param {(post: object) => void} show Is called when a person clicks the notification of this post.
+   */
   constructor(section, show = () => {}) {
     this.show = show;
     this.throttle = new Throttle((post, count) => this.#tell(post, count), PAUSE);
@@ -90,7 +94,8 @@ export class Alerts {
     name.htmlFor = "alerts-label";
     name.dataset.t = "notify.label";
     const [notify, sound] = [box("alerts-notify", "notify.notify"), box("alerts-sound", "notify.sound")];
-    [this.notify, this.sound] = [notify.input, sound.input];
+    this.notify = notify.input;
+    this.sound = sound.input;
     const hint = element("p", "hint");
     hint.dataset.t = "notify.hint";
     this.note = element("p", "note");

@@ -1,3 +1,4 @@
+// @ts-check
 // A short sound, made here: two soft notes. Browsers stay silent until the person has done something on the page.
 
 const NOTES = [[659.25, 0], [880, 0.14]]; // Hz, and when

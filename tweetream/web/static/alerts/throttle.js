@@ -1,4 +1,11 @@
+// @ts-check
 // Holds calls back: one in a while at most, and what comes between is counted.
+
+const CLOCK = {
+  now: () => performance.now(),
+  later: (then, wait) => setTimeout(then, wait), // setTimeout itself refuses to be called as a method
+  never: (timer) => clearTimeout(timer),
+};
 
 // At most one call of act(item, how many since the last call) in each `pause`; what comes meanwhile is counted.
 export class Throttle {
@@ -7,33 +14,30 @@ export class Throttle {
   #free = -Infinity; // when the next may go
   #timer = 0;
 
-  constructor(act, pause, clock = {}) {
-    const own = {
-      now: () => performance.now(),
-      later: (then, wait) => setTimeout(then, wait), // called as a method it would refuse
-      never: (timer) => clearTimeout(timer),
-    };
-    Object.assign(this, own, clock, { act, pause });
+  constructor(act, pause, clock = CLOCK) {
+    this.act = act;
+    this.pause = pause;
+    this.clock = clock;
   }
 
   add(item) {
     this.#count += 1;
     this.#last = item;
     if (this.#timer) return;
-    const wait = this.#free - this.now();
+    const wait = this.#free - this.clock.now();
     if (wait <= 0) this.#go();
-    else this.#timer = this.later(() => this.#go(), wait);
+    else this.#timer = this.clock.later(() => this.#go(), wait);
   }
 
   clear() {
-    this.never(this.#timer);
+    this.clock.never(this.#timer);
     this.#timer = 0;
     this.#count = 0;
   }
 
   #go() {
     const [item, count] = [this.#last, this.#count];
-    this.#free = this.now() + this.pause;
+    this.#free = this.clock.now() + this.pause;
     this.#timer = 0;
     this.#count = 0;
     this.act(item, count);

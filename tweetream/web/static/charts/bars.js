@@ -1,3 +1,4 @@
+// @ts-check
 // A list of bars: what it is, how long, and how much in words. Bars are decoration; the words say all.
 
 import { element, setText } from "../lib/elements.js";

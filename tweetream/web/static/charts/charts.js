@@ -1,13 +1,14 @@
+// @ts-check
 // The charts: posts a minute by label for the last hour, share by label and by source. Everything comes from what the
 // server counted, so that it is right after a reload and on every worker, and the table says the same.
 
+import { element, setText } from "../lib/elements.js";
+import { Poll } from "../server/poll.js";
+import { labelText, network } from "../words/format.js";
+import { list, number, onLanguage, t, time, translate } from "../words/words.js";
 import { showBars } from "./bars.js";
 import { summed } from "./counts.js";
-import { labelText, network } from "../words/format.js";
 import { looks } from "./patterns.js";
-import { Poll } from "../server/poll.js";
-import { element, setText } from "../lib/elements.js";
-import { list, number, onLanguage, t, time, translate } from "../words/words.js";
 
 const REFRESH = 5000;
 const OPEN = "tweetream-charts";
@@ -106,11 +107,16 @@ export class Charts {
 
   async #ask() {
     const topics = this.#topics;
-    const answers = await Promise.allSettled(topics.map((topic) => this.api.stats(topic)));
+    let fault = "";
+    const stats = (topic) =>
+      this.api.stats(topic).catch((problem) => {
+        if (problem.status !== 404) fault ||= t("charts.old", { reason: problem.message });
+        return []; // a topic that is gone has no posts
+      });
+    const counts = await Promise.all(topics.map(stats));
     if (topics !== this.#topics) return this.poll.now();
-    const failed = answers.find(({ reason }) => reason && reason.status !== 404); // a topic that is gone has no posts
-    this.fault = failed ? t("charts.old", { reason: failed.reason.message }) : "";
-    if (!failed) this.#counts = summed(answers.flatMap(({ value }) => (value ? [value] : [])));
+    this.fault = fault;
+    if (!fault) this.#counts = summed(counts);
     await this.#draw();
   }
 

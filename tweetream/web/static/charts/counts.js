@@ -1,3 +1,4 @@
+// @ts-check
 // Adds up and orders what the server counted by minute, label and source. Knows no DOM and no server.
 
 import { labelTone } from "../words/format.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // How a series looks: a colour and a pattern, so that it can be told apart without colour. The same patterns are in
 // charts.css for what is no canvas.
 

@@ -1,10 +1,12 @@
+// @ts-check
 // Draws posts a minute, stacked by label, with uPlot. Made anew when the series change, else only the numbers do.
 
 import uPlot from "../vendor/uPlot.esm.js";
+import { number, time } from "../words/words.js";
 import { stacked } from "./counts.js";
 import { fill, looks } from "./patterns.js";
-import { number, time } from "../words/words.js";
 
+const UPlot = /** @type {any} */ (uPlot); // its file has no types
 const HEIGHT = 180;
 const WHOLE = [1, 2, 5].flatMap((n) => [1, 10, 100, 1000, 10000, 100000].map((ten) => n * ten)).sort((a, b) => a - b);
 const clock = (seconds) => time(seconds * 1000, { hour: "2-digit", minute: "2-digit" });
@@ -33,7 +35,7 @@ export class TimeChart {
     const made = JSON.stringify(series.map(({ label }) => label));
     if (made !== this.#made) this.clear();
     this.#looks = looks(series);
-    this.#plot ??= new uPlot(this.#options(series), null, this.box);
+    this.#plot ??= new UPlot(this.#options(series), null, this.box);
     this.#made = made;
     // the topmost is drawn first, and what lies under it over it; a step more ends the last minute
     const seconds = minutes.map((ms) => ms / 1000);
@@ -65,7 +67,7 @@ export class TimeChart {
         stroke: colour,
         fill: (plot) => fill(plot.ctx, this.#looks[at].pattern, colour(), this.#colour("--card")),
         width: 1.5,
-        paths: uPlot.paths.stepped({ align: 1 }),
+        paths: UPlot.paths.stepped({ align: 1 }),
         points: { show: false },
       };
     };

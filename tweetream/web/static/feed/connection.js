@@ -1,21 +1,31 @@
+// @ts-check
 // Follows feeds by Server-Sent Events, several on one stream, and says truly how that goes. Knows no DOM.
 //
-// It begins with what `begin` read and goes on from there. A stream that broke is not left to the browser, which would not
-// say when it tries again: another one is opened, from the last position, after a growing and jittered delay. An answer
-// other than 200 comes without telling why: then we ask first which topics are still there.
-//
-// States: idle, connecting, catching (up with what came while there was no stream), live, doubt (the stream is open but the
-// server answers nothing else, or cannot read the past), lost (we ask what is there), waiting (until a time, then we
-// reconnect), deleted, missing.
+// It begins with what `begin` has read. The browser's own retry is not used, since nobody learns when it tries again: after
+// a break another stream is opened from the last position, after a growing and jittered delay. EventSource does not tell
+// the status of a refusal: so we first ask which topics are still there. The states are in states.js.
 
 import { positionsOf } from "./positions.js";
+import { mayFollow } from "./states.js";
 
-const FIRST_DELAY = 3000; // as far apart as a server that begins anew wants its clients
+const FIRST_DELAY = 3000; // ms; a server that restarts wants its clients spread over this time
 const LONGEST_DELAY = 30000;
 const LOOK = 150; // ms between looks at whether we have caught up
-const DEAF = 12000; // ms that a stream may be silent about posts that the server has counted
-const LULL = 3000; // ms of silence that say so too: the last record may be one that nobody is sent
+const SILENCE = 12000; // ms that a stream may be silent about posts that the server has counted
+const LULL = 3000; // ms of silence that mean "caught up" too: a filter may hold back the last record
 
+/**
+ * @typedef {import("./states.js").StateName} StateName
+ * @typedef {{name: StateName, until?: number}} State `until` is when `waiting` ends.
+ * @typedef {object} Listeners
+ * @property {(state: State) => void} state
+ * @property {(data: string, position: string) => void} post
+ * @property {(gap: object) => void} gap
+ * @property {(id: unknown) => void} retracted
+ * @property {(topic: string) => void} gone
+ */
+
+/** @returns {any} */
 function parsed(data) {
   try {
     return JSON.parse(data) ?? {};
@@ -24,33 +34,50 @@ function parsed(data) {
   }
 }
 
-export class Feed {
-  #source = null;
+export class FeedConnection {
+  #source = /** @type {EventSource | null} */ (null);
   #timer = 0;
   #looking = 0;
-  #turn = 0; // answers that belong to an earlier turn are ignored
+  #turn = 0; // an answer to an earlier turn is ignored
   #tries = 0;
   #position = "";
   #begun = false;
-  #heard = 0; // when the last event came
+  #lastEvent = 0; // when it came
   #count = 0;
-  #owed = 0; // since when posts are counted of which no event came
-  #probed = 0; // when it was asked whether the past can be read
+  #unseenSince = 0; // since when posts are counted of which no event came
+  #probed = 0; // when we asked whether the past can be read
   #probing = false;
-  #blind = false; // it could not
+  #unreadable = false; // the past could not be read
+  #doubted = /** @type {StateName} */ ("live"); // the state before `doubt`
   #query = "";
+  #topics = /** @type {string[]} */ ([]);
+  #state = /** @type {State} */ ({ name: "idle" });
 
-  // on: {state(state), post(data, position), gap(gap), retracted(id), gone(topic)};
-  // begin() resolves to {position, missing} when the past is there; exists(topic), newest(topic) and reads(topic) are the Api's.
+  /**
+   * @param {object} given
+   * @param {Partial<Listeners>} given.on
+   * @param {(topics: string[]) => Promise<{position: string, missing: string[]}>} given.begin Reads the past.
+   * @param {(topic: string) => Promise<boolean | null>} [given.exists] The Api's, as the next two.
+   * @param {(topic: string) => Promise<string>} [given.newest]
+   * @param {(topic: string) => Promise<boolean>} [given.reads]
+   * @param {() => number} [given.random]
+   */
   constructor({ on, begin, exists, newest, reads, random = Math.random }) {
-    Object.assign(this, { on, begin, exists, newest, reads, random });
-    this.topics = [];
-    this.state = { name: "idle" };
+    this.on = on;
+    this.begin = begin;
+    this.exists = exists;
+    this.newest = newest;
+    this.reads = reads;
+    this.random = random;
+  }
+
+  get state() {
+    return this.#state;
   }
 
   start(topics, query) {
     this.#close();
-    this.topics = [...topics];
+    this.#topics = [...topics];
     this.#query = query;
     this.#position = "";
     this.#begun = false;
@@ -60,77 +87,85 @@ export class Feed {
 
   stop() {
     this.#close();
-    this.topics = [];
-    this.#set({ name: "idle" });
+    this.#topics = [];
+    this.#set("idle");
   }
 
-  // For a page that is put aside and may come back: nothing is missed in between.
+  // For a page that is put aside and may come back: `resume` goes on from the same position.
   suspend() {
     this.#close();
   }
 
   // At once, from the last position.
   resume() {
-    if (this.topics.length) this.#go();
+    if (this.#topics.length) this.#go();
   }
 
   // No such topics, which is known without asking.
   missing() {
     this.stop();
-    this.#set({ name: "missing" });
+    this.#set("missing");
   }
 
-  // The server answers no other call either: heartbeats cannot be seen from here, so the stream may be dead.
+  // The server answers no other call either. A script cannot see heartbeats, so the stream may be dead.
   doubt() {
-    if (["live", "catching"].includes(this.state.name)) this.#set({ name: "doubt" });
+    if (this.#is("live", "catching")) {
+      this.#doubted = this.#state.name;
+      this.#set("doubt");
+    }
   }
 
-  // It answers again. A new stream is certain where the old one may be dead.
+  // The server answers again. The old stream may be dead, a new one is certain.
   trust() {
-    if (this.state.name === "doubt" && !this.#blind) this.#go();
+    if (this.#is("doubt") && !this.#unreadable) this.#go();
   }
 
-  // The server has counted so many posts of these topics. A stream that stays silent about new ones may be dead with nobody
-  // to say so: after a sleep, or behind a router that forgot it.
+  // The server has counted so many posts of these topics. A stream that stays silent about new ones may be dead, and no
+  // error tells: after a sleep, or when a router forgot it.
   async counted(count) {
     const grown = count > this.#count;
     this.#count = count;
     this.#probe();
-    if (this.state.name !== "live") return;
-    if (grown) this.#owed ||= performance.now();
-    if (!this.#owed || performance.now() - this.#owed < DEAF) return;
-    this.#owed = 0;
-    const [turn, heard] = [this.#turn, this.#heard];
+    if (!this.#is("live")) return;
+    if (grown) this.#unseenSince ||= performance.now();
+    if (!this.#unseenSince || performance.now() - this.#unseenSince < SILENCE) return;
+    this.#unseenSince = 0;
+    const [turn, lastEvent] = [this.#turn, this.#lastEvent];
     const goals = await this.#ends();
-    if (turn === this.#turn && heard === this.#heard && !this.#reached(goals)) this.#go();
+    if (turn === this.#turn && lastEvent === this.#lastEvent && !this.#reached(goals)) this.#go();
   }
 
-  // A worker whose Kafka is away keeps its streams, and has nothing for them; that the past cannot be read tells.
+  // A worker whose Kafka is away keeps its streams open and sends nothing. It cannot read the past either, which tells.
   async #probe() {
     const now = performance.now();
-    const silent = this.state.name === "live" && now - Math.max(this.#heard, this.#probed) > DEAF;
-    if (!silent && !(this.#blind && this.state.name === "doubt")) return;
-    if (this.#probing) return;
+    const silent = this.#is("live") && now - Math.max(this.#lastEvent, this.#probed) > SILENCE;
+    if (this.#probing || !(silent || (this.#unreadable && this.#is("doubt")))) return;
     this.#probing = true;
     const turn = this.#turn;
-    const reads = await this.reads(this.topics[0]);
+    const reads = await this.reads(this.#topics[0]);
     this.#probing = false;
     this.#probed = performance.now();
     if (turn !== this.#turn) return;
-    const was = this.#blind;
-    this.#blind = !reads;
+    const was = this.#unreadable;
+    this.#unreadable = !reads;
     if (!reads) this.doubt();
-    else if (was && this.state.name === "doubt") this.#go();
+    else if (was && this.#is("doubt")) this.#go();
   }
 
-  #set(state) {
-    this.state = state;
-    this.on.state(state);
+  #is(...names) {
+    return names.includes(this.#state.name);
+  }
+
+  /** @param {StateName} name @param {number} [until] */
+  #set(name, until) {
+    if (!mayFollow(this.#state.name, name)) throw new Error(`the feed went from ${this.#state.name} to ${name}`);
+    this.#state = { name, until };
+    this.on.state(this.#state);
   }
 
   #close() {
     this.#turn += 1;
-    this.#blind = false;
+    this.#unreadable = false;
     clearTimeout(this.#timer);
     clearInterval(this.#looking);
     this.#source?.close();
@@ -140,10 +175,10 @@ export class Feed {
   async #go() {
     this.#close();
     const turn = this.#turn;
-    this.#set({ name: "connecting" });
+    this.#set("connecting");
     if (this.#begun) return this.#open(true);
     try {
-      const { position, missing } = await this.begin(this.topics);
+      const { position, missing } = await this.begin(this.#topics);
       if (turn !== this.#turn) return;
       this.#begun = true;
       this.#position = position;
@@ -154,29 +189,29 @@ export class Feed {
     }
   }
 
-  // Whether there are topics left without these.
+  // Whether topics are left without these; where none is, `state` is the last.
   #lose(gone, state) {
-    this.topics = this.topics.filter((name) => !gone.includes(name));
-    for (const name of gone) this.on.gone(name, state);
-    if (this.topics.length) return true;
+    this.#topics = this.#topics.filter((name) => !gone.includes(name));
+    for (const name of gone) this.on.gone(name);
+    if (this.#topics.length) return true;
     this.#close();
-    this.#set({ name: state });
+    this.#set(state);
     return false;
   }
 
+  #address() {
+    // Without a position no topic has a post yet; `last` gives those that come before the stream is open.
+    const from = this.#position ? `last_event_id=${encodeURIComponent(this.#position)}` : "last=50";
+    return `/feeds/${this.#topics.map(encodeURIComponent).join(",")}?${from}${this.#query && `&${this.#query}`}`;
+  }
+
   #open(again) {
-    // Without a position no topic has a post yet, and what comes until the stream is there is not to be missed.
-    const place = this.#position ? `last_event_id=${encodeURIComponent(this.#position)}` : "last=50";
-    const source = new EventSource(`/feeds/${this.topics.map(encodeURIComponent).join(",")}?${place}${this.#query && `&${this.#query}`}`);
+    const source = new EventSource(this.#address());
     this.#source = source;
     const listen = (type, act) =>
       source.addEventListener(type, (event) => {
         if (this.#source !== source) return;
-        if (event.lastEventId) this.#position = event.lastEventId;
-        this.#heard = performance.now();
-        this.#owed = 0;
-        this.#blind = false;
-        if (this.state.name === "doubt") this.#set({ name: "live" });
+        this.#heard(event);
         act(event);
       });
     source.onopen = () => this.#source === source && this.#opened(again);
@@ -188,54 +223,62 @@ export class Feed {
     listen("deleted", (event) => this.#lose([parsed(event.data).topic], "deleted"));
   }
 
+  #heard(event) {
+    if (event.lastEventId) this.#position = event.lastEventId;
+    this.#lastEvent = performance.now();
+    this.#unseenSince = 0;
+    this.#unreadable = false;
+    if (this.#is("doubt")) this.#set(this.#doubted); // a stream that had not caught up has not done so by one event
+  }
+
   #opened(again) {
     this.#tries = 0;
     if (again && this.#position) this.#catchUp();
-    else this.#set({ name: "live" });
+    else this.#set("live");
   }
 
-  // Caught up: at the newest there was when the stream began, in every topic.
+  // Caught up: at the newest post that each topic had when the stream began.
   async #catchUp() {
     const turn = this.#turn;
-    this.#set({ name: "catching" });
-    this.#heard = performance.now();
+    this.#set("catching");
+    this.#lastEvent = performance.now();
     const goals = await this.#ends();
-    if (turn !== this.#turn || this.state.name !== "catching") return;
-    clearInterval(this.#looking);
+    if (turn !== this.#turn) return;
     const look = () => {
-      if (!this.#reached(goals) && performance.now() - this.#heard < LULL) return;
+      if (!this.#is("catching")) return; // in doubt: it goes on when an event has come
+      if (!this.#reached(goals) && performance.now() - this.#lastEvent < LULL) return;
       clearInterval(this.#looking);
-      if (this.state.name === "catching") this.#set({ name: "live" });
+      this.#set("live");
     };
     this.#looking = setInterval(look, LOOK);
     look();
   }
 
-  // The newest there is, in every topic, as far as that can be told.
+  // The position of the newest post of each topic, where the server tells it.
   async #ends() {
-    const ends = await Promise.all(this.topics.map((name) => this.newest(name)));
+    const ends = await Promise.all(this.#topics.map((name) => this.newest(name)));
     return Object.entries(Object.assign({}, ...ends.map(positionsOf)));
   }
 
   #reached(goals) {
     const here = positionsOf(this.#position);
     return goals.every(([name, end]) =>
-      !this.topics.includes(name) || (here[name]?.generation === end.generation && here[name].offset >= end.offset));
+      !this.#topics.includes(name) || (here[name]?.generation === end.generation && here[name].offset >= end.offset));
   }
 
   #failed(source) {
     const refused = source.readyState === EventSource.CLOSED;
     this.#close();
-    if (refused) this.#ended();
+    if (refused) this.#refused();
     else this.#wait();
   }
 
-  async #ended() {
+  async #refused() {
     const turn = this.#turn;
-    this.#set({ name: "lost" });
-    const there = await Promise.all(this.topics.map((name) => this.exists(name)));
+    this.#set("lost");
+    const there = await Promise.all(this.#topics.map((name) => this.exists(name)));
     if (turn !== this.#turn) return;
-    const gone = this.topics.filter((_, nth) => there[nth] === false);
+    const gone = this.#topics.filter((_, nth) => there[nth] === false);
     if (!this.#lose(gone, "deleted")) return;
     if (gone.length && this.#tries === 0) this.#go();
     else this.#wait();
@@ -247,6 +290,6 @@ export class Feed {
     const delay = Math.max(longest * (0.5 + this.random() / 2), asked * 1000);
     this.#tries += 1;
     this.#timer = setTimeout(() => this.#go(), delay);
-    this.#set({ name: "waiting", until: Date.now() + delay });
+    this.#set("waiting", Date.now() + delay);
   }
 }

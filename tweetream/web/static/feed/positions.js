@@ -1,3 +1,4 @@
+// @ts-check
 // Positions as the server writes them: `NAME@GENERATION:OFFSET`, joined by commas. Knows no DOM.
 
 const POSITION = /^([^@]+)@([0-9a-z]+):([0-9]+)$/;

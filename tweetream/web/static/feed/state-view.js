@@ -1,8 +1,10 @@
+// @ts-check
 // Says how the feed is: the line with the dot, the button that waits, the words where there is nothing to see.
 
 import { setText } from "../lib/elements.js";
 import { number } from "../words/format.js";
 import { list, t } from "../words/words.js";
+import { STATES } from "./states.js";
 
 export class StateView {
   constructor(document, feed, posts, sources) {
@@ -22,9 +24,10 @@ export class StateView {
   show({ chosen, topics, filtered }) {
     const { byId, posts } = this;
     byId("state").dataset.state = this.name;
-    byId("posts").classList.toggle("over", this.name === "deleted");
-    setText(byId("state-text"), t(`state.${this.name}`));
-    byId("try-now").hidden = this.name !== "waiting";
+    const rule = STATES[this.feed.state.name];
+    byId("posts").classList.toggle("over", Boolean(rule.over));
+    setText(byId("state-text"), t(this.name === "paused" ? "state.paused" : rule.text));
+    byId("try-now").hidden = !rule.tryNow;
     const gone = chosen.length > 1 ? this.gone : [];
     byId("gone").hidden = !gone.length;
     setText(byId("gone"), gone.length ? t("feed.gone", { names: list(gone) }) : "");
@@ -38,7 +41,7 @@ export class StateView {
 
   tick() {
     const { name, until } = this.feed.state;
-    const left = name === "waiting" ? Math.max(1, Math.ceil((until - Date.now()) / 1000)) : 0;
+    const left = STATES[name].tryNow ? Math.max(1, Math.ceil((until - Date.now()) / 1000)) : 0;
     setText(this.byId("state-count"), left ? t("state.in", { n: left }) : "");
   }
 

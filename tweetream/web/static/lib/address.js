@@ -1,3 +1,4 @@
+// @ts-check
 // What the address of the page says, and how to say it: /?label=traffic&min_score=0.8&q=tol#jakarta,bandung. Knows no DOM.
 
 const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;

@@ -1,3 +1,4 @@
+// @ts-check
 // A button that copies the page's address, topics and filters with it.
 
 import { t } from "../words/words.js";

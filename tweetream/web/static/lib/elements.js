@@ -1,3 +1,4 @@
+// @ts-check
 // Makes elements without any HTML text. Knows nothing of posts.
 
 export function element(tag, className = "", ...children) {

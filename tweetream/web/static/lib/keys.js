@@ -1,3 +1,4 @@
+// @ts-check
 // Single keys for those who watch all day. They do nothing while one types or a dialog is open, and can be turned off in
 // the help, since who steers by voice types them without meaning to.
 

@@ -1,3 +1,4 @@
+// @ts-check
 // Posts as a CSV file (RFC 4180) for a spreadsheet: UTF-8 with a byte order mark, since some take it for another encoding
 // without one. A cell that a spreadsheet would run as a formula gets an apostrophe before it.
 

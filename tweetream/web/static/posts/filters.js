@@ -1,3 +1,4 @@
+// @ts-check
 // The filters above the posts: label, least score, text. What they say stands in the address, so that it can be shared.
 
 import { labelText } from "../words/format.js";

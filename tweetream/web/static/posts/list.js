@@ -1,10 +1,11 @@
+// @ts-check
 // The list of posts: newest on top, drawn a few times a second however many came in.
 //
 // What comes waits while the list is paused or something in it is read: scrolled down, focused or marked. Then the number
 // that waits is shown, and nothing moves. Older posts are read from the server when the end comes near.
 
-import { gapElement, postElement, refreshTimes, toggleText, topicChips } from "./post.js";
 import { Past } from "./past.js";
+import { gapElement, postElement, refreshTimes, toggleText, topicChips } from "./post.js";
 import { entryOf, postOf, Timeline } from "./timeline.js";
 import { Window } from "./window.js";
 
@@ -27,7 +28,7 @@ export class PostList {
   #past = new Past(null, []);
   #topics = [];
   #marker = null;
-  #passes = () => true;
+  #passes = (_entry) => true;
   #page = PAGE;
   #scheduled = false;
   #drawn = 0; // when
@@ -61,13 +62,14 @@ export class PostList {
     return this.#timeline.overflowing;
   }
 
+  // Whether the list shows the first posts there are: the last page was read, and stands in the document.
   get ended() {
-    return this.#past.ended;
+    return this.#past.ended && this.window.complete;
   }
 
   // Whether it is for the person to go on looking for older posts.
   get tired() {
-    return !this.ended && !this.loading && (this.#vain >= VAIN || this.failed !== null);
+    return !this.#past.ended && !this.loading && (this.#vain >= VAIN || this.failed !== null);
   }
 
   // The posts of the list, newest first.
@@ -78,7 +80,8 @@ export class PostList {
   // Begins anew with these topics and what was last posted to them. What is seen stays until that is there. Resolves to
   // the position behind it; rejects with the Api's Problem. `passes(entry)` says what is shown, `page` is the Api's.
   async begin(topics, { page, passes, searching }) {
-    const turn = (this.#turn += 1);
+    this.#turn += 1;
+    const turn = this.#turn;
     const past = new Past(page, topics);
     this.#page = searching ? WIDE_PAGE : PAGE;
     const found = await past.next(this.#page);
@@ -155,7 +158,7 @@ export class PostList {
 
   // To the newest, whatever was read.
   toTop() {
-    if (this.list.contains(document.activeElement)) document.activeElement.blur();
+    if (this.list.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
     if (this.list.contains(getSelection()?.anchorNode)) getSelection().removeAllRanges();
     this.held = false;
     this.#letIn();
@@ -186,7 +189,7 @@ export class PostList {
   // Reads older posts; `again`: the person asks for more.
   async older(again = false) {
     if (again) [this.#vain, this.failed] = [0, null];
-    if (this.loading || this.ended || this.tired) return;
+    if (this.loading || this.#past.ended || this.tired) return;
     const turn = this.#turn;
     this.loading = true;
     this.changed();

@@ -1,3 +1,4 @@
+// @ts-check
 // Finds what a topic tracks in a text as people wrote it, by the rules that the server matches with: whole words in any
 // case, `#tag` is `tag`, phrases over punctuation, nothing in addresses and @names. Knows no DOM.
 //

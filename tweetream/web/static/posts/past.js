@@ -1,3 +1,4 @@
+// @ts-check
 // Reads the feeds' past by pages, backwards, several feeds as one: the newest that any of them has next. Knows no DOM.
 
 import { entryOf } from "./timeline.js";

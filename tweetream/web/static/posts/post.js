@@ -1,3 +1,4 @@
+// @ts-check
 // Builds the element of one post. What others wrote goes in as text nodes alone, and only http and https
 // become links. Buttons carry `data-act`; the list that they stand in listens for all of them.
 
@@ -6,6 +7,7 @@ import { exactTime, labelText, labelTone, network, number, percent, relativeTime
 import { t } from "../words/words.js";
 
 // Marks that turn the direction of writing are no part of a link: they could make it look like another.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a control character ends a link
 const LINK = /https?:\/\/[^\s<>"\u0000-\u001f\u200e\u200f\u2028-\u202e\u2066-\u2069]+/gi;
 const LONG = 1200;
 const LONG_LINES = 14;

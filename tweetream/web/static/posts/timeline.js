@@ -1,3 +1,4 @@
+// @ts-check
 // The posts that the page has, newest first, and those that wait to be let in. Knows no DOM.
 //
 // What comes in is kept as it is, unparsed: only its id, topic and time are looked up, and only what is seen is parsed.
@@ -81,7 +82,7 @@ export class Timeline {
   add(entry, held) {
     if (this.#gone.has(entry.id)) return false;
     if (this.#merged(entry)) return false;
-    entry.key = this.several ? entry.time || 0 : (this.#top += 1);
+    entry.key = this.several ? entry.time || 0 : this.#above();
     if (entry.key <= (this.#cutAt ?? this.#floor)) {
       this.#letGo([entry]);
       return false;
@@ -94,7 +95,7 @@ export class Timeline {
 
   addGap(gap) {
     const newest = Math.max(this.entries[0]?.key ?? 0, ...this.#queue.map((entry) => entry.key));
-    this.#push({ gap, key: this.several ? newest : (this.#top += 1), topics: [], positions: [], height: 0, node: null });
+    this.#push({ gap, key: this.several ? newest : this.#above(), topics: [], positions: [], height: 0, node: null });
   }
 
   hold() {
@@ -123,7 +124,7 @@ export class Timeline {
       this.#ids.set(entry.id, entry); // at once: a page of several feeds can hold a post of two of them
       return true;
     });
-    for (const entry of fresh) entry.key = this.several ? entry.time || 0 : (this.#bottom -= 1);
+    for (const entry of fresh) entry.key = this.several ? entry.time || 0 : this.#below();
     this.#insert(fresh);
     this.#floor = end ? -Infinity : (this.entries.at(-1)?.key ?? this.#floor);
     const tooMany = this.entries.length - DEEPEST;
@@ -162,6 +163,17 @@ export class Timeline {
     const found = [...this.#let].map(([topic, { generation, offset }]) => [topic, positionText(topic, { generation, offset: offset + 1 })]);
     this.#let.clear();
     return found;
+  }
+
+  // A key of the feed's own order, above all that is there or below it.
+  #above() {
+    this.#top += 1;
+    return this.#top;
+  }
+
+  #below() {
+    this.#bottom -= 1;
+    return this.#bottom;
   }
 
   #merged(entry) {

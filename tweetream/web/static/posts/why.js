@@ -1,3 +1,4 @@
+// @ts-check
 // "Why this label?": asks the server which words decided, and shows them for and against in a dialog. What it shows is
 // what the model that serves now says; where that is another label than the post has, it says so.
 
@@ -21,6 +22,7 @@ export function weighed({ words, bias }) {
   for (const [word, weight] of words) sums.set(word, (sums.get(word) ?? 0) + weight);
   const ordered = [...sums].sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
   const rest = ordered.splice(MOST_WORDS);
+  /** @type {{word?: string, others?: number, bias?: boolean, weight: number}[]} */
   const rows = ordered.map(([word, weight]) => ({ word, weight }));
   if (rest.length) rows.push({ others: rest.length, weight: rest.reduce((sum, [, weight]) => sum + weight, 0) });
   return [...rows, { bias: true, weight: bias }];
@@ -81,7 +83,8 @@ export class Why {
 
   // `opener` gets the focus back; where it is gone by then, `instead` does.
   async open({ text, label, opener, instead }) {
-    const turn = (this.#asked += 1);
+    this.#asked += 1;
+    const turn = this.#asked;
     this.#opener = { opener, instead };
     this.quote.textContent = text;
     this.#show(() => this.#say(label, element("p", "note", t("why.asking"))));
@@ -121,7 +124,7 @@ export class Why {
     const now = labelText(answer.label);
     const parts = [];
     if (answer.label !== label) {
-      const other = element("p", "why-other", t("why.otherNow", { now, then: labelText(label) }));
+      const other = element("p", "why-other", t("why.otherNow", { now, was: labelText(label) }));
       other.dataset.otherNow = answer.label;
       parts.push(other);
     }

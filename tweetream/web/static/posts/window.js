@@ -1,3 +1,4 @@
+// @ts-check
 // The part of a long list that is in the document: what is seen and some more. What goes at the upper end leaves its
 // height behind; whatever changes, what one reads stays where it is on the screen. Knows nothing of posts.
 //
@@ -15,7 +16,10 @@ export class Window {
   #entries = [];
 
   constructor(list, above, head, build) {
-    Object.assign(this, { list, above, head, build });
+    this.list = list;
+    this.above = above;
+    this.head = head;
+    this.build = build;
   }
 
   // Where reading begins: below what stays at the top of the screen.
@@ -25,6 +29,11 @@ export class Window {
 
   get atTop() {
     return this.#from === 0 && this.list.getBoundingClientRect().top >= this.edge - 4;
+  }
+
+  // Whether the list goes down to its last entry.
+  get complete() {
+    return this.#to >= this.#entries.length;
   }
 
   show(entries, top) {
@@ -74,7 +83,7 @@ export class Window {
     if (this.#from && (top > innerHeight || bottom < 0)) this.#jump();
     else if (this.#from && top > -ahead) this.#move(-1);
     else if (this.#to < this.#entries.length && bottom < innerHeight + ahead) this.#move(1);
-    return this.#to >= this.#entries.length && this.list.getBoundingClientRect().bottom < innerHeight + ahead;
+    return this.complete && this.list.getBoundingClientRect().bottom < innerHeight + ahead;
   }
 
   // Does what changes the list; what one reads stays where it is.

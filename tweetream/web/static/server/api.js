@@ -1,3 +1,4 @@
+// @ts-check
 // Talks to the server's REST interface. Every failure is a Problem whose message can be shown as it is.
 // Changes that the server refuses for want of a token are tried again with one, as long as the person
 // gives one. The token stays in this tab. What the server itself says of an error stays in its words.
@@ -45,7 +46,7 @@ async function problemOf(response) {
   return new Problem(response.status, message, retryAfter(response.headers.get("Retry-After"), Date.now()));
 }
 
-async function call(method, path, { body, bearer = "", timeout = 10000 } = {}) {
+async function call(method, path, { body = undefined, bearer = "", timeout = 10000 } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (bearer) headers.Authorization = `Bearer ${bearer}`;
@@ -110,7 +111,7 @@ export class Api {
   }
 
   // A page of a topic's past: {posts, before, after}; `query` is a filter. A topic that is not there has none.
-  async page(name, { before, last }, query = "") {
+  async page(name, { before = "", last }, query = "") {
     const place = before ? `&before=${encodeURIComponent(before)}` : "";
     const path = `/topics/${encodeURIComponent(name)}/posts?last=${last}${place}${query && `&${query}`}`;
     const { data } = await call("GET", path, { timeout: 20000 });

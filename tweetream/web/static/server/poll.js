@@ -1,3 +1,4 @@
+// @ts-check
 // Asks again and again while the page is seen, and at once when it is seen again. Never twice at a time.
 
 export class Poll {

@@ -1,3 +1,4 @@
+// @ts-check
 // Asks for the token that the server wants for a change, in a dialog of the page.
 
 export function tokenAsker(document) {

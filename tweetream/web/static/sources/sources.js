@@ -1,8 +1,9 @@
+// @ts-check
 // The sources in words, a line each: what each does, what it waits for and when it tries again. Calm when all is well.
 
-import { network, relativeTime } from "../words/format.js";
-import { Poll } from "../server/poll.js";
 import { element, setText } from "../lib/elements.js";
+import { Poll } from "../server/poll.js";
+import { network, relativeTime } from "../words/format.js";
 import { onLanguage, t, translate } from "../words/words.js";
 
 const REFRESH = 4000;

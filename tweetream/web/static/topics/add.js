@@ -1,9 +1,10 @@
+// @ts-check
 // The form that adds a topic. Says beside the field what is wrong, and how long to wait where the server
 // asks for that.
 
 import { isName } from "../lib/address.js";
-import { Chips } from "./chips.js";
 import { t } from "../words/words.js";
+import { Chips } from "./chips.js";
 
 const MOST_TERMS = 100;
 const LONGEST_TERM = 100;

@@ -1,3 +1,4 @@
+// @ts-check
 // A field for several words, phrases and #hashtags: each becomes a chip at a comma or Enter, and can be taken out again.
 
 import { element } from "../lib/elements.js";

@@ -1,9 +1,10 @@
+// @ts-check
 // The list of topics: a row each, with counts by label, posts a minute, a box to follow several, and a way to delete it.
 // Rows are kept from one refresh to the next, so that the focus stays where it is. The list listens for all of them.
 
-import { labelText, number } from "../words/format.js";
 import { button, element } from "../lib/elements.js";
 import { labelDot } from "../posts/post.js";
+import { labelText, number } from "../words/format.js";
 import { t } from "../words/words.js";
 
 function countsOf(topic) {
@@ -94,8 +95,8 @@ export class TopicList {
       this.#rows.delete(name);
     }
     topics.forEach((topic, index) => {
-      let row = this.#rows.get(topic.name);
-      if (!row) this.#rows.set(topic.name, (row = new Row(topic.name)));
+      const row = this.#rows.get(topic.name) ?? new Row(topic.name);
+      this.#rows.set(topic.name, row);
       row.update(topic, rate(topic), chosen.includes(topic.name));
       // moving an element takes the focus from it, so only what is out of place is moved
       if (this.list.children[index] !== row.item) this.list.insertBefore(row.item, this.list.children[index] ?? null);

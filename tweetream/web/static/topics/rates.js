@@ -1,3 +1,4 @@
+// @ts-check
 // Posts a minute of each topic, from how its counts grow between two answers of the server. Knows no DOM.
 
 const SPAN = 60000; // ms that a rate is over, at most

@@ -1,3 +1,4 @@
+// @ts-check
 // Deletes later: a bar says what goes and offers to take it back for six seconds; only then is it done. Who leaves the
 // page has deleted nothing.
 

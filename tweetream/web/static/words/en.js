@@ -1,3 +1,4 @@
+// @ts-check
 // The page's texts in English. The same keys and the same {holes} are in every words-….js; a test sees to it.
 // A text with plural forms is an object by the categories of Intl.PluralRules, chosen by {n}.
 
@@ -158,7 +159,7 @@ export default {
   "why.asking": "Asking the model…",
   "why.failed": "The model could not be asked. {reason}",
   "why.again": "Ask again",
-  "why.otherNow": "This post was labelled “{then}” when it came in. The model that serves now says “{now}”; what follows is why.",
+  "why.otherNow": "This post was labelled “{was}” when it came in. The model that serves now says “{now}”; what follows is why.",
   "why.score": "The model is {score} sure that this is “{label}”.",
   "why.for": "for",
   "why.against": "against",

@@ -1,3 +1,4 @@
+// @ts-check
 // Turns values into words for people: times, labels, networks, scores. Knows no DOM and no server.
 
 import { has, number, relative, t, time } from "./words.js";

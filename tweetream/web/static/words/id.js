@@ -1,3 +1,4 @@
+// @ts-check
 // The page's texts in Indonesian; see words-en.js. Indonesian has one plural form.
 
 export default {
@@ -156,7 +157,7 @@ export default {
   "why.asking": "Menanyakan kepada model…",
   "why.failed": "Model tidak dapat dihubungi. {reason}",
   "why.again": "Tanya lagi",
-  "why.otherNow": "Kiriman ini diberi label “{then}” saat masuk. Model yang dipakai sekarang menjawab “{now}”; berikut alasannya.",
+  "why.otherNow": "Kiriman ini diberi label “{was}” saat masuk. Model yang dipakai sekarang menjawab “{now}”; berikut alasannya.",
   "why.score": "Model yakin {score} bahwa ini “{label}”.",
   "why.for": "mendukung",
   "why.against": "menentang",

@@ -1,3 +1,4 @@
+// @ts-check
 // The choice of a language, in the head of the page; each is written in itself.
 
 import { language, onLanguage, setLanguage } from "./words.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // Says everything in the person's language: texts by key, plurals, numbers and times by Intl.
 //
 // The choice is kept on this device; without one the browser's languages decide. Static HTML carries its key in
