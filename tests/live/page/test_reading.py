@@ -65,10 +65,10 @@ def test_older_posts_come_on_scrolling_each_once_and_few_are_in_the_document(
         seen, most = tab.walk()
         assert seen == ids[::-1]
         assert most <= MOST
-        expect(tab.page.locator("#posts-end")).to_have_text("These are the first posts that are kept.")
+        expect(tab.page.locator("#posts-end")).to_have_text("No older posts are kept.")
 
 
-# Slows the list's drawing down and has the state said all the time; notes whether the first post is in the document when
+# Slows the drawing of the list, and shows the state again and again. Notes whether the first post is in the document when
 # the page says that the list is at its end.
 HURRIED = """first => {
   const frame = requestAnimationFrame;
@@ -77,7 +77,7 @@ HURRIED = """first => {
   window.told = null;
   const end = document.querySelector("#posts-end");
   new MutationObserver(() => {
-    if (end.textContent.startsWith("These are the first")) {
+    if (end.textContent.startsWith("No older posts")) {
       window.told ??= document.querySelector(`#posts [data-id="${first}"]`) !== null;
     }
   }).observe(end, { childList: true, characterData: true, subtree: true });

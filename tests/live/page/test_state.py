@@ -126,4 +126,4 @@ def test_a_source_that_is_refused_or_away_is_named_with_the_reason(
         expect(reader.page.locator("#sources [data-source^='bluesky:']")).to_contain_text(
             re.compile(r"cannot be reached.*(tries again in \d+ s|tries again now)|tries again now")
         )
-        expect(reader.page.locator("#empty")).to_contain_text("no source gives any")
+        expect(reader.page.locator("#empty")).to_contain_text("no source is sending any")

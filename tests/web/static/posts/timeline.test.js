@@ -37,7 +37,7 @@ function server() {
 async function all(timeline, past) {
   timeline.release();
   timeline.trim();
-  for (const [name, before] of timeline.takeLetGo()) past.back(name, before);
+  for (const [name, before] of timeline.takeDropped()) past.back(name, before);
   while (!past.ended) timeline.addOlder(await past.next(50), past.ended);
   return ids(timeline.entries);
 }

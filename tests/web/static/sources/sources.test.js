@@ -46,8 +46,8 @@ test("a refused source says that it is not tried again", () => {
 
 test("the other states call for nobody and one of a newer worker is shown as it is", () => {
   assert.deepEqual(said({ state: "connecting" }), ["connecting…", false]);
-  assert.deepEqual(said({ state: "connecting", reason: "reset" }), ["tries again now; the last time: reset", false]);
-  assert.deepEqual(said({ state: "ended", posts: 1200 }), ["at its end, 1,200 posts read", false]);
+  assert.deepEqual(said({ state: "connecting", reason: "reset" }), ["tries again now; last error: reset", false]);
+  assert.deepEqual(said({ state: "ended", posts: 1200 }), ["finished, 1,200 posts read", false]);
   assert.deepEqual(said({ state: "resting", reason: "night" }), ["resting: night", false]);
 });
 

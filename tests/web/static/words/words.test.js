@@ -57,6 +57,13 @@ test("every text that the page asks for is there", () => {
   assert.deepEqual(asked.filter((key) => !(key in en)), []);
 });
 
+test("the page's HTML says the same in English before its scripts run", () => {
+  const { text } = ours.find(({ path }) => path === "index.html");
+  const written = [...text.matchAll(/\bdata-t="([^"]+)"[^>]*>([^<]+)</g)];
+  assert.ok(written.length > 30);
+  for (const [, key, said] of written) assert.equal(said, en[key], key);
+});
+
 test("what looks like a key is one, also where it is handed on before it is asked for", () => {
   const areas = [...new Set(Object.keys(en).filter((key) => key.includes(".")).map((key) => key.split(".")[0]))];
   const pattern = new RegExp(`"((?:${areas.join("|")})\\.\\w+)"`, "g");

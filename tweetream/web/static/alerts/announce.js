@@ -1,5 +1,5 @@
 // @ts-check
-// Tells who listens to the page how many posts came: at most one short sentence every ten seconds, never one a post.
+// Tells screen readers how many posts came: at most one short sentence every ten seconds, never one for each post.
 
 import { labelText } from "../words/format.js";
 import { list, number, t } from "../words/words.js";
@@ -22,7 +22,7 @@ export class Announcer {
     this.#timer ||= setTimeout(() => this.#say(), Math.max(1000, this.#last + EVERY - performance.now()));
   }
 
-  // Forgets what was not said yet.
+  // Drops counts that were not said yet.
   hush() {
     clearTimeout(this.#timer);
     [this.#timer, this.#count] = [0, 0];

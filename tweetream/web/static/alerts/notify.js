@@ -1,6 +1,6 @@
 // @ts-check
-// Tells the person of new posts with a chosen label, by notification, sound or both: only who turned them on, and one
-// every few seconds at most, which then says how many there were. The choice is kept on this device.
+// Alerts for new posts with a chosen label, by notification, sound or both. Both are off until the person turns them on.
+// One comes every few seconds at most, with the number of posts. The choice is kept on this device.
 
 import { element, setText } from "../lib/elements.js";
 import { labelText } from "../words/format.js";
@@ -60,7 +60,7 @@ export class Alerts {
       this.#options();
       this.#say();
     });
-    // sound that was turned on in an earlier visit begins with the first deed in this one
+    // sound that was turned on in an earlier visit starts with the first click or key in this one
     const wake = () => this.#choice.sound && this.#sound.ready().then(() => this.#say());
     for (const type of ["pointerdown", "keydown"]) addEventListener(type, wake, { once: true });
   }
@@ -73,13 +73,13 @@ export class Alerts {
     this.#options();
   }
 
-  // Whether posts with this label are told of; so that no other needs to be read.
+  // Whether posts with this label cause an alert, so that no other needs to be parsed.
   wants(label) {
     const { label: chosen, notify, sound } = this.#choice;
     return (notify || sound) && (chosen === ANY || chosen === label);
   }
 
-  // A post that came in just now. Not for those that were there before.
+  // A new post. Not for posts that were there before.
   heard(post) {
     if (this.wants(post.label)) this.throttle.add(post);
   }
@@ -142,7 +142,7 @@ export class Alerts {
     this.select.value = this.#choice.label;
   }
 
-  // Not the options: the person may be choosing among them.
+  // Not the options: the person may just have opened them.
   #say() {
     this.sound.checked = this.#choice.sound;
     this.notify.checked = this.#choice.notify && globalThis.Notification?.permission === "granted";
@@ -171,7 +171,7 @@ export class Alerts {
         this.show(post);
       });
     } catch {
-      // some browsers on phones allow it to service workers alone, and say so only here
+      // some browsers on phones allow only service workers to do it, and throw only here
       this.notify.disabled = true;
       this.#set({ notify: false });
       setText(this.note, t("notify.unsupported"));

@@ -1,5 +1,5 @@
 // @ts-check
-// A short sound, made here: two soft notes. Browsers stay silent until the person has done something on the page.
+// A short sound of two soft notes. Browsers stay silent until the person clicks or presses a key on the page.
 
 const NOTES = [[659.25, 0], [880, 0.14]]; // Hz, and when
 const LENGTH = 0.35;
@@ -8,14 +8,14 @@ const LOUDNESS = 0.12;
 export class Sound {
   #context = null;
 
-  // Whether nothing can be heard, as far as that was tried.
+  // Whether the last try could not be heard.
   silent = false;
 
-  // Resolves to whether it can be heard. To be called when the person does something.
+  // Resolves to whether it can be heard. Call it when the person clicks or presses a key.
   async ready() {
     this.#context ??= new AudioContext();
     if (this.#context.state !== "running") {
-      // without a deed of the person resume() waits for ever
+      // without a click or key, resume() waits for ever
       const patience = new Promise((resolve) => setTimeout(resolve, 300));
       await Promise.race([this.#context.resume().catch(() => {}), patience]);
     }

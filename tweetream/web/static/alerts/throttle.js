@@ -1,5 +1,5 @@
 // @ts-check
-// Holds calls back: one in a while at most, and what comes between is counted.
+// Limits calls to one in a given time, and counts the items between.
 
 const CLOCK = {
   now: () => performance.now(),
@@ -7,7 +7,7 @@ const CLOCK = {
   never: (timer) => clearTimeout(timer),
 };
 
-// At most one call of act(item, how many since the last call) in each `pause`; what comes meanwhile is counted.
+// At most one call of act(item, how many since the last call) in each `pause`; items in between are counted.
 export class Throttle {
   #count = 0;
   #last = null;

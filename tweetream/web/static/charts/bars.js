@@ -1,5 +1,5 @@
 // @ts-check
-// A list of bars: what it is, how long, and how much in words. Bars are decoration; the words say all.
+// A list of bars, each with its name and value in words. The bars are decoration; the words say all.
 
 import { element, setText } from "../lib/elements.js";
 

@@ -1,6 +1,6 @@
 // @ts-check
-// The charts: posts a minute by label for the last hour, share by label and by source. Everything comes from what the
-// server counted, so that it is right after a reload and on every worker, and the table says the same.
+// The charts: posts a minute by label for the last hour, share by label and by source. All numbers are
+// the server's counts, so they are right after a reload and on every worker. The table has the same numbers.
 
 import { element, setText } from "../lib/elements.js";
 import { Poll } from "../server/poll.js";
@@ -23,7 +23,7 @@ function worded(tag, id, key, className = "") {
   return made;
 }
 
-// Open where there is room for it, until the person chooses.
+// Open on a wide screen, until the person chooses.
 function wasOpen() {
   try {
     const kept = localStorage.getItem(OPEN);
@@ -63,7 +63,7 @@ export class Charts {
     });
   }
 
-  // The topics whose posts are counted here, added up.
+  // Sets the topics whose counts are added up.
   follow(topics) {
     if (topics.join() === this.#topics.join()) return;
     this.#topics = [...topics];
@@ -82,7 +82,7 @@ export class Charts {
     this.share = worded("ul", "charts-share", "", "bars");
     this.table = worded("table", "charts-table", "", "numbers");
     const scroll = element("div", "table-frame", this.table);
-    scroll.tabIndex = 0; // what scrolls must be reached by keyboard
+    scroll.tabIndex = 0; // a keyboard must reach everything that scrolls
     scroll.role = "group";
     scroll.dataset.tLabel = "charts.table";
     const table = element("details", "as-table", worded("summary", "", "charts.table"), scroll);
@@ -125,8 +125,8 @@ export class Charts {
     this.#show();
   }
 
-  // It is large, and not needed by who never opens the charts. Where the server is away the bars and the table say the
-  // same; it is tried again with the next counts.
+  // The chart's code is large, and loaded when the charts are opened. If that fails, bars and table show the same numbers,
+  // and the next counts try again.
   async #load() {
     const loaded = this.#chart ? null : await import("./timechart.js").catch(() => null);
     if (!loaded) return;
@@ -138,7 +138,7 @@ export class Charts {
 
   #show() {
     const { total } = this.#counts ?? {};
-    this.filled.hidden = !total; // axes without posts say less than the note does
+    this.filled.hidden = !total; // without posts the note says more than empty axes
     setText(this.note, this.fault || this.#noteText(total));
     this.note.hidden = !this.note.textContent;
     if (this.filled.hidden) return;
@@ -169,7 +169,7 @@ export class Charts {
     return t("charts.summary", { n: total, most, at: minuteText(minutes[sums.indexOf(most)]), now: sums.at(-1) });
   }
 
-  // Of the minute pointed at, else of the running one.
+  // Shows the minute at the pointer, else the current one.
   #showReadout() {
     if (!this.#counts?.total) return;
     const { minutes, series } = this.#counts;
@@ -180,7 +180,7 @@ export class Charts {
   }
 
   #showTable() {
-    if (!this.tableDetails.open || !this.#counts) return; // 60 rows are made for who reads them
+    if (!this.tableDetails.open || !this.#counts) return; // 60 rows are only built when the table is open
     const { minutes, series } = this.#counts;
     const cell = (tag, text, scope) => {
       const made = element(tag, "", text);

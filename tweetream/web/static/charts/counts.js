@@ -3,11 +3,11 @@
 
 import { labelTone } from "../words/format.js";
 
-export const MOST_LABELS = 5; // beyond them series can no longer be told apart; the rest is one series, with key ""
+export const MOST_LABELS = 5; // more cannot be told apart; the rest is one series, with key ""
 
 // `answers` are those of /topics/NAME/stats, one a topic: [{minute, labels, sources}], the last minute still running.
-// {minutes: [ms, …], series: [{label, counts: [one a minute], total}], total, sources: [{source, total}]}; of the series
-// what says "not so" comes last, of the sources what gave least.
+// {minutes: [ms, …], series: [{label, counts: [one a minute], total}], total, sources: [{source, total}]}; the series
+// of "not" labels comes last, as does the source with the fewest posts.
 export function summed(answers) {
   const byMinute = new Map();
   const totals = new Map();

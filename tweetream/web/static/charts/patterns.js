@@ -1,6 +1,5 @@
 // @ts-check
-// How a series looks: a colour and a pattern, so that it can be told apart without colour. The same patterns are in
-// charts.css for what is no canvas.
+// A series' colour and pattern; the pattern tells it apart without colour. aside.css has the same patterns for bars.
 
 import { labelTone } from "../words/format.js";
 
@@ -23,7 +22,7 @@ const STROKES = {
   grid: [[0, TILE / 2, TILE, TILE / 2], [TILE / 2, 0, TILE / 2, TILE]],
 };
 
-// A fill for `context`: the pattern in `colour` on `ground`, so that nothing behind it shows.
+// A fill for `context`: the pattern in `colour` on `ground`, so that nothing below it shows.
 export function fill(context, pattern, colour, ground) {
   const ratio = devicePixelRatio || 1;
   const tile = document.createElement("canvas");

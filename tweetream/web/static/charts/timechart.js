@@ -1,5 +1,5 @@
 // @ts-check
-// Draws posts a minute, stacked by label, with uPlot. Made anew when the series change, else only the numbers do.
+// Draws posts a minute, stacked by label, with uPlot. Built again when the series change.
 
 import uPlot from "../vendor/uPlot.esm.js";
 import { number, time } from "../words/words.js";
@@ -37,7 +37,7 @@ export class TimeChart {
     this.#looks = looks(series);
     this.#plot ??= new UPlot(this.#options(series), null, this.box);
     this.#made = made;
-    // the topmost is drawn first, and what lies under it over it; a step more ends the last minute
+    // the top series is drawn first, the lower ones over it; one more step ends the last minute
     const seconds = minutes.map((ms) => ms / 1000);
     const heights = stacked(series).reverse().map((line) => [...line, line.at(-1)]);
     this.#plot.setData([[...seconds, seconds.at(-1) + 60], ...heights]);
@@ -86,7 +86,7 @@ export class TimeChart {
     };
   }
 
-  // The minute that is still running looks unfinished, since it is.
+  // The current minute is drawn pale, since it is not complete.
   #veil(plot) {
     const [from, to] = plot.data[0].slice(-2).map((at) => plot.valToPos(at, "x", true));
     plot.ctx.save();
@@ -96,7 +96,7 @@ export class TimeChart {
     plot.ctx.restore();
   }
 
-  // A minute is pointed at from its beginning to its end, not where it is nearest to its beginning.
+  // The pointer chooses the minute that it is in, not the nearest beginning of a minute.
   #point(plot) {
     const { left } = plot.cursor;
     const inside = left >= 0;

@@ -1,18 +1,18 @@
 // @ts-check
-// What the address of the page says, and how to say it: /?label=traffic&min_score=0.8&q=tol#jakarta,bandung. Knows no DOM.
+// Reads and writes the address of the page: /?label=traffic&min_score=0.8&q=tol#jakarta,bandung. Knows no DOM.
 
 const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 const MOST = 20; // topics of one stream
 
 export const isName = (text) => NAME.test(text);
 
-// The topics of a fragment, each once. What is no name stays in the list, and is shown as a topic that does not exist.
+// The topics of a fragment, each once. A bad name stays in the list, and is shown as a topic that does not exist.
 export function topicsOf(hash) {
   let text = hash.replace(/^#/, "");
   try {
     text = decodeURIComponent(text);
   } catch {
-    // shown as it is
+    // a bad escape is shown unchanged
   }
   return [...new Set(text.split(",").map((name) => name.trim()).filter(Boolean))].slice(0, MOST);
 }
@@ -27,7 +27,7 @@ export function filterOf(search) {
   };
 }
 
-// The query of a stream or a page of posts; the text is looked for in the browser.
+// The query of a stream or a page of posts; the browser itself filters by text.
 export function serverQuery({ label, minScore }) {
   const query = new URLSearchParams();
   if (label) query.set("label", label);
@@ -42,6 +42,6 @@ export function addressOf(topics, filter) {
   return `/${search && `?${search}`}#${topics.join(",")}`;
 }
 
-// The topics of a list with one more, or without it.
+// The list with one more topic, or without it.
 export const toggled = (topics, name) =>
   topics.includes(name) ? topics.filter((one) => one !== name) : [...topics, name].slice(-MOST);

@@ -8,7 +8,7 @@ export function element(tag, className = "", ...children) {
   return made;
 }
 
-// A button with `data-act`: the list that it stands in listens for all of them.
+// A button with `data-act`; the list around it listens for all of them.
 export function button(className, text, act = "") {
   const made = element("button", className, text);
   made.type = "button";
@@ -16,7 +16,7 @@ export function button(className, text, act = "") {
   return made;
 }
 
-// Only a real change touches the document: screen readers speak at each.
+// Writes only a real change, since screen readers speak at each write.
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

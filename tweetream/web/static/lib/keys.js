@@ -1,9 +1,9 @@
 // @ts-check
-// Single keys for those who watch all day. They do nothing while one types or a dialog is open, and can be turned off in
-// the help, since who steers by voice types them without meaning to.
+// Single-key shortcuts. They do nothing while a person types or a dialog is open. The help can turn them off: voice control
+// can type them by mistake.
 
 const KEPT = "tweetream-keys";
-const TYPED = "input:not([type=checkbox], [type=range]), select, textarea, [contenteditable]"; // the others take no letters
+const TYPED = "input:not([type=checkbox], [type=range]), select, textarea, [contenteditable]"; // other inputs take no letters
 
 function kept() {
   try {
@@ -21,7 +21,7 @@ function keep(on) {
   }
 }
 
-// acts: {key: act(event)}; Escape is heard in fields too, and cannot be turned off.
+// acts: {key: act(event)}; Escape works in fields too, and cannot be turned off.
 export function listen(document, acts) {
   const help = document.getElementById("help");
   const on = document.getElementById("keys-on");

@@ -1,14 +1,14 @@
 // @ts-check
-// Posts as a CSV file (RFC 4180) for a spreadsheet: UTF-8 with a byte order mark, since some take it for another encoding
-// without one. A cell that a spreadsheet would run as a formula gets an apostrophe before it.
+// Posts as a CSV file (RFC 4180) for a spreadsheet. It is UTF-8 with a byte order mark, without which some spreadsheets
+// choose another encoding. A cell that a spreadsheet would run as a formula gets an apostrophe before it.
 
 const COLUMNS = ["id", "topic", "source", "url", "author", "text", "lang", "created_at", "received_at", "label", "score"];
 const BOM = "\ufeff";
 
-// What a spreadsheet takes for a formula, also behind blanks, and with the signs of full width. Numbers are no such thing.
+// The start of a formula, also after blanks, also as a full-width character. Numbers are safe.
 const FORMULA = /^[\s\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/;
-// Where lists are separated by semicolons, as in Indonesia, a spreadsheet that opens the file by a click begins a cell behind
-// each, and at each line: there a quoted field is none.
+// In countries that separate lists by semicolons, as Indonesia, a spreadsheet starts a new cell after each semicolon and
+// line end, also inside quotes.
 const INNER = /([;\r\n][^\S\r\n]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])/g;
 
 function cell(value) {
@@ -25,7 +25,7 @@ export function csvOf(posts) {
   return BOM + rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
 }
 
-// "tweetream-jakarta-20260101-0930.csv", in the person's own time.
+// "tweetream-jakarta-20260101-0930.csv", in local time.
 export function fileName(topics, now) {
   const two = (n) => String(n).padStart(2, "0");
   const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;

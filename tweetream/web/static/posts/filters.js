@@ -1,5 +1,5 @@
 // @ts-check
-// The filters above the posts: label, least score, text. What they say stands in the address, so that it can be shared.
+// The filters above the posts: label, least score, text. They are part of the address, so that it can be shared.
 
 import { labelText } from "../words/format.js";
 import { number, t } from "../words/words.js";
@@ -9,16 +9,16 @@ const PAUSE = 300; // ms after the last letter
 
 const folded = (text) => text.normalize("NFKC").toLowerCase();
 
-// Whether an entry has the text in what one sees of it. The raw JSON says no quickly, as long as nothing is escaped in it.
+// Whether the text is in a post's text or author. Most posts fail the quick test of the raw JSON, where it has no escapes.
 export function textFilter(text) {
-  const wanted = folded(text.trim());
-  if (!wanted) return () => true;
-  const plain = /^[\x20-\x7e]*$/.test(wanted) && !/["\\]/.test(wanted);
+  const sought = folded(text.trim());
+  if (!sought) return () => true;
+  const plain = /^[\x20-\x7e]*$/.test(sought) && !/["\\]/.test(sought);
   return (entry) => {
     const data = entry.data;
-    if (plain && data && !data.includes("\\u") && !data.toLowerCase().includes(wanted)) return false;
+    if (plain && data && !data.includes("\\u") && !data.toLowerCase().includes(sought)) return false;
     const post = postOf(entry);
-    return folded(`${post.text ?? ""}\n${post.author ?? ""}`).includes(wanted);
+    return folded(`${post.text ?? ""}\n${post.author ?? ""}`).includes(sought);
   };
 }
 
@@ -26,7 +26,7 @@ export class Filters {
   #timer = 0;
   #labels = [];
 
-  // changed(filter) is called when the person has chosen.
+  // changed(filter) is called when the person changes it.
   constructor(document, changed) {
     const byId = (id) => document.getElementById(id);
     this.changed = changed;
@@ -38,7 +38,7 @@ export class Filters {
     this.value = { label: "", minScore: 0, text: "" };
     this.fold = byId("filter-fold");
     const narrow = matchMedia("(max-width: 52rem)");
-    const fit = () => (this.fold.open = !narrow.matches || this.active); // where it is wide nothing can fold it
+    const fit = () => (this.fold.open = !narrow.matches || this.active); // on a wide screen nothing can fold it
     narrow.addEventListener("change", fit);
     fit();
     this.label.addEventListener("change", () => this.#read());
@@ -55,7 +55,7 @@ export class Filters {
     });
   }
 
-  // To the text, also where the filters are folded.
+  // Moves the focus to the text, also when the filters are folded.
   toText() {
     this.fold.open = true;
     this.text.focus();
@@ -73,7 +73,7 @@ export class Filters {
     if (this.text.value.trim() !== value.text) this.text.value = value.text;
     this.#showScore();
     this.clear.hidden = !this.active;
-    if (this.active) this.fold.open = true; // what hides posts is seen
+    if (this.active) this.fold.open = true; // a filter that hides posts must be visible
   }
 
   // The labels that can be chosen.
@@ -84,7 +84,7 @@ export class Filters {
     this.#offer();
   }
 
-  // In the language chosen.
+  // Writes the texts again, in the chosen language.
   say() {
     this.#offer();
     this.#showScore();

@@ -1,28 +1,28 @@
 // @ts-check
-// The list of posts: newest on top, drawn a few times a second however many came in.
+// The list of posts: newest on top, drawn a few times a second at any rate of posts.
 //
-// What comes waits while the list is paused or something in it is read: scrolled down, focused or marked. Then the number
-// that waits is shown, and nothing moves. Older posts are read from the server when the end comes near.
+// New posts wait while the list is paused, or while a person reads it: it is scrolled down, or has the focus or marked text.
+// Then nothing moves, and the number of waiting posts is shown. Near the end of the list, older posts are read.
 
 import { Past } from "./past.js";
 import { gapElement, postElement, refreshTimes, toggleText, topicChips } from "./post.js";
 import { entryOf, postOf, Timeline } from "./timeline.js";
 import { Window } from "./window.js";
 
-const MANY = 30; // after so many at once the next draw may wait longer
+const MANY = 30; // new posts in one draw, after which the next draw waits longer
 const DELAY = 100;
 const BUSY_DELAY = 200;
-const QUIET = 600; // only what comes after such a pause is highlighted: many highlights cost more than the posts
+const QUIET = 600; // ms without a draw, after which new posts are highlighted: many highlights cost too much
 const PAGE = 50;
-const WIDE_PAGE = 200; // where a text is looked for
-const VAIN = 5; // pages in a row that may bring nothing to show, until the person asks for more
+const WIDE_PAGE = 200; // while a text is searched for
+const VAIN = 5; // pages in a row without a post to show; then the person must ask for more
 
 export class PostList {
   paused = false;
   held = false;
   loading = false;
   failed = null; // the Problem of the last page
-  now = Date.now; // by the server's clock, where that is known
+  now = Date.now; // corrected by the server's clock
   actions = []; // {act, text(post), run(post, button)}: buttons at each post's foot
   #timeline = new Timeline(false);
   #past = new Past(null, []);
@@ -37,7 +37,7 @@ export class PostList {
   #turn = 0;
   #scrolled = false;
 
-  // changed() is called after each draw, also of nothing while posts wait.
+  // changed() is called after each draw, also while posts wait.
   constructor({ list, above, head }, changed) {
     this.list = list;
     this.changed = changed;
@@ -57,17 +57,17 @@ export class PostList {
     return this.#timeline.waiting;
   }
 
-  // Whether more wait than will be shown.
+  // Whether more posts wait than will be shown.
   get overflowing() {
     return this.#timeline.overflowing;
   }
 
-  // Whether the list shows the first posts there are: the last page was read, and stands in the document.
+  // Whether the first posts there are stand in the document.
   get ended() {
     return this.#past.ended && this.window.complete;
   }
 
-  // Whether it is for the person to go on looking for older posts.
+  // Whether older posts are read only when the person asks for them.
   get tired() {
     return !this.#past.ended && !this.loading && (this.#vain >= VAIN || this.failed !== null);
   }
@@ -77,8 +77,8 @@ export class PostList {
     return this.#timeline.entries.filter((entry) => !entry.gap).map(postOf);
   }
 
-  // Begins anew with these topics and what was last posted to them. What is seen stays until that is there. Resolves to
-  // the position behind it; rejects with the Api's Problem. `passes(entry)` says what is shown, `page` is the Api's.
+  // Starts again with the newest posts of these topics; the old list stays until they are read. Resolves to the position
+  // after the newest; rejects with the Api's Problem. `passes(entry)` chooses the posts to show, `page` is the Api's.
   async begin(topics, { page, passes, searching }) {
     this.#turn += 1;
     const turn = this.#turn;
@@ -96,13 +96,13 @@ export class PostList {
     return past.newest;
   }
 
-  // Marks what matches in the texts.
+  // Marks the words of the topics in the texts.
   mark(marker) {
     this.#marker = marker;
     this.rebuild();
   }
 
-  // A live post; returns its entry where it is a new one that is shown.
+  // A live post. Returns its entry if it is new and passes the filter.
   add(data, position) {
     const entry = entryOf(data, position);
     if (!entry || !this.#passes(entry)) return null;
@@ -131,7 +131,7 @@ export class PostList {
     this.#schedule();
   }
 
-  // A topic is no more: nothing older of it can be read.
+  // A topic was deleted: its older posts cannot be read.
   drop(name) {
     this.#past.drop(name);
   }
@@ -156,7 +156,7 @@ export class PostList {
     this.#schedule();
   }
 
-  // To the newest, whatever was read.
+  // Shows the newest posts.
   toTop() {
     if (this.list.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
     if (this.list.contains(getSelection()?.anchorNode)) getSelection().removeAllRanges();
@@ -167,7 +167,7 @@ export class PostList {
     this.#schedule();
   }
 
-  // Goes by `step` posts from the one that has the focus, or from the first that is seen.
+  // Moves the focus by `step` posts from the focused one, or to the first on the screen.
   step(step) {
     const items = [...this.list.querySelectorAll(".post")];
     const now = items.findIndex((item) => item.contains(document.activeElement));
@@ -228,7 +228,7 @@ export class PostList {
 
   #reading() {
     if (!this.list.firstElementChild) return false;
-    if (document.querySelector("dialog[open]")) return true; // where one comes back to must be where it was
+    if (document.querySelector("dialog[open]")) return true; // after the dialog the list must be where it was
     const selection = getSelection();
     const marked = selection && !selection.isCollapsed && this.list.contains(selection.anchorNode);
     return marked || this.list.contains(document.activeElement) || !this.window.atTop;
@@ -263,13 +263,13 @@ export class PostList {
     const was = this.held;
     this.held = this.#reading();
     if (this.held && !was && !this.paused) this.#timeline.hold();
-    // Whoever comes up again reads on upwards: what waited stands above, and nothing moves.
+    // A person who scrolls back to the top reads on upwards: the waiting posts go above, and nothing moves.
     const back = was && !this.held && this.waiting > 0;
     if (!this.paused && !this.held && !(back && this.overflowing)) this.#letIn(quiet, back);
     else if (back) this.held = true;
     this.#chips();
     this.#look();
-    this.#drawn = performance.now(); // after the work, so that there is time for all else
+    this.#drawn = performance.now(); // after the work, so that other work gets its time
     this.changed();
   }
 
@@ -278,7 +278,7 @@ export class PostList {
     const fresh = this.#timeline.release();
     this.#busy = fresh.length >= MANY;
     this.#timeline.trim();
-    for (const [name, before] of this.#timeline.takeLetGo()) this.#past.back(name, before);
+    for (const [name, before] of this.#timeline.takeDropped()) this.#past.back(name, before);
     if (back) {
       this.window.inserted(fresh.length);
       this.window.keep(() => this.window.show(this.#timeline.entries, false));

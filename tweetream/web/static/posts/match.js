@@ -1,9 +1,9 @@
 // @ts-check
-// Finds what a topic tracks in a text as people wrote it, by the rules that the server matches with: whole words in any
-// case, `#tag` is `tag`, phrases over punctuation, nothing in addresses and @names. Knows no DOM.
+// Finds a topic's words in a post's text, by the rules of the server: whole words in any case, `#tag` is `tag`, phrases
+// over punctuation, nothing in addresses and @names. Knows no DOM.
 //
-// The server's rules are in tweetream/text.py. Limit: compatibility forms that only the server takes apart (™ glued to a
-// word, unusual entities) are not marked; they are matched all the same.
+// The server's rules are in tweetream/text.py. Limit: forms that only the server splits (™ after a word, unusual
+// entities) match, but are not marked.
 
 const SUFFIX = "\\.(?:com|co|net|org|edu|gov|info|id|my|sg|io|ly|gl|me|tv|be|app|dev|social|news|blog|xyz)";
 const INVISIBLE = "\\u00ad\\u034f\\u061c\\u200c-\\u200f\\u202a-\\u202e\\u2060-\\u2064\\u2066-\\u2069\\ufe00-\\ufe0f\\ufeff";
@@ -59,7 +59,7 @@ export class Marker {
     for (const terms of this.#terms.values()) terms.sort((a, b) => b.length - a.length);
   }
 
-  // [[start, end], …] of what matches, in order, none over another.
+  // [[start, end], …] of the matches, in order, without overlap.
   ranges(text) {
     if (!this.#terms.size) return [];
     const words = wordsOf(text);

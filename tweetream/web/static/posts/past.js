@@ -1,12 +1,12 @@
 // @ts-check
-// Reads the feeds' past by pages, backwards, several feeds as one: the newest that any of them has next. Knows no DOM.
+// Reads the past of one or several feeds as one list, by pages, newest first. Knows no DOM.
 
 import { entryOf } from "./timeline.js";
 
-const ROUNDS = 4; // pages of a feed in one call: a filter that matches little ends it, and the person asks for more
+const ROUNDS = 4; // pages of a feed in one call; where a filter matches little, the person asks for more
 
 export class Past {
-  #feeds = new Map(); // name: {before, entries, ...}; before is null when nothing lies ahead
+  #feeds = new Map(); // name: {before, entries, ...}; before is null when there are no older posts
 
   // page(name, {before, last}) is the Api's.
   constructor(page, names) {
@@ -18,7 +18,7 @@ export class Past {
     return [...this.#feeds.values()].every((feed) => feed.before === null && !feed.entries.length);
   }
 
-  // The position behind the newest of all that was read; "" where no feed has a post yet.
+  // The position of the newest post that was read; "" when no feed has a post yet.
   get newest() {
     return [...this.#feeds.values()].map((feed) => feed.after).filter(Boolean).join(",");
   }
@@ -27,13 +27,13 @@ export class Past {
     this.#feeds.delete(name);
   }
 
-  // Goes on from `before` in this feed: the page let go of what lies ahead of it.
+  // Reads this feed on from `before`: the page has dropped the posts before it.
   back(name, before) {
     const feed = this.#feeds.get(name);
     if (feed) this.#feeds.set(name, { before, entries: [], after: feed.after });
   }
 
-  // The next `count` entries, newest first, fewer where a filter lets few pass. Raises the Api's Problem.
+  // The next `count` entries, newest first, fewer when the filter passes few. Rejects with the Api's Problem.
   async next(count) {
     for (let round = 0; round < ROUNDS; round += 1) {
       const dry = [...this.#feeds].filter(([, feed]) => !feed.entries.length && feed.before !== null);
@@ -57,7 +57,7 @@ export class Past {
 
   async #read(name, feed, last) {
     const page = await this.page(name, { before: feed.before, last });
-    if (this.#feeds.get(name) !== feed) return; // it went elsewhere meanwhile
+    if (this.#feeds.get(name) !== feed) return; // `back` has moved it meanwhile
     if (feed.before === undefined) feed.after = page.after ?? null;
     feed.before = page.before ?? null;
     for (const post of [...page.posts].reverse()) {

@@ -1,17 +1,17 @@
 // @ts-check
-// Builds the element of one post. What others wrote goes in as text nodes alone, and only http and https
-// become links. Buttons carry `data-act`; the list that they stand in listens for all of them.
+// Builds the element of one post. Texts from outside become text nodes only, and only http and https become links.
+// Buttons carry `data-act`; the list around them listens for all of them.
 
 import { button, element } from "../lib/elements.js";
 import { exactTime, labelText, labelTone, network, number, percent, relativeTime } from "../words/format.js";
 import { t } from "../words/words.js";
 
-// Marks that turn the direction of writing are no part of a link: they could make it look like another.
+// Characters that change the direction of writing end a link: they could make it look like another.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: a control character ends a link
 const LINK = /https?:\/\/[^\s<>"\u0000-\u001f\u200e\u200f\u2028-\u202e\u2066-\u2069]+/gi;
 const LONG = 1200;
 const LONG_LINES = 14;
-const MOST_LINKS = 100; // of a post, and of its marks: a post can be thousands of them, and stand there 200 times
+const MOST_LINKS = 100; // of a post, as the marks: a post can hold thousands, and 200 posts can be in the document
 const MOST_MARKS = 300;
 
 const string = (value) => (typeof value === "string" ? value : "");
@@ -33,10 +33,10 @@ function outside(href, className, ...children) {
   return link;
 }
 
-// Where a sentence goes on after the link, its mark is not part of it; a bracket that was opened inside is.
+// Punctuation after a link is not part of it; a closing bracket is, if it was opened inside.
 function withoutTail(found) {
   const count = (bracket) => found.split(bracket).length - 1;
-  let [end, over] = [found.length, count(")") - count("(")]; // counted once: a post can be brackets alone
+  let [end, over] = [found.length, count(")") - count("(")]; // counted once, since a post can consist of brackets
   while (end && /[.,;:!?'"“”‘’)\]}*_~]/.test(found[end - 1])) {
     if (found[end - 1] === ")" && --over < 0) break;
     end -= 1;
@@ -48,7 +48,7 @@ function linksOf(text) {
   const found = [];
   for (const match of text.matchAll(LINK)) {
     if (found.length === MOST_LINKS) break;
-    if (match[0].includes("…")) continue; // cut short by its network: it would lead nowhere
+    if (match[0].includes("…")) continue; // shortened by its network: it would lead nowhere
     const shown = withoutTail(match[0]);
     const href = webAddress(shown);
     if (href) found.push({ start: match.index, end: match.index + shown.length, made: () => outside(href, "", shown) });
@@ -56,7 +56,7 @@ function linksOf(text) {
   return found;
 }
 
-// The text with its links, and with the ranges [[start, end], …] marked that are in none of them.
+// The text with its links, and with marks for the ranges [[start, end], …] outside them.
 export function pieces(text, ranges) {
   const links = linksOf(text);
   const marks = ranges.slice(0, MOST_MARKS)
@@ -123,7 +123,7 @@ function textOf(post, marker) {
   return [block, more];
 }
 
-// `topics` are shown where several are followed; `actions`, [{act, text(post)}], are buttons at the post's foot.
+// `topics` are shown when several are followed; `actions`, [{act, text(post)}], are buttons below the post.
 export function postElement(post, { topics = [], marker = null, actions = [], now = Date.now() } = {}) {
   const author = element("span", "author", string(post.author) || t("post.unknownAuthor"));
   author.dir = "auto";

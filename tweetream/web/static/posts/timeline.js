@@ -1,15 +1,15 @@
 // @ts-check
-// The posts that the page has, newest first, and those that wait to be let in. Knows no DOM.
+// The posts that the page has, newest first, and the queue of posts that wait to be shown. Knows no DOM.
 //
-// What comes in is kept as it is, unparsed: only its id, topic and time are looked up, and only what is seen is parsed.
-// The order is the feed's, or by time of arrival where several are followed; a post of two topics is one entry. Above
-// `floor` nothing is missing: what is let go at the lower end goes for all topics at once, and can be asked for again.
+// Posts are kept as text: only id, topic and time are looked up, and only posts on the screen are parsed. One topic has the
+// order of its feed; several are ordered by time of arrival, and a post of two topics is one entry. No post newer than
+// `floor` is missing: old entries are dropped for all topics at once, and can be read from the server again.
 
 import { positionsOf, positionText } from "../feed/positions.js";
 
-export const MOST = 300; // that are kept while the newest are looked at, and that can wait
-const DEEPEST = 5000; // that are kept while older ones are read
-const REMEMBERED = 5000; // ids of posts that were taken back
+export const MOST = 300; // entries kept while the newest are read, and kept in the queue
+const DEEPEST = 5000; // entries kept while older ones are read
+const REMEMBERED = 5000; // ids of retracted posts
 
 const HEAD = /^\{"id":"((?:[^"\\]|\\["\\/])*)","topic":"([a-z0-9_-]+)"/;
 
@@ -22,14 +22,14 @@ function parsed(data) {
   }
 }
 
-// The value of a field that comes last but for label and score. A quote inside another value has a backslash before it.
+// The value of one of the last fields, found from the end: a quote inside a text has a backslash before it.
 function late(data, field) {
   const key = `,"${field}":"`;
   const from = data.lastIndexOf(key) + key.length;
   return from < key.length ? "" : data.slice(from, data.indexOf('"', from));
 }
 
-// An entry of a post's JSON and its position, or null where it is none: others can write to a feed too.
+// An entry from a post's JSON and its position; null when it is no post, since others can write to a feed too.
 export function entryOf(data, position) {
   const head = HEAD.exec(data);
   const entry = { data, position, height: 0, node: null };
@@ -54,13 +54,13 @@ export class Timeline {
   #queue = []; // oldest first
   #ids = new Map(); // of entries and queue
   #gone = new Set();
-  #let = new Map(); // topic: the newest place let go
+  #dropped = new Map(); // topic: the newest position dropped
   #floor = -Infinity;
-  #cutAt = null; // the floor to be, when the queue or the newest end has let go of something
+  #cutAt = null; // the next floor, when entries were dropped from the queue or from the newest end
   #top = 0;
   #bottom = 0;
 
-  // One topic has the order of its feed, which is that of coming; several are ordered by time.
+  // `several`: more than one topic, ordered by time.
   constructor(several) {
     this.several = several;
   }
@@ -73,18 +73,18 @@ export class Timeline {
     return this.#queue.length;
   }
 
-  // Whether posts are missing between the list and what waits: then the list begins anew with the newest.
+  // Whether posts are missing between the list and the queue. Then the list starts again with the newest.
   get overflowing() {
     return this.#cutAt !== null;
   }
 
-  // Whether the entry is a new one; false for a second topic of one that is there.
+  // Returns false for a post that is there, for example of another topic.
   add(entry, held) {
     if (this.#gone.has(entry.id)) return false;
     if (this.#merged(entry)) return false;
     entry.key = this.several ? entry.time || 0 : this.#above();
     if (entry.key <= (this.#cutAt ?? this.#floor)) {
-      this.#letGo([entry]);
+      this.#drop([entry]);
       return false;
     }
     if (held) this.waiting += 1;
@@ -102,7 +102,7 @@ export class Timeline {
     this.waiting ||= this.#queue.filter((entry) => !entry.gap).length;
   }
 
-  // Lets in what waits. Returns what was changed: entries that are new, newest first.
+  // Moves the queue into the list. Returns the new entries, newest first.
   release() {
     this.waiting = 0;
     if (this.overflowing) {
@@ -117,11 +117,11 @@ export class Timeline {
     return fresh;
   }
 
-  // Adds posts from before; `end`: nothing lies before them.
+  // Adds older posts; `end`: there are none before them.
   addOlder(entries, end) {
     const fresh = entries.filter((entry) => {
       if (this.#gone.has(entry.id) || this.#merged(entry)) return false;
-      this.#ids.set(entry.id, entry); // at once: a page of several feeds can hold a post of two of them
+      this.#ids.set(entry.id, entry); // at once, since a page of several feeds can hold the same post twice
       return true;
     });
     for (const entry of fresh) entry.key = this.several ? entry.time || 0 : this.#below();
@@ -131,17 +131,17 @@ export class Timeline {
     if (tooMany > 0) {
       const over = this.entries.splice(0, tooMany).reverse();
       this.#cutAt ??= over.at(-1).key;
-      this.#letGo(over);
+      this.#drop(over);
     }
     return fresh.length;
   }
 
-  // While the newest are looked at, older ones go.
+  // Drops old entries while the newest are read.
   trim() {
     if (this.entries.length > MOST) this.#dropBelow(MOST);
   }
 
-  // Takes a post away wherever it is, also if it comes later. Returns the entry that was in the list.
+  // Removes a post from list and queue, and keeps it out later. Returns the entry if it was in the list.
   retract(id) {
     this.#gone.add(id);
     if (this.#gone.size > REMEMBERED) this.#gone.delete(this.#gone.values().next().value);
@@ -158,14 +158,14 @@ export class Timeline {
     return entry;
   }
 
-  // What was let go since this was asked last: topics, and the positions right behind, to be asked for again.
-  takeLetGo() {
-    const found = [...this.#let].map(([topic, { generation, offset }]) => [topic, positionText(topic, { generation, offset: offset + 1 })]);
-    this.#let.clear();
+  // [[topic, position], …]: from there dropped posts can be read again. Each drop is told once.
+  takeDropped() {
+    const found = [...this.#dropped].map(([topic, { generation, offset }]) => [topic, positionText(topic, { generation, offset: offset + 1 })]);
+    this.#dropped.clear();
     return found;
   }
 
-  // A key of the feed's own order, above all that is there or below it.
+  // Keys of the feed's own order: above or below all others.
   #above() {
     this.#top += 1;
     return this.#top;
@@ -193,18 +193,18 @@ export class Timeline {
     let over = this.#queue.length - MOST;
     this.#cutAt = this.#queue[over - 1].key;
     while (this.#queue[over]?.key <= this.#cutAt) over += 1;
-    this.#letGo(this.#queue.splice(0, over));
+    this.#drop(this.#queue.splice(0, over));
   }
 
-  // `entries`, oldest first. A feed's own order is that of its positions, so its last one says enough.
-  #letGo(entries) {
+  // `entries`, oldest first. The positions of one feed are in order, so its last entry is enough.
+  #drop(entries) {
     for (const entry of entries) if (this.#ids.get(entry.id) === entry) this.#ids.delete(entry.id);
     for (const entry of this.several ? entries : entries.filter((one) => !one.gap).slice(-1)) {
       entry.topics.forEach((topic, nth) => {
         const position = positionsOf(entry.positions[nth])[topic];
-        const last = this.#let.get(topic);
+        const last = this.#dropped.get(topic);
         const newer = !last || last.generation !== position?.generation || last.offset < position.offset;
-        if (position && newer) this.#let.set(topic, position);
+        if (position && newer) this.#dropped.set(topic, position);
       });
     }
   }
@@ -214,7 +214,7 @@ export class Timeline {
     const gone = this.entries.splice(index).reverse();
     if (!gone.length) return;
     this.#floor = Math.max(this.#floor, gone.at(-1).key);
-    this.#letGo(gone);
+    this.#drop(gone);
   }
 
   #insert(fresh) {

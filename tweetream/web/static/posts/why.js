@@ -1,6 +1,6 @@
 // @ts-check
-// "Why this label?": asks the server which words decided, and shows them for and against in a dialog. What it shows is
-// what the model that serves now says; where that is another label than the post has, it says so.
+// "Why this label?": asks the server which words decided, and shows them for and against in a dialog. The answer is that
+// of the current model; if its label differs from the post's, the dialog says so.
 
 import { element } from "../lib/elements.js";
 import { labelText } from "../words/format.js";
@@ -16,7 +16,7 @@ function percent(score) {
   return score < 1 && score > 0.999 ? t("score.over", { percent: shown(0.999) }) : shown(score);
 }
 
-// Rows to show, strongest first: a word that comes twice has one row, and the many weak ones have one together.
+// Rows to show, strongest first. A word that comes twice has one row; the weak words share one.
 export function weighed({ words, bias }) {
   const sums = new Map();
   for (const [word, weight] of words) sums.set(word, (sums.get(word) ?? 0) + weight);
@@ -81,7 +81,7 @@ export class Why {
     onLanguage(() => this.#shown?.());
   }
 
-  // `opener` gets the focus back; where it is gone by then, `instead` does.
+  // `opener` gets the focus back, or `instead` if it has left the page.
   async open({ text, label, opener, instead }) {
     this.#asked += 1;
     const turn = this.#asked;
@@ -133,7 +133,7 @@ export class Why {
     list.ariaLabel = t("why.rows", { label: now });
     const ends = element("p", "why-ends", element("span", "", t("why.against")), element("span", "", t("why.for")));
     ends.ariaHidden = "true";
-    // as it is shown it must add up too, so the words take what rounding leaves
+    // the shown numbers must add up too, so the words take the rounding error
     const [bias, decision] = [rounded(answer.bias), rounded(answer.decision)];
     const sum = { words: signed(decision - bias), bias: signed(bias), decision: signed(decision) };
     const score = t("why.score", { label: now, score: percent(answer.score) });

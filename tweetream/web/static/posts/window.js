@@ -1,14 +1,14 @@
 // @ts-check
-// The part of a long list that is in the document: what is seen and some more. What goes at the upper end leaves its
-// height behind; whatever changes, what one reads stays where it is on the screen. Knows nothing of posts.
+// The part of a long list that is in the document: the entries on the screen and some more. An empty element above keeps
+// the height of the removed ones, and a change never moves the entries on the screen. Knows nothing of posts.
 //
-// An entry has `node` and `height`, which are this module's; build(entry) makes the element.
+// This module sets `node` and `height` of an entry; build(entry) makes the element.
 
-const FIRST = 80; // entries in the document while the top is looked at
+const FIRST = 80; // entries in the document at the top of the list
 const STEP = 40;
 const MOST = 240;
 const GUESS = 120; // the height of an entry that was never in the document
-const AHEAD = 1.5; // heights of the screen that are kept ready
+const MARGIN = 1.5; // screens above and below that are kept ready
 
 export class Window {
   #from = 0;
@@ -44,13 +44,13 @@ export class Window {
     this.#render();
   }
 
-  // When so many came above, while what is seen stays.
+  // So many entries were inserted above; the same ones stay in the document.
   inserted(count) {
     this.#from += count;
     this.#to += count;
   }
 
-  // When an entry was taken out of `entries`.
+  // An entry was removed from `entries`.
   removed(index) {
     if (index < this.#from) this.#from -= 1;
     if (index < this.#to) this.#to -= 1;
@@ -68,7 +68,7 @@ export class Window {
     this.show([], true);
   }
 
-  // Makes all elements anew, in their places.
+  // Builds all elements again, in their places.
   rebuild() {
     this.keep(() => {
       for (const entry of this.#entries) entry.node = null;
@@ -76,17 +76,17 @@ export class Window {
     });
   }
 
-  // Keeps the entries ready that are about to be seen. Returns whether the list's own end is near.
+  // Adds the entries near the screen. Returns whether the end of the list is near.
   follow() {
-    const ahead = innerHeight * AHEAD;
+    const margin = innerHeight * MARGIN;
     const { top, bottom } = this.list.getBoundingClientRect();
     if (this.#from && (top > innerHeight || bottom < 0)) this.#jump();
-    else if (this.#from && top > -ahead) this.#move(-1);
-    else if (this.#to < this.#entries.length && bottom < innerHeight + ahead) this.#move(1);
-    return this.complete && this.list.getBoundingClientRect().bottom < innerHeight + ahead;
+    else if (this.#from && top > -margin) this.#move(-1);
+    else if (this.#to < this.#entries.length && bottom < innerHeight + margin) this.#move(1);
+    return this.complete && this.list.getBoundingClientRect().bottom < innerHeight + margin;
   }
 
-  // Does what changes the list; what one reads stays where it is.
+  // Runs `change`; the entries on the screen do not move.
   keep(change) {
     const edge = this.edge;
     const seen = [...this.list.children].filter((item) => item.getBoundingClientRect().bottom > edge).slice(0, 8);
@@ -114,21 +114,21 @@ export class Window {
     });
   }
 
-  // The screen shows none of what is in the document: by far scrolling, or a key.
+  // After a long scroll, no entry in the document is on the screen.
   #jump() {
     let [index, y] = [0, this.above.getBoundingClientRect().top];
-    while (index < this.#from && y < -innerHeight * AHEAD) y += this.#entries[index++].height || GUESS;
+    while (index < this.#from && y < -innerHeight * MARGIN) y += this.#entries[index++].height || GUESS;
     [this.#from, this.#to] = [index, Math.min(index + FIRST, this.#entries.length)];
     this.#render();
   }
 
   #render() {
-    const wanted = this.#entries.slice(this.#from, this.#to);
-    const nodes = new Set(wanted.map((entry) => entry.node));
+    const shown = this.#entries.slice(this.#from, this.#to);
+    const nodes = new Set(shown.map((entry) => entry.node));
     this.#measure();
     for (const item of [...this.list.children]) if (!nodes.has(item)) item.remove();
     let next = this.list.firstElementChild;
-    for (const entry of wanted) {
+    for (const entry of shown) {
       entry.node ??= this.build(entry);
       if (entry.node === next) next = next.nextElementSibling;
       else this.list.insertBefore(entry.node, next);
@@ -140,7 +140,7 @@ export class Window {
     this.above.style.height = `${height}px`;
   }
 
-  // The heights of those that will leave at the upper end, with the space below them.
+  // Measures the entries that will leave at the upper end, with the space below them.
   #measure() {
     const leaving = this.#entries.slice(0, this.#from).filter((entry) => entry.node?.isConnected);
     for (const entry of leaving) {

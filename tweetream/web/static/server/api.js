@@ -1,7 +1,8 @@
 // @ts-check
 // Talks to the server's REST interface. Every failure is a Problem whose message can be shown as it is.
-// Changes that the server refuses for want of a token are tried again with one, as long as the person
-// gives one. The token stays in this tab. What the server itself says of an error stays in its words.
+//
+// Where the server refuses a change without a token, the person is asked for one and the change is sent again. The token
+// stays in this tab. The server's own error texts are shown unchanged.
 
 import { retryAfter } from "../words/format.js";
 import { t } from "../words/words.js";
@@ -39,7 +40,7 @@ async function problemOf(response) {
   try {
     body = (await response.json()) ?? {};
   } catch {
-    // an answer of a proxy, say: no JSON in it
+    // not JSON, for example the answer of a proxy
   }
   const said = [body.title, body.detail].filter((part) => typeof part === "string" && part);
   const message = said.length ? said.join(": ") : t("server.answered", { status: `${response.status} ${response.statusText}`.trim() });
@@ -74,10 +75,10 @@ async function call(method, path, { body = undefined, bearer = "", timeout = 100
 }
 
 export class Api {
-  // askToken(reason) resolves to a token, or to "" when the person would rather not.
+  // askToken(reason) resolves to a token, or to "" when the person cancels.
   constructor(askToken) {
     this.askToken = askToken;
-    this.ahead = 0; // ms that the server's clock is ahead of ours; the header Date has whole seconds
+    this.clockOffset = 0; // ms from our clock to the server's; the header Date has whole seconds
   }
 
   topics() {
@@ -100,7 +101,7 @@ export class Api {
     return data[0];
   }
 
-  // true or false, or null where that cannot be told now
+  // Resolves to null when the server does not answer
   async exists(name) {
     try {
       await call("GET", `/topics/${encodeURIComponent(name)}`);
@@ -129,7 +130,7 @@ export class Api {
     }
   }
 
-  // The position of a topic's newest post, or "" where that cannot be told
+  // The position of a topic's newest post, or "" when the server does not tell it
   async newest(name) {
     try {
       return (await this.page(name, { last: 1 })).after ?? "";
@@ -138,7 +139,7 @@ export class Api {
     }
   }
 
-  // An empty track leaves the choice of words to the server. The server itself may take 15 s.
+  // With an empty track the server uses the name. It may take 15 s to answer.
   async add(name, track) {
     const { status, data } = await this.#change("POST", "/topics", track.length ? { name, track } : { name });
     return { made: status === 201, topic: data };
@@ -148,14 +149,14 @@ export class Api {
     try {
       await this.#change("DELETE", `/topics/${encodeURIComponent(name)}`);
     } catch (problem) {
-      if (problem.status !== 404) throw problem; // gone already is as good
+      if (problem.status !== 404) throw problem; // it was deleted before
     }
   }
 
   async #list(path) {
     const { data, date } = await call("GET", path);
-    const ahead = date + 500 - Date.now();
-    if (!Number.isNaN(ahead)) this.ahead = Math.abs(ahead) > 2000 ? ahead : 0;
+    const offset = date + 500 - Date.now();
+    if (!Number.isNaN(offset)) this.clockOffset = Math.abs(offset) > 2000 ? offset : 0;
     if (!Array.isArray(data)) throw new Problem(0, t("server.unreadable"));
     return data;
   }

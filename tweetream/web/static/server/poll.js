@@ -1,12 +1,12 @@
 // @ts-check
-// Asks again and again while the page is seen, and at once when it is seen again. Never twice at a time.
+// Asks at intervals while the page is visible, and at once when it becomes visible. Never twice at a time.
 
 export class Poll {
   #timer = 0;
   #asking = false;
   #wanted = false;
 
-  // ask() resolves when its answer is dealt with; it deals with failures itself.
+  // ask() resolves when it has handled the answer; it handles failures itself.
   constructor(ask, delay) {
     this.ask = ask;
     this.delay = delay;

@@ -1,5 +1,5 @@
 // @ts-check
-// Asks for the token that the server wants for a change, in a dialog of the page.
+// Asks the person for the token that a change needs, in a dialog.
 
 export function tokenAsker(document) {
   const dialog = document.getElementById("token-dialog");
@@ -7,7 +7,7 @@ export function tokenAsker(document) {
   const input = document.getElementById("token-input");
   const reason = document.getElementById("token-reason");
   let given = "";
-  let asking = null; // two changes that want a token at a time wait for the same one
+  let asking = null; // two changes at a time wait for the same token
 
   form.addEventListener("submit", () => {
     given = input.value.trim();
@@ -21,7 +21,7 @@ export function tokenAsker(document) {
       reason.textContent = why;
       dialog.addEventListener("close", () => {
         input.value = "";
-        // a header carries visible ASCII alone; anything else could be no token
+        // a header can only hold visible ASCII, so nothing else can be a token
         resolve(/^[\x21-\x7e]+$/.test(given) ? given : "");
       }, { once: true });
       dialog.showModal();

@@ -1,5 +1,5 @@
 // @ts-check
-// The sources in words, a line each: what each does, what it waits for and when it tries again. Calm when all is well.
+// The sources in words, a line each: state, reason and time of the next try. Quiet when all is well.
 
 import { element, setText } from "../lib/elements.js";
 import { Poll } from "../server/poll.js";
@@ -8,7 +8,7 @@ import { onLanguage, t, translate } from "../words/words.js";
 
 const REFRESH = 4000;
 
-// "Bluesky", "Mastodon mas.to", "Replay posts.csv": what tells a source from the others.
+// "Bluesky", "Mastodon mas.to", "Replay posts.csv": a name that tells a source from the others.
 export function sourceName(url) {
   const [, scheme = "", rest = ""] = /^([a-z][a-z0-9+.-]*):(.*)$/i.exec(url) ?? [null, "", url];
   const place = rest.replace(/^\/\//, "").replace(/[?#].*$/, "");
@@ -17,10 +17,10 @@ export function sourceName(url) {
   return [network(scheme.toLowerCase()), own].filter(Boolean).join(" ");
 }
 
-// Without the stop that our sentence sets itself.
+// Without its full stop, since our sentence goes on.
 const reasonOf = (source) => String(source.reason ?? "").trim().replace(/[.\s]+$/, "");
 
-// What is said of a source at a time; `alert` is whether anybody should look.
+// The words for a source at a time; `alert`: somebody should look at it.
 export function sourceWords(source, now) {
   const reason = reasonOf(source);
   const because = reason ? `: ${reason}` : "";
@@ -67,7 +67,7 @@ export class Sources {
     this.note.id = "sources-note";
     this.list = element("ul", "sources");
     this.list.id = "sources-list";
-    this.heard = element("p", "only-heard"); // what is new and bad; not each second that is counted down
+    this.heard = element("p", "only-heard"); // new faults, for screen readers; not each second of the countdown
     this.heard.role = "status";
     section.setAttribute("aria-labelledby", "sources-title");
     section.append(title, this.note, this.list, this.heard);
@@ -97,7 +97,7 @@ export class Sources {
     this.#show();
   }
 
-  // An older worker of the group knows no sources; nothing is said then, rather than something wrong.
+  // An older worker of the group knows no sources; then nothing is shown, rather than something wrong.
   #absent() {
     this.#sources = null;
     this.section.hidden = true;
@@ -111,7 +111,7 @@ export class Sources {
     this.note.hidden = !this.note.textContent;
     while (this.list.childElementCount > sources.length) this.list.lastElementChild.remove();
     while (this.list.childElementCount < sources.length) this.list.append(this.#row());
-    const now = Date.now() + this.api.ahead; // times in answers are the server's
+    const now = Date.now() + this.api.clockOffset; // times in answers are the server's
     const alerts = sources.map((source, at) => this.#fill(this.list.children[at], source, now)).filter(Boolean);
     const heard = alerts.map(({ name, source }) => `${name}: ${t(`sources.heard.${source.state}`)}`).join(". ");
     if (heard !== this.#alerts) setText(this.heard, heard);

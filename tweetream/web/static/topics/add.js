@@ -1,6 +1,5 @@
 // @ts-check
-// The form that adds a topic. Says beside the field what is wrong, and how long to wait where the server
-// asks for that.
+// The form that adds a topic. Shows an error beside its field, and how long to wait when the server asks for that.
 
 import { isName } from "../lib/address.js";
 import { t } from "../words/words.js";
@@ -49,7 +48,7 @@ export class AddForm {
     this.details.firstElementChild.addEventListener("click", () => (this.#asked = true));
   }
 
-  // Opens the form, once: whoever closes it then has seen it.
+  // Opens the form, once: a person who closes it has seen it.
   offer() {
     if (!this.#offered) this.details.open = true;
     this.#offered = true;
@@ -107,7 +106,7 @@ export class AddForm {
     this.#timer = setTimeout(() => this.#countDown(message, until), 1000);
   }
 
-  // Not `disabled`: that would throw the focus out of the form.
+  // Not `disabled`: the form would lose the focus.
   #busy(words) {
     this.button.ariaDisabled = "true";
     this.button.textContent = words;

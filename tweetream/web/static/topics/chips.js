@@ -1,5 +1,5 @@
 // @ts-check
-// A field for several words, phrases and #hashtags: each becomes a chip at a comma or Enter, and can be taken out again.
+// A field for several words, phrases and #hashtags: each becomes a chip at a comma or Enter, and can be removed again.
 
 import { element } from "../lib/elements.js";
 import { t } from "../words/words.js";
@@ -30,7 +30,7 @@ export class Chips {
     });
   }
 
-  // All terms, with the one that is still being written.
+  // All terms, with the one that is being typed.
   get value() {
     return [...new Set([...this.#terms, ...terms(this.input.value)])];
   }

@@ -1,6 +1,6 @@
 // @ts-check
 // The list of topics: a row each, with counts by label, posts a minute, a box to follow several, and a way to delete it.
-// Rows are kept from one refresh to the next, so that the focus stays where it is. The list listens for all of them.
+// A refresh keeps the rows, so that the focus stays where it is. The list listens for all of them.
 
 import { button, element } from "../lib/elements.js";
 import { labelDot } from "../posts/post.js";
@@ -57,7 +57,7 @@ class Row {
     this.found = !chosen;
   }
 
-  // Once, when it was chosen: in a long list it may be out of sight. Scrolls the list, never the page.
+  // Scrolls a row that was just chosen into view, once. Scrolls the list, never the page.
   reveal(list) {
     if (this.found) return;
     this.found = true;
@@ -72,7 +72,7 @@ class Row {
 export class TopicList {
   #rows = new Map();
 
-  // toggle(name) follows it too, or no more; remove(name) deletes it.
+  // toggle(name) follows a topic too, or no longer; remove(name) deletes it.
   constructor(list, { toggle, remove }) {
     this.list = list;
     const name = (event) => event.target.closest("[data-topic]")?.dataset.topic;
@@ -81,7 +81,7 @@ export class TopicList {
       if (event.target.closest('[data-act="delete"]')) return remove(name(event));
       const link = event.target.closest("a");
       if (!link || !(event.ctrlKey || event.metaKey || event.shiftKey)) return;
-      event.preventDefault(); // a second one, as in any list: not another tab
+      event.preventDefault(); // chooses a second one, as in other lists, and opens no tab
       toggle(name(event));
     });
   }
@@ -98,13 +98,13 @@ export class TopicList {
       const row = this.#rows.get(topic.name) ?? new Row(topic.name);
       this.#rows.set(topic.name, row);
       row.update(topic, rate(topic), chosen.includes(topic.name));
-      // moving an element takes the focus from it, so only what is out of place is moved
+      // a moved element loses the focus, so only rows in a wrong place are moved
       if (this.list.children[index] !== row.item) this.list.insertBefore(row.item, this.list.children[index] ?? null);
     });
     for (const name of chosen) this.#rows.get(name)?.reveal(this.list);
   }
 
-  // In the language chosen.
+  // Writes the texts again, in the chosen language.
   say() {
     for (const row of this.#rows.values()) row.say();
   }

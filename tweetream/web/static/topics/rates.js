@@ -1,8 +1,8 @@
 // @ts-check
 // Posts a minute of each topic, from how its counts grow between two answers of the server. Knows no DOM.
 
-const SPAN = 60000; // ms that a rate is over, at most
-const LEAST = 3500; // ms that it takes to say something
+const SPAN = 60000; // ms that a rate covers, at most
+const LEAST = 3500; // ms of samples before there is a rate
 
 const total = (topic) => Object.values(topic.posts ?? {}).reduce((sum, count) => sum + count, 0);
 
@@ -18,7 +18,7 @@ export class Rates {
     this.#samples = kept;
   }
 
-  // null as long as that is not known
+  // null while there are too few samples
   of(topic) {
     const samples = this.#samples.get(topic.kafka_topic) ?? [];
     const [first, last] = [samples[0], samples.at(-1)];

@@ -1,6 +1,6 @@
 // @ts-check
-// Deletes later: a bar says what goes and offers to take it back for six seconds; only then is it done. Who leaves the
-// page has deleted nothing.
+// Deletes a topic after six seconds, in which a bar offers to undo it. If the person leaves the page before, nothing is
+// deleted.
 
 import { button, element } from "../lib/elements.js";
 import { t } from "../words/words.js";
@@ -10,7 +10,7 @@ const TIME = 6000;
 export class Undo {
   #waiting = new Map(); // name: {timer, bar}
 
-  // changed() is called when `has` says something else; away(hadFocus) when a bar that may have had the focus goes.
+  // changed() is called when the answer of `has` changes, away(hadFocus) when a bar goes that may have had the focus.
   constructor(region, { changed, away }) {
     this.region = region;
     this.changed = changed;
@@ -18,12 +18,12 @@ export class Undo {
     addEventListener("pagehide", () => this.cancel());
   }
 
-  // Whether this one is about to be deleted, or being deleted.
+  // Whether this topic waits to be deleted, or is being deleted.
   has(name) {
     return this.#waiting.has(name);
   }
 
-  // act() deletes; it rejects with a Problem, and failed(problem) hears of that.
+  // act() deletes; if it rejects with a Problem, failed(problem) is called.
   start(name, act, failed) {
     const back = button("button small", t("topics.undo"));
     back.ariaLabel = t("topics.undoLabel", { name });
@@ -37,7 +37,7 @@ export class Undo {
     this.changed();
   }
 
-  // This one stays, unless the server was asked already.
+  // Keeps this topic, unless the server was asked already.
   keep(name) {
     if (this.#waiting.get(name)?.bar.isConnected) this.#end(name);
   }

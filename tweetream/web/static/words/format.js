@@ -14,7 +14,7 @@ export function network(source) {
   return has(`network.${source}`) ? t(`network.${source}`) : source;
 }
 
-// Clocks differ: a post up to a minute ahead of ours is "just now", further ahead it shows its date.
+// Clocks differ: a post from the next minute is "just now", a later one shows its date.
 export function relativeTime(ms, now) {
   const seconds = Math.floor((now - ms) / 1000);
   if (seconds >= -60 && seconds < 10) return t("time.now");
@@ -30,8 +30,8 @@ const whole = (share) => number(share, { style: "percent", maximumFractionDigits
 
 export const percent = (score) => (score < 1 && score > 0.99 ? t("score.over", { percent: whole(0.99) }) : whole(score));
 
-// The tone of a label: "none" for what says that something is not so, else one of four that the
-// same label always gets. Tone is only decoration; the words say it too.
+// The tone of a label: "none" for labels as "non_traffic", else one of four, always the same for a label. Tone is only
+// decoration; the words are there too.
 export function labelTone(label) {
   if (/^(non|not|no)[_ -]/i.test(label)) return "none";
   let hash = 0;
@@ -39,7 +39,7 @@ export function labelTone(label) {
   return String(hash % 4);
 }
 
-// Seconds to wait by a Retry-After header (seconds or a date); 0 where it says nothing.
+// Seconds to wait by a Retry-After header (seconds or a date); 0 without one.
 export function retryAfter(header, now) {
   if (!header) return 0;
   const seconds = /^\d+$/.test(header.trim()) ? Number(header) : (Date.parse(header) - now) / 1000;

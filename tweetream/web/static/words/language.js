@@ -1,5 +1,5 @@
 // @ts-check
-// The choice of a language, in the head of the page; each is written in itself.
+// The choice of a language, in the head of the page; each is named in its own language.
 
 import { language, onLanguage, setLanguage } from "./words.js";
 

@@ -1,9 +1,9 @@
 // @ts-check
-// Says everything in the person's language: texts by key, plurals, numbers and times by Intl.
+// The page's texts in the person's language, by key; plurals, numbers and times by Intl.
 //
 // The choice is kept on this device; without one the browser's languages decide. Static HTML carries its key in
-// `data-t` (the text), `data-t-label` (aria-label), `data-t-placeholder` or `data-t-title`. What the server says in an
-// error stays in the server's words. Runs in Node too, without a document.
+// `data-t` (the text), `data-t-label` (aria-label), `data-t-placeholder` or `data-t-title`. The server's error
+// texts are not translated. Runs in Node too, without a document.
 
 import english from "./en.js";
 import indonesian from "./id.js";
@@ -58,7 +58,7 @@ export function setLanguage(wanted) {
   for (const act of [...listeners]) act(wanted);
 }
 
-// act(language) is called after each change; what is made by scripts is said anew there. Returns how to stop that.
+// act(language) is called after each change, to write the texts that scripts made. Returns a function that ends this.
 export function onLanguage(act) {
   listeners.add(act);
   return () => listeners.delete(act);
@@ -80,7 +80,7 @@ export const list = (items) => format("ListFormat", { type: "conjunction" }).for
 export const relative = (value, unit) =>
   format("RelativeTimeFormat", { style: "short", numeric: "always" }).format(value, unit);
 
-// Whether there is a text of that key: for keys made of names that others choose, as labels and networks are.
+// Whether a key has a text. Labels and networks are names from outside, and may have none.
 export const has = (key) => Object.hasOwn(LANGUAGES[current].words, key);
 
 // The text of a key. Where it has plural forms, values.n chooses; values that are numbers are written by Intl.
@@ -95,7 +95,7 @@ export function t(key, values = {}) {
   });
 }
 
-// Writes the texts of `root` and what is in it, where they carry a key. An element with `data-t` has no children.
+// Writes the texts of all elements in `root` that carry a key. An element with `data-t` has no children.
 export function translate(root) {
   const all = (selector) => [...(root.matches?.(selector) ? [root] : []), ...root.querySelectorAll(selector)];
   for (const node of all("[data-t]")) node.textContent = t(node.dataset.t);
