@@ -1,4 +1,4 @@
-"""The page and its files, and what a machine asks of a worker: alive, ready, its counts."""
+"""The page and its files, and the answers for machines: alive, ready, metrics."""
 
 import asyncio
 from functools import cache

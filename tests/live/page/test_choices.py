@@ -1,4 +1,4 @@
-"""What a person asks the page for: why a label, a file, an alert, another language."""
+"""A person asks the page for reasons, a file, an alert or another language."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Reading while posts come: what one reads stays, what is older comes on scrolling, and little is in the document."""
+"""Reading while posts come in: the screen does not move, scrolling loads older posts, the document stays small."""
 
 import pytest
 from playwright.sync_api import expect
@@ -68,8 +68,8 @@ def test_older_posts_come_on_scrolling_each_once_and_few_are_in_the_document(
         expect(tab.page.locator("#posts-end")).to_have_text("No older posts are kept.")
 
 
-# Slows the drawing of the list, and shows the state again and again. Notes whether the first post is in the document when
-# the page says that the list is at its end.
+# Slows the drawing of the list, and shows the state again and again. Notes whether the first post is in the document
+# when the page says that there are no older ones.
 HURRIED = """first => {
   const frame = requestAnimationFrame;
   window.requestAnimationFrame = (act) => setTimeout(() => frame(act), 300);
