@@ -5,6 +5,7 @@ from playwright.sync_api import expect
 from support.browser.page_load import everyday
 from support.browser.tab import Open, Tab
 from support.posting import Posting, post
+from support.workers import Worker, until
 
 MOST = 300  # elements of posts in the document
 
@@ -84,8 +85,11 @@ HURRIED = """first => {
 }"""
 
 
-def test_the_end_is_told_only_when_the_first_posts_are_there(visit: Open, topic: str, posting: Posting) -> None:
+def test_the_end_is_told_only_when_the_first_posts_are_there(
+    visit: Open, worker: Worker, topic: str, posting: Posting
+) -> None:
     ids = posting.write(*everyday(topic, 95))  # two pages, and more than the document takes at once
+    until(lambda: worker.count(topic) == 95, 15, "none is left to come by the stream")
     with visit() as tab:
         page = tab.open(f"/#{topic}").page
         tab.wait_for_post(ids[-1])
