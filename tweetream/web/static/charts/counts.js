@@ -8,6 +8,7 @@ export const MOST_LABELS = 5; // more cannot be told apart; the rest is one seri
 // `answers` are those of /topics/NAME/stats, one a topic: [{minute, labels, sources}], the last minute still running.
 // {minutes: [ms, …], series: [{label, counts: [one a minute], total}], total, sources: [{source, total}]}; the series
 // of "not" labels comes last, as does the source with the fewest posts.
+/** @param {import("../server/api.js").Minute[][]} answers */
 export function summed(answers) {
   const byMinute = new Map();
   const totals = new Map();

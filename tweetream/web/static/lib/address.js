@@ -17,6 +17,11 @@ export function topicsOf(hash) {
   return [...new Set(text.split(",").map((name) => name.trim()).filter(Boolean))].slice(0, MOST);
 }
 
+/**
+ * @typedef {{label: string, minScore: number, text: string}} Filter
+ * @param {string} search
+ * @returns {Filter}
+ */
 export function filterOf(search) {
   const query = new URLSearchParams(search);
   const score = Number(query.get("min_score") ?? 0);
@@ -27,7 +32,10 @@ export function filterOf(search) {
   };
 }
 
-// The query of a stream or a page of posts; the browser itself filters by text.
+/**
+ * The query of a stream or a page of posts; the browser itself filters by text.
+ * @param {Pick<Filter, "label" | "minScore">} filter
+ */
 export function serverQuery({ label, minScore }) {
   const query = new URLSearchParams();
   if (label) query.set("label", label);
@@ -35,6 +43,7 @@ export function serverQuery({ label, minScore }) {
   return query.toString();
 }
 
+/** @param {string[]} topics @param {Filter} filter */
 export function addressOf(topics, filter) {
   const query = new URLSearchParams(serverQuery(filter));
   if (filter.text) query.set("q", filter.text);

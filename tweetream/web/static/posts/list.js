@@ -126,7 +126,7 @@ export class PostList {
         this.window.removed(at);
         this.window.show(this.#timeline.entries, false);
       });
-      next?.firstElementChild?.focus({ preventScroll: true });
+      /** @type {HTMLElement} */ (next?.firstElementChild)?.focus({ preventScroll: true });
     }
     this.#schedule();
   }

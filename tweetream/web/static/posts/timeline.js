@@ -11,6 +11,23 @@ export const MOST = 300; // entries kept while the newest are read, and kept in 
 const DEEPEST = 5000; // entries kept while older ones are read
 const REMEMBERED = 5000; // ids of retracted posts
 
+/**
+ * @typedef {object} Entry A post as it came, or a gap.
+ * @property {string} [id]
+ * @property {string} [data] The post's JSON, until it is parsed.
+ * @property {Record<string, unknown>} [post]
+ * @property {string[]} topics
+ * @property {string[]} positions One for each topic.
+ * @property {string} [label]
+ * @property {number} [time] ms
+ * @property {number} [key] The order: newer is greater.
+ * @property {object} [gap]
+ * @property {boolean} [changed] Whether a topic was added.
+ * @property {boolean} [open] Whether all of a long text is shown.
+ * @property {number} height
+ * @property {HTMLElement | null} node
+ */
+
 const HEAD = /^\{"id":"((?:[^"\\]|\\["\\/])*)","topic":"([a-z0-9_-]+)"/;
 
 function parsed(data) {
@@ -29,7 +46,12 @@ function late(data, field) {
   return from < key.length ? "" : data.slice(from, data.indexOf('"', from));
 }
 
-// An entry from a post's JSON and its position; null when it is no post, since others can write to a feed too.
+/**
+ * An entry from a post's JSON and its position; null when it is no post, since others can write to a feed too.
+ * @param {string} data
+ * @param {string} position
+ * @returns {Entry | null}
+ */
 export function entryOf(data, position) {
   const head = HEAD.exec(data);
   const entry = { data, position, height: 0, node: null };
@@ -42,6 +64,7 @@ export function entryOf(data, position) {
   return { ...entry, post, id: post.id, topics: [post.topic], positions: [position], label: String(post.label ?? ""), time: Date.parse(post.received_at) };
 }
 
+/** @param {Entry} entry */
 export function postOf(entry) {
   entry.post ??= parsed(entry.data) ?? {};
   entry.data = "";
@@ -49,10 +72,10 @@ export function postOf(entry) {
 }
 
 export class Timeline {
-  entries = []; // newest first; {id, topics, positions, data} or {gap}
+  entries = /** @type {Entry[]} */ ([]); // newest first
   waiting = 0; // posts that came since `hold`
-  #queue = []; // oldest first
-  #ids = new Map(); // of entries and queue
+  #queue = /** @type {Entry[]} */ ([]); // oldest first
+  #ids = /** @type {Map<string, Entry>} */ (new Map()); // of entries and queue
   #gone = new Set();
   #dropped = new Map(); // topic: the newest position dropped
   #floor = -Infinity;

@@ -74,6 +74,11 @@ async function call(method, path, { body = undefined, bearer = "", timeout = 100
   }
 }
 
+/**
+ * @typedef {{name: string, track: string[], created_at: string, kafka_topic: string, posts: Record<string, number>}} Topic
+ * @typedef {{minute: string, labels: Record<string, number>, sources: Record<string, number>}} Minute
+ */
+
 export class Api {
   // askToken(reason) resolves to a token, or to "" when the person cancels.
   constructor(askToken) {
@@ -81,11 +86,12 @@ export class Api {
     this.clockOffset = 0; // ms from our clock to the server's; the header Date has whole seconds
   }
 
+  /** @returns {Promise<Topic[]>} */
   topics() {
     return this.#list("/topics");
   }
 
-  // [{minute, labels, sources}], a minute each, the last still running
+  /** The last minute is still running. @returns {Promise<Minute[]>} */
   stats(name) {
     return this.#list(`/topics/${encodeURIComponent(name)}/stats?minutes=60`);
   }
