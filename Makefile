@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check kafka soak bench bench-page bench-sse bench-scaling screenshots data clean
+.PHONY: demo test check kafka soak bench bench-page bench-sse bench-scaling screenshots data model clean
 
 demo: .venv/demo ## everything on this machine: broker, worker, page
 	$(BIN)/tweetream demo $(DEMO)
@@ -23,6 +23,9 @@ soak: .venv/test ## workers killed and sources' lines cut at random, for minutes
 
 data: .venv/test ## check the labelled posts against what their card says
 	$(BIN)/python data/check.py
+
+model: .venv/test ## the shipped model anew: make model TWEETS=FOLDER (docs/model.md)
+	$(BIN)/python data/make_model.py "$(TWEETS)"
 
 bench: .venv/test ## posts a second and CPU a post, on Apache Kafka
 	$(BIN)/python bench/pipeline.py $(BENCH)

@@ -119,7 +119,7 @@ async def test_what_is_taken_back_while_a_feed_is_joined_is_not_in_its_ring(
     writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await post(writer, *range(20))
-    other, whole = Hub(writer.kafka), hub.piece
+    other, whole = Hub(writer.kafka), hub.next_records
     await other.start()
 
     async def piecemeal(reader: Any, tp: TopicPartition, most: int) -> list[Any]:
@@ -127,7 +127,7 @@ async def test_what_is_taken_back_while_a_feed_is_joined_is_not_in_its_ring(
         other.retract(str(found[-1].offset), 0)
         return found
 
-    monkeypatch.setattr(hub, "piece", piecemeal)
+    monkeypatch.setattr(hub, "next_records", piecemeal)
     try:
         async with other.follow(writer.topic, asyncio.Event()) as feed:
             assert ids(feed.after(0)) == [n for n in range(20) if n not in (4, 9, 14, 19)]

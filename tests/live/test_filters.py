@@ -10,8 +10,8 @@ import pytest
 from httpx_sse import ServerSentEvent, connect_sse
 from support.workers import Worker, until, workers
 
-from tweetream.feeds.ring import PIECE
 from tweetream.kafka.embedded import EmbeddedBroker
+from tweetream.kafka.readers import PIECE
 
 DULL, TAIL = 6 * PIECE, 10
 

@@ -11,8 +11,8 @@ from support.kafka.apache_kafka import ApacheKafka
 from support.wire import Event, Stream
 from support.workers import Worker, until, workers, write_lines
 
-from tweetream.feeds.ring import PIECE
 from tweetream.kafka.embedded import EmbeddedBroker
+from tweetream.kafka.readers import PIECE
 
 POSTS = 5 * PIECE  # more than a worker reads ahead for a client that does not read
 

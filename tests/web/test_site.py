@@ -9,7 +9,7 @@ import pytest
 from setuptools import Distribution
 from support.paths import ROOT, STATIC
 
-from tweetream.web.middleware import Problem
+from tweetream.web.problems import Problem
 from tweetream.web.site import file_answer, read_files
 
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}

@@ -1,22 +1,17 @@
-"""The page and its files, and the answers for machines: alive, ready, metrics."""
+"""The page and its files."""
 
-import asyncio
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
-from typing import Any, cast
+from typing import Any
 
 from aiohttp import web
-from faust.exceptions import ConsumerNotStarted
 from faust.web import View
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from typing_extensions import override
 
-from tweetream import metrics
 from tweetream.app import app
-from tweetream.engine.consumer import Consumer
-from tweetream.topology import POSTS, TAGGED, flowing, recovered
-from tweetream.web.middleware import Problem
+from tweetream.web.problems import Problem
 
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -49,43 +44,13 @@ def file_answer(path: str) -> web.Response:
 
 @app.page("/")
 class Page(View):
+    @override
     async def get(self, request: Any) -> web.StreamResponse:
         return file_answer("index.html")
 
 
 @app.page("/static/{path:.+}")
 class Static(View):
+    @override
     async def get(self, request: Any, path: str) -> web.StreamResponse:
         return file_answer(path)
-
-
-@app.page("/livez")
-class Live(View):
-    async def get(self, request: Any) -> web.StreamResponse:
-        return web.Response(text="alive\n")
-
-
-@app.page("/readyz")
-class Ready(View):
-    """Ready: the tables are there and records flow."""
-
-    async def get(self, request: Any) -> web.StreamResponse:
-        if not recovered() or app.rebalancing or not flowing():
-            raise Problem(503, "the worker is starting or its group is rebalancing", {"Retry-After": "1"})
-        return web.Response(text="ready\n")
-
-
-def _lag(topic: str) -> int:
-    try:
-        return cast(Consumer, app.consumer).lag(topic)
-    except ConsumerNotStarted:
-        return 0
-
-
-@app.page("/metrics")
-class Metrics(View):
-    async def get(self, request: Any) -> web.StreamResponse:
-        metrics.tasks.set(len(asyncio.all_tasks()))
-        for topic in (POSTS, TAGGED):
-            metrics.consumer_lag.labels(topic).set(_lag(topic))
-        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
