@@ -1,7 +1,5 @@
 """The page's files: each is served by its path, nothing else is, and every built package holds them."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +42,6 @@ def test_only_what_stands_in_the_folder_is_served(tmp_path: Path) -> None:
     for name in ("a/b/c.js", "page.html", "secret.pem", "a/.env"):
         (tmp_path / name).write_text(name)
     assert read_files(tmp_path) == {"a/b/c.js": b"a/b/c.js", "page.html": b"page.html"}
-
-
-def test_no_file_is_read_when_the_module_is_imported() -> None:
-    script = "from tweetream.web import site; assert site._files.cache_info().currsize == 0"
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)
 
 
 def test_a_built_package_holds_every_file_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
