@@ -16,6 +16,7 @@ from tweetream.feeds.hub import Hub
 from tweetream.feeds.retractions import SLACK, id_of
 from tweetream.feeds.ring import FeedRing
 from tweetream.kafka.embedded import EmbeddedBroker
+from tweetream.kafka.readers import next_records
 from tweetream.models.feed import Position
 
 Broker = EmbeddedBroker | KafkaAddress
