@@ -1,4 +1,4 @@
-"""The plain numbers against scikit-learn's own, and a scorer that has to forget."""
+"""Decisions equal those of scikit-learn, and a full memory changes none."""
 
 import numpy as np
 import pytest
@@ -44,8 +44,8 @@ def test_a_batch_gives_what_its_texts_give_alone_and_what_their_words_add_up_to(
     together = model.decisions(TEXTS)
     for text, row in zip(TEXTS, together, strict=True):
         assert model.decisions([text])[0] == pytest.approx(row)
-        shares = model.shares(text)
-        assert shares.weights.sum(axis=0) + shares.rest == pytest.approx(row)
+        found = model.contributions(text)
+        assert found.weights.sum(axis=0) + found.bias == pytest.approx(row)
 
 
 def test_a_full_memory_is_emptied_and_nothing_changes(monkeypatch) -> None:
