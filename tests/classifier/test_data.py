@@ -1,4 +1,4 @@
-"""The data set of labelled posts is what its card says, and the model in the package was made of it."""
+"""The data set of labelled posts is as its README says, and the shipped model was made from it."""
 
 import hashlib
 import importlib.util
@@ -58,7 +58,7 @@ def copy(folder: Path, change) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda part, lines: [*lines[:900], ""], "posts, 3000 are wanted"),
+        (lambda part, lines: [*lines[:900], ""], "posts, 3000 are required"),
         (lambda part, lines: [*lines[:-1], "zz-1,traffic,sama persis di sini", ""], "families in both parts"),
         (
             lambda part, lines: [*lines[:-1], f"zz-{part},traffic,jalan raya bogor macet total {part}", ""],
@@ -114,7 +114,7 @@ def test_everyday_words_that_borrow_from_traffic_do_not_deceive_it(shipped: Clas
 
 
 def test_no_shortcut_of_length_or_punctuation_knows_the_label() -> None:
-    """What is alike on average may still tell when put together; a tree over it should be near chance."""
+    """Properties that are alike on average may tell the labels together; a tree over them should be near chance."""
     from sklearn.model_selection import cross_val_score
     from sklearn.tree import DecisionTreeClassifier
 

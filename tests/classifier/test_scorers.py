@@ -49,7 +49,7 @@ def test_a_batch_gives_what_its_texts_give_alone_and_what_their_words_add_up_to(
 
 
 def test_a_full_memory_is_emptied_and_nothing_changes(monkeypatch) -> None:
-    """A stream has ever new words; a worker would grow by them for years."""
+    """A stream has ever new words, so a memory without a limit would grow for years."""
     monkeypatch.setattr(scorers, "REMEMBERED", 20)
     pipeline = train(posts(2))
     estimator = pipeline.named_steps[CLASSIFIER].calibrated_classifiers_[0].estimator
@@ -63,7 +63,7 @@ def test_a_full_memory_is_emptied_and_nothing_changes(monkeypatch) -> None:
 
 
 def test_a_text_is_cut_at_so_many_words() -> None:
-    """Pairs within a window are many: a text of 60 KB must not hold up a batch."""
+    """A text of 60 KB has many pairs of words: it must not delay a batch."""
     pipeline = train(posts(2))
     estimator = pipeline.named_steps[CLASSIFIER].calibrated_classifiers_[0].estimator
     model = scorer(pipeline.named_steps[FEATURES], estimator)
@@ -78,7 +78,7 @@ def test_what_is_no_model_of_ours_has_no_scorer() -> None:
 
 @pytest.mark.parametrize("text", ["1", "ab", "é", "\U0001f697", "a b", "x" * 5_000])
 def test_a_first_word_of_any_length_is_scored(text: str) -> None:
-    """A word of one letter has no piece of five; it was all there was, and a worker put aside every post after it."""
+    """A word of one letter has no piece of five letters. As the first word it once broke all later posts."""
     pipeline = train(posts(2))
     estimator = pipeline.named_steps[CLASSIFIER].calibrated_classifiers_[0].estimator
     model = scorer(pipeline.named_steps[FEATURES], estimator)
