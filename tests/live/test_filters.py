@@ -11,9 +11,9 @@ from httpx_sse import ServerSentEvent, connect_sse
 from support.workers import Worker, until, workers
 
 from tweetream.kafka.embedded import EmbeddedBroker
-from tweetream.kafka.readers import PIECE
+from tweetream.kafka.readers import FETCH_RECORDS
 
-DULL, TAIL = 6 * PIECE, 10
+DULL, TAIL = 6 * FETCH_RECORDS, 10
 
 
 @pytest.fixture(scope="module")

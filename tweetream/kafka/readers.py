@@ -12,7 +12,7 @@ from tweetream.kafka.connection import Connection
 from tweetream.kafka.retry import wait_at_most
 
 READERS = 4
-PIECE = 1_000  # records that are read at once
+FETCH_RECORDS = 1_000  # records that are read at once
 MAX_DEDUP_RECORDS = 50_000  # records
 POLL_MS = 100
 LOG_APPEND_TIME = 1  # a record's time is that of its arrival: Apache Kafka, as our feeds are declared
@@ -70,11 +70,11 @@ async def bounds(reader: AIOKafkaConsumer, tp: TopicPartition) -> tuple[int, int
     reader.assign([tp])
     if end > first:
         reader.seek(tp, end - 1)
-        raws = await next_records(reader, tp, PIECE)
+        raws = await next_records(reader, tp, FETCH_RECORDS)
         while raws and raws[-1].timestamp_type != LOG_APPEND_TIME:
             # The embedded broker keeps the producer's time, and says where the last batch began: read to its end.
             end = raws[-1].offset + 1
-            raws = (await reader.getmany(tp, timeout_ms=POLL_MS, max_records=PIECE)).get(tp, [])
+            raws = (await reader.getmany(tp, timeout_ms=POLL_MS, max_records=FETCH_RECORDS)).get(tp, [])
     return first, end
 
 
