@@ -54,7 +54,7 @@ def _cost(corpus: Corpus, count: int, rate: float) -> float:
     group = [multiprocessing.Process(target=_work, args=(s, corpus.topics, rate / count, begin, used)) for s in shares]
     for process in group:
         process.start()
-    seconds = sum(used.get() for _ in group)
+    seconds: float = sum(used.get() for _ in group)
     for process in group:
         process.join()
     return seconds / len(corpus.lines) * 1e6

@@ -19,8 +19,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from support.faults import chaos  # noqa: E402
-from support.faults.storm import BrokerDeaths, Storm, plan  # noqa: E402
-from support.kafka.apache_kafka import ApacheKafka, ApacheKafkaError, missing  # noqa: E402
+from support.faults.fault_plan import BrokerDeaths, FaultRun, plan  # noqa: E402
+from support.kafka.apache_kafka import ApacheKafka  # noqa: E402
+from support.kafka.jars import (
+    ApacheKafkaError,
+    missing,  # noqa: E402
+)
 from support.workers import workers  # noqa: E402
 
 RATE = 2_000
@@ -84,11 +88,11 @@ def _run(folder: Path, options: argparse.Namespace) -> chaos.Report:
         deaths = BrokerDeaths(kafka, random.Random(options.seed)) if options.brokers > 1 else None
         if deaths:
             deaths.start()
-        storm = Storm(group, faults, rng)
-        storm.run()
+        run = FaultRun(group, faults, rng)
+        run.run()
         if deaths:
             deaths.end()
-        return chaos.finish(kafka.bootstrap, group, client, sent, storm.done + (deaths.done if deaths else []))
+        return chaos.finish(kafka.bootstrap, group, client, sent, run.done + (deaths.done if deaths else []))
 
 
 if __name__ == "__main__":

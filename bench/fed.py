@@ -16,7 +16,8 @@ from corpus import Corpus
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from support.kafka.apache_kafka import ApacheKafka  # noqa: E402
-from support.workers import Worker, until  # noqa: E402
+from support.waiting import until  # noqa: E402
+from support.workers import Worker  # noqa: E402
 
 WARM = 4  # a fourth of the posts runs first, unmeasured: a Java machine compiles itself while it works
 

@@ -17,8 +17,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from support.faults import chaos  # noqa: E402
-from support.kafka.apache_kafka import ApacheKafka, ApacheKafkaError, missing  # noqa: E402
-from support.workers import Worker, until, workers  # noqa: E402
+from support.kafka.apache_kafka import ApacheKafka  # noqa: E402
+from support.kafka.jars import (
+    ApacheKafkaError,
+    missing,  # noqa: E402
+)
+from support.waiting import until  # noqa: E402
+from support.workers import Worker, workers  # noqa: E402
 
 RATE = 500
 SETTLE = 5.0  # seconds from one to the next

@@ -27,8 +27,12 @@ from fed import Fed, write
 from measure import Failed, Measured
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from support.kafka.apache_kafka import ApacheKafka, ApacheKafkaError, missing  # noqa: E402
-from support.workers import until  # noqa: E402
+from support.kafka.apache_kafka import ApacheKafka  # noqa: E402
+from support.kafka.jars import (
+    ApacheKafkaError,
+    missing,  # noqa: E402
+)
+from support.waiting import until  # noqa: E402
 
 from tweetream.classifier.model import Classifier  # noqa: E402
 from tweetream.kafka import admin  # noqa: E402

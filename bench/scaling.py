@@ -22,7 +22,11 @@ from fed import Fed
 from measure import Failed, Measured
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from support.kafka.apache_kafka import ApacheKafka, ApacheKafkaError, missing  # noqa: E402
+from support.kafka.apache_kafka import ApacheKafka  # noqa: E402
+from support.kafka.jars import (
+    ApacheKafkaError,
+    missing,  # noqa: E402
+)
 
 GROUPS = (1, 2, 4)
 DEARER = 1.10  # goal: CPU a post of any group, times that of one worker

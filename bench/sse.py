@@ -26,7 +26,11 @@ from sse_slow import Slow, SlowClient
 from sse_table import Crowd, Deliveries, row, table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from support.kafka.apache_kafka import ApacheKafka, ApacheKafkaError, missing  # noqa: E402
+from support.kafka.apache_kafka import ApacheKafka  # noqa: E402
+from support.kafka.jars import (
+    ApacheKafkaError,
+    missing,  # noqa: E402
+)
 
 Found = TypeVar("Found")
 

@@ -39,7 +39,7 @@ class Target(NamedTuple):
 class Appended(NamedTuple):
     """How many events were appended, the number of the last, and how far the latest was behind its time, in ms."""
 
-    count: int
+    events: int
     last: int
     late: float
 
@@ -135,7 +135,7 @@ async def _serve(pipe: Connection, send: Send, settle: Callable[[], Awaitable[No
         if name == "run":
             appended = await _pace(pipe, send, number, *arguments)
             await settle()
-            number += appended.count
+            number += appended.events
             pipe.send(appended)
 
 

@@ -22,7 +22,8 @@ from sse_client import Collected
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from support.kafka.apache_kafka import ApacheKafka  # noqa: E402
-from support.workers import Worker, until  # noqa: E402
+from support.waiting import until  # noqa: E402
+from support.workers import Worker  # noqa: E402
 
 WARM = 1.0  # seconds of events before those that are measured
 TOPIC = "bench"
@@ -173,5 +174,5 @@ def _collect(
         meanwhile()
         appending.tell("stop")
     appended = appending.answer(seconds + 60)
-    client.tell(appended.count)
+    client.tell(appended.events)
     return client.answer(300), appended

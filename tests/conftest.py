@@ -1,27 +1,22 @@
-"""Brokers for tests, and what is left out where a tool is missing.
+"""Brokers and browsers for all tests; how a run is shared out and what it leaves out stands in `support/run.py`."""
 
-A test says what it needs by a marker, or by using a fixture that needs it. Where the tool is missing, such tests are
-not collected and one line at the end says so; where CI is set in the environment they fail instead, since there
-nothing may be left out.
-"""
-
-import os
 import shutil
 import signal
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
-from support.kafka import apache_kafka as kafka
-from support.kafka import secure_kafka as secure
+from support.kafka.apache_kafka import KafkaAddress
 from support.kafka.feed_writer import Writer
-from support.tools import CHROMIUM, TOOLS
+from support.kafka.secure_kafka import SecureKafka
+from support.kafka.shared import shared_kafka, shared_secure_kafka
+from support.tools import CHROMIUM
 
 from tweetream.feeds.hub import Hub
 from tweetream.kafka.embedded import EmbeddedBroker
 
-LEFT_OUT = pytest.StashKey[list[str]]()
-MISSING = pytest.StashKey[dict[str, str]]()
+pytest_plugins = ["support.run"]
 
 
 def pytest_configure() -> None:
@@ -29,60 +24,24 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
-    """Mark before pytest selects by -m and -k, leave out after it, so that only what was asked for is counted."""
-    for item in items:
-        for tool in TOOLS:
-            if tool.fixtures & set(getattr(item, "fixturenames", ())):
-                item.add_marker(tool.marker)
-    yield
-    if "soak" not in config.getoption("markexpr"):
-        _leave_out(config, items, "soak")
-    absent = {tool.marker: reason for tool in TOOLS if (reason := tool.missing())}
-    config.stash[MISSING], config.stash[LEFT_OUT] = absent, []
-    if os.environ.get("CI"):
-        return
-    for tool in TOOLS:
-        if tool.marker in absent and (count := _leave_out(config, items, tool.marker)):
-            line = (
-                f"{count} {'test that needs' if count == 1 else 'tests that need'} {tool.name} ({absent[tool.marker]})"
-            )
-            config.stash[LEFT_OUT].append(line)
-
-
-def _leave_out(config: pytest.Config, items: list[pytest.Item], marker: str) -> int:
-    """Take the tests with this marker out; how many they were."""
-    gone = [item for item in items if item.get_closest_marker(marker)]
-    if gone:
-        items[:] = [item for item in items if not item.get_closest_marker(marker)]
-        config.hook.pytest_deselected(items=gone)
-    return len(gone)
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Reached with a missing tool only where nothing may be left out."""
-    for marker, reason in item.config.stash[MISSING].items():
-        if item.get_closest_marker(marker):
-            pytest.fail(f"{reason}, and with CI set no test is left out", pytrace=False)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if lines := config.stash.get(LEFT_OUT, []):
-        terminalreporter.write_line(f"left out: {'; '.join(lines)}", yellow=True)
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all processes of this run share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder if worker_id == "master" else folder.parent
 
 
 @pytest.fixture(scope="session")
-def apache_kafka() -> Iterator[kafka.ApacheKafka]:
+def apache_kafka(run_folder: Path) -> Iterator[KafkaAddress]:
     """One broker for the whole run, with auto-creation off. Shared: keep to your own namespace and do not kill it."""
-    with kafka.ApacheKafka() as cluster:
-        yield cluster
+    with shared_kafka(run_folder) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
-def secure_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[secure.SecureKafka]:
+def secure_kafka(run_folder: Path) -> Iterator[SecureKafka]:
     """One broker for the whole run that asks for a password or a certificate. Shared, as the other is."""
-    with secure.secure_kafka(tmp_path_factory.mktemp("secure")) as cluster:
+    with shared_secure_kafka(run_folder) as cluster:
         yield cluster
 
 
@@ -106,9 +65,9 @@ def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedd
 
 
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
-def any_broker(request: pytest.FixtureRequest) -> EmbeddedBroker | kafka.ApacheKafka:
+def any_broker(request: pytest.FixtureRequest) -> EmbeddedBroker | KafkaAddress:
     """The same test on both: the embedded broker hides faults of ours that Apache Kafka shows."""
-    broker: EmbeddedBroker | kafka.ApacheKafka = request.getfixturevalue(
+    broker: EmbeddedBroker | KafkaAddress = request.getfixturevalue(
         "embedded_broker" if request.param == "embedded" else "apache_kafka"
     )
     return broker
@@ -121,7 +80,7 @@ def namespace() -> str:
 
 
 @pytest.fixture
-async def writer(any_broker: EmbeddedBroker | kafka.ApacheKafka, namespace: str) -> AsyncIterator[Writer]:
+async def writer(any_broker: EmbeddedBroker | KafkaAddress, namespace: str) -> AsyncIterator[Writer]:
     """Of a feed of its own."""
     writer = Writer(any_broker, f"{namespace}-feed-x-1")
     await writer.begin()

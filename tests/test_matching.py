@@ -1,5 +1,7 @@
 """Which topics a post belongs to."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from tweetream.matching import Matcher, normalise_track
@@ -7,7 +9,7 @@ from tweetream.models.topic import MAX_TERM, MAX_TERMS, BadTopic
 from tweetream.text import normalise
 
 
-def find(topics: dict[str, tuple[str, ...]], text: str) -> tuple[str, ...]:
+def find(topics: Mapping[str, tuple[str, ...]], text: str) -> tuple[str, ...]:
     return Matcher(topics).match(normalise(text))
 
 

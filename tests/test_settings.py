@@ -207,7 +207,7 @@ def test_the_sample_has_the_real_defaults() -> None:
         if value == "":
             assert default in (None, (), SecretStr("")), name
         else:
-            assert getattr(Settings(**{field: value}), field) == default, name
+            assert getattr(Settings.model_validate({field: value}), field) == default, name
 
 
 @pytest.mark.parametrize(("old", "new"), RENAMED.items())

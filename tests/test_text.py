@@ -1,6 +1,7 @@
 """What a word is, and what the classifier gets to see."""
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -122,7 +123,7 @@ def test_stop_words_stay() -> None:
     assert Cleaner().clean("i was stuck on the road") == "i was stuck on the road"
 
 
-def test_a_users_table_extends_the_shipped_one_and_wins(tmp_path) -> None:
+def test_a_users_table_extends_the_shipped_one_and_wins(tmp_path: Path) -> None:
     path = tmp_path / "own.tsv"
     path.write_text("# mine\n\nJl.\tjalur\r\nxyz\tTol Dalam\n", "utf-8")
     clean = Cleaner(load_abbreviations(path)).clean
@@ -133,7 +134,7 @@ def test_a_users_table_extends_the_shipped_one_and_wins(tmp_path) -> None:
     ("content", "line"),
     [(b"jl\tjalan\nno tab\n", 2), (b"\xff\n", 1), (b"#\n#\ntwo words\tx\n", 3), (b"jl\t\n", 1), (b"\tx\n", 1)],
 )
-def test_a_broken_table_names_its_file_and_line(tmp_path, content: bytes, line: int) -> None:
+def test_a_broken_table_names_its_file_and_line(tmp_path: Path, content: bytes, line: int) -> None:
     path = tmp_path / "own.tsv"
     path.write_bytes(content)
     with pytest.raises(BadAbbreviations) as error:
@@ -141,7 +142,7 @@ def test_a_broken_table_names_its_file_and_line(tmp_path, content: bytes, line: 
     assert str(error.value).startswith(f"{path}, line {line}: ") and "\n" not in str(error.value)
 
 
-def test_a_missing_table_is_one_line(tmp_path) -> None:
+def test_a_missing_table_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BadAbbreviations, match="No such file"):
         load_abbreviations(tmp_path / "none.tsv")
 

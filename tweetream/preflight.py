@@ -5,8 +5,7 @@ A failed check ends the program with one line on standard error and status 2. No
 
 from tweetream.models.topic import BadTopic, check_name
 from tweetream.settings import Settings, fail
-from tweetream.sources import open_source
-from tweetream.sources.base import Context, SourceError, without_secret
+from tweetream.sources import Context, SourceError, open_source, without_secret
 from tweetream.text import BadAbbreviations, load_abbreviations
 
 

@@ -27,7 +27,7 @@ from tweetream.kafka.producer import Headers, OrderedProducer, RecordRejected
 from tweetream.kafka.retry import Unavailable, retry_until_available
 from tweetream.models import codec
 from tweetream.models.feed import FeedName
-from tweetream.sources.status import Reports
+from tweetream.sources.status import SourceStatuses
 
 log = logging.getLogger(__name__)
 NAMESPACE = settings.namespace
@@ -87,14 +87,14 @@ class Services:
         return CompactedReader(kafka)
 
     @cached_property
-    def reports(self) -> Reports:
-        return Reports()
+    def source_statuses(self) -> SourceStatuses:
+        return SourceStatuses()
 
     def take_reports(self, records: list[Record]) -> None:
         """Take the records of SOURCES."""
         try:
             for record in records:
-                self.reports.take(record.value, record.timestamp)
+                self.source_statuses.update(record.value, record.timestamp)
         except codec.TooNew as error:
             app.abort(str(error))
 

@@ -10,6 +10,7 @@ from tweetream.kafka import admin
 from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.models.command import Command
 from tweetream.models.topic import Topic
+from tweetream.topology import topics
 
 sweep: Any = inspect.unwrap(streamer.sweep)  # without the timer
 
@@ -18,7 +19,7 @@ sweep: Any = inspect.unwrap(streamer.sweep)  # without the timer
 async def test_a_tombstone_that_cannot_be_forgotten_now_ends_no_worker(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = Topic("old", ["old"], 1, 1, "t-feed-old-1", 0, deleted_at=2)
+    old = Topic("old", ("old",), 1, 1, "t-feed-old-1", 0, deleted_at=2)
     tried = []
 
     async def nothing(*args: Any) -> set[str]:
@@ -29,12 +30,12 @@ async def test_a_tombstone_that_cannot_be_forgotten_now_ends_no_worker(
         raise error
 
     monkeypatch.setattr(streamer, "owns_commands", lambda: True)
-    monkeypatch.setattr(streamer.app, "is_flowing", lambda: True)
-    monkeypatch.setattr(streamer.app, "rebalancing", False)
-    monkeypatch.setattr(streamer.topics, "entries", lambda: [old])
+    monkeypatch.setattr("tweetream.agents.streamer.app.is_flowing", lambda: True)
+    monkeypatch.setattr("tweetream.agents.streamer.app.rebalancing", False)
+    monkeypatch.setattr("tweetream.agents.streamer.topics.entries", lambda: [old])
     monkeypatch.setattr(admin, "names", nothing)
     monkeypatch.setattr(admin, "delete", nothing)
-    monkeypatch.setattr(streamer.services.producer, "send", send)
+    monkeypatch.setattr("tweetream.agents.streamer.services.producer.send", send)
     await sweep()
     assert tried
 
@@ -50,5 +51,5 @@ async def test_a_topic_whose_feed_was_created_while_a_rebalance_came_is_left_to_
 
     monkeypatch.setattr(admin, "create", create)
     with pytest.raises(Abandoned):
-        await streamer._do(Command("add", "late", ["late"]), 7, 1, lambda: bool(owner))
-    assert streamer.topics.entry("late") is None and streamer.topics.applied < 7
+        await streamer._do(Command("add", "late", ("late",)), 7, 1, lambda: bool(owner))
+    assert topics.entry("late") is None and topics.applied < 7

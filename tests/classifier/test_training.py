@@ -55,6 +55,7 @@ def test_the_texts_are_cleaned_before_they_are_learnt() -> None:
     assert clean([Post("https://t.co/x", "a")]) == []
 
 
+@pytest.mark.process
 def test_the_same_input_gives_the_same_bytes_in_another_process(args: list[str], tmp_path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     one.mkdir(), other.mkdir()

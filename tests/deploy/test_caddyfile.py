@@ -13,9 +13,10 @@ import httpx
 import pytest
 from httpx_sse import connect_sse
 from support.faults import chaos
-from support.kafka import apache_kafka as kafka
+from support.kafka.apache_kafka import KafkaAddress
 from support.proxy import CADDYFILE, Proxy
-from support.workers import Worker, until
+from support.waiting import until
+from support.workers import Worker
 
 from tweetream.web.fanout import HEARTBEAT
 
@@ -52,7 +53,7 @@ class Site(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def site(caddy: str, apache_kafka: kafka.ApacheKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(caddy: str, apache_kafka: KafkaAddress, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     file = chaos.numbered_lines(folder / "posts.txt", 100_000)
     settings = {

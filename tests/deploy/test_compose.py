@@ -13,7 +13,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from ruamel.yaml import YAML
 from support import image
-from support.kafka import apache_kafka as kafka
+from support.kafka.apache_kafka import START_TIMEOUT, ApacheKafka
+from support.kafka.jars import POM
 from support.paths import ROOT
 
 from tweetream.engine.worker import PATIENCE
@@ -80,7 +81,7 @@ def test_a_worker_has_every_setting_under_a_name_that_there_is_and_the_token_fro
     assert environment["TWEETREAM_API_TOKEN"].startswith("${TWEETREAM_API_TOKEN:?"), "none without a token of its own"
     given = {name.removeprefix(PREFIX).lower(): default(value) for name, value in environment.items()}
     assert set(given) <= set(Settings.model_fields)
-    settings = Settings(**given)  # refuses a value that is none
+    settings = Settings.model_validate(given)  # refuses a value that is none
     assert settings.bootstrap == ["kafka:9092"] and "macet" in settings.topics
     image_has = {name: value for name, value in image_settings().items() if name in environment}
     assert image_has == {name: environment[name] for name in ("TWEETREAM_DATA_DIR", "TWEETREAM_WEB_HOST")}
@@ -124,11 +125,11 @@ def test_nothing_of_kafka_is_open_to_others() -> None:
 
 
 def test_kafka_is_the_release_that_the_tests_run_on() -> None:
-    (version,) = re.findall(r"<kafka\.version>([\d.]+)<", kafka.POM.read_text())
+    (version,) = re.findall(r"<kafka\.version>([\d.]+)<", POM.read_text())
     assert services()["kafka"]["image"] == f"apache/kafka:{version}"
 
 
-class Composed(kafka.ApacheKafka):
+class Composed(ApacheKafka):
     """Apache Kafka with the settings that the image makes of the environment; here on this machine's loopback."""
 
     def _properties(self, i: int) -> str:
@@ -152,7 +153,7 @@ class Composed(kafka.ApacheKafka):
 
     def java(self, *arguments: str) -> str:
         """Run a tool of Kafka's to its end; what it says."""
-        assert self._java(0, *arguments).wait(kafka.START_TIMEOUT) == 0, arguments
+        assert self._java(0, *arguments).wait(START_TIMEOUT) == 0, arguments
         return (self.folder / "0.out").read_text()
 
 

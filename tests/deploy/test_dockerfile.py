@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 from support import image
-from support.kafka import apache_kafka as kafka
-from support.workers import until
+from support.kafka.apache_kafka import KafkaAddress
+from support.waiting import until
 
 from tweetream import __version__
 from tweetream.kafka.embedded import dies_with_parent, end_process, free_ports
@@ -96,7 +96,7 @@ def container(built: image.Stage, **settings: str) -> Iterator["subprocess.Popen
 
 
 def test_the_command_serves_and_the_health_check_says_when(
-    built: image.Stage, apache_kafka: kafka.ApacheKafka, namespace: str
+    built: image.Stage, apache_kafka: KafkaAddress, namespace: str
 ) -> None:
     port = free_ports(1)[0]
     settings = {"BROKER": apache_kafka.url, "NAMESPACE": namespace, "WEB_PORT": str(port), "PARTITIONS": "2"}

@@ -13,6 +13,7 @@ from support.paths import ROOT
 from tweetream import metrics
 from tweetream.engine.worker import PATIENCE
 from tweetream.models.codec import VERSION
+from tweetream.models.drop import Drop
 from tweetream.settings import PREFIX, Settings
 from tweetream.web.limits import SPARE_FILES
 
@@ -39,9 +40,10 @@ def test_every_metric_it_names_is_one_and_none_of_ours_is_left_out() -> None:
 
 def test_every_label_it_asks_for_has_that_value() -> None:
     asked = re.findall(r'(tweetream_\w+)\{reason="(\w+)"\}', TEXT)
-    assert asked == [("tweetream_posts_dropped_total", metrics.Drop.MALFORMED)]
+    assert asked == [("tweetream_posts_dropped_total", Drop.MALFORMED)]
 
 
+@pytest.mark.process
 def test_the_kafka_topics_are_those_that_a_worker_declares_and_the_feeds() -> None:
     program = "from tweetream.topology import *; print(*((s.name, s.partitions, s.config) for s in specs()), sep='\\n')"
     environment = {f"{PREFIX}NAMESPACE": "n", f"{PREFIX}PARTITIONS": "5", "PYTHONPATH": str(ROOT)}
@@ -59,6 +61,7 @@ def test_the_kafka_topics_are_those_that_a_worker_declares_and_the_feeds() -> No
 
 
 @pytest.mark.parametrize("retention", ["1h", "7d", "365d"])
+@pytest.mark.process
 def test_that_a_post_was_deleted_is_known_for_longer_than_kafka_may_keep_it(retention: str) -> None:
     program = "from tweetream.topology import *; print({s.name: s.config for s in [*specs(), feed_spec('feed')]})"
     environment = {f"{PREFIX}NAMESPACE": "n", f"{PREFIX}FEED_RETENTION": retention, "PYTHONPATH": str(ROOT)}

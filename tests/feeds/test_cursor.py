@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from support.kafka.apache_kafka import ApacheKafka
-from support.kafka.feed_writer import Writer, numbers, until
+from support.kafka.apache_kafka import KafkaAddress
+from support.kafka.feed_writer import Writer, numbers
 from support.records import cursor, delete_before, read
+from support.waiting import until_async
 
 from tweetream.feeds import past, ring
 from tweetream.feeds.cursor import Cursor, Gap
@@ -16,7 +17,7 @@ from tweetream.feeds.ring import FeedRing
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.models.feed import Position
 
-Broker = EmbeddedBroker | ApacheKafka
+Broker = EmbeddedBroker | KafkaAddress
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ async def test_replay_meets_the_ring_with_nothing_missing_or_doubled_while_recor
             await asyncio.sleep(0.005)
 
     appending = asyncio.create_task(append())
-    await until(lambda: feed.end > 200)
+    await until_async(lambda: feed.end > 200)
     ones = [cursor(live, feed, at) for at in (0, 3, 9, feed.start + 1)]
     starts = [0, 3, 9]
 
@@ -92,7 +93,7 @@ async def test_a_client_that_stops_reading_goes_on_from_kafka(writer: Writer, li
     assert numbers(await read(one, 11)) == [10]
     for first in range(11, 131, 10):
         await writer.write(*range(first, first + 10))
-    await until(lambda: feed.end == 131)
+    await until_async(lambda: feed.end == 131)
     assert feed.start > 11, "the client is behind the ring"
     assert numbers(await read(one, 131)) == list(range(11, 131))
 
@@ -103,7 +104,7 @@ async def test_what_was_redelivered_is_skipped_behind_the_ring_and_in_it(
 ) -> None:
     await writer.write(*range(5, 60))
     await writer.write(*range(20, 100))
-    await until(lambda: feed.end == 145)
+    await until_async(lambda: feed.end == 145)
     assert numbers(await read(cursor(live, feed, 0), 145)) == list(range(100))
     assert numbers(await read(cursor(live, feed, 12), 145)) == list(range(10, 100)), "12 is a record seen before"
 
@@ -130,7 +131,7 @@ async def test_a_hub_that_is_a_little_behind_makes_no_gap(writer: Writer, live: 
 
 
 async def test_a_place_that_retention_has_passed_is_a_gap_and_moves_to_the_first(
-    apache_kafka: ApacheKafka, namespace: str
+    apache_kafka: KafkaAddress, namespace: str
 ) -> None:
     writer = Writer(apache_kafka, f"{namespace}-feed-x-1")
     await writer.begin()
@@ -153,7 +154,7 @@ async def test_what_lies_behind_the_ring_comes_from_kafka_and_then_the_ring_goes
     writer: Writer, live: Hub, feed: FeedRing
 ) -> None:
     await writer.write(*range(10, 20))
-    await until(lambda: feed.end == 20)
+    await until_async(lambda: feed.end == 20)
     one = cursor(live, feed, 3)
     assert await one.check() is None
     found = await read(one, 20)
@@ -166,6 +167,6 @@ async def test_a_position_never_rests_on_a_record_that_was_skipped(writer: Write
     await writer.write(10, 11)
     await read(one, 12)
     await writer.write(10, 11)
-    await until(lambda: feed.end == 14)
+    await until_async(lambda: feed.end == 14)
     assert await one.next() == []
     assert one.position == Position("x", "1", 11)

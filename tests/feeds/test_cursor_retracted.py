@@ -6,18 +6,20 @@ from typing import Any
 
 import pytest
 from aiokafka.structs import TopicPartition
-from support.kafka.apache_kafka import ApacheKafka
-from support.kafka.feed_writer import Writer, until
+from support.kafka.apache_kafka import KafkaAddress
+from support.kafka.feed_writer import Writer
 from support.records import cursor, read
+from support.waiting import until_async
 
 from tweetream.feeds import past, ring
 from tweetream.feeds.hub import Hub
 from tweetream.feeds.retractions import SLACK, id_of
 from tweetream.feeds.ring import FeedRing
 from tweetream.kafka.embedded import EmbeddedBroker
+from tweetream.kafka.readers import next_records
 from tweetream.models.feed import Position
 
-Broker = EmbeddedBroker | ApacheKafka
+Broker = EmbeddedBroker | KafkaAddress
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ async def feed(writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch) -> As
     monkeypatch.setattr(ring, "RING", 30)
     async with live.follow(writer.topic, asyncio.Event()) as feed:
         await post(writer, *range(60))
-        await until(lambda: feed.end == 60)
+        await until_async(lambda: feed.end == 60)
         assert 25 < feed.start < 35
         yield feed
 
@@ -57,7 +59,7 @@ async def test_what_was_taken_back_comes_to_nobody_behind_the_ring_or_in_it_and_
     slow = cursor(live, feed, 12)
     for n in (11, 14, 40, 59, 200):
         live.retract(str(n), 60_000)
-    await until(lambda: told[-1:] == [2])
+    await until_async(lambda: told[-1:] == [2])
     assert not early.caught_up and gone(early.retracted()) == [40, 59], "those in the ring"
     assert early.caught_up and early.retracted() == []
     assert slow.retracted() == [], "it has had none of them"
@@ -65,13 +67,13 @@ async def test_what_was_taken_back_comes_to_nobody_behind_the_ring_or_in_it_and_
     assert slow.position == Position("x", "1", 58) and early.position == Position("x", "1", 59)
     await writer.raw(b'{"id":"200","topic":"x","n":200}', writer.headers(60))
     await post(writer, 61)
-    await until(lambda: feed.end == 62)
+    await until_async(lambda: feed.end == 62)
     assert not early.caught_up and early.retracted() == [], "what was taken back before it came nobody has had"
     assert ids(await read(early, 62)) == ids(await read(slow, 62)) == [61] and early.caught_up
     assert ids(await live.past.last(writer.topic, 3)) == [57, 58, 61]
     live.retract("61", 60_000)
     await post(writer, *range(62, 110))
-    await until(lambda: feed.end == 110)
+    await until_async(lambda: feed.end == 110)
     assert not early.ringed and gone(early.retracted()) == [61], "what it had is told also when the ring has moved on"
     assert ids(await read(early, 110)) == list(range(62, 110))
 
@@ -123,7 +125,7 @@ async def test_what_is_taken_back_while_a_feed_is_joined_is_not_in_its_ring(
     writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await post(writer, *range(20))
-    other, whole = Hub(writer.kafka), past.next_records
+    other, whole = Hub(writer.kafka), next_records
     await other.start()
 
     async def piecemeal(reader: Any, tp: TopicPartition, most: int) -> list[Any]:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-from support.kafka.apache_kafka import ApacheKafka
-from support.kafka.feed_writer import Broker, Writer, numbers, until
+from support.kafka.apache_kafka import KafkaAddress
+from support.kafka.feed_writer import Broker, Writer, numbers
 from support.records import counted
+from support.waiting import until_async
 
 from tweetream.feeds import hub, past
 from tweetream.feeds.hub import Hub
@@ -34,7 +35,7 @@ async def test_a_client_sees_what_comes_after_it_joined(writer: Writer, live: Hu
         live.on_records = lambda: ends.append(feed.end)
         await writer.write_singly(3)
         await writer.write(4, 5)
-        await until(lambda: bool(ends) and ends[-1] == 6)
+        await until_async(lambda: bool(ends) and ends[-1] == 6)
         assert numbers(feed.after(3)) == [3, 4, 5]
         assert [record.offset for record in feed.after(5)] == [5]
         assert feed.after(6) == []
@@ -43,7 +44,7 @@ async def test_a_client_sees_what_comes_after_it_joined(writer: Writer, live: Hu
 async def test_what_has_come_is_told_also_when_kafka_fails_right_after_it(
     writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, failed = hub.AIOKafkaConsumer.getmany, 0
+    whole, failed = AIOKafkaConsumer.getmany, 0
 
     async def failing(self: AIOKafkaConsumer, *tps: TopicPartition, **options: Any) -> Any:
         nonlocal failed
@@ -53,13 +54,13 @@ async def test_what_has_come_is_told_also_when_kafka_fails_right_after_it(
         return await whole(self, *tps, **options)
 
     monkeypatch.setattr(hub, "FLUSH_SHARE", 10**9)  # as under load
-    monkeypatch.setattr(hub.AIOKafkaConsumer, "getmany", failing)
+    monkeypatch.setattr(AIOKafkaConsumer, "getmany", failing)
     ends: list[int] = []
     async with live.follow(writer.topic, asyncio.Event()) as feed:
         live.on_records = lambda: ends.append(feed.end)
         for n in range(3):
             await writer.write(n)
-            await until(lambda n=n: feed.end == n + 1)
+            await until_async(lambda n=n: feed.end == n + 1)
             await asyncio.sleep(0.2)
             assert ends[-1:] == [n + 1]
     assert failed
@@ -72,7 +73,7 @@ async def test_all_clients_of_a_feed_share_it(writer: Writer, live: Hub) -> None
         feeds = await asyncio.gather(*follows)
         assert all(feed is feeds[0] for feed in feeds) and feeds[0].clients == set(events)
         await writer.write(0)
-        await until(lambda: feeds[0].end == 1)
+        await until_async(lambda: feeds[0].end == 1)
         assert not any(event.is_set() for event in events), "nobody is woken by a record"
 
 
@@ -90,7 +91,7 @@ async def test_what_was_redelivered_is_skipped_also_when_it_was_there_before_the
     async with live.follow(writer.topic, asyncio.Event()) as feed:
         await writer.write(1, 2, 3)
         await writer.write(2, 3, 4)
-        await until(lambda: feed.end == 9)
+        await until_async(lambda: feed.end == 9)
         assert numbers(feed.after(3)) == [3, 4]
 
 
@@ -100,7 +101,7 @@ async def test_junk_in_a_feed_is_passed_over_and_what_follows_it_comes(writer: W
             await writer.raw(value, writer.headers(1))
         await writer.raw(b'{"n":1}', [])
         await writer.write(1)
-        await until(lambda: feed.end == 6)
+        await until_async(lambda: feed.end == 6)
         assert numbers(feed.after(0)) == [1]
         assert counted("dead_letters", topic=writer.topic) == 5
     assert numbers(await live.past.last(writer.topic, 10)) == [1]
@@ -118,11 +119,11 @@ async def test_several_feeds_are_followed_at_once_and_none_goes_back(
     await second.begin()
     async with live.follow(writer.topic, asyncio.Event()) as x:
         await writer.write(0, 1)
-        await until(lambda: x.end == 2)
+        await until_async(lambda: x.end == 2)
         async with live.follow(second.topic, asyncio.Event()) as y:  # whose assignment replaces everything
             await writer.write(2)
             await second.write(0, 1)
-            await until(lambda: x.end == 3 and y.end == 2)
+            await until_async(lambda: x.end == 3 and y.end == 2)
             assert numbers(x.after(0)) == [0, 1, 2] and numbers(y.after(0)) == [0, 1]
     await second.producer.stop()
 
@@ -131,7 +132,7 @@ async def test_a_feed_is_let_go_some_time_after_its_last_client_left(writer: Wri
     async with live.follow(writer.topic, asyncio.Event()):
         await asyncio.sleep(0.6)
         assert live.followed() == [writer.topic]
-    await until(lambda: live.followed() == [])
+    await until_async(lambda: live.followed() == [])
     await writer.write(0)
     async with live.follow(writer.topic, asyncio.Event()) as feed:
         assert feed.end == 1
@@ -205,8 +206,14 @@ async def test_the_last_records_of_a_label_are_looked_for_as_far_as_need_be(
     monkeypatch.setattr(past, "FETCH_RECORDS", 8)
     await writer.write(*range(10), *range(11, 201, 2))
     assert numbers(await live.past.last(writer.topic, 4, Filter("traffic"))) == [2, 4, 6, 8]
-    looked, stamps_at = [], live.past.stamps_before
-    monkeypatch.setattr(live.past, "stamps_before", lambda *args: looked.append(args) or stamps_at(*args))
+    looked: list[Any] = []
+    stamps_before = live.past.stamps_before
+
+    async def counting(*args: Any) -> Any:
+        looked.append(args)
+        return await stamps_before(*args)
+
+    monkeypatch.setattr(live.past, "stamps_before", counting)
     assert await live.past.last(writer.topic, 4, Filter("unknown")) == []
     assert len(looked) <= 5, "each looks back up to 50,000 records"
 
@@ -222,7 +229,7 @@ async def test_many_readers_at_once_are_all_served(writer: Writer, live: Hub) ->
     assert all(numbers(records) == [45, 46, 47, 48, 49] for records in found)
 
 
-async def test_a_reader_that_failed_is_replaced(apache_kafka: ApacheKafka, namespace: str) -> None:
+async def test_a_reader_that_failed_is_replaced(apache_kafka: KafkaAddress, namespace: str) -> None:
     writer = Writer(apache_kafka, f"{namespace}-feed-x-1")
     await writer.begin()
     await writer.write(0)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.apache_kafka import KafkaAddress
 from support.kafka.feed_writer import Writer, numbers
 from support.records import delete_before
 
@@ -17,7 +17,7 @@ from tweetream.feeds.record import Filter, Record
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.models.feed import Position
 
-Broker = EmbeddedBroker | ApacheKafka
+Broker = EmbeddedBroker | KafkaAddress
 
 
 @contextlib.asynccontextmanager
@@ -30,7 +30,7 @@ async def hub_of(writer: Writer, **settings: float) -> AsyncIterator[Hub]:
         await live.stop()
 
 
-def at(offset: int | None, generation: str = "1") -> Position | None:
+def at(offset: int | None, generation: str = "1") -> Any:
     return None if offset is None else Position("x", generation, offset)
 
 
@@ -176,7 +176,7 @@ async def test_lines_of_others_are_passed_over_however_many_they_are(
         assert numbers(await forwards(live, writer, 2, 1)) == [2, 3, 4, 5]
 
 
-async def test_since_bounds_a_walk_by_the_time_of_arrival(apache_kafka: ApacheKafka, namespace: str) -> None:
+async def test_since_bounds_a_walk_by_the_time_of_arrival(apache_kafka: KafkaAddress, namespace: str) -> None:
     writer = Writer(apache_kafka, f"{namespace}-feed-x-1")
     await writer.begin()
     await writer.write(*range(30))
@@ -194,7 +194,7 @@ async def test_since_bounds_a_walk_by_the_time_of_arrival(apache_kafka: ApacheKa
 
 
 async def test_a_place_that_is_not_in_the_log_is_a_gap_and_the_walk_goes_on(
-    apache_kafka: ApacheKafka, namespace: str
+    apache_kafka: KafkaAddress, namespace: str
 ) -> None:
     writer = Writer(apache_kafka, f"{namespace}-feed-x-1")
     await writer.begin()

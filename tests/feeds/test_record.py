@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.apache_kafka import KafkaAddress
 from support.records import counted
 
 from tweetream.feeds.record import Stamps, read_record
@@ -15,7 +15,7 @@ from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.kafka.readers import dedup_start, offset_of_time
 from tweetream.models.feed import Stamp
 
-Broker = EmbeddedBroker | ApacheKafka
+Broker = EmbeddedBroker | KafkaAddress
 GOOD = {"label": b"traffic", "score": b"0.7500", "origin": Stamp(0, 1, 1, 0).pack()}
 
 

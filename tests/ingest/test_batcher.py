@@ -1,10 +1,12 @@
-"""Chunks to batches: when a batch closes, and that nothing is lost, split or doubled on the way."""
+"""Chunks become batches: each closes in time, and no post is lost, split or given twice."""
 
 import asyncio
 from collections import Counter
 
+import pytest
+
 from tweetream.ingest import batcher as module
-from tweetream.ingest.batcher import Batcher, Read
+from tweetream.ingest.batcher import Batch, Batcher
 from tweetream.models.drop import Drop
 from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post
 from tweetream.sources.base import Chunk
@@ -15,7 +17,7 @@ def chunk(position: str, first: int, number: int, text: str = "macet", **dropped
     return Chunk(posts, position, Counter({Drop[name.upper()]: n for name, n in dropped.items()}))
 
 
-async def first(batcher: Batcher) -> Read:
+async def first(batcher: Batcher) -> Batch:
     async with asyncio.timeout(10):
         return await anext(batcher.batches())
 
@@ -25,12 +27,12 @@ async def put(batcher: Batcher, *chunks: Chunk, url: str = "a") -> None:
         await batcher.put(url, each)
 
 
-def numbers(read: Read) -> list[int]:
+def numbers(read: Batch) -> list[int]:
     return [int(post.id.removeprefix("t:")) for post in read.posts]
 
 
-async def test_a_batch_closes_at_200_posts_without_waiting(monkeypatch) -> None:
-    monkeypatch.setattr(module, "WAIT", 60)
+async def test_a_batch_closes_at_200_posts_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LINGER", 60)
     batcher = Batcher({}, {})
     await put(batcher, chunk("1", 0, 120), chunk("2", 120, 80), chunk("3", 200, 1))
     read = await first(batcher)
@@ -60,8 +62,8 @@ async def test_posts_that_keep_trickling_in_do_not_hold_a_batch_open() -> None:
     assert 1 <= len(read.posts) < 20
 
 
-async def test_a_batch_closes_before_a_chunk_that_would_take_it_over_256_kib(monkeypatch) -> None:
-    monkeypatch.setattr(module, "WAIT", 60)
+async def test_a_batch_closes_before_a_chunk_that_would_take_it_over_256_kib(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LINGER", 60)
     batcher = Batcher({}, {})
     large = "x" * (MAX_BYTES // 4)
     await put(batcher, chunk("1", 0, 3, large), chunk("2", 3, 2, large))
@@ -69,8 +71,8 @@ async def test_a_batch_closes_before_a_chunk_that_would_take_it_over_256_kib(mon
     assert numbers(read) == [0, 1, 2] and read.positions == {"a": "1"}
 
 
-async def test_a_batch_that_is_full_by_bytes_closes_without_waiting(monkeypatch) -> None:
-    monkeypatch.setattr(module, "WAIT", 60)
+async def test_a_batch_that_is_full_by_bytes_closes_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LINGER", 60)
     batcher = Batcher({}, {})
     await put(batcher, chunk("1", 0, 1, "x" * (MAX_BYTES + 1)))
     assert numbers(await first(batcher)) == [0]
@@ -150,7 +152,9 @@ async def test_what_is_read_is_counted_by_source() -> None:
     assert (await first(batcher)).read == {"a": 2, "b": 3}
 
 
-async def test_no_more_ids_are_remembered_than_the_limit_and_the_oldest_go_first(monkeypatch) -> None:
+async def test_no_more_ids_are_remembered_than_the_limit_and_the_oldest_go_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(module, "MAX_IDS", 10)
     ids: dict[str, None] = {"t:99": None}
     batcher = Batcher({}, ids)
@@ -167,8 +171,8 @@ async def test_put_waits_while_a_few_chunks_are_waiting() -> None:
     filling.cancel()
 
 
-async def test_positions_are_written_again_when_nothing_comes_for_long(monkeypatch) -> None:
-    monkeypatch.setattr(module, "KEEP", 0.05)
+async def test_positions_are_written_again_when_nothing_comes_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REWRITE_POSITIONS", 0.05)
     read = await first(Batcher({"replay:a": "7"}, {}))
     assert read.posts == []
     assert read.positions == {"replay:a": "7"}

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import socket
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.apache_kafka import KafkaAddress
 
 from tweetream.kafka import admin
 from tweetream.kafka.admin import TopicSpec
@@ -15,7 +16,7 @@ from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker, free_ports
 from tweetream.kafka.retry import Unavailable
 
-Broker = EmbeddedBroker | ApacheKafka
+Broker = EmbeddedBroker | KafkaAddress
 
 
 async def test_a_topic_that_was_created_can_be_used_at_once(any_broker: Broker, namespace: str) -> None:
@@ -37,7 +38,7 @@ async def test_several_topics_are_created_with_their_partitions(any_broker: Brok
             assert len(consumer.partitions_for_topic(spec.name) or ()) == spec.partitions
 
 
-async def test_the_settings_of_a_topic_are_kept(apache_kafka: ApacheKafka, namespace: str) -> None:
+async def test_the_settings_of_a_topic_are_kept(apache_kafka: KafkaAddress, namespace: str) -> None:
     kafka = Connection([apache_kafka.bootstrap])
     await admin.create(kafka, [TopicSpec(namespace, 1, {"message.timestamp.type": "LogAppendTime"})], 1)
     async with AIOKafkaProducer(**kafka.arguments()) as producer:
@@ -73,7 +74,7 @@ async def test_deleting_twice_is_fine(any_broker: Broker, namespace: str) -> Non
             await asyncio.sleep(0.05)
 
 
-async def test_what_kafka_will_not_create_is_said(apache_kafka: ApacheKafka, namespace: str) -> None:
+async def test_what_kafka_will_not_create_is_said(apache_kafka: KafkaAddress, namespace: str) -> None:
     with pytest.raises(Unavailable, match=rf"{namespace} cannot be created: InvalidReplicationFactor"):
         await admin.create(Connection([apache_kafka.bootstrap]), [TopicSpec(namespace, 1)], 3)
 
@@ -102,7 +103,7 @@ async def test_a_broker_that_is_away_gives_unavailable_within_six_seconds(silent
         if silent:
             listener.listen()
         kafka = Connection([f"127.0.0.1:{listener.getsockname()[1]}"])
-        calls = [lambda: admin.names(kafka)]
+        calls: list[Callable[[], Awaitable[object]]] = [lambda: admin.names(kafka)]
         if not silent:
             calls.append(lambda: admin.create(kafka, [TopicSpec("t", 1)], 1))
             calls.append(lambda: admin.delete(kafka, ["t"]))
@@ -125,6 +126,7 @@ async def test_a_call_that_is_cancelled_ends_at_once(namespace: str) -> None:
         assert done and call.cancelled()
 
 
+@pytest.mark.process
 async def test_declare_waits_for_a_broker_that_comes_later_and_says_so(
     namespace: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

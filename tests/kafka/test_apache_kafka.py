@@ -9,14 +9,13 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from support.kafka import apache_kafka as module
-from support.kafka.apache_kafka import ApacheKafka, ApacheKafkaError
-from support.paths import ROOT, TESTS
+from support.kafka import jars
+from support.kafka.apache_kafka import ApacheKafka, process_environment
+from support.kafka.jars import ApacheKafkaError
 
 from tweetream.kafka.embedded import ask, free_ports, port_in_use
 
 RUN = [sys.executable, "-m", "support.kafka.run_kafka"]
-ENV = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, TESTS)))}  # for a checkout that is not installed
 
 
 async def create(cluster: ApacheKafka, topic: str, copies: int = 1) -> None:
@@ -85,10 +84,11 @@ def test_a_setting_it_refuses_is_one_line() -> None:
 @pytest.mark.kafka
 def test_make_kafka_says_its_address_and_ends_on_ctrl_c() -> None:
     (port,) = free_ports(1)
-    with subprocess.Popen([*RUN, "--port", str(port)], stdout=subprocess.PIPE, text=True, env=ENV) as run:
+    command, env = [*RUN, "--port", str(port)], process_environment()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as run:
         assert run.stdout and run.stdout.readline() == f"Apache Kafka: kafka://127.0.0.1:{port}\n"
         children = psutil.Process(run.pid).children()
-        again = subprocess.run([*RUN, "--port", str(port)], capture_output=True, text=True, env=ENV)
+        again = subprocess.run(command, capture_output=True, text=True, env=env)
         run.send_signal(2)
         run.wait(60)
     assert run.returncode == 0
@@ -99,11 +99,11 @@ def test_make_kafka_says_its_address_and_ends_on_ctrl_c() -> None:
 
 def test_names_what_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(module, "LIBS", tmp_path)
-    assert module.missing() == "java and mvn are not installed"
+    monkeypatch.setattr(jars, "LIBS", tmp_path)
+    assert jars.missing() == "java and mvn are not installed"
     (tmp_path / "mvn").write_text("")
     os.chmod(tmp_path / "mvn", 0o755)
-    assert module.missing() == "java is not installed"
+    assert jars.missing() == "java is not installed"
 
 
 def test_a_failed_fetch_is_one_line_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -112,8 +112,8 @@ def test_a_failed_fetch_is_one_line_and_leaves_nothing(monkeypatch: pytest.Monke
     maven.write_text("#!/bin/sh\necho '[ERROR] no such host'\necho '[ERROR] more'\nexit 1\n")
     maven.chmod(0o755)
     monkeypatch.setenv("PATH", str(maven.parent), prepend=os.pathsep)
-    monkeypatch.setattr(module, "CACHE", tmp_path / "cache")
-    monkeypatch.setattr(module, "LIBS", tmp_path / "cache" / "libs")
+    monkeypatch.setattr(jars, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(jars, "LIBS", tmp_path / "cache" / "libs")
     with pytest.raises(ApacheKafkaError, match=r"no such host$"):
-        module.fetch()
+        jars.fetch()
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["lock"]

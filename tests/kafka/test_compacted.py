@@ -1,10 +1,13 @@
 """Every worker takes all notices of a compacted topic, from the first on, once and in order."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import RecordsToDelete
+from support.kafka.apache_kafka import KafkaAddress
+from support.kafka.feed_writer import Broker
 
 from tweetream.kafka import admin
 from tweetream.kafka.compacted import CompactedReader, Record
@@ -36,13 +39,13 @@ class Taken:
 
 
 @pytest.fixture
-async def kafka(any_broker, namespace: str):
+async def kafka(any_broker: Broker, namespace: str) -> Connection:
     connection = Connection((any_broker.url.removeprefix("kafka://"),))
     await admin.create(connection, [admin.TopicSpec(namespace, 1, {"cleanup.policy": "compact,delete"})], 1)
     return connection
 
 
-async def test_it_reads_from_the_beginning_and_goes_on(kafka, namespace: str) -> None:
+async def test_it_reads_from_the_beginning_and_goes_on(kafka: Connection, namespace: str) -> None:
     producer = OrderedProducer(kafka)
     await producer.start()
     try:
@@ -61,17 +64,17 @@ async def test_it_reads_from_the_beginning_and_goes_on(kafka, namespace: str) ->
         await producer.stop()
 
 
-async def test_an_empty_topic_is_ready_at_once(kafka, namespace: str) -> None:
+async def test_an_empty_topic_is_ready_at_once(kafka: Connection, namespace: str) -> None:
     async with Taken(kafka, namespace) as taken:
         assert taken.records == []
 
 
 async def test_it_is_ready_also_where_the_log_has_become_shorter_since_it_looked(
-    kafka, namespace: str, monkeypatch: pytest.MonkeyPatch
+    kafka: Connection, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[int] = []
 
-    async def end_offsets(consumer, tps):
+    async def end_offsets(consumer: AIOKafkaConsumer, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
         looked.append(1)
         ends = await real(consumer, tps)
         return {tp: end + 5 * (len(looked) == 1) for tp, end in ends.items()}
@@ -83,7 +86,9 @@ async def test_it_is_ready_also_where_the_log_has_become_shorter_since_it_looked
 
 
 @pytest.mark.kafka
-async def test_a_topic_of_which_retention_left_nothing_is_ready_and_goes_on(apache_kafka, namespace: str) -> None:
+async def test_a_topic_of_which_retention_left_nothing_is_ready_and_goes_on(
+    apache_kafka: KafkaAddress, namespace: str
+) -> None:
     kafka = Connection((apache_kafka.bootstrap,))
     await admin.create(kafka, [admin.TopicSpec(namespace, 1, {"cleanup.policy": "compact,delete"})], 1)
     producer = OrderedProducer(kafka)
@@ -99,7 +104,7 @@ async def test_a_topic_of_which_retention_left_nothing_is_ready_and_goes_on(apac
 
 
 @pytest.mark.kafka
-async def test_it_goes_on_by_itself_when_kafka_comes_back(tmp_path, namespace: str) -> None:
+async def test_it_goes_on_by_itself_when_kafka_comes_back(tmp_path: Path, namespace: str) -> None:
     from support.kafka.apache_kafka import ApacheKafka
 
     with ApacheKafka() as cluster_:

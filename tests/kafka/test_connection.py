@@ -94,7 +94,7 @@ async def test_the_wrong_protocol_is_guessed_at(secure_kafka: SecureKafka, proto
 
 
 async def test_tls_to_a_plain_listener_is_guessed_at(secure_kafka: SecureKafka) -> None:
-    kafka = Connection([secure_kafka.kafka.bootstrap], "SSL", context=ssl.create_default_context())
+    kafka = Connection([secure_kafka.bootstrap], "SSL", context=ssl.create_default_context())
     assert "does it expect SSL there?" in await probe(kafka)
 
 

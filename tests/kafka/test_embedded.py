@@ -5,19 +5,19 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.apache_kafka import KafkaAddress
+from support.waiting import until
 
 from tweetream.kafka import embedded as module
 from tweetream.kafka.embedded import BrokerError, EmbeddedBroker, ask, free_ports, port_in_use
 
+pytestmark = pytest.mark.process
 PARENT = """
 import sys, time
 from tweetream.kafka.embedded import EmbeddedBroker
@@ -28,19 +28,12 @@ time.sleep(60)
 """
 
 
-def soon(condition: Callable[[], bool], within: float = 5.0) -> bool:
-    deadline = time.monotonic() + within
-    while not (met := condition()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return met
-
-
 def gone(pid: int) -> bool:
     """Whether the process has ended; a zombie has."""
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-async def test_gives_back_what_it_was_given(any_broker: EmbeddedBroker | ApacheKafka, namespace: str) -> None:
+async def test_gives_back_what_it_was_given(any_broker: EmbeddedBroker | KafkaAddress, namespace: str) -> None:
     servers = any_broker.bootstrap
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)
     await admin.start()
@@ -122,8 +115,8 @@ def test_dies_with_its_parent(end: signal.Signals) -> None:
         pid, port = map(int, parent.stdout.readline().split())
         assert ask(port).brokers
         parent.send_signal(end)
-    assert soon(lambda: gone(pid))
-    assert soon(lambda: not port_in_use(port))
+    until(lambda: gone(pid), 5, "the broker ends with its parent", 0.02)
+    until(lambda: not port_in_use(port), 5, "its port is free", 0.02)
 
 
 def test_takes_another_port_when_somebody_was_faster(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError, RequestTimedOutError
-from support.kafka.apache_kafka import ApacheKafka
+from aiokafka.producer.message_accumulator import BatchBuilder
+from support.kafka.apache_kafka import ApacheKafka, KafkaAddress
 
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.kafka.producer import MAX_REQUEST, Abandoned, Headers, OrderedProducer, RecordRejected
 
-Broker = EmbeddedBroker | ApacheKafka
+Broker = EmbeddedBroker | KafkaAddress
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ async def test_a_record_over_one_megabyte_is_refused_and_the_next_one_sent(
     assert (await producer.send(namespace, 0, b"small")).offset == 0
 
 
-async def test_what_kafka_itself_refuses_for_its_size_is_refused(apache_kafka: ApacheKafka, namespace: str) -> None:
+async def test_what_kafka_itself_refuses_for_its_size_is_refused(apache_kafka: KafkaAddress, namespace: str) -> None:
     small = admin.TopicSpec(namespace, 1, {"max.message.bytes": "10000"})
     await admin.create(Connection([apache_kafka.bootstrap]), [small], 1)
     producer = OrderedProducer(Connection([apache_kafka.bootstrap]))
@@ -181,9 +182,14 @@ async def test_many_records_go_in_several_batches_in_order(
 ) -> None:
     failing(producer, monkeypatch, itertools.cycle([KafkaTimeoutError(), None]))
     assert producer._producer is not None
-    batches = []
+    batches: list[BatchBuilder] = []
     real = producer._producer.create_batch
-    monkeypatch.setattr(producer._producer, "create_batch", lambda: batches.append(real()) or batches[-1])
+
+    def create_batch() -> BatchBuilder:
+        batches.append(real())
+        return batches[-1]
+
+    monkeypatch.setattr(producer._producer, "create_batch", create_batch)
     records: list[tuple[bytes, Headers]] = [
         (b"%05d" % i + b"x" * 20_000, [("nth", b"%d" % i)]) for i in range(5 * MAX_REQUEST // 2 // 20_000)
     ]

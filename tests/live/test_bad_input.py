@@ -11,9 +11,11 @@ from pathlib import Path
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
-from support.workers import until, workers
+from support.kafka.feed_writer import Broker
+from support.waiting import until
+from support.workers import workers
 
-from tweetream.kafka.embedded import free_ports
+from tweetream.kafka.embedded import EmbeddedBroker, free_ports
 
 
 def run(*words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
@@ -76,7 +78,7 @@ def test_a_port_in_use_ends_with_one_line() -> None:
         check_one_line(run("worker", TWEETREAM_WEB_PORT=port), port, "in use")
 
 
-def test_a_broken_model_ends_with_one_line(embedded_broker, namespace, tmp_path: Path) -> None:
+def test_a_broken_model_ends_with_one_line(embedded_broker: EmbeddedBroker, namespace: str, tmp_path: Path) -> None:
     model = tmp_path / "model.skops"
     model.write_bytes(b"this is no model")
     settings = {
@@ -98,7 +100,9 @@ def test_no_worker_at_the_address_is_one_line() -> None:
     check_one_line(run("topics", "list", "--url", "http://127.0.0.1:9"), "http://127.0.0.1:9")
 
 
-def test_bad_lines_are_counted_and_the_others_go_on(embedded_broker, namespace, tmp_path: Path) -> None:
+def test_bad_lines_are_counted_and_the_others_go_on(
+    embedded_broker: EmbeddedBroker, namespace: str, tmp_path: Path
+) -> None:
     path = tmp_path / "posts.jsonl"
     good = [json.dumps({"text": f"jujur {number}"}).encode() for number in range(3)]
     bad = [b"", b"{", b"\xff\xfe\x00", b'{"delete": {"status": {"id": 1}}}', b'{"text": 5}', b"x" * 5_000_000]
@@ -135,7 +139,9 @@ async def send_junk(bootstrap: str, topics: dict[str, int]) -> int:
     return sent
 
 
-def test_records_that_do_not_decode_are_put_aside_in_every_topic(any_broker, namespace, tmp_path: Path) -> None:
+def test_records_that_do_not_decode_are_put_aside_in_every_topic(
+    any_broker: Broker, namespace: str, tmp_path: Path
+) -> None:
     path = tmp_path / "posts.txt"
     path.write_text("".join(f"jujur {number}\n" for number in range(50)))
     settings = {"SOURCES": f"replay:{path}?rate=20&loop=true", "TOPICS": "jujur", "PARTITIONS": "2"}
@@ -165,7 +171,9 @@ def test_records_that_do_not_decode_are_put_aside_in_every_topic(any_broker, nam
         assert all(post["text"].startswith("jujur") for post in found), "nothing forged reaches a client"
 
 
-def test_a_record_of_a_newer_version_stops_the_worker_with_one_line(embedded_broker, namespace, tmp_path) -> None:
+def test_a_record_of_a_newer_version_stops_the_worker_with_one_line(
+    embedded_broker: EmbeddedBroker, namespace: str, tmp_path: Path
+) -> None:
     async def send() -> None:
         producer = AIOKafkaProducer(bootstrap_servers=embedded_broker.bootstrap)
         await producer.start()

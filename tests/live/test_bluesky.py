@@ -13,7 +13,10 @@ import pytest
 from support.kafka.certificates import Authority
 from support.networks.jetstream_reading import id
 from support.networks.jetstream_server import JetstreamServer
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
+
+from tweetream.kafka.embedded import EmbeddedBroker
 
 TOPIC = "macet"
 NOWHERE = "bluesky:?url=wss://jetstream.invalid/subscribe"
@@ -61,7 +64,7 @@ def state(worker: Worker, url: str) -> dict[str, Any]:
 
 
 def test_posts_flow_through_a_cut_and_a_source_without_a_network_waits_beside(
-    embedded_broker, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    embedded_broker: EmbeddedBroker, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = Authority(tmp_path)
     certificate, key, _ = authority.issue("jetstream")

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from support.faults import chaos
 from support.kafka.apache_kafka import ApacheKafka
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 pytestmark = pytest.mark.kafka
 RATE = 500

@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 from support.faults import chaos
-from support.kafka.apache_kafka import ApacheKafka
-from support.workers import Worker, until, workers
+from support.kafka.apache_kafka import ApacheKafka, KafkaAddress
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
@@ -58,7 +59,7 @@ def churn(group: list[Worker], times: int) -> int:
     return sum(follower.events for follower in followers)
 
 
-def run(kafka: ApacheKafka, namespace: str, folder: Path, times: int, seconds: int, wait: float) -> None:
+def run(kafka: KafkaAddress, namespace: str, folder: Path, times: int, seconds: int, wait: float) -> None:
     file = chaos.numbered_lines(folder / "numbers.txt", RATE * seconds)
     settings = {"SOURCES": f"replay:{file}?rate={RATE}", "TOPICS": chaos.TOPIC, "SWEEP_INTERVAL": "1s"}
 
@@ -85,11 +86,15 @@ def run(kafka: ApacheKafka, namespace: str, folder: Path, times: int, seconds: i
 
 
 @pytest.mark.kafka
-def test_a_topic_added_and_deleted_ten_times_leaves_no_ghost(creating, namespace, tmp_path) -> None:
+def test_a_topic_added_and_deleted_ten_times_leaves_no_ghost(
+    creating: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
     run(creating, namespace, tmp_path, 10, seconds=20, wait=8)
 
 
 @pytest.mark.soak
 @pytest.mark.kafka
-def test_a_topic_added_and_deleted_200_times_leaves_no_ghost(creating, namespace, tmp_path) -> None:
+def test_a_topic_added_and_deleted_200_times_leaves_no_ghost(
+    creating: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
     run(creating, namespace, tmp_path, 200, seconds=180, wait=30)

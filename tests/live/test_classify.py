@@ -6,7 +6,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.classifier.dataset import Post
 from tweetream.classifier.model import Classifier

@@ -19,7 +19,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, sync_playwright
 from support.paths import DOCS
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.kafka.embedded import EmbeddedBroker, dies_with_parent, free_ports
 

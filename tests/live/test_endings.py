@@ -15,7 +15,8 @@ import httpx
 import psutil
 import pytest
 from support.kafka.apache_kafka import ApacheKafka
-from support.workers import Worker, until
+from support.waiting import until
+from support.workers import Worker
 
 from tweetream.kafka.embedded import free_ports
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from support.faults import chaos
-from support.kafka.apache_kafka import ApacheKafka
-from support.workers import Worker, until, workers
+from support.kafka.apache_kafka import KafkaAddress
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.producer import OrderedProducer
@@ -19,7 +20,7 @@ PARTITIONS = 4  # as tests give every worker
 RATE = 500
 
 
-def send(kafka: ApacheKafka, namespace: str, batch: PostBatch) -> None:
+def send(kafka: KafkaAddress, namespace: str, batch: PostBatch) -> None:
     """Write it into every partition of posts, as another worker would."""
 
     async def write() -> None:
@@ -37,7 +38,7 @@ def fenced(worker: Worker) -> float:
 
 
 def test_what_a_replaced_worker_sent_is_dropped_by_one_that_never_saw_the_marker_before_it(
-    apache_kafka: ApacheKafka, namespace: str, tmp_path: Path
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     file = chaos.numbered_lines(tmp_path / "numbers.txt", 10)
     settings = {"SOURCES": f"replay:{file}", "TOPICS": chaos.TOPIC}
@@ -52,7 +53,7 @@ def test_what_a_replaced_worker_sent_is_dropped_by_one_that_never_saw_the_marker
 
 
 def test_a_worker_that_was_overtaken_notices_and_begins_again(
-    apache_kafka: ApacheKafka, namespace: str, tmp_path: Path
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     lines = 15 * RATE
     file = chaos.numbered_lines(tmp_path / "numbers.txt", lines)

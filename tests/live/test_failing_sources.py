@@ -7,10 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-from support.faults.aside import Aside
+from support.faults.network_thread import NetworkThread
 from support.networks.contract import Said
 from support.networks.lines_server import LinesHarness, install, package
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.kafka.embedded import EmbeddedBroker
 
@@ -28,7 +29,7 @@ class Source:
 class Sources:
     """A worker's sources by their name here, what they are on, and what the worker says of them."""
 
-    def __init__(self, worker: Worker, networks: dict[str, Aside], urls: dict[str, str]) -> None:
+    def __init__(self, worker: Worker, networks: dict[str, NetworkThread], urls: dict[str, str]) -> None:
         self.worker, self.networks, self.urls = worker, networks, urls
 
     def of(self, name: str) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sources]:
         networks = {}
         for name in ("sound", "refusing", "closing"):
             (folder / name).mkdir()
-            networks[name] = stack.enter_context(Aside(LinesHarness, folder / name))
+            networks[name] = stack.enter_context(NetworkThread(LinesHarness, folder / name))
         networks["refusing"].harness.gate.answering("401 Unauthorized")
         networks["closing"].harness.gate.closing()
         urls = {name: network.url for name, network in networks.items()}
@@ -83,7 +84,7 @@ def test_a_source_of_another_package_streams(sources: Sources) -> None:
 
 def test_each_that_fails_says_why_and_the_sound_one_goes_on(sources: Sources) -> None:
     assert "401" in sources.wait("refusing", "refused")["reason"]
-    assert "ends in the middle" in sources.wait("cut", "refused")["reason"]
+    assert "archive is incomplete" in sources.wait("cut", "refused")["reason"]
     assert "of another package" in sources.wait("broken", "backing-off")["reason"]
     for name in ("closing", "away"):
         until(lambda name=name: sources.of(name)["reconnects"] >= 2, 15, f"{name} is tried again: {sources.of(name)}")

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 from support.faults import chaos
+from support.kafka.apache_kafka import KafkaAddress
 from support.workers import workers
 
 RATE = 2_000
 
 
-def run(kafka, namespace: str, folder: Path, seconds: float, strikes: list[tuple[signal.Signals, bool]]):
+def run(
+    kafka: KafkaAddress, namespace: str, folder: Path, seconds: float, strikes: list[tuple[signal.Signals, bool]]
+) -> chaos.Report:
     """Numbered posts for so long, with strikes spread over the time."""
     sent = int(RATE * seconds)
     file = chaos.numbered_lines(folder / "numbers.txt", sent)
@@ -31,7 +34,9 @@ def run(kafka, namespace: str, folder: Path, seconds: float, strikes: list[tuple
     return report
 
 
-def test_the_worker_that_streams_dies_twice_and_every_post_arrives_once(apache_kafka, namespace, tmp_path) -> None:
+def test_the_worker_that_streams_dies_twice_and_every_post_arrives_once(
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
     report = run(apache_kafka, namespace, tmp_path, 20, [(signal.SIGKILL, True), (signal.SIGTERM, True)])
     report.check()
     assert report.feed_records >= report.sent
@@ -39,7 +44,9 @@ def test_the_worker_that_streams_dies_twice_and_every_post_arrives_once(apache_k
 
 @pytest.mark.soak
 @pytest.mark.kafka
-def test_ten_deaths_in_two_minutes_lose_nothing_and_double_nothing(apache_kafka, namespace, tmp_path) -> None:
+def test_ten_deaths_in_two_minutes_lose_nothing_and_double_nothing(
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
     seed = int(os.environ.get("SEED", time.time()))
     random.seed(seed)
     print(f"\nseed {seed}")

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 from httpx_sse import ServerSentEvent, connect_sse
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.kafka.readers import FETCH_RECORDS
@@ -39,7 +40,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
 def least(worker: Worker) -> float:
     """A score that of all posts the rare ones alone have."""
     posts = page(worker, "langka", last=1000)
-    rare = posts.pop(-1 - TAIL)["score"]
+    rare: float = posts.pop(-1 - TAIL)["score"]
     assert all(post["score"] < rare for post in posts), "the model tells them apart"
     return rare
 

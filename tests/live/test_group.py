@@ -6,8 +6,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.kafka.apache_kafka import ApacheKafka
-from support.workers import Worker, until, workers, write_lines
+from support.kafka.apache_kafka import KafkaAddress
+from support.waiting import until
+from support.workers import Worker, workers, write_lines
 
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
@@ -16,7 +17,7 @@ READY = 9.0  # seconds; the design says 3
 POSTS = 3_000
 
 
-def names(kafka: ApacheKafka, prefix: str) -> set[str]:
+def names(kafka: KafkaAddress, prefix: str) -> set[str]:
     found = asyncio.run(admin.names(Connection([kafka.bootstrap])))
     return {name for name in found if name.startswith(prefix)}
 
@@ -32,7 +33,7 @@ def act(worker: Worker, *, add: str = "", delete: str = "") -> None:
         assert httpx.delete(f"{worker.url}/topics/{delete}", timeout=20).status_code == 204
 
 
-def test_a_worker_is_ready_soon_after_its_start(apache_kafka, namespace, tmp_path) -> None:
+def test_a_worker_is_ready_soon_after_its_start(apache_kafka: KafkaAddress, namespace: str, tmp_path: Path) -> None:
     worker = Worker(apache_kafka.url, namespace, tmp_path, TOPICS="cepat")
     for turn in ("for the first time", "again"):
         began = time.monotonic()
@@ -47,7 +48,9 @@ def test_a_worker_is_ready_soon_after_its_start(apache_kafka, namespace, tmp_pat
             worker.kill()
 
 
-def test_work_spreads_over_the_workers_and_each_serves_all(apache_kafka, namespace, tmp_path) -> None:
+def test_work_spreads_over_the_workers_and_each_serves_all(
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
     file = write_lines(tmp_path / "posts.txt", [f"ramai {number}" for number in range(POSTS)])
     settings = {"SOURCES": f"replay:{file}?rate=500", "TOPICS": "ramai", "PARTITIONS": 6}
     with workers(3, apache_kafka.url, namespace, tmp_path, **settings) as group:
@@ -67,7 +70,9 @@ def test_work_spreads_over_the_workers_and_each_serves_all(apache_kafka, namespa
         until(lambda: sum(worker.metric("tweetream_consumer_lag") for worker in group) == 0, 30, "no lag is left")
 
 
-def test_the_lag_is_what_the_group_has_not_committed(apache_kafka, namespace, tmp_path) -> None:
+def test_the_lag_is_what_the_group_has_not_committed(
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
     file = write_lines(tmp_path / "posts.txt", [f"sibuk {number}" for number in range(20_000)])
     settings = {"SOURCES": f"replay:{file}?rate=5000", "TOPICS": "sibuk"}
     with workers(1, apache_kafka.url, namespace, tmp_path, **settings) as (worker,):
@@ -80,7 +85,7 @@ def test_the_lag_is_what_the_group_has_not_committed(apache_kafka, namespace, tm
 
 @pytest.mark.parametrize("suffix", ["-feed", pytest.param("-feed-x", marks=pytest.mark.soak)])
 def test_deployments_whose_names_begin_alike_delete_nothing_of_each_other(
-    apache_kafka, namespace, tmp_path, suffix: str
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path, suffix: str
 ) -> None:
     settings = {"SWEEP_INTERVAL": "300ms", "TOMBSTONE_TTL": "1s", "TOPICS": "x,hapus"}
     other = namespace + suffix
@@ -99,7 +104,9 @@ def test_deployments_whose_names_begin_alike_delete_nothing_of_each_other(
         assert names(apache_kafka, namespace) == before - gone
 
 
-def test_a_deployment_whose_table_was_emptied_deletes_nothing(apache_kafka, namespace, tmp_path: Path) -> None:
+def test_a_deployment_whose_table_was_emptied_deletes_nothing(
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
     settings = {"SWEEP_INTERVAL": "300ms", "TOMBSTONE_TTL": "1s"}
     changelog = f"{namespace}-topics-changelog"
     with (

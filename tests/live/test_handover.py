@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from support.faults import chaos
-from support.workers import Worker, until, workers
+from support.kafka.apache_kafka import KafkaAddress
+from support.waiting import until
+from support.workers import Worker, workers
 
 RATE = 500
 SESSION = 3.0
@@ -28,7 +30,7 @@ def streaming(group: list[Worker]) -> Worker:
 @pytest.mark.kafka
 @pytest.mark.parametrize(("kind", "soon"), [(signal.SIGKILL, KILLED), (signal.SIGTERM, ENDED)])
 def test_another_worker_streams_soon_after_the_one_that_did_has_ended(
-    apache_kafka, namespace: str, tmp_path: Path, kind: signal.Signals, soon: float
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path, kind: signal.Signals, soon: float
 ) -> None:
     with workers(3, apache_kafka.url, namespace, tmp_path, **settings(tmp_path, 100_000)) as group:
         client = chaos.Client(group)
@@ -53,7 +55,7 @@ def test_another_worker_streams_soon_after_the_one_that_did_has_ended(
 @pytest.mark.soak
 @pytest.mark.kafka
 def test_a_worker_that_was_frozen_while_it_streamed_does_no_harm_when_it_wakes(
-    apache_kafka, namespace: str, tmp_path: Path
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     lines = 35 * RATE
     with workers(3, apache_kafka.url, namespace, tmp_path, **settings(tmp_path, lines)) as group:

@@ -11,10 +11,11 @@ from pathlib import Path
 import httpx
 import pytest
 from httpx_sse import connect_sse
-from support.kafka.apache_kafka import ApacheKafka
-from support.kafka.independent import write_values
+from support.kafka.apache_kafka import KafkaAddress
+from support.kafka.plain_clients import write_values
 from support.records import delete_before
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.feeds.ring import RING
 from tweetream.kafka.embedded import EmbeddedBroker
@@ -164,7 +165,7 @@ class Backwards(threading.Thread):
 
 
 def test_pages_give_each_post_once_behind_the_ring_while_posts_flow_in_and_records_are_deleted(
-    apache_kafka: ApacheKafka, namespace: str, tmp_path: Path
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     total, deleted = RING + 5_000, 300
     file = tmp_path / "posts.txt"

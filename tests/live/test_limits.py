@@ -7,8 +7,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.wire import refusal, streams
-from support.workers import Worker, until, workers
+from support.raw_streams import refusal, streams
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.web.limits import SPARE_FILES

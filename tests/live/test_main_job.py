@@ -7,7 +7,12 @@ from pathlib import Path
 import httpx
 import pytest
 from httpx_sse import connect_sse
-from support.workers import Worker, until, workers
+from support.kafka.apache_kafka import KafkaAddress
+from support.kafka.feed_writer import Broker
+from support.waiting import until
+from support.workers import Worker, workers
+
+from tweetream.kafka.embedded import EmbeddedBroker
 
 LINES = [
     "Jl Sudirman MACET total arah Semanggi",
@@ -47,13 +52,17 @@ def check_counts(group: list[Worker]) -> None:
     assert blank == ROUNDS
 
 
-def test_every_post_is_counted_once_on_one_worker(any_broker, namespace, tmp_path, file) -> None:
+def test_every_post_is_counted_once_on_one_worker(
+    any_broker: Broker, namespace: str, tmp_path: Path, file: Path
+) -> None:
     settings = {"SOURCES": f"replay:{file}?rate=0", "TOPICS": "macet,lancar"}
     with workers(1, any_broker.url, namespace, tmp_path, **settings) as group:
         check_counts(group)
 
 
-def test_every_post_is_counted_once_on_three_workers(apache_kafka, namespace, tmp_path, file) -> None:
+def test_every_post_is_counted_once_on_three_workers(
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path, file: Path
+) -> None:
     settings = {"SOURCES": f"replay:{file}?rate=0", "TOPICS": "macet,lancar"}
     with workers(3, apache_kafka.url, namespace, tmp_path, **settings) as group:
         check_counts(group)
@@ -76,7 +85,9 @@ def read(worker: Worker, name: str, count: int) -> list[str]:
     return ids
 
 
-def test_a_worker_goes_on_where_the_group_stopped(apache_kafka, namespace, tmp_path, file) -> None:
+def test_a_worker_goes_on_where_the_group_stopped(
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path, file: Path
+) -> None:
     settings = {"SOURCES": f"replay:{file}?rate=0", "TOPICS": "macet,lancar"}
     with workers(1, apache_kafka.url, namespace, tmp_path, **settings) as group:
         check_counts(group)
@@ -91,7 +102,9 @@ def test_a_worker_goes_on_where_the_group_stopped(apache_kafka, namespace, tmp_p
         assert group[0].count("macet") == 3 * ROUNDS
 
 
-def test_a_packed_file_of_json_lines_keeps_its_own_ids_and_times(embedded_broker, namespace, tmp_path) -> None:
+def test_a_packed_file_of_json_lines_keeps_its_own_ids_and_times(
+    embedded_broker: EmbeddedBroker, namespace: str, tmp_path: Path
+) -> None:
     path = tmp_path / "posts.jsonl.gz"
     tweet = {
         "id_str": "1050118621198921728",

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.workers import until, workers
+from support.waiting import until
+from support.workers import workers
+
+from tweetream.kafka.embedded import EmbeddedBroker
 
 POSTS, CLIENTS = 12_000, 60
 RESET = struct.pack("ii", 1, 0)
@@ -25,7 +28,9 @@ def read_and_go(port: int, most: int) -> None:
 
 
 @pytest.mark.soak
-def test_clients_that_read_the_past_and_go_leave_little_behind(embedded_broker, namespace, tmp_path: Path) -> None:
+def test_clients_that_read_the_past_and_go_leave_little_behind(
+    embedded_broker: EmbeddedBroker, namespace: str, tmp_path: Path
+) -> None:
     """What Kafka sent and nobody read to its end hangs in cycles: by counting alone they were freed after gigabytes."""
     file = tmp_path / "posts.txt"
     file.write_text("".join(f"kenang {number} {'kata ' * 60}\n" for number in range(POSTS)))

@@ -15,7 +15,8 @@ import jsonschema
 import pytest
 from httpx_sse import connect_sse
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 FEEDS = "/feeds/{names}"
 ROUTES = """

@@ -9,7 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from httpx_sse import connect_sse
 from support.faults import chaos
 from support.kafka import apache_kafka as kafka
-from support.workers import until, workers
+from support.waiting import until
+from support.workers import workers
 
 LINES = 3_000
 
@@ -25,7 +26,7 @@ async def alter(bootstrap: str, names: list[str], partitions: int) -> None:
 
 
 def test_partitions_are_raised_while_all_workers_are_stopped(
-    apache_kafka: kafka.ApacheKafka, namespace: str, tmp_path: Path
+    apache_kafka: kafka.KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     file = chaos.numbered_lines(tmp_path / "posts.txt", LINES)
     settings = {"SOURCES": f"replay:{file}?rate=200", "TOPICS": chaos.TOPIC}

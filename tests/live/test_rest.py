@@ -3,12 +3,15 @@
 import asyncio
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from httpx_sse import connect_sse
-from support.workers import Worker, until, workers
+from support.kafka.apache_kafka import KafkaAddress
+from support.waiting import until
+from support.workers import Worker, workers
 
 TOKEN = "a-token-of-the-tests"
 
@@ -169,7 +172,9 @@ def test_the_shell_lists_adds_and_deletes(worker: Worker) -> None:
     assert gone.stderr == "tweetream: 404: there is no topic kulit\n"
 
 
-def test_a_deleted_feed_leaves_kafka_and_the_others_go_on(apache_kafka, namespace, tmp_path) -> None:
+def test_a_deleted_feed_leaves_kafka_and_the_others_go_on(
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
     async def present() -> set[str]:
         client = AIOKafkaAdminClient(bootstrap_servers=apache_kafka.bootstrap)
         await client.start()
@@ -191,7 +196,9 @@ def test_a_deleted_feed_leaves_kafka_and_the_others_go_on(apache_kafka, namespac
         assert kept in asyncio.run(present())
 
 
-def test_two_workers_that_add_the_same_name_at_once_agree(apache_kafka, namespace, tmp_path) -> None:
+def test_two_workers_that_add_the_same_name_at_once_agree(
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
     async def race(urls: list[str]) -> list[int]:
         async with httpx.AsyncClient(timeout=30) as client:
             body = {"name": "sama"}

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import httpx
 from aiokafka import AIOKafkaProducer
-from support.kafka.apache_kafka import ApacheKafka
-from support.wire import Event, Stream
-from support.workers import Worker, until, workers, write_lines
+from support.kafka.apache_kafka import KafkaAddress
+from support.raw_streams import Event, Stream
+from support.waiting import until
+from support.workers import Worker, workers, write_lines
 
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.kafka.readers import FETCH_RECORDS
@@ -52,7 +53,7 @@ def past(worker: Worker, name: str) -> list[str]:
 
 
 def test_a_deleted_post_leaves_streams_and_pages_and_who_may_have_it_is_told(
-    any_broker: EmbeddedBroker | ApacheKafka, namespace: str, tmp_path: Path
+    any_broker: EmbeddedBroker | KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     file = write_lines(tmp_path / "posts.txt", [f"hapus {number}" for number in range(POSTS)])
     settings = {"SOURCES": f"replay:{file}?rate=0", "TOPICS": "hapus", "PARTITIONS": 1}
@@ -105,7 +106,7 @@ def shown(events: list[Event]) -> set[str]:
 
 
 def test_every_worker_knows_what_was_deleted_also_one_that_is_started_later(
-    apache_kafka: ApacheKafka, namespace: str, tmp_path: Path
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     count = 300
     file = capture(tmp_path / "posts.jsonl", count)
@@ -119,7 +120,7 @@ def test_every_worker_knows_what_was_deleted_also_one_that_is_started_later(
                 stream.take(10, 30)
             retract(apache_kafka.bootstrap, namespace, ['"5é'])
             for stream in (one, other):
-                stream.read(lambda stream=stream: end in stream.body, 40)
+                stream.read(lambda: end in stream.body, 40)  # noqa: B023 (called at once)
             for events in (one.events, other.events):
                 assert shown(events) == left
                 assert '"5é' in posts(events) and told(events).count('"5é') == 1, "shown, then taken back"

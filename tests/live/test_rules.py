@@ -13,7 +13,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from playwright.sync_api import Page, sync_playwright
-from support.workers import Worker, until, workers
+from support.kafka.apache_kafka import KafkaAddress
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.settings import Settings
@@ -36,7 +38,9 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
         yield group[0]
 
 
-def test_what_a_worker_has_answered_it_shows_at_once(apache_kafka, namespace: str, tmp_path: Path) -> None:
+def test_what_a_worker_has_answered_it_shows_at_once(
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
     with workers(2, apache_kafka.url, namespace, tmp_path) as group:
         for number in range(10):
             worker, name = group[number % 2], f"baca-{number}"
@@ -76,7 +80,9 @@ def test_every_token_is_compared_in_constant_time(given: str, monkeypatch: pytes
     assert compared == [(given.encode(), TOKEN.encode())]
 
 
-def test_without_a_token_in_the_settings_no_token_is_right(tmp_path: Path, namespace: str, embedded_broker) -> None:
+def test_without_a_token_in_the_settings_no_token_is_right(
+    tmp_path: Path, namespace: str, embedded_broker: EmbeddedBroker
+) -> None:
     with workers(1, embedded_broker.url, namespace, tmp_path) as (worker,):
         for given in ("Bearer", "Bearer x", "Basic Og=="):
             answer = httpx.post(f"{worker.url}/topics", content=BODY, headers={"Authorization": given})

@@ -13,7 +13,8 @@ import pytest
 from httpx_sse import connect_sse
 from support.kafka.certificates import Authority
 from support.kafka.secure_kafka import PASSWORD, USER, SecureKafka
-from support.workers import Worker, until
+from support.waiting import until
+from support.workers import Worker
 
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
@@ -37,14 +38,14 @@ def a_worker(url: str, namespace: str, folder: Path, *options: str, **settings: 
 
 def ports_in_use(worker: Worker, kafka: SecureKafka) -> set[int]:
     """Of the broker's ports, those that the worker is connected to."""
-    listening = {*kafka.kafka.ports, kafka.passwords, kafka.certificates}
+    listening = {kafka.plain, kafka.passwords, kafka.certificates}
     found = psutil.Process(worker.pid).net_connections("tcp")
     return listening & {connection.raddr.port for connection in found if connection.raddr}
 
 
 def names(kafka: SecureKafka) -> set[str]:
     """The topics, asked by the plain listener."""
-    return asyncio.run(admin.names(Connection([kafka.kafka.bootstrap])))
+    return asyncio.run(admin.names(Connection([kafka.bootstrap])))
 
 
 def ends(worker: Worker) -> str:

@@ -5,7 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
-from support.workers import Worker, until, workers
+from support.kafka.apache_kafka import KafkaAddress
+from support.kafka.feed_writer import Broker
+from support.waiting import until
+from support.workers import Worker, workers
 
 TOPIC = "sumber"
 
@@ -24,7 +27,7 @@ def settings(folder: Path) -> dict[str, str]:
     return {"SOURCES": f"replay:{short} replay:{long}?rate=50", "TOPICS": TOPIC}
 
 
-def test_each_source_is_shown_as_it_is(any_broker, namespace: str, tmp_path: Path) -> None:
+def test_each_source_is_shown_as_it_is(any_broker: Broker, namespace: str, tmp_path: Path) -> None:
     given = settings(tmp_path)
     short, long = given["SOURCES"].split()
     with workers(1, any_broker.url, namespace, tmp_path, **given) as (worker,):
@@ -41,7 +44,9 @@ def test_each_source_is_shown_as_it_is(any_broker, namespace: str, tmp_path: Pat
 
 
 @pytest.mark.kafka
-def test_every_worker_knows_and_another_goes_on_counting(apache_kafka, namespace: str, tmp_path: Path) -> None:
+def test_every_worker_knows_and_another_goes_on_counting(
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
     given = settings(tmp_path)
     long = given["SOURCES"].split()[1]
     with workers(2, apache_kafka.url, namespace, tmp_path, **given) as group:

@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from support.kafka.apache_kafka import ApacheKafka
-from support.workers import Worker, until, workers, write_lines
+from support.kafka.apache_kafka import ApacheKafka, KafkaAddress
+from support.waiting import until
+from support.workers import Worker, workers, write_lines
 
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
@@ -45,7 +46,7 @@ def state(worker: Worker) -> dict[str, Any]:
     return {"topics": worker.topics(), "statuses": statuses}
 
 
-def each_file(change: Callable[[Path], None]) -> Callable[[Path], None]:
+def each_file(change: Callable[[Path], object]) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
         for path in folder.iterdir():
             if path.is_file():
@@ -54,7 +55,7 @@ def each_file(change: Callable[[Path], None]) -> Callable[[Path], None]:
     return damage
 
 
-def data_files(change: Callable[[Path], None]) -> Callable[[Path], None]:
+def data_files(change: Callable[[Path], object]) -> Callable[[Path], None]:
     return each_file(lambda path: change(path) if path.suffix in (".sst", ".log") and path.stat().st_size else None)
 
 
@@ -68,7 +69,7 @@ def files_turned_folders(path: Path) -> None:
     path.mkdir()
 
 
-DAMAGES: dict[str, Callable[[Path], None]] = {
+DAMAGES: dict[str, Callable[[Path], object]] = {
     "deleted": shutil.rmtree,
     "all its files empty": each_file(lambda path: path.write_bytes(b"")),
     "files cut in half": data_files(lambda path: os.truncate(path, path.stat().st_size // 2)),
@@ -81,7 +82,9 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 }
 
 
-def test_whatever_happens_to_the_data_folder_the_tables_are_as_before(apache_kafka, namespace, tmp_path) -> None:
+def test_whatever_happens_to_the_data_folder_the_tables_are_as_before(
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
     file = write_lines(tmp_path / "posts.txt", [f"tetap {number}" for number in range(POSTS)])
     settings = {"SOURCES": f"replay:{file}?rate=600", "TOPICS": "tetap,hapus"}
     with workers(1, apache_kafka.url, namespace, tmp_path, **settings) as (worker,):
@@ -107,7 +110,9 @@ def test_whatever_happens_to_the_data_folder_the_tables_are_as_before(apache_kaf
         assert "Traceback" not in worker.log.read_text()
 
 
-def test_an_intact_folder_leaves_only_the_rest_of_the_changelog_to_read(apache_kafka, namespace, tmp_path) -> None:
+def test_an_intact_folder_leaves_only_the_rest_of_the_changelog_to_read(
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
     with workers(2, apache_kafka.url, namespace, tmp_path) as (first, second):
         add(first, "satu")
         until(lambda: "satu" in first.topics() and "satu" in second.topics(), 30, "the topic")
@@ -139,7 +144,9 @@ async def keys(bootstrap: str, changelog: str) -> list[bytes]:
 
 
 @pytest.mark.kafka
-def test_what_was_deleted_and_compacted_away_meanwhile_is_not_in_the_table(eager, namespace, tmp_path) -> None:
+def test_what_was_deleted_and_compacted_away_meanwhile_is_not_in_the_table(
+    eager: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
     changelog = f"{namespace}-topics-changelog"
     now = {"min.cleanable.dirty.ratio": "0.0", "delete.retention.ms": "0", "segment.ms": "100"}
     spec = admin.TopicSpec(changelog, 1, {"cleanup.policy": "compact", **now})
@@ -162,7 +169,7 @@ def test_what_was_deleted_and_compacted_away_meanwhile_is_not_in_the_table(eager
 
 
 def test_a_folder_of_another_namespace_or_an_emptied_changelog_leaves_nothing_stale(
-    apache_kafka, namespace, tmp_path
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     other = f"{namespace}-x"
     with (
@@ -196,7 +203,9 @@ def test_a_folder_of_another_namespace_or_an_emptied_changelog_leaves_nothing_st
 
 
 @pytest.mark.parametrize("kind", ["in use", "a file", "not to be written"])
-def test_a_folder_that_cannot_be_used_is_one_line(apache_kafka, namespace, tmp_path, kind: str) -> None:
+def test_a_folder_that_cannot_be_used_is_one_line(
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path, kind: str
+) -> None:
     (tmp_path / "taken").write_text("")
     with workers(1, apache_kafka.url, namespace, tmp_path) as (first,):
         folder = {

@@ -10,7 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 from httpx_sse import ServerSentEvent, connect_sse
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
+
+from tweetream.kafka.embedded import EmbeddedBroker
 
 POSTS = 60
 
@@ -18,8 +21,6 @@ POSTS = 60
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     """One worker whose feeds `semua` and `genap` have POSTS and POSTS / 2 posts, and grow no more."""
-    from tweetream.kafka.embedded import EmbeddedBroker
-
     folder = tmp_path_factory.mktemp("streams")
     file = folder / "posts.txt"
     hostile = 'semua genap \x00 \r \u2028 <script>alert(1)</script> \u202e "x" 🚗'
@@ -117,7 +118,9 @@ def test_what_cannot_be_streamed_is_refused_with_a_reason(worker: Worker, path: 
     assert answer.json()["detail"]
 
 
-def test_a_post_is_there_soon_after_it_was_read(embedded_broker, namespace, tmp_path: Path) -> None:
+def test_a_post_is_there_soon_after_it_was_read(
+    embedded_broker: EmbeddedBroker, namespace: str, tmp_path: Path
+) -> None:
     file = tmp_path / "slow.txt"
     file.write_text("".join(f"pelan {number}\n" for number in range(100)))
     settings = {"SOURCES": f"replay:{file}?rate=2", "TOPICS": "pelan"}

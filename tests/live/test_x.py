@@ -5,8 +5,8 @@ from pathlib import Path
 
 import httpx
 from httpx_sse import aconnect_sse
-from support.networks.x_reading import until
 from support.networks.x_server import TOKEN, XServer
+from support.waiting import until_async
 from support.workers import Worker
 
 from tweetream.kafka.embedded import EmbeddedBroker
@@ -18,12 +18,12 @@ async def test_a_topic_added_over_rest_has_a_rule_at_x_and_gets_the_posts_that_m
         with EmbeddedBroker(tmp_path) as broker:
             worker = Worker(broker.url, "x", tmp_path, **settings).start()
             try:
-                await until(lambda: server.streams == 1, 60)
+                await until_async(lambda: server.streams == 1, 60)
                 assert [rule["value"] for rule in server.rules.values()] == ["hujan"]
                 await asyncio.to_thread(worker.wait_ready)
                 body = {"name": "jkt", "track": ["dki jakarta", "macet"]}
                 assert (await client.post(f"{worker.url}/topics", json=body)).status_code == 201
-                await until(lambda: any("macet" in rule["value"] for rule in server.rules.values()))
+                await until_async(lambda: any("macet" in rule["value"] for rule in server.rules.values()))
                 assert {rule["tag"] for rule in server.rules.values()} == {"tweetream:x:"}
                 assert not await server.post("banjir") and await server.post("MACET di DKI Jakarta", number=42)
                 async with aconnect_sse(client, "GET", f"{worker.url}/feeds/jkt?last=1") as feed:
@@ -33,7 +33,7 @@ async def test_a_topic_added_over_rest_has_a_rule_at_x_and_gets_the_posts_that_m
                 assert len(server.calls["connects"]) == 1
                 for name in ("jkt", "hujan"):
                     assert (await client.delete(f"{worker.url}/topics/{name}")).status_code == 204
-                await until(lambda: not server.rules)
+                await until_async(lambda: not server.rules)
                 assert TOKEN not in worker.log.read_text()
             finally:
                 worker.kill()

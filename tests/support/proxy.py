@@ -15,7 +15,8 @@ from typing import Any, Self
 
 import httpx
 from support.paths import ROOT
-from support.workers import Worker, until
+from support.waiting import until
+from support.workers import Worker
 
 from tweetream.kafka.embedded import dies_with_parent, end_process, free_ports
 

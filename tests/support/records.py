@@ -6,7 +6,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
-from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.apache_kafka import KafkaAddress
 from support.kafka.feed_writer import LABELS
 
 from tweetream.feeds.cursor import Cursor
@@ -54,7 +54,7 @@ async def read(one: Cursor, until: int) -> list[Any]:
     return found
 
 
-async def delete_before(broker: ApacheKafka, topic: str, offset: int) -> None:
+async def delete_before(broker: KafkaAddress, topic: str, offset: int) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
     await admin.start()
     await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=offset)})

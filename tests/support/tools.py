@@ -1,10 +1,10 @@
-"""What not every machine has: the tools that some tests need, and how one sees that a tool is missing."""
+"""The tools that some tests need and not every machine has, and the check that one is missing."""
 
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from support.kafka import apache_kafka
+from support.kafka import jars
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Tool:
 
     marker: str
     name: str
-    fixtures: frozenset[str]  # whoever uses one of them needs the tool
+    fixtures: frozenset[str]  # a test that uses one of them needs the tool
     missing: Callable[[], str | None]
 
 
@@ -24,7 +24,7 @@ def _no_program(*names: str) -> Callable[[], str | None]:
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 TOOLS = [
-    Tool("kafka", "Apache Kafka", frozenset({"apache_kafka", "secure_kafka"}), apache_kafka.missing),
+    Tool("kafka", "Apache Kafka", frozenset({"apache_kafka", "secure_kafka"}), jars.missing),
     Tool("caddy", "Caddy", frozenset({"caddy"}), _no_program("caddy")),
     Tool("node", "Node with npm", frozenset(), lambda: _no_program("node")() or _no_program("npm")()),
     Tool("browser", "a browser", frozenset({"chromium"}), _no_program(*CHROMIUM)),

@@ -3,30 +3,23 @@
 A worker gets a fresh port and data folder; tests give it a namespace, so that many can share a broker.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+from support.waiting import until
 
 from tweetream.kafka.embedded import dies_with_parent, free_ports
 
 READY = 60.0  # seconds; an idle machine needs 4
-
-
-def until(condition: Callable[[], Any], timeout: float, what: str, pause: float = 0.1) -> Any:
-    """The first true answer of `condition`; fails when there is none in time."""
-    deadline = time.monotonic() + timeout
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"not in {timeout} s: {what}"
-        time.sleep(pause)
-    return answer
 
 
 class Worker:
@@ -74,7 +67,7 @@ class Worker:
         return self.get("/readyz") == 200
 
     def get(self, path: str) -> int:
-        """The status of a GET, 0 without an answer."""
+        """The status of a GET; 0 without an answer."""
         try:
             return httpx.get(self.url + path, timeout=5).status_code
         except httpx.HTTPError:
@@ -93,7 +86,7 @@ class Worker:
         return sum(self.topics().get(name, {}).get("posts", {}).values())
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples with these labels, 0 without an answer."""
+        """The sum of a metric's samples with these labels; 0 without an answer."""
         try:
             text = httpx.get(f"{self.url}/metrics", timeout=5).text
         except httpx.HTTPError:
@@ -130,6 +123,14 @@ class Worker:
             self.process.kill()
             self.process.wait()
 
+    def end(self) -> None:
+        """Kill it; where coverage is measured, let it write its data before that."""
+        if "COVERAGE_PROCESS_CONFIG" in os.environ and self.process is not None and self.process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.signal(signal.SIGCONT)
+                self.stop()
+        self.kill()
+
     @property
     def pid(self) -> int:
         assert self.process is not None
@@ -138,7 +139,7 @@ class Worker:
 
 @contextmanager
 def workers(count: int, broker: str, namespace: str, folder: Path, **settings: Any) -> Iterator[list[Worker]]:
-    """So many workers of one group, ready; killed at the end."""
+    """A group of workers, ready; they end with the block."""
     group = [Worker(broker, namespace, folder, **settings).start() for _ in range(count)]
     try:
         for worker in group:
@@ -146,7 +147,7 @@ def workers(count: int, broker: str, namespace: str, folder: Path, **settings: A
         yield group
     finally:
         for worker in group:
-            worker.kill()
+            worker.end()
 
 
 def write_lines(path: Path, lines: Mapping[int, str] | list[str]) -> Path:

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from support.kafka.feed_writer import Writer, until
+from support.kafka.feed_writer import Writer
+from support.waiting import until_async
 
 from tweetream.feeds.hub import Hub
 from tweetream.feeds.record import EVERY_POST
@@ -41,7 +42,7 @@ async def test_a_post_that_comes_while_kafka_is_asked_where_to_begin_is_not_miss
     async def slowly(*args: Any) -> Any:
         found = await ask(*args)
         await writer.write(0)
-        await until(lambda: hub._feeds[writer.topic].end == 1)
+        await until_async(lambda: hub._feeds[writer.topic].end == 1)
         return found
 
     monkeypatch.setattr(hub.past, asked, slowly)

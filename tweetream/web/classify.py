@@ -39,11 +39,11 @@ class _Explainer:
 
     def _explain(self, texts: Sequence[str]) -> list[ClassifyAnswer]:
         from tweetream.classifier.model import BadModel
-        from tweetream.classifier.pipeline import served
+        from tweetream.classifier.pipeline import load
 
         if self._served is None:
             try:
-                self._served = served(self._settings)
+                self._served = load(self._settings)
             except (BadModel, BadAbbreviations) as error:  # a file was replaced after the worker started
                 raise Problem(503, str(error)) from None
         return [ClassifyAnswer(*self._served.explain(text)) for text in texts]

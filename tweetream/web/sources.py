@@ -8,8 +8,8 @@ from typing_extensions import override
 
 from tweetream.app import app, settings
 from tweetream.models.feed import rfc3339
-from tweetream.sources.base import without_secret
-from tweetream.sources.supervisor import Status
+from tweetream.sources import without_secret
+from tweetream.sources.status import Status
 from tweetream.topology import now_ms, services
 from tweetream.web.health import require_recovered
 from tweetream.web.responses import json_response
@@ -38,4 +38,4 @@ class Sources(View):
     async def get(self, request: Any) -> web.StreamResponse:
         require_recovered()
         urls = [without_secret(url) for url in settings.sources]
-        return json_response([_shown(status) for status in services.reports.now(urls, now_ms())])
+        return json_response([_shown(status) for status in services.source_statuses.current(urls, now_ms())])

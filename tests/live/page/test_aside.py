@@ -1,15 +1,15 @@
-"""What stands beside the posts, and why a label: no barrier in it, and the focus comes back."""
+"""The parts beside the posts, and the dialog "why this label": no barrier, and the focus comes back."""
 
 import pytest
 from support.browser.axe import violations
 from support.browser.tab import Open
-from support.posting import Posting, post
+from support.kafka.post_writer import PostWriter, post
 
 pytestmark = [pytest.mark.node, pytest.mark.soak]  # test_axe.py has the quick ones
 
 
 def test_no_barrier_with_everything_beside_the_posts_opened_and_none_in_why(
-    visit: Open, topic: str, posting: Posting
+    visit: Open, topic: str, posting: PostWriter
 ) -> None:
     ids = posting.write(*(post(f"{topic} macet {n}") for n in range(3)))
     with visit(locale="id") as tab:

@@ -6,15 +6,16 @@ from support.browser.axe import violations
 from support.browser.line import Line
 from support.browser.page_load import everyday
 from support.browser.tab import Open, tab
-from support.posting import Posting, post
-from support.workers import Worker, until
+from support.kafka.post_writer import PostWriter, post
+from support.waiting import until
+from support.workers import Worker
 
 pytestmark = pytest.mark.node
 
 POSTS = ("macet total di {} dekat https://example.org/a", "selamat pagi {} semua", "{} 🚗\nbaris\n" + "kata " * 300)
 
 
-def test_none_with_posts(visit: Open, topic: str, posting: Posting) -> None:
+def test_none_with_posts(visit: Open, topic: str, posting: PostWriter) -> None:
     ids = posting.write(*(post(text.format(topic)) for text in POSTS))
     with visit() as tab:
         tab.open(f"/#{topic}").wait_for_post(ids[-1])
@@ -27,7 +28,7 @@ def test_none_without_a_topic(visit: Open) -> None:
         assert violations(tab) == []
 
 
-def test_none_while_it_reconnects(browser: Browser, worker: Worker, topic: str, posting: Posting) -> None:
+def test_none_while_it_reconnects(browser: Browser, worker: Worker, topic: str, posting: PostWriter) -> None:
     (id,) = posting.write(post(f"{topic} macet"))
     with Line(worker.port) as line, tab(browser, line.url) as reader:
         reader.open(f"/#{topic}").wait_for_post(id)
@@ -36,7 +37,7 @@ def test_none_while_it_reconnects(browser: Browser, worker: Worker, topic: str, 
         assert violations(reader) == []
 
 
-def test_none_in_the_charts(visit: Open, worker: Worker, topic: str, posting: Posting) -> None:
+def test_none_in_the_charts(visit: Open, worker: Worker, topic: str, posting: PostWriter) -> None:
     posting.write(*everyday(topic, 30))
     until(lambda: worker.count(topic) == 30, 15, "all are counted")
     with visit() as tab:
@@ -46,7 +47,7 @@ def test_none_in_the_charts(visit: Open, worker: Worker, topic: str, posting: Po
 
 
 @pytest.mark.parametrize("opener", ["#posts [data-act=why]", "#help-open"])
-def test_none_in_a_dialog(visit: Open, topic: str, posting: Posting, opener: str) -> None:
+def test_none_in_a_dialog(visit: Open, topic: str, posting: PostWriter, opener: str) -> None:
     posting.write(post(f"{topic} macet total di tol, tapi kopinya enak"))
     with visit() as tab:
         tab.open(f"/#{topic}").page.locator(opener).click()

@@ -7,8 +7,9 @@ import httpx
 from playwright.sync_api import Page, Route, expect
 from support.browser.page_load import everyday
 from support.browser.tab import Open, add
-from support.posting import Posting, post
-from support.workers import Worker, until
+from support.kafka.post_writer import PostWriter, post
+from support.waiting import until
+from support.workers import Worker
 
 
 def bars(page: Page, list_id: str) -> dict[str, int]:
@@ -34,13 +35,13 @@ def in_feed(worker: Worker, topic: str) -> Counter[str]:
 
 
 def test_they_agree_with_the_servers_counts_and_with_the_feed_and_so_after_a_reload(
-    visit: Open, worker: Worker, topic: str, posting: Posting
+    visit: Open, worker: Worker, topic: str, posting: PostWriter
 ) -> None:
     posting.write(*everyday(topic, 90))
     posting.write(*(post(f"{topic} dari tempat lain {n}", source="bluesky") for n in range(10)))
     until(lambda: worker.count(topic) == 100, 15, "all are counted")
     with visit(viewport={"width": 1440, "height": 900}) as tab:
-        page = tab.open(f"/#{topic}").open_charts()
+        page = tab.with_clock().open(f"/#{topic}").open_charts()
         for _ in range(2):
             assert tab.charted() == Counter(bars(page, "charts-share")) == in_feed(worker, topic)
             assert in_feed(worker, topic) == counted(worker, topic) and len(in_feed(worker, topic)) == 2
@@ -48,12 +49,14 @@ def test_they_agree_with_the_servers_counts_and_with_the_feed_and_so_after_a_rel
             page.reload()
             tab.open_charts()
         posting.write(*everyday(topic, 25))
+        until(lambda: worker.count(topic) == 125, 15, "the new ones are counted")
+        tab.later(6000)
         tab.wait_for("""() => [...document.querySelectorAll("#charts-table td")]
             .reduce((sum, cell) => sum + Number(cell.textContent), 0) === 125""")
         assert tab.charted() == in_feed(worker, topic)
 
 
-def test_several_topics_are_added_up(visit: Open, worker: Worker, posting: Posting) -> None:
+def test_several_topics_are_added_up(visit: Open, worker: Worker, posting: PostWriter) -> None:
     for name in ("satu", "dua"):
         add(worker, name)
         posting.write(*everyday(name, 20))
@@ -65,7 +68,7 @@ def test_several_topics_are_added_up(visit: Open, worker: Worker, posting: Posti
 
 
 def test_they_can_be_read_without_colour_and_without_sight(
-    visit: Open, worker: Worker, topic: str, posting: Posting
+    visit: Open, worker: Worker, topic: str, posting: PostWriter
 ) -> None:
     posting.write(*everyday(topic, 60))
     until(lambda: worker.count(topic) == 60, 15, "all are counted")
@@ -86,7 +89,7 @@ def test_an_hour_without_posts_is_said_in_words(visit: Open, topic: str) -> None
 
 
 def test_a_chart_that_could_not_be_fetched_comes_later_and_the_words_at_once(
-    visit: Open, worker: Worker, topic: str, posting: Posting
+    visit: Open, worker: Worker, topic: str, posting: PostWriter
 ) -> None:
     posting.write(*everyday(topic, 30))
     until(lambda: worker.count(topic) == 30, 15, "all are counted")
@@ -97,8 +100,9 @@ def test_a_chart_that_could_not_be_fetched_comes_later_and_the_words_at_once(
         route.abort() if len(tries) == 1 else route.continue_()
 
     with visit(viewport={"width": 1440, "height": 900}) as tab:
-        tab.page.route("**/static/uPlot.esm.js", fail_once)
-        tab.open(f"/#{topic}").open_charts()
+        tab.page.route("**/static/vendor/uPlot.esm.js", fail_once)
+        tab.with_clock().open(f"/#{topic}").open_charts()
         assert tab.charted().total() == 30
+        tab.later(6000)
         expect(tab.page.locator("#charts-time canvas")).to_be_visible()
         assert len(tries) == 2

@@ -1,4 +1,4 @@
-"""What a person asks the page for: why a label, a file, an alert, another language."""
+"""A person asks the page for reasons, a file, an alert or another language."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 from support.browser.page_load import everyday
 from support.browser.tab import Open
-from support.posting import Posting, post
+from support.kafka.post_writer import PostWriter, post
 from support.workers import Worker
 
 # Notes each notification instead of showing it: nobody sees them in a browser without a screen.
@@ -25,7 +25,7 @@ window.Notification = class extends EventTarget {
 
 
 def test_one_click_shows_the_words_that_decided_for_and_against(
-    visit: Open, worker: Worker, topic: str, posting: Posting
+    visit: Open, worker: Worker, topic: str, posting: PostWriter
 ) -> None:
     text = f"{topic} macet total di tol, tapi kopinya enak sekali"
     (id,) = posting.write(post(text))
@@ -49,7 +49,7 @@ def test_one_click_shows_the_words_that_decided_for_and_against(
         assert page.evaluate("document.activeElement.closest('[data-id]')?.dataset.id") == id, "the focus comes back"
 
 
-def test_what_is_shown_is_saved_as_csv(visit: Open, topic: str, posting: Posting) -> None:
+def test_what_is_shown_is_saved_as_csv(visit: Open, topic: str, posting: PostWriter) -> None:
     posts = [post(f'{topic} "satu", dua\ntiga'), post(f"{topic} 🚗 \u2028 =1+1"), *everyday(topic, 5)]
     ids = posting.write(*posts)
     with visit(accept_downloads=True) as tab:
@@ -63,17 +63,18 @@ def test_what_is_shown_is_saved_as_csv(visit: Open, topic: str, posting: Posting
     assert all(row["topic"] == topic and row["label"] and 0 <= float(row["score"]) <= 1 for row in rows)
 
 
-def test_a_person_is_told_of_a_label_only_when_that_was_asked_for(visit: Open, topic: str, posting: Posting) -> None:
+def test_a_person_is_told_of_a_label_only_when_that_was_asked_for(visit: Open, topic: str, posting: PostWriter) -> None:
     traffic, talk = f"{topic} macet total di tol, lalu lintas padat", f"{topic} selamat pagi, sudah sarapan belum"
     posting.write(post(traffic), post(talk))
     with visit(permissions=["notifications"]) as tab:
         page = tab.page
         page.add_init_script(NOTIFY)
-        tab.open(f"/#{topic}").wait_for_state("live")
+        tab.with_clock().open(f"/#{topic}").wait_for_state("live")
         (first,) = posting.write(post(traffic))
         tab.wait_for_post(first)
         assert page.evaluate("[told.length, window.asked]") == [0, None]
         page.locator("#alerts-details > summary").click()
+        tab.later(5000)  # the labels come with the topics
         page.locator("#alerts-label").select_option("traffic")
         page.get_by_label("Notification").check()
         (other,) = posting.write(post(talk))
@@ -93,7 +94,7 @@ def test_who_refuses_notifications_is_told_so_and_asked_no_more(visit: Open, top
         expect(tab.page.locator("#alerts-notify")).not_to_be_checked()
 
 
-def test_another_language_is_one_choice_away_and_stays(visit: Open, topic: str, posting: Posting) -> None:
+def test_another_language_is_one_choice_away_and_stays(visit: Open, topic: str, posting: PostWriter) -> None:
     ids = posting.write(*everyday(topic, 3))
     with visit() as tab:
         tab.open(f"/#{topic}").wait_for_post(ids[-1])

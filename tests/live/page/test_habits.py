@@ -1,4 +1,4 @@
-"""What those need who watch all day, listen instead of look, or read another language."""
+"""The page by keyboard, by screen reader, with little motion, and in another language."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 from support.browser.page_load import everyday
 from support.browser.tab import Open, Tab
-from support.posting import Posting
+from support.kafka.post_writer import PostWriter
 
 FOCUSED = "() => document.activeElement.closest('[data-id]')?.dataset.id ?? document.activeElement.id"
 
@@ -23,7 +23,7 @@ addEventListener("DOMContentLoaded", () => {
 
 
 @pytest.fixture
-def three(visit: Open, topic: str, posting: Posting) -> Iterator[tuple[Tab, list[str]]]:
+def three(visit: Open, topic: str, posting: PostWriter) -> Iterator[tuple[Tab, list[str]]]:
     """A tab with three posts, and their ids from the top."""
     ids = posting.write(*everyday(topic, 3))
     with visit() as tab:
@@ -77,7 +77,9 @@ def test_everything_can_be_reached_and_seen_by_keyboard(three: tuple[Tab, list[s
     assert {"copy", "pause", "filter-label", "filter-score", "filter-text", "original"} <= reached
 
 
-def test_the_live_region_says_a_sentence_now_and_then_not_every_post(visit: Open, topic: str, posting: Posting) -> None:
+def test_the_live_region_says_a_sentence_now_and_then_not_every_post(
+    visit: Open, topic: str, posting: PostWriter
+) -> None:
     posting.write(*everyday(topic, 3))
     with visit() as tab:
         tab.page.add_init_script(LISTEN)
@@ -94,7 +96,7 @@ def test_the_live_region_says_a_sentence_now_and_then_not_every_post(visit: Open
     assert all(len(sentence) < 120 and "macet" not in sentence for sentence in said), said
 
 
-def test_who_wants_little_motion_gets_none(visit: Open, topic: str, posting: Posting) -> None:
+def test_who_wants_little_motion_gets_none(visit: Open, topic: str, posting: PostWriter) -> None:
     ids = posting.write(*everyday(topic, 3))
     with visit(reduced_motion="reduce") as tab:
         tab.open(f"/#{topic}").wait_for_post(ids[-1])
@@ -109,7 +111,7 @@ def test_who_wants_little_motion_gets_none(visit: Open, topic: str, posting: Pos
     ("locale", "lang", "title", "pause"), [("en-GB", "en", "Topics", "Pause"), ("id-ID", "id", "Topik", "Jeda")]
 )
 def test_it_speaks_the_language_of_the_browser(
-    visit: Open, topic: str, posting: Posting, locale: str, lang: str, title: str, pause: str
+    visit: Open, topic: str, posting: PostWriter, locale: str, lang: str, title: str, pause: str
 ) -> None:
     ids = posting.write(*everyday(topic, 3))
     with visit(locale=locale) as tab:

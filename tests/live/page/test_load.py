@@ -4,20 +4,20 @@ import pytest
 from playwright.sync_api import Browser
 from support.browser.page_load import everyday, first_content, flood, measure, steady
 from support.browser.tab import Open
-from support.posting import Posting
+from support.kafka.post_writer import PostWriter
 from support.workers import Worker
 
 BUSY = 3  # a machine that does other things too
 
 
-def test_the_first_content_is_there_at_once(browser: Browser, visit: Open, topic: str, posting: Posting) -> None:
+def test_the_first_content_is_there_at_once(browser: Browser, visit: Open, topic: str, posting: PostWriter) -> None:
     posting.write(*everyday(topic, 60))
     with visit() as tab:
         trace = first_content(browser, tab, f"/#{topic}")
     assert trace.first_paint is not None and trace.first_paint < 1000 * BUSY
 
 
-def test_however_many_posts_come_it_holds_no_more(visit: Open, topic: str, posting: Posting) -> None:
+def test_however_many_posts_come_it_holds_no_more(visit: Open, topic: str, posting: PostWriter) -> None:
     posting.write(*everyday(topic, 30))
     with visit(viewport={"width": 1440, "height": 900}) as tab:
         tab.open(f"/#{topic}").wait_for_state("live")
@@ -29,7 +29,7 @@ def test_however_many_posts_come_it_holds_no_more(visit: Open, topic: str, posti
     assert last.listeners < first.listeners * 1.05
 
 
-def test_at_50_posts_a_second_no_task_is_long(browser: Browser, visit: Open, topic: str, posting: Posting) -> None:
+def test_at_50_posts_a_second_no_task_is_long(browser: Browser, visit: Open, topic: str, posting: PostWriter) -> None:
     with visit() as tab:
         posting.write(*everyday(topic, 300))
         tab.open(f"/#{topic}").wait_for_state("live")
@@ -39,7 +39,7 @@ def test_at_50_posts_a_second_no_task_is_long(browser: Browser, visit: Open, top
 
 
 @pytest.mark.soak
-def test_100_000_posts_leave_it_as_light_as_it_was(browser: Browser, worker: Worker, posting: Posting) -> None:
+def test_100_000_posts_leave_it_as_light_as_it_was(browser: Browser, worker: Worker, posting: PostWriter) -> None:
     """Its times are held on a machine that does nothing else."""
     measured = measure(browser, worker, posting, 100_000, 50, 60)
     print(f"\n{measured.table()}")

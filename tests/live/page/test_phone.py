@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 from support.browser.page_load import everyday
 from support.browser.tab import Open, add
-from support.posting import Posting
+from support.kafka.post_writer import PostWriter
 from support.workers import Worker
 
 PHONE = {"width": 360, "height": 740}
@@ -21,7 +21,7 @@ OVER = "() => document.scrollingElement.scrollWidth - innerWidth"
 
 @pytest.mark.parametrize("locale", ["en-GB", "id-ID"])
 def test_the_first_post_is_on_the_first_screen(
-    visit: Open, worker: Worker, topic: str, posting: Posting, locale: str
+    visit: Open, worker: Worker, topic: str, posting: PostWriter, locale: str
 ) -> None:
     for n in range(8):
         add(worker, f"{topic}-{n}")
@@ -52,7 +52,7 @@ def test_the_topic_that_is_followed_is_seen_among_many(visit: Open, worker: Work
 
 
 def test_the_filters_unfold_for_who_asks_and_for_an_address_that_filters(
-    visit: Open, topic: str, posting: Posting
+    visit: Open, topic: str, posting: PostWriter
 ) -> None:
     ids = posting.write(*everyday(topic, 3))
     with visit(viewport=PHONE) as tab:

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import httpx
 from playwright.sync_api import expect
 from support.browser.tab import Open
-from support.posting import Posting, post
+from support.kafka.post_writer import PostWriter, post
 
 
-def test_posts_come_on_top_as_they_come_in(visit: Open, topic: str, posting: Posting) -> None:
+def test_posts_come_on_top_as_they_come_in(visit: Open, topic: str, posting: PostWriter) -> None:
     before = posting.write(*(post(f"{topic} lama {n}") for n in range(3)))
     with visit() as tab:
         tab.open(f"/#{topic}").wait_for_post(before[-1])
@@ -20,7 +20,7 @@ def test_posts_come_on_top_as_they_come_in(visit: Open, topic: str, posting: Pos
         assert tab.ids() == [*reversed(after), *reversed(before)]
 
 
-def test_a_post_says_who_when_where_what_and_how_sure(visit: Open, topic: str, posting: Posting) -> None:
+def test_a_post_says_who_when_where_what_and_how_sure(visit: Open, topic: str, posting: PostWriter) -> None:
     ago = time.time_ns() // 1_000_000 - 185_000
     text = f"macet di {topic.upper()} dan #{topic}, bukan x{topic}: https://example.org/a?{topic} (lihat)."
     (id,) = posting.write(post(text, author="@warga", created_at=ago, url="https://desk.example.org/1"))
@@ -42,7 +42,7 @@ def test_a_post_says_who_when_where_what_and_how_sure(visit: Open, topic: str, p
 
 
 def test_filters_by_label_score_and_text_hold_for_what_is_there_and_what_comes(
-    visit: Open, topic: str, posting: Posting
+    visit: Open, topic: str, posting: PostWriter
 ) -> None:
     texts = ("macet total di tol, lalu lintas padat merayap {}", "selamat pagi semua, sudah sarapan {}", "{}")
     posting.write(*(post(f"{topic} {text.format(n)}") for n in range(4) for text in texts))
@@ -74,7 +74,7 @@ def test_filters_by_label_score_and_text_hold_for_what_is_there_and_what_comes(
 
 
 def test_the_controls_of_the_filters_do_it_too_and_stand_in_the_address(
-    visit: Open, topic: str, posting: Posting
+    visit: Open, topic: str, posting: PostWriter
 ) -> None:
     ids = posting.write(post(f"{topic} macet total di tol, lalu lintas padat"), post(f"{topic} nasi goreng kambing"))
     with visit() as tab:
@@ -95,7 +95,7 @@ def test_the_controls_of_the_filters_do_it_too_and_stand_in_the_address(
 
 
 def test_a_post_that_its_network_deleted_leaves_the_page_also_where_it_waits(
-    visit: Open, topic: str, posting: Posting
+    visit: Open, topic: str, posting: PostWriter
 ) -> None:
     seen = posting.write(post(f"{topic} satu"), post(f"{topic} dua"), post(f"{topic} tiga"))
     with visit() as tab:
@@ -122,7 +122,7 @@ HOSTILE = (
 )
 
 
-def test_a_hostile_post_shows_as_text_and_runs_nothing(visit: Open, topic: str, posting: Posting) -> None:
+def test_a_hostile_post_shows_as_text_and_runs_nothing(visit: Open, topic: str, posting: PostWriter) -> None:
     text = HOSTILE.format(topic)
     text += "x" * (10_000 - len(text))
     (id,) = posting.write(

@@ -1,10 +1,11 @@
-"""Reading while posts come: what one reads stays, what is older comes on scrolling, and little is in the document."""
+"""Reading while posts come in: the screen does not move, scrolling loads older posts, the document stays small."""
 
 import pytest
 from playwright.sync_api import expect
 from support.browser.page_load import everyday
 from support.browser.tab import Open, Tab
-from support.posting import Posting, post
+from support.kafka.post_writer import PostWriter, post
+from support.workers import Worker, until
 
 MOST = 300  # elements of posts in the document
 
@@ -22,7 +23,7 @@ def waiting(tab: Tab, count: int) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 1440])
-def test_new_posts_never_move_what_one_reads(visit: Open, topic: str, posting: Posting, width: int) -> None:
+def test_new_posts_never_move_what_one_reads(visit: Open, topic: str, posting: PostWriter, width: int) -> None:
     posting.write(*everyday(topic, 60))
     with visit(viewport={"width": width, "height": 800}) as tab:
         tab.open(f"/#{topic}").page.wait_for_selector("#posts [data-id]")
@@ -43,7 +44,7 @@ def test_new_posts_never_move_what_one_reads(visit: Open, topic: str, posting: P
         assert 0 < tab.page.evaluate(TOP, last) < 800, "the newest is seen"
 
 
-def test_a_post_that_has_the_focus_stays_where_it_is(visit: Open, topic: str, posting: Posting) -> None:
+def test_a_post_that_has_the_focus_stays_where_it_is(visit: Open, topic: str, posting: PostWriter) -> None:
     posting.write(*everyday(topic, 10))
     with visit() as tab:
         tab.open(f"/#{topic}").page.wait_for_selector("#posts [data-id]")
@@ -57,7 +58,7 @@ def test_a_post_that_has_the_focus_stays_where_it_is(visit: Open, topic: str, po
 
 
 def test_older_posts_come_on_scrolling_each_once_and_few_are_in_the_document(
-    visit: Open, topic: str, posting: Posting
+    visit: Open, topic: str, posting: PostWriter
 ) -> None:
     ids = posting.write(*everyday(topic, 420))
     with visit() as tab:
@@ -65,10 +66,41 @@ def test_older_posts_come_on_scrolling_each_once_and_few_are_in_the_document(
         seen, most = tab.walk()
         assert seen == ids[::-1]
         assert most <= MOST
-        expect(tab.page.locator("#posts-end")).to_have_text("These are the first posts that are kept.")
+        expect(tab.page.locator("#posts-end")).to_have_text("No older posts are kept.")
 
 
-def test_a_pause_holds_the_list_and_counts_what_waits(visit: Open, topic: str, posting: Posting) -> None:
+# Slows the drawing of the list, and shows the state again and again. Notes whether the first post is in the document
+# when the page says that there are no older ones.
+HURRIED = """first => {
+  const frame = requestAnimationFrame;
+  window.requestAnimationFrame = (act) => setTimeout(() => frame(act), 300);
+  setInterval(() => document.dispatchEvent(new Event("visibilitychange")), 20);
+  window.told = null;
+  const end = document.querySelector("#posts-end");
+  new MutationObserver(() => {
+    if (end.textContent.startsWith("No older posts")) {
+      window.told ??= document.querySelector(`#posts [data-id="${first}"]`) !== null;
+    }
+  }).observe(end, { childList: true, characterData: true, subtree: true });
+}"""
+
+
+def test_the_end_is_told_only_when_the_first_posts_are_there(
+    visit: Open, worker: Worker, topic: str, posting: PostWriter
+) -> None:
+    ids = posting.write(*everyday(topic, 95))  # two pages, and more than the document takes at once
+    until(lambda: worker.count(topic) == 95, 15, "none is left to come by the stream")
+    with visit() as tab:
+        page = tab.open(f"/#{topic}").page
+        tab.wait_for_post(ids[-1])
+        tab.wait_for_state("live")
+        page.evaluate(HURRIED, ids[0])
+        page.evaluate("() => setInterval(() => scrollTo(0, document.scrollingElement.scrollHeight), 50)")
+        tab.wait_for("() => window.told !== null")
+        assert page.evaluate("() => window.told")
+
+
+def test_a_pause_holds_the_list_and_counts_what_waits(visit: Open, topic: str, posting: PostWriter) -> None:
     before = posting.write(*everyday(topic, 3))
     with visit() as tab:
         tab.open(f"/#{topic}").wait_for_post(before[-1])
@@ -83,7 +115,9 @@ def test_a_pause_holds_the_list_and_counts_what_waits(visit: Open, topic: str, p
         assert tab.ids() == [*after[::-1], *before[::-1]]
 
 
-def test_a_pause_that_lasts_loses_nothing_of_what_can_be_read_back(visit: Open, topic: str, posting: Posting) -> None:
+def test_a_pause_that_lasts_loses_nothing_of_what_can_be_read_back(
+    visit: Open, topic: str, posting: PostWriter
+) -> None:
     before = posting.write(*everyday(topic, 20))
     with visit() as tab:
         tab.open(f"/#{topic}").wait_for_post(before[-1])
@@ -97,7 +131,7 @@ def test_a_pause_that_lasts_loses_nothing_of_what_can_be_read_back(visit: Open, 
         assert seen == [*during[::-1], *before[::-1]]
 
 
-def test_what_is_taken_back_moves_nothing_and_hands_the_focus_on(visit: Open, topic: str, posting: Posting) -> None:
+def test_what_is_taken_back_moves_nothing_and_hands_the_focus_on(visit: Open, topic: str, posting: PostWriter) -> None:
     ids = posting.write(*everyday(topic, 120))
     with visit() as tab:
         tab.open(f"/#{topic}").page.wait_for_selector("#posts [data-id]")

@@ -9,15 +9,16 @@ from pathlib import Path
 from playwright.sync_api import Browser
 from support.browser.page_load import everyday
 from support.browser.tab import add, tab
-from support.kafka.apache_kafka import ApacheKafka
-from support.kafka.independent import feed_records
-from support.posting import Posting
-from support.workers import Worker, until
+from support.kafka.apache_kafka import KafkaAddress
+from support.kafka.plain_clients import feed_records
+from support.kafka.post_writer import PostWriter
+from support.waiting import until
+from support.workers import Worker
 
 RATE, POSTS = 20, 300  # posts a second, and all of them
 
 
-def feed(kafka: ApacheKafka, worker: Worker, topic: str) -> list[dict[str, str]]:
+def feed(kafka: KafkaAddress, worker: Worker, topic: str) -> list[dict[str, str]]:
     """The posts of a feed, read by a client of its own, beside the browser's loop."""
     name = worker.topics()[topic]["kafka_topic"]
     with ThreadPoolExecutor(1) as beside:
@@ -26,13 +27,13 @@ def feed(kafka: ApacheKafka, worker: Worker, topic: str) -> list[dict[str, str]]
 
 
 def test_a_page_that_stays_open_misses_nothing_and_doubles_nothing(
-    apache_kafka: ApacheKafka, namespace: str, browser: Browser, tmp_path: Path
+    apache_kafka: KafkaAddress, namespace: str, browser: Browser, tmp_path: Path
 ) -> None:
     worker = Worker(apache_kafka.url, namespace, tmp_path, PARTITIONS=1).start()
     try:
         worker.wait_ready()
         add(worker, "terus")
-        with Posting(apache_kafka.bootstrap, namespace) as posting, tab(browser, worker.url) as reader:
+        with PostWriter(apache_kafka.bootstrap, namespace) as posting, tab(browser, worker.url) as reader:
             posts = everyday("terus", POSTS)
             reader.page.set_default_timeout(60_000)
             reader.open("/#terus").wait_for_state("live")

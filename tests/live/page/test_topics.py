@@ -5,11 +5,12 @@ import re
 import httpx
 from playwright.sync_api import expect
 from support.browser.tab import Open, add
-from support.posting import Posting, post
-from support.workers import Worker, until
+from support.kafka.post_writer import PostWriter, post
+from support.waiting import until
+from support.workers import Worker
 
 
-def test_a_topic_is_added_with_words_phrases_and_hashtags(visit: Open, worker: Worker, posting: Posting) -> None:
+def test_a_topic_is_added_with_words_phrases_and_hashtags(visit: Open, worker: Worker, posting: PostWriter) -> None:
     with visit() as tab:
         page = tab.open("/").page
         page.get_by_label("Name").fill("jalan")
@@ -56,6 +57,8 @@ def test_deleting_waits_six_seconds_can_be_taken_back_and_is_not_done_by_who_lea
     for name in ("hapus", "simpan", "tinggal", "lain"):
         add(worker, name)
     with visit() as tab, visit() as leaver, visit() as reader:
+        for one in (tab, leaver, reader):
+            one.with_clock()
         reader.open("/#simpan,lain")
         for one, name in ((leaver, "tinggal"), (tab, "simpan"), (tab, "hapus")):
             if one.page.url == "about:blank":
@@ -66,17 +69,21 @@ def test_deleting_waits_six_seconds_can_be_taken_back_and_is_not_done_by_who_lea
         reader.page.get_by_role("button", name="Delete the topic lain").click()
         tab.page.get_by_role("button", name="Undo: keep the topic simpan").click()
         expect(tab.page.locator('[data-topic="simpan"]')).to_be_visible()
-        tab.page.wait_for_timeout(3500)
-        assert {"hapus", "simpan", "tinggal", "lain"} <= set(worker.topics()), "nothing was asked of the server yet"
+        for one in (tab, reader):
+            one.later(5000)
+            assert not {"/topics/hapus", "/topics/simpan", "/topics/lain"} & set(one.requests), "not yet asked for"
+        assert {"hapus", "simpan", "tinggal", "lain"} <= set(worker.topics())
+        for one in (tab, reader):
+            one.later(1500)
         tab.wait_for_state("deleted")
-        tab.page.wait_for_timeout(1500)
+        until(lambda: "lain" not in worker.topics(), 15, "the reader's is deleted too")
         expect(reader.page.locator("#feed-title")).to_have_text("simpan")
         assert reader.page.url.endswith("/#simpan"), "of several followed the others are left"
         assert {"simpan", "tinggal"} <= set(worker.topics()) and not {"hapus", "lain"} & set(worker.topics())
 
 
 def test_counts_by_label_and_the_rate_are_those_of_the_server(
-    visit: Open, worker: Worker, topic: str, posting: Posting
+    visit: Open, worker: Worker, topic: str, posting: PostWriter
 ) -> None:
     posting.write(*(post(f"{topic} macet total di tol, truk mogok, lalu lintas padat {n}") for n in range(7)))
     with visit() as tab:
@@ -91,7 +98,7 @@ def test_counts_by_label_and_the_rate_are_those_of_the_server(
         expect(row.locator(".rate")).to_have_text(re.compile(r"\d"))
 
 
-def test_several_topics_come_on_one_stream(visit: Open, worker: Worker, posting: Posting) -> None:
+def test_several_topics_come_on_one_stream(visit: Open, worker: Worker, posting: PostWriter) -> None:
     for name in ("satu", "dua", "tiga"):
         add(worker, name)
     before = posting.write(post("satu lama"), post("dua dan satu"))
@@ -114,7 +121,7 @@ def test_several_topics_come_on_one_stream(visit: Open, worker: Worker, posting:
         assert len(tab.streams()) == 2
 
 
-def test_an_address_shows_another_person_the_same(visit: Open, worker: Worker, posting: Posting) -> None:
+def test_an_address_shows_another_person_the_same(visit: Open, worker: Worker, posting: PostWriter) -> None:
     add(worker, "satu")
     add(worker, "dua")
     posting.write(post("satu macet total di tol, lalu lintas padat"), post("dua selamat pagi semua, sudah sarapan?"))
@@ -134,7 +141,9 @@ def test_an_address_shows_another_person_the_same(visit: Open, worker: Worker, p
         assert all("label=traffic" in path for path in other.streams())
 
 
-def test_a_deleted_one_of_several_is_named_and_the_others_go_on(visit: Open, worker: Worker, posting: Posting) -> None:
+def test_a_deleted_one_of_several_is_named_and_the_others_go_on(
+    visit: Open, worker: Worker, posting: PostWriter
+) -> None:
     add(worker, "satu")
     add(worker, "dua")
     with visit() as tab:

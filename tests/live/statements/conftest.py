@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from support.statement_worker import statement_worker
+from support.shared_worker import shared_worker
 from support.workers import Worker
 
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    with statement_worker(tmp_path_factory.mktemp("statements")) as worker:
+    with shared_worker(tmp_path_factory.mktemp("statements")) as worker:
         yield worker

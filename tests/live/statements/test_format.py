@@ -13,9 +13,10 @@ import requests_sse
 import sseclient
 from httpx_sse import connect_sse
 from support import node_clients
-from support.statement_worker import HOSTILE
-from support.wire import Stream, streams
-from support.workers import Worker, until
+from support.raw_streams import Stream, streams
+from support.shared_worker import HOSTILE
+from support.waiting import until
+from support.workers import Worker
 
 HEARTBEAT = 15.0
 
@@ -56,7 +57,7 @@ def by_httpx_sse(url: str) -> tuple[str, str]:
 def by_sseclient_py(url: str) -> tuple[str, str]:
     with requests.get(url, stream=True, timeout=10, headers={"Accept": "text/event-stream"}) as answer:
         event = next(event for event in sseclient.SSEClient(answer.iter_content(1)).events() if event.data)
-        return event.id, event.data
+        return str(event.id), event.data
 
 
 def by_requests_sse(url: str) -> tuple[str, str]:

@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
-from support.statement_worker import ALL, ALLOWED, EACH, TOKEN
-from support.wire import Stream, refusal, streams
-from support.workers import Worker, until
+from support.raw_streams import Stream, refusal, streams
+from support.shared_worker import ALL, ALLOWED, EACH, TOKEN
+from support.waiting import until
+from support.workers import Worker
 
 FEED = "/feeds/sepi"
 FOREIGN = "https://attacker.example"
@@ -19,7 +21,7 @@ BODIES = [
     b'{"name": "x", "track": [' + b",".join(b'"w%d"' % number for number in range(101)) + b"]}",
     b'{"name": "x", "surprise": true}', b'{"name": "x\xff"}', b'{"name": "x\\ud800"}', b"[" * 100_000,
 ]  # fmt: skip
-WHO = [
+WHO: list[tuple[Any, int]] = [
     ({"Host": "attacker.example"}, 401),
     ({"Host": "attacker.example", "Origin": "http://attacker.example"}, 401),
     ({"Origin": FOREIGN}, 403),

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.kafka.apache_kafka import ApacheKafka
-from support.kafka.independent import feed_records, write_values
-from support.wire import Event, Stream, events, streams
-from support.workers import Worker, until, workers
+from support.kafka.apache_kafka import KafkaAddress
+from support.kafka.plain_clients import feed_records, write_values
+from support.raw_streams import Event, Stream, events, streams
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.kafka.embedded import EmbeddedBroker
 
@@ -59,7 +60,7 @@ def stuck(worker: Worker, name: str, last: int) -> Stream:
 
 
 def test_a_client_that_does_not_read_is_dropped_the_others_do_not_notice_and_it_resumes(
-    apache_kafka: ApacheKafka, namespace: str, tmp_path: Path
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     """Statement 9. Who does not read is dropped after a bounded time and bounded bytes; p99 unmoved; it can resume."""
     fast, slow, past = (tmp_path / f"{name}.txt" for name in ("fast", "slow", "past"))
@@ -100,7 +101,7 @@ def test_a_client_that_does_not_read_is_dropped_the_others_do_not_notice_and_it_
         observer.join(20)
 
 
-def all_there(kafka: ApacheKafka, worker: Worker, name: str, found: list[Event]) -> bool:
+def all_there(kafka: KafkaAddress, worker: Worker, name: str, found: list[Event]) -> bool:
     """Whether these are the records of the feed from the first on, each once."""
     records = asyncio.run(feed_records(kafka.bootstrap, worker.topics()[name]["kafka_topic"]))
     first = found[0].offset

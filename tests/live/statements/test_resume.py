@@ -6,11 +6,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.apache_kafka import KafkaAddress
+from support.raw_streams import Event, Stream, events
 from support.records import delete_before
-from support.statement_worker import POSTS
-from support.wire import Event, Stream, events
-from support.workers import Worker, until, workers
+from support.shared_worker import POSTS
+from support.waiting import until
+from support.workers import Worker, workers
 
 BOTH = POSTS + POSTS // 2 + 1
 MALFORMED = [
@@ -73,7 +74,7 @@ def test_header_query_since_and_last_begin_a_stream_and_what_is_malformed_is_400
 
 
 def test_an_id_that_retention_has_passed_gets_a_gap_event(
-    apache_kafka: ApacheKafka, namespace: str, tmp_path: Path
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     """Statement 6. An id that retention has passed gets an explicit `gap` event, never silence."""
     file = tmp_path / "posts.txt"

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.wire import Stream
-from support.workers import until, workers
+from support.raw_streams import Stream
+from support.waiting import until
+from support.workers import workers
 
 from tweetream.kafka.embedded import EmbeddedBroker
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from support.faults import chaos
-from support.faults.cutting import cut_and_resume
-from support.kafka.apache_kafka import ApacheKafka
-from support.kafka.independent import feed_records
-from support.workers import until, workers
+from support.faults.cutting_clients import cut_and_resume
+from support.kafka.apache_kafka import KafkaAddress
+from support.kafka.plain_clients import feed_records
+from support.waiting import until
+from support.workers import workers
 
 from tweetream.feeds.ring import RING
 
@@ -18,7 +19,7 @@ AGO = RING + 2_000  # posts that are there before: more than a worker has in mem
 AT_MOST = 900  # seconds; on two cores the clients that begin at the start need minutes
 
 
-def cut_under_load(kafka: ApacheKafka, namespace: str, folder: Path, clients: int, cuts: int, mean: int) -> float:
+def cut_under_load(kafka: KafkaAddress, namespace: str, folder: Path, clients: int, cuts: int, mean: int) -> float:
     """Clients that cut and resume; each one's posts are those of the feed. Returns the rate at which posts came."""
     file = chaos.numbered_lines(folder / "numbers.txt", AT_MOST * RATE)
     settings = {"SOURCES": f"replay:{file}?rate={RATE}", "TOPICS": chaos.TOPIC, "MAX_STREAMS_PER_ADDRESS": 10_000}
@@ -42,7 +43,7 @@ def cut_under_load(kafka: ApacheKafka, namespace: str, folder: Path, clients: in
 
 
 def test_replay_meets_live_under_load_with_no_gap_no_reordering_and_no_duplicate(
-    apache_kafka: ApacheKafka, namespace: str, tmp_path: Path
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     """Statement 4. Replay meets live under load with no gap, no reordering, no duplicate."""
     assert cut_under_load(apache_kafka, namespace, tmp_path, clients=30, cuts=6, mean=800) > RATE / 3
@@ -51,6 +52,6 @@ def test_replay_meets_live_under_load_with_no_gap_no_reordering_and_no_duplicate
 @pytest.mark.soak
 @pytest.mark.kafka
 def test_200_clients_that_cut_20_times_under_2000_posts_a_second_get_what_is_in_the_feed(
-    apache_kafka: ApacheKafka, namespace: str, tmp_path: Path
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     assert cut_under_load(apache_kafka, namespace, tmp_path, clients=200, cuts=20, mean=1_000) > 0.8 * RATE

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from playwright.sync_api import Browser, CDPSession
 from support.browser.tab import Tab, add, tab
 from support.browser.tracing import Trace, traced
-from support.posting import Posting, post
+from support.kafka.post_writer import PostWriter, post
 from support.workers import Worker
 
 from tweetream.models.post import Post
@@ -43,12 +43,12 @@ def first_content(browser: Browser, tab: Tab, address: str) -> Trace:
 
     def work() -> None:
         tab.open(address).page.wait_for_selector("#posts [data-id]")
-        tab.page.wait_for_timeout(500)  # for what is painted after it
+        tab.page.wait_for_timeout(500)  # for later paints
 
     return traced(browser, tab.page, work)
 
 
-def flood(tab: Tab, posting: Posting, topic: str, posts: int, points: int) -> Iterator[Weight]:
+def flood(tab: Tab, posting: PostWriter, topic: str, posts: int, points: int) -> Iterator[Weight]:
     """So many posts as fast as they get through, in parts; what the page weighs after each."""
     cdp = tab.page.context.new_cdp_session(tab.page)
     cdp.send("Performance.enable")
@@ -67,7 +67,7 @@ def weight(cdp: CDPSession, posts: int) -> Weight:
     return Weight(posts, found["JSHeapUsedSize"] / 1e6, int(found["Nodes"]), int(found["JSEventListeners"]))
 
 
-def steady(browser: Browser, tab: Tab, posting: Posting, topic: str, rate: float, seconds: float) -> Trace:
+def steady(browser: Browser, tab: Tab, posting: PostWriter, topic: str, rate: float, seconds: float) -> Trace:
     """An even pace, posts a second, while the page is looked at; it shows the last one at the end."""
     posts = everyday(topic, round(rate * seconds))
 
@@ -93,7 +93,7 @@ class Measured(NamedTuple):
 
     def missed(self) -> list[str]:
         """The bars that it missed."""
-        first, last = self.weights[1], self.weights[-1]  # in the first part its code is made ready
+        first, last = self.weights[1], self.weights[-1]  # during the first part the browser compiles the code
         bars = {
             "first content": self.first <= FIRST,
             "longest task": self.steady.tasks[0] <= LONGEST,
@@ -119,11 +119,11 @@ def _longest(tasks: list[float]) -> str:
     return ", ".join(f"{task:.0f}" for task in tasks[:3])
 
 
-def measure(browser: Browser, worker: Worker, posting: Posting, posts: int, rate: float, seconds: float) -> Measured:
+def measure(browser: Browser, worker: Worker, posting: PostWriter, posts: int, rate: float, seconds: float) -> Measured:
     """All of it, each in a tab of its own; adds three topics."""
     for name in ("awal", "banyak", "tetap"):
         add(worker, name)
-    with tab(browser, worker.url) as visitor:  # what is never loaded twice is loaded now: not the page's doing
+    with tab(browser, worker.url) as visitor:  # load now what is loaded only once, so that it is not measured
         visitor.open("/").wait_for_state("live", "connecting")
     posting.write(*everyday("awal", 60))
     with tab(browser, worker.url) as visitor:

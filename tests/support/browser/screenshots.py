@@ -18,10 +18,11 @@ import msgspec
 from playwright.sync_api import Browser, expect, sync_playwright
 from support.browser.line import Line
 from support.browser.tab import Tab, add, launch, tab
+from support.kafka.post_writer import PostWriter, post
 from support.paths import DOCS
-from support.posting import Posting, post
 from support.tools import CHROMIUM
-from support.workers import Worker, until, workers
+from support.waiting import until
+from support.workers import Worker, workers
 
 from tweetream.cli.demo import SAMPLE, TOPICS
 from tweetream.kafka.embedded import EmbeddedBroker
@@ -84,7 +85,7 @@ def seen(browser: Browser, address: str, viewport: dict[str, int] = LARGE, **opt
         yield visitor
 
 
-def take(browser: Browser, worker: Worker, posting: Posting) -> None:
+def take(browser: Browser, worker: Worker, posting: PostWriter) -> None:
     with tab(browser, worker.url, viewport=LARGE) as visitor:
         expect(visitor.open("/").page.locator("#empty")).not_to_be_empty()
         shoot(visitor, "empty")
@@ -126,7 +127,7 @@ def main() -> int:
         settings = {"SOURCES": f"replay:{live}?rate=0.12&loop=true", "PARTITIONS": 1}
         with (
             workers(1, broker.url, "screenshots", Path(name), **settings) as (worker,),
-            Posting(broker.bootstrap, "screenshots") as posting,
+            PostWriter(broker.bootstrap, "screenshots") as posting,
             sync_playwright() as playwright,
         ):
             browser = launch(playwright, path)

@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 
 import httpx
 from httpx_sse import connect_sse
-from support.kafka.independent import feed_records
-from support.workers import Worker, until
+from support.kafka.plain_clients import feed_records
+from support.waiting import until
+from support.workers import Worker
 
 from tweetream.models.feed import Stamp
 
@@ -138,7 +139,7 @@ class Report:
 
     def faults_found(self) -> list[str]:
         """What must not be, a line each."""
-        lists = {
+        lists: dict[str, list[Any]] = {
             "lost in the feed": self.missing_in_feed,
             "lost at the client": self.missing_at_client,
             "doubled to the client": self.doubled_at_client,

@@ -38,7 +38,9 @@ class Until:
                 return
             if count == self._nth:
                 self.reached = True
-                asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)
+                task = asyncio.current_task()
+                assert task is not None
+                asyncio.get_running_loop().call_soon(task.cancel)
             try:
                 yield waits_for
                 go_on = partial(self._coroutine.send, None)

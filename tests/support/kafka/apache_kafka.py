@@ -1,11 +1,9 @@
 """Apache Kafka itself for tests and `make kafka`: one broker or three, in a folder of its own, gone afterwards.
 
-It runs from the jars named in tests/kafka/pom.xml, fetched once into `.kafka/libs`. Needs Java 17 or newer, and
-Maven until the jars are there. The brokers are KRaft nodes that are controllers as well; they die with the thread
-that started them. What the folder held is lost: this is no way to keep data.
+Needs Java 17 or newer, and Maven until the jars are there. The brokers are KRaft nodes that are controllers as well;
+they die with the thread that started them. The folder's data is lost: this is no way to keep data.
 """
 
-import fcntl
 import os
 import shutil
 import signal
@@ -16,15 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from support.paths import ROOT
+from support.kafka.jars import LIBS, ApacheKafkaError, fetch
+from support.paths import ROOT, TESTS
 
 from tweetream.kafka.embedded import HOST, ask, dies_with_parent, end_process, free_ports
 
-CACHE = ROOT / ".kafka"
-LIBS = CACHE / "libs"
-RECIPE = Path(__file__).parent
-POM = RECIPE / "pom.xml"
-COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+LOGGING = Path(__file__).with_name("log4j2.properties")
 START_TIMEOUT = 60.0  # seconds; one needs 4 on an idle machine
 STOP_TIMEOUT = 20.0
 CLUSTER = "TweetreamTestsAAAAAAAA"  # any 16 bytes in base 64
@@ -32,56 +27,28 @@ CLUSTER = "TweetreamTestsAAAAAAAA"  # any 16 bytes in base 64
 QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
 
 
-class ApacheKafkaError(Exception):
-    """It does not run; one line that says why."""
+def process_environment() -> dict[str, str]:
+    """For a Python process that imports `support`, also from a checkout that is not installed."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, TESTS)))}
 
 
-def missing() -> str | None:
-    """One line naming what is not installed; None when Apache Kafka can run here."""
-    tools = ["java"] if _fetched() else ["java", "mvn"]
-    absent = [tool for tool in tools if shutil.which(tool) is None]
-    if not absent:
-        return None
-    return f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not installed"
+class KafkaAddress:
+    """Where a cluster is, as clients and settings take it."""
+
+    def __init__(self, ports: Sequence[int]) -> None:
+        self.ports = list(ports)
+
+    @property
+    def bootstrap(self) -> str:
+        return ",".join(f"{HOST}:{port}" for port in self.ports)
+
+    @property
+    def url(self) -> str:
+        """As settings and Faust take it: several brokers are separated by semicolons."""
+        return ";".join(f"kafka://{HOST}:{port}" for port in self.ports)
 
 
-def fetch() -> None:
-    """Have the jars in LIBS. Several processes may call it at once: one fetches, the others wait for it."""
-    if _fetched():
-        return
-    CACHE.mkdir(exist_ok=True)
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if _fetched():
-            return
-        new = Path(tempfile.mkdtemp(prefix="fetching-", dir=CACHE))
-        try:
-            _copy_jars(new)
-            shutil.rmtree(LIBS, ignore_errors=True)  # of another version
-            new.rename(LIBS)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
-
-
-def _fetched() -> bool:
-    """Whether LIBS holds what the pom of today asks for: the pom they were fetched with lies among the jars."""
-    kept = LIBS / POM.name
-    return kept.exists() and kept.read_bytes() == POM.read_bytes()
-
-
-def _copy_jars(folder: Path) -> None:
-    command = ["mvn", "-q", "-B", "-f", str(POM), COPY, "-DincludeScope=runtime", f"-DoutputDirectory={folder}"]
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    except OSError as error:
-        raise ApacheKafkaError(f"Apache Kafka cannot be fetched: {error}") from error
-    if done.returncode:
-        lines = [line for line in done.stdout.splitlines() + done.stderr.splitlines() if "ERROR" in line]
-        raise ApacheKafkaError(f"Apache Kafka cannot be fetched by Maven: {(lines or ['it says nothing'])[0]}")
-    shutil.copy(POM, folder)
-
-
-class ApacheKafka:
+class ApacheKafka(KafkaAddress):
     """A cluster, from `start()` to `close()`, or for a `with` block. Brokers are numbered from 0.
 
     `settings` go into every server.properties and win over ours. `port` is that of the first broker, the others
@@ -103,19 +70,10 @@ class ApacheKafka:
         self.settings = dict(settings or {})
         self.folder = Path()
         ports = free_ports(2 * brokers)
-        self.ports = [port + i for i in range(brokers)] if port else ports[:brokers]
+        super().__init__([port + i for i in range(brokers)] if port else ports[:brokers])
         self._controllers = ports[brokers:]
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._preexec: Callable[[], None] | None = None
-
-    @property
-    def bootstrap(self) -> str:
-        return ",".join(f"{HOST}:{port}" for port in self.ports)
-
-    @property
-    def url(self) -> str:
-        """As settings and Faust take it: several brokers are separated by semicolons."""
-        return ";".join(f"kafka://{HOST}:{port}" for port in self.ports)
 
     def start(self) -> None:
         """Return when every broker answers and knows all of them. On failure nothing is left behind."""
@@ -232,7 +190,7 @@ class ApacheKafka:
     def _java(self, i: int, *arguments: str) -> subprocess.Popen[bytes]:
         heap = "-Xmx512m" if self.count == 1 else "-Xmx384m"
         flags = [heap, *(QUICK if self.quick else ()), f"-Dkafka.log={self.folder / f'{i}.log'}"]
-        flags.append(f"-Dlog4j2.configurationFile={RECIPE / 'log4j2.properties'}")
+        flags.append(f"-Dlog4j2.configurationFile={LOGGING}")
         with (self.folder / f"{i}.out").open("ab") as out:
             try:
                 return subprocess.Popen(

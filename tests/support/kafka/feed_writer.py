@@ -1,10 +1,7 @@
 """Writes a feed of any broker, record by record, for tests of who reads it; the fixtures are in conftest.py."""
 
-import asyncio
-from collections.abc import Callable
-
 from aiokafka import AIOKafkaProducer
-from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.apache_kafka import KafkaAddress
 
 from tweetream.feeds.record import Record
 from tweetream.kafka import admin
@@ -12,7 +9,7 @@ from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.models.feed import Stamp
 
-Broker = EmbeddedBroker | ApacheKafka
+Broker = EmbeddedBroker | KafkaAddress
 LABELS = [b"traffic", b"non_traffic"]
 
 
@@ -50,9 +47,3 @@ class Writer:
 
 def numbers(records: list[Record]) -> list[int]:
     return [int(record.data.removeprefix(b'{"n":').removesuffix(b"}")) for record in records]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
-        while not condition():
-            await asyncio.sleep(0.01)

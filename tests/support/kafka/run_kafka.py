@@ -5,7 +5,8 @@ import signal
 import sys
 import time
 
-from support.kafka.apache_kafka import ApacheKafka, ApacheKafkaError, fetch, missing
+from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.jars import ApacheKafkaError, fetch, missing
 
 from tweetream.kafka.embedded import HOST, port_in_use
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from support.kafka.apache_kafka import ApacheKafka
 from support.kafka.certificates import Authority
@@ -22,12 +22,23 @@ SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
 class SecureKafka:
     """The broker, its listeners' ports, and the files a client needs."""
 
-    kafka: ApacheKafka
+    plain: int
     passwords: int
     certificates: int
     cafile: Path
     certfile: Path
     keyfile: Path
+
+    @property
+    def bootstrap(self) -> str:
+        """The plain listener, for tests that look on."""
+        return f"{HOST}:{self.plain}"
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        """From JSON, where a path is text."""
+        files = {name: Path(fields[name]) for name in ("cafile", "certfile", "keyfile")}
+        return cls(**fields | files)
 
     def url(self, port: int) -> str:
         return f"kafka://{HOST}:{port}"
@@ -82,5 +93,5 @@ def secure_kafka(folder: Path) -> Iterator[SecureKafka]:
         name = f"listener.name.passwords.{mechanism.lower()}.sasl.jaas.config"
         settings[name] = f"{MODULES}.scram.ScramLoginModule required;"
     users = [f"{mechanism}=[name={USER},password={PASSWORD}]" for mechanism in SCRAM]
-    with ApacheKafka(settings=settings, port=plain, users=users) as kafka:
-        yield SecureKafka(kafka, passwords, certificates, authority.cafile, certfile, keyfile)
+    with ApacheKafka(settings=settings, port=plain, users=users):
+        yield SecureKafka(plain, passwords, certificates, authority.cafile, certfile, keyfile)
