@@ -5,6 +5,7 @@ import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from support.paths import ROOT
@@ -39,7 +40,9 @@ def check() -> ModuleType:
     return module
 
 
-def test_the_check_passes_and_the_card_has_what_it_prints(check: ModuleType, capsys) -> None:
+def test_the_check_passes_and_the_card_has_what_it_prints(
+    check: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         check.main()
     printed, breaches = capsys.readouterr()
@@ -47,7 +50,7 @@ def test_the_check_passes_and_the_card_has_what_it_prints(check: ModuleType, cap
     assert printed in (DATA / "README.md").read_text("utf-8")
 
 
-def copy(folder: Path, change) -> None:
+def copy(folder: Path, change: Any) -> None:
     """The data set in `folder`, its training and test rows changed."""
     for part in ("train", "test"):
         lines = (DATA / f"posts-{part}.csv").read_text("utf-8").split("\n")
@@ -73,7 +76,9 @@ def copy(folder: Path, change) -> None:
     ],
     ids=["few", "family", "overlap", "large", "label", "shortcut"],
 )
-def test_a_breach_is_found(check: ModuleType, tmp_path: Path, capsys, change, reason: str) -> None:
+def test_a_breach_is_found(
+    check: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Any, reason: str
+) -> None:
     copy(tmp_path, change)
     check.HERE = tmp_path
     with pytest.raises(SystemExit) as ended:

@@ -48,7 +48,7 @@ def test_a_batch_gives_what_its_texts_give_alone_and_what_their_words_add_up_to(
         assert found.weights.sum(axis=0) + found.bias == pytest.approx(row)
 
 
-def test_a_full_memory_is_emptied_and_nothing_changes(monkeypatch) -> None:
+def test_a_full_memory_is_emptied_and_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream has ever new words, so a memory without a limit would grow for years."""
     monkeypatch.setattr(scorers, "REMEMBERED", 20)
     pipeline = train(posts(2))

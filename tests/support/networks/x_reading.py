@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 from support.networks.x_server import TOKEN, XServer
 
@@ -32,7 +33,7 @@ def context(tracks: dict[str, tuple[str, ...]], token: str = TOKEN) -> Context:
     return Context(Settings(_env_file=None, x_bearer_token=token, namespace="t"), lambda: tracks)
 
 
-def source(server: XServer, tracks: dict[str, tuple[str, ...]], query: str = "", **options) -> X:
+def source(server: XServer, tracks: dict[str, tuple[str, ...]], query: str = "", **options: Any) -> X:
     return X(f"x:?api={server.url}{query}", context(tracks), **{"silence": 5.0} | options)
 
 
