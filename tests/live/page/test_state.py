@@ -65,11 +65,12 @@ def test_a_person_need_not_wait_until_it_tries_again(
 def test_a_server_that_says_nothing_any_more_is_not_shown_as_live(browser: Browser, worker: Worker, topic: str) -> None:
     with Line(worker.port) as line, tab(browser, line.url) as reader:
         reader.page.add_init_script(IMPATIENT)
-        reader.open(f"/#{topic}").wait_for_state("live")
+        reader.with_clock().open(f"/#{topic}").wait_for_state("live")
         line.hold()
-        reader.page.set_default_timeout(30_000)
+        reader.later(4500)
         reader.wait_for_state("doubt")
         line.mend()
+        reader.later(4500)
         reader.wait_for_state("live")
 
 
@@ -78,11 +79,12 @@ def test_a_deleted_topic_is_said_to_be_and_followed_again_when_it_is_there_again
 ) -> None:
     posting.write(post(f"{topic} satu"))
     with visit() as tab:
-        tab.open(f"/#{topic}").wait_for_state("live")
+        tab.with_clock().open(f"/#{topic}").wait_for_state("live")
         httpx.delete(f"{worker.url}/topics/{topic}", timeout=30).raise_for_status()
         tab.wait_for_state("deleted")
         expect(tab.page.locator("#state")).to_contain_text("deleted")
         add(worker, topic)
+        tab.later(4500)
         tab.wait_for_state("live")
         (again,) = posting.write(post(f"{topic} lagi"))
         tab.wait_for_post(again)

@@ -87,10 +87,11 @@ def test_counts_by_label_and_the_rate_are_those_of_the_server(
 ) -> None:
     posting.write(*(post(f"{topic} macet total di tol, truk mogok, lalu lintas padat {n}") for n in range(7)))
     with visit() as tab:
-        tab.open(f"/#{topic}")
+        tab.with_clock().open(f"/#{topic}")
         posting.write(*(post(f"{topic} selamat pagi, sudah sarapan? {n}") for n in range(4)))
         row = tab.page.locator(f'[data-topic="{topic}"]')
         until(lambda: worker.count(topic) == 11, 15, "all are counted")
+        tab.later(4500)
         for label, count in worker.topics()[topic]["posts"].items():
             expect(
                 row.locator(".count").filter(has_text=re.compile(rf"^{label.replace('_', ' ')} {count}$"))
@@ -126,7 +127,8 @@ def test_an_address_shows_another_person_the_same(visit: Open, worker: Worker, p
     add(worker, "dua")
     posting.write(post("satu macet total di tol, lalu lintas padat"), post("dua selamat pagi semua, sudah sarapan?"))
     with visit(permissions=["clipboard-read", "clipboard-write"]) as tab:
-        tab.open("/#satu,dua").page.wait_for_selector("#posts [data-id]")
+        tab.with_clock().open("/#satu,dua").page.wait_for_selector("#posts [data-id]")
+        tab.later(4500)  # the labels come with the topics
         tab.page.get_by_label("Label").select_option("traffic")
         tab.wait_for("() => location.search === '?label=traffic'")
         tab.page.get_by_role("button", name="Copy link").click()

@@ -32,12 +32,14 @@ def test_what_came_in_an_hours_sleep_is_no_rate_of_a_minute(
     visit: Open, worker: Worker, topic: str, posting: PostWriter
 ) -> None:
     with visit() as tab:
-        tab.open(f"/#{topic}")
+        tab.with_clock().open(f"/#{topic}").wait_for_state("live")
         rate = tab.page.locator(f'[data-topic="{topic}"] .rate')
+        tab.later(4500)
         expect(rate).to_have_text("0/min")
         tab.page.evaluate(SLEEP)
         posting.write(*(post(f"{topic} selamat pagi") for _ in range(60)))
         until(lambda: worker.count(topic) == 60, 15, "all are counted")
+        tab.later(4500)
         tab.page.wait_for_function(
             "name => /60/.test(document.querySelector(`[data-topic='${name}'] .counts`).textContent)", arg=topic
         )

@@ -53,15 +53,8 @@ async function pass(ms) {
 
 // A connection to topic `a`, with a server that can be told what to answer.
 function following(server = {}) {
-  const answers = {
-    position: "a@g:1",
-    newest: "a@g:1",
-    missing: [],
-    exists: true,
-    reads: true,
-    fault: null,
-    ...server,
-  };
+  const there = { position: "a@g:1", newest: "a@g:1", missing: [], exists: true, reads: true, fault: null };
+  const answers = { ...there, ...server };
   const states = ["idle"];
   const told = { posts: [], gone: [] };
   const feed = new FeedConnection({
