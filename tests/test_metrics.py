@@ -1,4 +1,4 @@
-"""The reasons for which a post is dropped are a closed list, each counted from the start."""
+"""The reasons why a post is dropped are a closed list, and each is exported from the start."""
 
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -12,7 +12,7 @@ def samples(name: str) -> list[dict[str, str]]:
     return [s.labels for family in text_string_to_metric_families(text) for s in family.samples if s.name == name]
 
 
-def test_every_reason_is_shown_before_anything_was_dropped_and_no_other_is() -> None:
+def test_every_reason_is_exported_before_any_post_was_dropped_and_no_other_is() -> None:
     assert sorted(labels["reason"] for labels in samples("tweetream_posts_dropped_total")) == sorted(Drop)
 
 
@@ -23,12 +23,12 @@ def test_reasons_are_the_documented_ones() -> None:
     }  # fmt: skip
 
 
-def test_counters_without_labels_are_shown_from_the_start() -> None:
+def test_counters_without_labels_are_exported_from_the_start() -> None:
     for name in ("posts_matched_total", "duplicates_total", "offset_gaps_total", "sse_clients"):
         assert samples(f"tweetream_{name}") == [{}], name
 
 
-def test_the_metrics_of_the_design_are_there() -> None:
+def test_the_documented_metrics_exist() -> None:
     families = {family.name for family in text_string_to_metric_families(generate_latest(registry).decode())}
     assert families >= {
         f"tweetream_{name}"

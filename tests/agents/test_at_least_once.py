@@ -1,4 +1,4 @@
-"""How agents read: in order, and nothing that was delivered before a rebalance is worked on after it."""
+"""How agents read: in order; a record delivered before a rebalance is not processed after it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,22 +21,22 @@ class Event:
         self.acked = True
 
 
-class Rig:
-    """A stream of events, and a consumer that says which are current."""
+class Harness:
+    """A stream of events, and a consumer that knows which of them are current."""
 
     def __init__(self, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
         self.events = [Event(offset) for offset in range(count)]
         self.current = [event.message for event in self.events]
-        self.given_up: list[int] = []
+        self.released: list[int] = []
         monkeypatch.setattr(at_least_once, "app", SimpleNamespace(consumer=self, is_flowing=lambda: True))
 
     def is_current(self, message: Any) -> bool:
         return message in self.current
 
     def give_up(self, message: Any) -> None:
-        self.given_up.append(message.offset)
+        self.released.append(message.offset)
 
-    def noack(self) -> "Rig":
+    def noack(self) -> "Harness":
         return self
 
     async def _events(self) -> AsyncIterator[Event]:
@@ -53,37 +53,37 @@ class Rig:
             await asyncio.sleep(0)
 
 
-async def test_what_was_delivered_before_a_rebalance_is_not_begun_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    rig = Rig(4, monkeypatch)
+async def test_an_event_delivered_before_a_rebalance_is_not_begun_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = Harness(4, monkeypatch)
     begun = []
 
     async def work(event: Event, still_assigned: Any) -> None:
         begun.append(event.message.offset)
         if event.message.offset == 1:
-            rig.rebalance()
+            harness.rebalance()
             raise Abandoned
 
-    await rig.run(work)
+    await harness.run(work)
     assert begun == [0, 1]
-    assert [event.acked for event in rig.events] == [True, False, False, False]
-    assert rig.given_up == [1, 2, 3], "a rebalance need not wait for them"
+    assert [event.acked for event in harness.events] == [True, False, False, False]
+    assert harness.released == [1, 2, 3], "a rebalance need not wait for them"
 
 
-async def test_what_is_being_delivered_when_a_rebalance_comes_is_never_wanted_again(
+async def test_a_record_in_delivery_at_a_rebalance_is_never_still_assigned_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    rig = Rig(2, monkeypatch)
+    harness = Harness(2, monkeypatch)
     sent = []
 
     async def work(event: Event, still_assigned: Any) -> Any:
         async def deliver() -> None:
             if event.message.offset == 0:
-                rig.rebalance()  # and flow is on again at once
+                harness.rebalance()  # flow is resumed at once
             if not still_assigned():
                 raise Abandoned
             sent.append(event.message.offset)
 
         return deliver
 
-    await rig.run(work)
-    assert sent == [] and rig.given_up == [0, 1]
+    await harness.run(work)
+    assert sent == [] and harness.released == [0, 1]

@@ -1,4 +1,4 @@
-"""Counting: a record is acknowledged when its count is in Kafka, and counted once however often that is tried."""
+"""Counting: a record is acknowledged after its count is in Kafka, and counted once after any number of attempts."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +24,7 @@ class Event:
         self.acked += 1
 
 
-async def test_what_kafka_refuses_is_tried_again_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_count_that_kafka_rejects_is_sent_again_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     answers: list[Exception | None] = [RecordRejected("no permission"), None]
 
     async def flush(*args: Any) -> None:
@@ -50,7 +50,7 @@ async def test_a_count_of_a_newer_version_stops_the_worker_and_is_kept(monkeypat
     async def events() -> Any:
         yield event
 
-    monkeypatch.setattr(counting.app, "abort", reasons.append)
+    monkeypatch.setattr("tweetream.agents.counting.app.abort", reasons.append)
     agent: Any = counting.counting
     await agent.fun(SimpleNamespace(noack=lambda: SimpleNamespace(events=events)))
     assert len(reasons) == 1 and event.acked == 0

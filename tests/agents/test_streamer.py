@@ -1,4 +1,4 @@
-"""Commands and the sweep, when a rebalance comes while Kafka is asked, or Kafka refuses."""
+"""Commands and the sweep during a rebalance, and when Kafka rejects a record."""
 
 import inspect
 from typing import Any
@@ -16,7 +16,7 @@ sweep: Any = inspect.unwrap(streamer.sweep)  # without the timer
 
 
 @pytest.mark.parametrize("error", [Abandoned("a rebalance"), RecordRejected("no permission")])
-async def test_a_tombstone_that_cannot_be_forgotten_now_ends_no_worker(
+async def test_a_tombstone_that_cannot_be_forgotten_now_does_not_end_the_worker(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = Topic("old", ("old",), 1, 1, "t-feed-old-1", 0, deleted_at=2)
@@ -40,7 +40,7 @@ async def test_a_tombstone_that_cannot_be_forgotten_now_ends_no_worker(
     assert tried
 
 
-async def test_a_topic_whose_feed_was_created_while_a_rebalance_came_is_left_to_the_next_owner(
+async def test_a_topic_whose_feed_was_created_during_a_rebalance_is_left_to_the_next_owner(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     owner = [True]

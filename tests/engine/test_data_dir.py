@@ -1,4 +1,4 @@
-"""One worker of a namespace has the data folder; another one is told so."""
+"""One worker of a namespace has the data folder; another worker gets an error."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a worker says of its Kafka client: little."""
+"""A worker logs few of its Kafka client's lines."""
 
 import logging
 
@@ -11,7 +11,7 @@ def record(name: str, level: int, message: str, at: float, *args: object) -> log
     return made
 
 
-def test_of_a_hundred_errors_of_the_kafka_client_one_is_said_and_the_next_says_how_many_were_not() -> None:
+def test_of_a_hundred_errors_of_the_kafka_client_one_is_logged_and_the_next_has_the_number_of_the_others() -> None:
     log_filter = RateLimitedLogFilter()
     errors = [record("aiokafka.conn", logging.ERROR, f"kind {n} of %s", 100 + n / 100, n) for n in range(100)]
     assert [log_filter.filter(error) for error in errors] == [True] + [False] * 99
@@ -20,7 +20,7 @@ def test_of_a_hundred_errors_of_the_kafka_client_one_is_said_and_the_next_says_h
     assert later.getMessage() == "still away (and 99 lines like it)"
 
 
-def test_what_the_client_does_and_what_others_say_is_not_held_back() -> None:
+def test_information_of_the_client_and_lines_of_other_loggers_are_all_logged() -> None:
     log_filter = RateLimitedLogFilter()
     for n in range(3):
         assert log_filter.filter(record("aiokafka.consumer", logging.INFO, f"step {n}", 100))

@@ -1,4 +1,4 @@
-"""A client's place: replay from Kafka meets the ring with nothing missing or doubled, and gaps are told."""
+"""A cursor: replay from Kafka joins the ring with no record missing or doubled, and gaps are reported."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,17 +22,17 @@ Broker = EmbeddedBroker | KafkaAddress
 
 @pytest.fixture
 async def feed(writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FeedRing]:
-    """Followed from the beginning, with ten records behind the ring's start."""
+    """A followed feed; its first ten records were written before."""
     await writer.write(*range(10))
     for module in (past, ring):
-        monkeypatch.setattr(module, "FETCH_RECORDS", 4)  # of what was there before, the ring has no more
+        monkeypatch.setattr(module, "FETCH_RECORDS", 4)  # the ring loads no more of the records before
     async with live.follow(writer.topic, asyncio.Event()) as feed:
         yield feed
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ring so small that a client is soon behind it."""
+    """A ring so small that it soon drops a client's next record."""
     monkeypatch.setattr(ring, "RING", 30)
 
 
@@ -60,7 +60,7 @@ async def test_replay_meets_the_ring_with_nothing_missing_or_doubled_while_recor
 
     async def append() -> None:
         nonlocal end
-        for first in range(10, 1500, 30):  # each batch begins with the half of the one before
+        for first in range(10, 1500, 30):  # each batch begins with half of the batch before it
             again = range(max(0, first - 15), first + 30)
             await writer.write(*again)
             end += len(again)
@@ -94,27 +94,27 @@ async def test_a_client_that_stops_reading_goes_on_from_kafka(writer: Writer, li
     for first in range(11, 131, 10):
         await writer.write(*range(first, first + 10))
     await until_async(lambda: feed.end == 131)
-    assert feed.start > 11, "the client is behind the ring"
+    assert feed.start > 11, "the client's next record has left the ring"
     assert numbers(await read(one, 131)) == list(range(11, 131))
 
 
 @pytest.mark.usefixtures("small")
-async def test_what_was_redelivered_is_skipped_behind_the_ring_and_in_it(
+async def test_duplicates_are_skipped_in_the_ring_and_in_older_records(
     writer: Writer, live: Hub, feed: FeedRing
 ) -> None:
     await writer.write(*range(5, 60))
     await writer.write(*range(20, 100))
     await until_async(lambda: feed.end == 145)
     assert numbers(await read(cursor(live, feed, 0), 145)) == list(range(100))
-    assert numbers(await read(cursor(live, feed, 12), 145)) == list(range(10, 100)), "12 is a record seen before"
+    assert numbers(await read(cursor(live, feed, 12), 145)) == list(range(10, 100)), "12 is a duplicate"
 
 
-async def test_a_place_in_the_log_gives_no_gap(writer: Writer, live: Hub, feed: FeedRing) -> None:
+async def test_an_offset_in_the_log_gives_no_gap(writer: Writer, live: Hub, feed: FeedRing) -> None:
     for at in (0, 5, 10):
         assert await cursor(live, feed, at).check() is None
 
 
-async def test_a_place_past_the_end_is_a_gap_and_moves_to_the_end(writer: Writer, live: Hub, feed: FeedRing) -> None:
+async def test_an_offset_past_the_end_is_a_gap_and_moves_to_the_end(writer: Writer, live: Hub, feed: FeedRing) -> None:
     one = cursor(live, feed, 2**63)
     assert await one.check() == Gap("x", Position("x", "1", 2**63 - 1), Position("x", "1", 10))
     assert one.offset == 10 and await one.check() is None
@@ -122,7 +122,7 @@ async def test_a_place_past_the_end_is_a_gap_and_moves_to_the_end(writer: Writer
     assert numbers(await read(one, 11)) == [10]
 
 
-async def test_a_hub_that_is_a_little_behind_makes_no_gap(writer: Writer, live: Hub, feed: FeedRing) -> None:
+async def test_a_hub_that_lags_a_little_makes_no_gap(writer: Writer, live: Hub, feed: FeedRing) -> None:
     one = cursor(live, feed, 12)
     checking = asyncio.create_task(one.check())
     await writer.write(10, 11, 12)
@@ -130,7 +130,7 @@ async def test_a_hub_that_is_a_little_behind_makes_no_gap(writer: Writer, live: 
     assert numbers(await read(one, 13)) == [12]
 
 
-async def test_a_place_that_retention_has_passed_is_a_gap_and_moves_to_the_first(
+async def test_an_offset_that_retention_has_passed_is_a_gap_and_moves_to_the_first(
     apache_kafka: KafkaAddress, namespace: str
 ) -> None:
     writer = Writer(apache_kafka, f"{namespace}-feed-x-1")
@@ -150,7 +150,7 @@ async def test_a_place_that_retention_has_passed_is_a_gap_and_moves_to_the_first
         await writer.producer.stop()
 
 
-async def test_what_lies_behind_the_ring_comes_from_kafka_and_then_the_ring_goes_on(
+async def test_older_records_come_from_kafka_and_then_the_ring_goes_on(
     writer: Writer, live: Hub, feed: FeedRing
 ) -> None:
     await writer.write(*range(10, 20))
@@ -158,11 +158,11 @@ async def test_what_lies_behind_the_ring_comes_from_kafka_and_then_the_ring_goes
     one = cursor(live, feed, 3)
     assert await one.check() is None
     found = await read(one, 20)
-    assert numbers(found) == list(range(3, 20)), "what was there when the feed was joined is in the ring, whole"
+    assert numbers(found) == list(range(3, 20)), "the ring has all records that were there when the feed was joined"
     assert one.position == Position("x", "1", 19)
 
 
-async def test_a_position_never_rests_on_a_record_that_was_skipped(writer: Writer, live: Hub, feed: FeedRing) -> None:
+async def test_a_position_is_never_that_of_a_skipped_record(writer: Writer, live: Hub, feed: FeedRing) -> None:
     one = cursor(live, feed, None)
     await writer.write(10, 11)
     await read(one, 12)

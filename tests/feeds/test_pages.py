@@ -1,4 +1,4 @@
-"""Pages of a feed: each record exactly once, in both directions, whatever came again or is gone."""
+"""Pages of a feed: each record exactly once, in both directions, with duplicates and deleted records."""
 
 import asyncio
 import contextlib
@@ -68,7 +68,7 @@ async def forwards(live: Hub, writer: Writer, number: int, after: int, **asked: 
 
 
 @pytest.mark.parametrize("followed", [True, False], ids=["in the ring", "in Kafka"])
-async def test_what_was_taken_back_is_on_no_page_and_all_else_once(
+async def test_a_retracted_post_is_on_no_page_and_each_other_post_on_one(
     writer: Writer, followed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "FETCH_RECORDS", 5)
@@ -86,7 +86,7 @@ async def test_what_was_taken_back_is_on_no_page_and_all_else_once(
 
 
 @pytest.mark.parametrize("followed", [True, False], ids=["in the ring", "in Kafka"])
-async def test_walks_in_both_directions_give_every_post_once_also_what_was_redelivered(
+async def test_walks_in_both_directions_give_every_post_once_also_with_duplicates(
     writer: Writer, followed: bool
 ) -> None:
     await writer.write(*range(100))
@@ -101,10 +101,10 @@ async def test_walks_in_both_directions_give_every_post_once_also_what_was_redel
             assert numbers(await forwards(live, writer, number, 99)) == list(range(100, 141))
 
 
-async def test_what_came_again_long_after_is_skipped_wherever_a_page_begins(
+async def test_late_duplicates_are_skipped_wherever_a_page_begins(
     writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The look-back is so short that it ends amid what came again."""
+    """The dedup window is so short that it starts amid the duplicates."""
     monkeypatch.setattr(pages, "FETCH_RECORDS", 5)
     await writer.write_singly(*range(60))
     await asyncio.sleep(0.2)
@@ -114,7 +114,7 @@ async def test_what_came_again_long_after_is_skipped_wherever_a_page_begins(
             assert numbers(await backwards(live, writer, number)) == list(range(70))
 
 
-async def test_the_two_places_of_an_answer_lead_to_the_pages_beside_it(writer: Writer) -> None:
+async def test_the_two_positions_of_a_page_lead_to_the_pages_beside_it(writer: Writer) -> None:
     await writer.write(*range(100))
     async with hub_of(writer) as live:
         newest = await page(live, writer, 10)
@@ -132,8 +132,8 @@ async def test_the_two_places_of_an_answer_lead_to_the_pages_beside_it(writer: W
         assert (caught_up.records, caught_up.before, caught_up.after) == ([], 100, 99)
         first = await page(live, writer, 10, before=at(10))
         assert (len(first.records), first.before, first.after) == (10, None, 9)
-        ahead = await page(live, writer, 10, before=at(0))
-        assert (ahead.records, ahead.before) == ([], None)
+        before_all = await page(live, writer, 10, before=at(0))
+        assert (before_all.records, before_all.before) == ([], None)
 
 
 async def test_an_empty_feed_has_one_empty_page(writer: Writer) -> None:
@@ -148,7 +148,7 @@ async def test_a_filter_that_matches_little_costs_short_pages_and_comes_to_an_en
 ) -> None:
     monkeypatch.setattr(pages, "SCAN", 40)
     monkeypatch.setattr(pages, "FETCH_RECORDS", 10)
-    await writer.write(2, *range(3, 203, 2), 204, *range(205, 405, 2))  # `traffic` is what is even
+    await writer.write(2, *range(3, 203, 2), 204, *range(205, 405, 2))  # even numbers are `traffic`
     await writer.write(*range(305, 405, 2))
     async with hub_of(writer) as live:
         assert numbers(await backwards(live, writer, 5, label="traffic")) == [2, 204]
@@ -162,9 +162,7 @@ async def test_a_filter_that_matches_little_costs_short_pages_and_comes_to_an_en
         assert numbers(later.records) == [406]
 
 
-async def test_lines_of_others_are_passed_over_however_many_they_are(
-    writer: Writer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_any_number_of_foreign_records_is_skipped(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "SCAN", 10)
     monkeypatch.setattr(pages, "FETCH_RECORDS", 5)
     await writer.write(*range(5))
@@ -193,7 +191,7 @@ async def test_since_bounds_a_walk_by_the_time_of_arrival(apache_kafka: KafkaAdd
         await writer.producer.stop()
 
 
-async def test_a_place_that_is_not_in_the_log_is_a_gap_and_the_walk_goes_on(
+async def test_a_position_outside_the_log_is_a_gap_and_the_walk_goes_on(
     apache_kafka: KafkaAddress, namespace: str
 ) -> None:
     writer = Writer(apache_kafka, f"{namespace}-feed-x-1")
@@ -204,10 +202,10 @@ async def test_a_place_that_is_not_in_the_log_is_a_gap_and_the_walk_goes_on(
         async with hub_of(writer) as live:
             gone = await page(live, writer, 5, after=at(10))
             assert numbers(gone.records) == [20, 21, 22, 23, 24] and gone.gap == (at(10), 20)
-            assert numbers(await forwards(live, writer, 9, 19)) == list(range(20, 50)), "19 was the last that went"
+            assert numbers(await forwards(live, writer, 9, 19)) == list(range(20, 50)), "19 was the last deleted record"
             assert numbers(await backwards(live, writer, 9)) == list(range(20, 50))
-            ahead = await page(live, writer, 5, before=at(15))
-            assert ahead == Page([], None, 19, (at(15), 20))
+            deleted = await page(live, writer, 5, before=at(15))
+            assert deleted == Page([], None, 19, (at(15), 20))
             other = await page(live, writer, 5, after=at(30, "0"))
             assert numbers(other.records) == [20, 21, 22, 23, 24] and other.gap == (at(30, "0"), 20)
             assert (await page(live, writer, 5, before=at(30, "0"))).gap == (at(30, "0"), 20)

@@ -1,4 +1,4 @@
-"""Reading a feed out of Kafka: what is passed on, what is skipped, and a place by time."""
+"""Reading a feed's records: which are passed on and which are skipped; the offset of a time."""
 
 import asyncio
 from typing import Any
@@ -20,7 +20,7 @@ GOOD = {"label": b"traffic", "score": b"0.7500", "origin": Stamp(0, 1, 1, 0).pac
 
 
 class Raw:
-    """A record as the client library gives it."""
+    """A record as aiokafka gives it."""
 
     def __init__(self, value: bytes | None, headers: dict[str, bytes] | None = None, offset: int = 0) -> None:
         self.topic, self.value, self.offset, self.timestamp = "t-feed-x-1", value, offset, 123
@@ -47,24 +47,26 @@ def test_a_record_is_read_with_its_label_score_and_time() -> None:
         (b'{"a":1}', {"origin": GOOD["origin"]}),
     ],
 )  # fmt: skip
-def test_what_is_no_line_of_ascii_json_with_our_headers_is_passed_over_and_counted(value: Any, headers: Any) -> None:
+def test_a_value_that_is_no_line_of_ascii_json_with_our_headers_is_skipped_and_counted(
+    value: Any, headers: Any
+) -> None:
     before = counted("dead_letters", topic="t-feed-x-1")
     stamps = Stamps()
     assert read_record(Raw(value, headers), stamps) is None
     assert counted("dead_letters", topic="t-feed-x-1") == before + 1
-    assert stamps.admit(Stamp(0, 1, 1, 0)), "what was passed over leaves no trace"
+    assert stamps.admit(Stamp(0, 1, 1, 0)), "a skipped record changes no stamp"
 
 
-def test_what_was_redelivered_is_skipped_and_counted() -> None:
+def test_a_duplicate_is_skipped_and_counted() -> None:
     stamps, before = Stamps(), counted("duplicates")
     assert read_record(Raw(b"{}"), stamps) is not None
     assert read_record(Raw(b"{}", offset=9), stamps) is None
     assert counted("duplicates") == before + 1
     assert read_record(Raw(b"{}", offset=9), stamps, past=True) is None
-    assert counted("duplicates") == before + 1, "whoever reads the past finds it again"
+    assert counted("duplicates") == before + 1, "each reader of the past finds it again"
 
 
-def test_only_what_is_above_the_highest_of_its_partition_is_new() -> None:
+def test_only_a_stamp_above_the_highest_of_its_partition_is_new() -> None:
     seen = Stamps()
     stamps = [
         (0, 1, 1, 0),
@@ -79,7 +81,7 @@ def test_only_what_is_above_the_highest_of_its_partition_is_new() -> None:
     assert [seen.admit(Stamp(*stamp)) for stamp in stamps] == [True] * 4 + [False] * 2 + [True, False]
 
 
-def test_a_copy_of_origins_goes_its_own_way() -> None:
+def test_a_copy_of_stamps_is_independent() -> None:
     stamps = Stamps()
     stamps.admit(Stamp(0, 1, 1, 0))
     copy = stamps.copy()
@@ -88,7 +90,7 @@ def test_a_copy_of_origins_goes_its_own_way() -> None:
 
 
 async def written(broker: Broker, topic: str, pauses: list[float]) -> list[int]:
-    """Records, each after a pause; the times at which they arrived (ms)."""
+    """Write records, each after a pause. Returns the times of their arrival (ms)."""
     config = {"message.timestamp.type": "LogAppendTime"}
     await admin.create(Connection([broker.bootstrap]), [admin.TopicSpec(topic, 1, config)], 1)
     times = []
@@ -99,7 +101,7 @@ async def written(broker: Broker, topic: str, pauses: list[float]) -> list[int]:
     return times
 
 
-async def test_a_time_has_its_place(any_broker: Broker, namespace: str) -> None:
+async def test_a_time_has_its_offset(any_broker: Broker, namespace: str) -> None:
     times = await written(any_broker, namespace, [0, 0.1, 0.1])
     tp = TopicPartition(namespace, 0)
     async with AIOKafkaConsumer(bootstrap_servers=any_broker.bootstrap) as consumer:
@@ -109,7 +111,7 @@ async def test_a_time_has_its_place(any_broker: Broker, namespace: str) -> None:
         assert await offset_of_time(consumer, tp, times[2] + 60_000) is None
 
 
-async def test_a_reader_looks_back_by_time(any_broker: Broker, namespace: str) -> None:
+async def test_a_dedup_window_is_a_time(any_broker: Broker, namespace: str) -> None:
     await written(any_broker, namespace, [0, 0, 1.0, 0.05, 0])
     tp = TopicPartition(namespace, 0)
     async with AIOKafkaConsumer(bootstrap_servers=any_broker.bootstrap, auto_offset_reset="none") as consumer:
@@ -119,7 +121,7 @@ async def test_a_reader_looks_back_by_time(any_broker: Broker, namespace: str) -
         assert await dedup_start(consumer, tp, 0, 60) == 0
 
 
-async def test_a_reader_looks_back_no_further_than_the_limit(
+async def test_a_dedup_window_has_a_largest_number_of_records(
     any_broker: Broker, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readers, "MAX_DEDUP_RECORDS", 2)

@@ -1,4 +1,4 @@
-"""What was taken back is known by its id as it stands in a feed's record, whatever characters it has."""
+"""A retracted post is recognised by its id as written in a feed's record, with any characters."""
 
 import random
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ HOSTILE = [
 
 
 def data_of(id: str) -> bytes:
-    """A feed record's data, as classification makes it; what its author wrote looks like the end of an id."""
+    """A feed record's data, as classification makes it. The author's text looks like the end of an id."""
     return json_line(feed_entry(Post(id, "x", '","topic":"', 0, 0), "macet", "traffic", 0.5))
 
 
@@ -27,24 +27,24 @@ def record(offset: int, id: str) -> Record:
 
 
 @pytest.mark.parametrize("id", HOSTILE)
-def test_an_id_is_found_in_the_data_as_it_stands_there(id: str) -> None:
+def test_an_id_is_found_in_the_data_as_it_is_written_there(id: str) -> None:
     known = Retractions()
     assert known.add(id, 0) == id_of(data_of(id))
     assert known.kept([record(0, id)]) == []
 
 
-def test_what_was_taken_back_is_left_out_and_all_else_is_kept() -> None:
+def test_retracted_posts_are_left_out_and_all_others_are_kept() -> None:
     chance, known = random.Random(7), Retractions()
     ids = list({"".join(chance.choices('ab",\\:é/', k=chance.randrange(1, 9))) for _ in range(500)})
     records = [record(offset, id) for offset, id in enumerate(ids)]
-    assert not known and known.kept(records) is records, "as long as there is none nothing is looked at"
+    assert not known and known.kept(records) is records, "without retractions no record is compared"
     gone = set(ids[::3])
     for id in gone:
         known.add(id, 0)
     assert known and known.kept(records) == [one for one, id in zip(records, ids, strict=True) if id not in gone]
 
 
-def test_records_of_others_are_never_taken_for_one() -> None:
+def test_foreign_records_are_never_taken_for_a_retracted_post() -> None:
     known = Retractions()
     known.add("x:1", 0)
     others = [b"{}", b'{"n":1}', b'{"id":5}', b'{"id":"x:1"}', b'{"id":"x:1', b'{"i":"x:1","topic":"t"}']
@@ -52,7 +52,7 @@ def test_records_of_others_are_never_taken_for_one() -> None:
     assert known.kept(records) == records
 
 
-def test_the_records_that_were_taken_back_have_the_time_of_that_up_to_a_minute() -> None:
+def test_retracted_records_have_the_time_of_the_retraction_rounded_up_to_a_minute() -> None:
     known = Retractions()
     known.add("x:1", 60_001)
     known.add("x:3", 120_000)
@@ -64,7 +64,7 @@ def test_the_records_that_were_taken_back_have_the_time_of_that_up_to_a_minute()
     assert len(known.among(raws, MAX_OFFSET)) == 4
 
 
-def test_of_too_many_the_oldest_are_forgotten_and_what_is_said_again_is_new() -> None:
+def test_over_the_limit_the_oldest_are_forgotten_and_a_repeated_retraction_is_new() -> None:
     known = Retractions(max_ids=10)
     for nth in range(1000):
         known.add("always", nth)
@@ -74,7 +74,7 @@ def test_of_too_many_the_oldest_are_forgotten_and_what_is_said_again_is_new() ->
     assert len(known.kept([record(0, f"x:{nth}") for nth in range(1000)])) >= 991
 
 
-def test_what_was_taken_back_by_mistake_is_there_again() -> None:
+def test_a_post_whose_retraction_is_forgotten_is_there_again() -> None:
     known = Retractions()
     known.add('x:"', 0)
     known.forget('x:"')

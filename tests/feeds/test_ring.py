@@ -1,4 +1,4 @@
-"""The ring of a feed's last records: what it keeps, and what it answers for."""
+"""The ring of a feed's last records: which records it keeps and gives."""
 
 import random
 
@@ -14,16 +14,16 @@ from tweetream.kafka.readers import FETCH_RECORDS
 from tweetream.models.feed import Stamp
 
 
-def test_a_ring_keeps_the_newest_records_and_says_from_where(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ring_keeps_the_newest_records_and_knows_where_they_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "RING", 10)
     monkeypatch.setattr(ring, "FETCH_RECORDS", 4)
     feed = FeedRing("t", 100, Stamps())
     feed.whole = True
     for n in range(50):
-        feed.take([raw(100 + 2 * n, n), raw(101 + 2 * n, n)])  # each is there twice
+        feed.take([raw(100 + 2 * n, n), raw(101 + 2 * n, n)])  # each comes twice
         held = [record.offset for record in feed._records]
         assert len(held) <= 14 and held[-1] == 100 + 2 * n and feed.end == 102 + 2 * n
-        assert feed.start <= held[0], "what the ring says to have it has"
+        assert feed.start <= held[0], "the ring has all records from its start on"
         assert feed.whole == (held[0] == 100)
     assert [record.offset for record in feed.after(feed.start + 1)] == [feed.start + 2 * i for i in (1, 2, 3, 4)]
 
@@ -40,13 +40,13 @@ def test_posts_of_any_size_take_no_more_memory_than_a_ring_may_have(monkeypatch:
         assert 700 * len(held) <= 10_000 and (feed.start, feed.end) == (held[0], n + 1)
         assert feed.whole == (held[0] == 0)
     assert len(held) > 10
-    assert [record.offset for record in feed.after(held[3])] == held[3:6], "little more than a piece may have"
+    assert [record.offset for record in feed.after(held[3])] == held[3:6], "little more than FETCH_BYTES"
     assert [record.offset for record in feed.after(held[-1])] == held[-1:]
     feed.take([raw(100, 100, b"{%s}" % (b" " * 20_000))])
     assert (feed.start, feed.end, feed.last_offset) == (101, 101, 100)
 
 
-def test_a_ring_answers_for_the_last_records_only_if_it_has_them() -> None:
+def test_a_ring_gives_the_last_records_only_if_it_has_them() -> None:
     feed = FeedRing("t", 100, Stamps())
     feed.take([raw(100 + n, n) for n in range(6)])
     assert numbers(feed.last(2, EVERY_POST) or []) == [4, 5] and numbers(feed.last(2, Filter("traffic")) or []) == [
@@ -63,7 +63,7 @@ def knows(stamps: Stamps, n: int) -> bool:
     return not stamps.admit(Stamp(0, 1, n, 0))
 
 
-def test_a_feed_knows_at_many_places_what_came_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_feed_keeps_the_stamps_at_many_offsets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "FETCH_RECORDS", 4)
     feed = FeedRing("t", 100, Stamps())
     for n in range(50):
@@ -72,19 +72,21 @@ def test_a_feed_knows_at_many_places_what_came_before(monkeypatch: pytest.Monkey
         found = feed.checkpoints.before(offset)
         assert found is not None and 0 <= offset - found[0] < 4
         seen = found[0] - 100
-        assert not knows(found[1], seen) and (seen == 0 or knows(found[1], seen - 1)), "what came before, and no more"
+        assert not knows(found[1], seen) and (seen == 0 or knows(found[1], seen - 1)), (
+            "the stamps before the offset, and no others"
+        )
 
 
-def test_a_waypoint_is_a_copy_near_by_and_there_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_is_a_copy_near_by_and_there_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "MAX_CHECKPOINTS", 10)
     checkpoints, stamps = StampCheckpoints(), Stamps()
     assert checkpoints.before(5) is None
     checkpoints.add(5, stamps)
     stamps.admit(Stamp(0, 1, 0, 0))
     found = checkpoints.before(5)
-    assert found is not None and not knows(found[1], 0), "not what was learnt later"
+    assert found is not None and not knows(found[1], 0), "no stamp that was added later"
     assert checkpoints.before(4) is None and checkpoints.before(5 + 10 * FETCH_RECORDS) is not None
-    assert checkpoints.before(6 + 10 * FETCH_RECORDS) is None, "to look back is nearer"
+    assert checkpoints.before(6 + 10 * FETCH_RECORDS) is None, "the dedup window is shorter"
     for nth in range(100):
         checkpoints.add(nth * FETCH_RECORDS, stamps)
     assert len(checkpoints._offsets) == len(checkpoints._stamps) <= 10
@@ -95,7 +97,7 @@ def ids(records: list[Record]) -> list[int]:
     return [int(id_of(record.data)) for record in records]
 
 
-def test_a_post_that_is_taken_back_leaves_the_ring_wherever_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_retracted_post_leaves_the_ring_with_all_its_records(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "FETCH_RECORDS", 10)
     feed = FeedRing("t", 0, Stamps())
     feed.whole = True
@@ -115,7 +117,7 @@ def test_a_post_that_is_taken_back_leaves_the_ring_wherever_it_is_there(monkeypa
     assert counted("retracted") == before + 7
 
 
-def test_a_post_that_was_taken_back_before_it_came_never_gets_into_the_ring() -> None:
+def test_a_post_retracted_before_it_came_never_gets_into_the_ring() -> None:
     known, before = Retractions(), counted("retracted")
     feed = FeedRing("t", 0, Stamps(), known)
     known.add("1", 60_000)
@@ -123,13 +125,13 @@ def test_a_post_that_was_taken_back_before_it_came_never_gets_into_the_ring() ->
     assert ids(feed.after(0)) == [0, 2] and feed.end == 3
     assert feed.retracted_since(0) == [Retracted(b"1", 1, 60_000)] and counted("retracted") == before + 1
     feed.take([post(3, 1)])
-    assert feed.after(3) == [] and feed.end == 4, "it came again, and has been seen"
+    assert feed.after(3) == [] and feed.end == 4, "it came again, and its stamp is known"
     again = FeedRing("t", 0, Stamps(), known)
     again.take([post(0, 0), post(1, 1)], past=True)
     assert ids(again.after(0)) == [0] and counted("retracted") == before + 1, "the past is not counted again"
 
 
-def test_a_ring_finds_what_is_taken_back_while_it_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ring_finds_retracted_posts_while_it_grows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "RING", 20)
     monkeypatch.setattr(ring, "FETCH_RECORDS", 5)
     chance, feed, gone = random.Random(3), FeedRing("t", 0, Stamps()), set()
@@ -143,11 +145,11 @@ def test_a_ring_finds_what_is_taken_back_while_it_moves_on(monkeypatch: pytest.M
         assert held == [n for n in range(held[0], n + 2) if n not in gone]
         assert feed._size == sum(len(post(n, n).value) for n in held)
         assert len(feed._by_id) <= 2 * 25 + 5 + 2
-        assert {len(offsets) for offsets in feed._by_id.values()} <= {1}, "each is looked at once"
+        assert {len(offsets) for offsets in feed._by_id.values()} <= {1}, "each record is indexed once"
     assert len(gone) > 200
 
 
-def test_a_feed_remembers_the_last_that_were_taken_back_and_how_many_there_were(
+def test_a_ring_remembers_the_last_retracted_records_and_how_many_there_were(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ring, "MIN_RETRACTED", 5)
@@ -161,7 +163,7 @@ def test_a_feed_remembers_the_last_that_were_taken_back_and_how_many_there_were(
     assert feed.retracted == 100 and feed.retracted_since(100) == []
 
 
-def test_a_feed_says_when_the_last_record_up_to_a_place_arrived() -> None:
+def test_a_ring_knows_when_the_last_record_up_to_an_offset_arrived() -> None:
     feed = FeedRing("t", 10, Stamps())
     for offset in (10, 12, 14):
         one = post(offset, offset)

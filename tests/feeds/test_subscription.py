@@ -13,18 +13,18 @@ from tweetream.feeds.subscription import Subscription
 
 
 class Client:
-    """What a client does with the events it gets; `began` is where it began."""
+    """A client that shows the posts it gets; `began` is the offset where it began."""
 
     def __init__(self, subscription: Subscription, began: int) -> None:
         self.subscription, self.began = subscription, began
         self.shown: list[int] = []
         self.got: set[int] = set()
-        self.told: list[int] = []
+        self.retracted: list[int] = []
 
     def step(self) -> None:
         for delivery in self.subscription.ready():
             for retracted in delivery.retracted:
-                self.told.append(int(retracted))
+                self.retracted.append(int(retracted))
                 self.shown = [one for one in self.shown if one != int(retracted)]
             for record in delivery.records:
                 id = int(json.loads(record.data)["id"])
@@ -34,7 +34,7 @@ class Client:
 
 
 def play(chance: random.Random, known: Retractions, one: FeedRing, gone: set[int]) -> list[Client]:
-    """Something happens: posts come, one of any age or of the next is taken back, clients come or go on."""
+    """At random: posts come, an old, new or later one is retracted, clients come or read on."""
     clients: list[Client] = []
     for _ in range(300):
         match chance.randrange(4):
@@ -52,12 +52,14 @@ def play(chance: random.Random, known: Retractions, one: FeedRing, gone: set[int
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_in_the_end_a_client_shows_all_that_came_and_was_not_taken_back(seed: int) -> None:
+def test_in_the_end_a_client_shows_all_posts_that_were_not_retracted(seed: int) -> None:
     known, gone = Retractions(), set[int]()
     one = FeedRing("t", 0, Stamps(), known)
     for client in play(random.Random(seed), known, one, gone):
         while not client.subscription.caught_up:
             client.step()
         assert client.shown == [n for n in range(client.began, one.end) if n not in gone]
-        assert set(client.told) <= gone and len(client.told) == len(set(client.told)), "each once, and no other"
-        assert all(id < client.began or id in client.got for id in client.told), "nothing that was yet to come"
+        assert set(client.retracted) <= gone and len(client.retracted) == len(set(client.retracted)), (
+            "each once, and no other"
+        )
+        assert all(id < client.began or id in client.got for id in client.retracted), "no post that had not come yet"

@@ -1,4 +1,4 @@
-"""Bytes in Kafka: what is encoded comes back, and nothing that arrives can do more than be put aside."""
+"""Bytes in Kafka: an encoded struct decodes to the same, and any other bytes are a dead letter at most."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ VALUES = [
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
-def test_what_is_encoded_comes_back_the_same(value: object) -> None:
+def test_an_encoded_struct_decodes_to_the_same(value: object) -> None:
     data = encode(value)
     assert data[0] == codec.VERSION
     assert decode(data, type(value)) == value
@@ -41,7 +41,7 @@ def test_a_newer_version_stops_the_reader_and_says_so() -> None:
         decode(newer, PostBatch)
 
 
-def test_a_newer_version_is_told_before_its_body_is_read() -> None:
+def test_a_newer_version_is_recognised_before_its_body_is_read() -> None:
     with pytest.raises(TooNew):
         decode(bytes([codec.VERSION + 1]) + b"\xc1 a body of another kind", PostBatch)
 
@@ -51,7 +51,7 @@ def test_a_newer_version_is_told_before_its_body_is_read() -> None:
     [None, b"", b"\x00", b'{"text": "hi"}', b"hello", bytes([codec.VERSION]), b"\xff" + encode(VALUES[0])[1:]],
     ids=["none", "empty", "zero", "json", "text", "version alone", "far version"],
 )
-def test_what_is_not_ours_is_undecodable(junk: bytes | None) -> None:
+def test_a_foreign_record_is_undecodable(junk: bytes | None) -> None:
     with pytest.raises(Undecodable):
         decode(junk, PostBatch)
 
@@ -71,13 +71,13 @@ def test_a_text_that_is_no_utf8_is_undecodable() -> None:
         decode(encode(VALUES[0]).replace(b"macet", b"mac\xff\xfe"), PostBatch)
 
 
-def test_something_behind_the_struct_is_undecodable() -> None:
+def test_bytes_after_the_struct_are_undecodable() -> None:
     with pytest.raises(Undecodable):
         decode(encode(VALUES[0]) + b"\x00", PostBatch)
 
 
 @pytest.mark.parametrize("length", [b"\xdd", b"\xdf", b"\xdb", b"\xc6"])
-def test_a_length_that_lies_takes_no_memory(length: bytes) -> None:
+def test_a_false_length_takes_no_memory(length: bytes) -> None:
     with pytest.raises(Undecodable):
         decode(encode(PostBatch(1, 1, 1, {}, []))[:-1] + length + b"\xff\xff\xff\xff", PostBatch)
 

@@ -1,4 +1,4 @@
-"""What browsers get, origins, and positions: opaque to clients, read strictly."""
+"""The JSON of a feed, stamps, and positions, which are parsed strictly."""
 
 import random
 import struct
@@ -20,18 +20,18 @@ from tweetream.models.feed import (
 from tweetream.models.post import Post
 
 
-def test_an_origin_comes_back_the_same() -> None:
+def test_a_stamp_comes_back_the_same() -> None:
     for stamp in (Stamp(0, 0, 0, 0), Stamp(999, 2**63, 2**40, 199), Stamp(2**16 - 1, 2**64 - 1, 2**64 - 1, 1)):
         assert Stamp.unpack(stamp.pack()) == stamp
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"x" * 21, b"x" * 23])
-def test_what_has_not_the_length_of_an_origin_is_none(data: bytes) -> None:
+def test_bytes_of_another_length_are_no_stamp(data: bytes) -> None:
     with pytest.raises(struct.error):
         Stamp.unpack(data)
 
 
-def test_origins_of_a_partition_are_in_the_order_of_epoch_sequence_and_index() -> None:
+def test_stamps_of_a_partition_are_in_the_order_of_epoch_sequence_and_index() -> None:
     ordered = [Stamp(0, 1, 1, 0), Stamp(0, 1, 1, 1), Stamp(0, 1, 2, 0), Stamp(0, 2, 1, 0), Stamp(0, 10, 0, 0)]
     assert sorted(random.Random(1).sample(ordered, len(ordered))) == ordered
     assert sorted(stamp.pack() for stamp in ordered) == [stamp.pack() for stamp in ordered]

@@ -6,7 +6,7 @@ from tweetream.models.topic import BadTopic, Topic, check_name
 
 
 @pytest.mark.parametrize("name", ["a", "0", "macet", "jalan-tol_2", "a" * 64, "9--__"])
-def test_a_good_name_is_taken(name: str) -> None:
+def test_a_good_name_is_accepted(name: str) -> None:
     assert check_name(name) == name
 
 
@@ -15,7 +15,7 @@ def test_a_good_name_is_taken(name: str) -> None:
     ["", "-a", "_a", "A", "macet ", " macet", "macet\n", "a.b", "a/b", "a,b", "a@b", "é", "\u0661", "a" * 65,
      "..", "a\x00", None, 1, b"macet", ["macet"]],
 )  # fmt: skip
-def test_a_bad_name_is_refused_with_what_is_wanted(name: object) -> None:
+def test_a_bad_name_is_refused_with_the_rule_for_names(name: object) -> None:
     with pytest.raises(BadTopic, match="1 to 64 of a-z 0-9"):
         check_name(name)
 
