@@ -1,11 +1,13 @@
-"""The map: the app, and its modules in the order a post flows.
+"""The map: the application, and its modules in the order a post flows.
 
     sources → posts → preprocessing → tagged → classification → a feed for each topic → hub → browsers
 
-Commands come the other way (web.topics → agents.streamer → the topics table); counts go beside
-(agents.counting). `streams` names every Kafka topic and table; `delivery` is the consumer below them all, `engine` the
-Faust app it runs in.
+Commands come the other way (web.topics → agents.streamer → the topics table); counts go beside (agents.counting).
+`topology` names every Kafka topic and table; `engine` is Faust with the consumer below it all. Faust takes the
+application from this module, so importing it reads the settings.
 """
+
+from functools import partial
 
 from tweetream.engine.application import App, credentials
 from tweetream.kafka.security import connect
@@ -14,7 +16,6 @@ from tweetream.settings import load
 from tweetream.web.middleware import application_options
 
 settings = load()
-check(settings)
 kafka = connect(settings)
 
 app = App(
@@ -37,6 +38,7 @@ app = App(
         "tweetream.web.classify",
         "tweetream.web.feeds",
         "tweetream.web.site",
+        "tweetream.web.health",
         "tweetream.web.openapi",
     ],
     datadir=str(settings.data_dir),
@@ -59,3 +61,4 @@ app = App(
     web_tables_enabled=False,
     worker_redirect_stdouts=False,
 )
+app.preflight(partial(check, settings))

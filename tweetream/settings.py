@@ -1,7 +1,7 @@
 """Settings, read once from the environment and `.env`, typed; every name begins with TWEETREAM_.
 
 An unknown TWEETREAM_ name or a bad value stops the program with one line. Names that begin with
-TWEETREAM_FAUST_ go to Faust as they are; those that Kubernetes sets for a service are let pass.
+TWEETREAM_FAUST_ go to Faust as they are. Names that Kubernetes sets for a service are ignored.
 """
 
 import ipaddress
@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 from pydantic_settings import PydanticBaseSettingsSource as Source
+from typing_extensions import override
 
 PREFIX = "TWEETREAM_"
 _PASSED = re.compile(r"TWEETREAM_(FAUST_|SERVICE_|PORT(_|$))")
@@ -32,7 +33,7 @@ def _seconds(value: Any) -> Any:
     if isinstance(value, str):
         match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|)\s*", value)
         if not match:
-            raise ValueError("a time such as 30s, 5m, 12h or 7d is wanted")
+            raise ValueError("write a time such as 30s, 5m, 12h or 7d")
         return float(match[1]) * _UNITS[match[2] or "s"]
     return value
 
@@ -47,14 +48,14 @@ def _split(separator: str | None) -> BeforeValidator:
 
 def _namespace(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", value):
-        raise ValueError("1 to 64 of a-z 0-9 - _ are wanted, a letter or digit first")
+        raise ValueError("write 1 to 64 of a-z 0-9 - _, beginning with a letter or digit")
     return value
 
 
 def _broker(value: str) -> str:
     hosts = [host.removeprefix("kafka://") for host in re.split("[,;]", value)]
     if not all(re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}", host) for host in hosts):
-        raise ValueError("kafka://HOST:PORT[,HOST:PORT…] is wanted")
+        raise ValueError("write kafka://HOST:PORT[,HOST:PORT…]")
     return "kafka://" + ",".join(hosts)
 
 
@@ -63,7 +64,7 @@ def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
         try:
             ipaddress.ip_network(value, strict=False)
         except ValueError:
-            raise ValueError(f"{value} is no address or network such as 10.0.0.0/8") from None
+            raise ValueError(f"{value} is not an address or a network such as 10.0.0.0/8") from None
     return values
 
 
@@ -83,63 +84,87 @@ class Settings(BaseSettings):
         "kafka://127.0.0.1:9092", description="Kafka's bootstrap servers, kafka://HOST:PORT[,HOST:PORT…]"
     )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="how Kafka is spoken to: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"
+        "PLAINTEXT", description="Kafka's security protocol: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"
     )
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
-        None, description="how the password is proved, with SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
+        None, description="with SASL, the login method: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
     )
-    kafka_sasl_username: str | None = Field(None, description="our name at Kafka, with SASL")
-    kafka_sasl_password: SecretStr = Field(SecretStr(""), description="our password at Kafka, with SASL")
+    kafka_sasl_username: str | None = Field(None, description="with SASL, the user name")
+    kafka_sasl_password: SecretStr = Field(SecretStr(""), description="with SASL, the password")
     kafka_ssl_cafile: Path | None = Field(
-        None, description="whom to trust, with SSL: certificates in PEM; the system's own authorities by default"
+        None, description="with SSL, a PEM file of the authorities to trust; default: those of the system"
     )
-    kafka_ssl_certfile: Path | None = Field(None, description="our own certificate in PEM, if Kafka asks for one")
+    kafka_ssl_certfile: Path | None = Field(
+        None, description="with SSL, the worker's certificate in PEM, if Kafka asks for one"
+    )
     kafka_ssl_keyfile: Path | None = Field(
-        None, description="its key in PEM, not encrypted; not needed if the certificate's file holds it"
+        None, description="the certificate's key in PEM, not encrypted; not needed if it is in the certificate's file"
     )
-    sources: Words = Field((), description="where posts come from: URLs separated by spaces, such as replay:posts.csv")
-    topics: List = Field((), description="topics added at start if they were never there: names separated by commas")
-    model: Path | None = Field(None, description="a model file of one's own; the shipped one by default")
-    abbreviations: Path | None = Field(None, description="a file of further abbreviations, SHORT<tab>LONG a line")
+    sources: Words = Field(
+        (), description="the sources of posts: URLs separated by spaces, such as bluesky: replay:posts.csv"
+    )
+    topics: List = Field(
+        (),
+        description="topics to add at the start, unless they exist or were deleted lately: names separated by commas",
+    )
+    model: Path | None = Field(None, description="your own model file; default: the shipped model")
+    abbreviations: Path | None = Field(None, description="a file of more abbreviations, one SHORT<tab>LONG a line")
     api_token: SecretStr = Field(
-        SecretStr(""), description="the token that adding and deleting topics needs from another machine"
+        SecretStr(""), description="the token that other machines need to add and delete topics"
     )
-    x_bearer_token: SecretStr = Field(SecretStr(""), description="the app-only Bearer token that X wants, for x:")
+    x_bearer_token: SecretStr = Field(SecretStr(""), description="the app-only Bearer token for x:")
     mastodon_token: SecretStr = Field(
-        SecretStr(""), description="the user token that a Mastodon server may want; for several, HOST=TOKEN,HOST=TOKEN"
+        SecretStr(""),
+        description="the user token for mastodon:, which most servers need; for several servers HOST=TOKEN,HOST=TOKEN",
     )
-    cors_origins: List = Field((), description="origins, besides our own, whose pages may call this worker")
-    max_streams: int = Field(10_000, ge=1, description="streams that a worker serves at a time; more get 503")
+    cors_origins: List = Field(
+        (), description="origins of other web pages that may call this worker, separated by commas"
+    )
+    max_streams: int = Field(
+        10_000, ge=1, description="the largest number of streams of a worker; further ones get 503"
+    )
     max_streams_per_address: int = Field(
-        1_000, ge=1, description="of these, streams of one IPv4 address or IPv6 /64 network; more get 429"
+        1_000,
+        ge=1,
+        description="the largest number of streams of one IPv4 address or IPv6 /64 network; further ones get 429",
     )
     trusted_proxies: Annotated[List, AfterValidator(_networks)] = Field(
-        (), description="addresses and networks of one's own proxies, whose X-Forwarded-For says who the client is"
+        (), description="addresses and networks of your proxies, separated by commas; their X-Forwarded-For is believed"
     )
-    web_host: str = Field("127.0.0.1", description="the address the page and the feeds are served on")
-    web_port: int = Field(6066, ge=1, le=65535, description="their port")
+    web_host: str = Field("127.0.0.1", description="the address that the web server listens on")
+    web_port: int = Field(6066, ge=1, le=65535, description="the port of the web server")
     data_dir: Path = Field(
         Path("tweetream-data"),
-        description="where a worker keeps what can be rebuilt from Kafka; each on a machine needs a folder of its own",
+        description="the folder for snapshots of the tables, which Kafka can restore; one folder for each worker",
     )
     namespace: Annotated[str, AfterValidator(_namespace)] = Field(
-        "tweetream", description="the application's id and the prefix of all its Kafka topics"
+        "tweetream", description="the application's id, and the prefix of all its Kafka topics"
     )
-    partitions: int = Field(8, ge=1, le=1000, description="partitions of posts and tagged: the most workers of use")
-    replication: int = Field(1, ge=1, le=9, description="replicas of every Kafka topic")
+    partitions: int = Field(
+        8,
+        ge=1,
+        le=1000,
+        description="number of partitions of posts and tagged; further workers only serve streams",
+    )
+    replication: int = Field(1, ge=1, le=9, description="replicas of each Kafka topic")
     feed_retention: Seconds = Field(7 * 86400.0, description="how long a feed keeps a post")
-    dedup_window: Seconds = Field(60.0, description="how far a reader looks back for what was redelivered")
-    sweep_interval: Seconds = Field(10.0, description="how often the Kafka topics of deleted feeds are looked for")
-    tombstone_ttl: Seconds = Field(86400.0, description="how long it is remembered that a topic was deleted")
-    session_timeout: Seconds = Field(10.0, description="how long a worker may be silent before others take over")
-    rebalance_timeout: Seconds = Field(10.0, description="how long a group waits for its members to join again")
+    dedup_window: Seconds = Field(
+        60.0, description="how far a reader looks back to recognise posts that were delivered twice"
+    )
+    sweep_interval: Seconds = Field(10.0, description="how often the Kafka topics of deleted feeds are removed")
+    tombstone_ttl: Seconds = Field(86400.0, description="how long a deleted topic is remembered")
+    session_timeout: Seconds = Field(10.0, description="how long a worker may be silent before other workers take over")
+    rebalance_timeout: Seconds = Field(10.0, description="how long a rebalance waits for workers to join again")
     slow_client_timeout: Seconds = Field(30.0, description="how long a client may read nothing before it is cut off")
     slow_client_max_bytes: int = Field(
-        4 * 1024 * 1024, ge=1, description="bytes of posts that may come meanwhile before it is cut off"
+        4 * 1024 * 1024, ge=1, description="bytes of new posts after which a client that reads nothing is cut off"
     )
-    feed_idle_timeout: Seconds = Field(60.0, description="how long a feed is followed after its last client left")
+    feed_idle_timeout: Seconds = Field(
+        60.0, description="how long a worker follows a feed after its last client has left"
+    )
 
     @classmethod
+    @override
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
@@ -148,7 +173,7 @@ class Settings(BaseSettings):
         dotenv_settings: Source,
         file_secret_settings: Source,
     ) -> tuple[Source, ...]:
-        """The environment wins over `.env` also with an empty value, which is the default."""
+        """Let the environment win over `.env`, also with an empty value, which means the default."""
 
         def dotenv() -> dict[str, Any]:
             return {name: value for name, value in dotenv_settings().items() if PREFIX + name.upper() not in os.environ}
@@ -162,12 +187,12 @@ class Settings(BaseSettings):
 
 
 def _dotenv() -> dict[str, str]:
-    """What `.env` says, if there is one."""
+    """The variables in `.env`; none if there is no such file."""
     return {name: value or "" for name, value in dotenv_values(".env").items()}
 
 
 def unknown_names(dotenv: dict[str, str]) -> list[str]:
-    """The TWEETREAM_ names in the environment and in `.env` that mean nothing."""
+    """The TWEETREAM_ names in the environment and in `.env` that are no settings."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     names = {*os.environ, *dotenv}
     return sorted(name for name in names if name.startswith(PREFIX) and name not in known and not _PASSED.match(name))
@@ -180,7 +205,7 @@ def fail(line: str) -> NoReturn:
 
 
 def load() -> Settings:
-    """The settings, or an end with one line that says which name is wrong and why."""
+    """The settings. Ends the program with one line if a name or a value is wrong."""
     try:
         dotenv = _dotenv()
         unknown = unknown_names(dotenv)
@@ -188,7 +213,7 @@ def load() -> Settings:
             fail(f"{unknown[0]} is now called {RENAMED[unknown[0]]}: rename it")
         if unknown:
             fail(f"unknown setting {unknown[0]}; .env.sample lists them all")
-        for name in dotenv:  # Faust reads the environment alone
+        for name in dotenv:  # Faust does not read `.env`
             if name.startswith(f"{PREFIX}FAUST_"):
                 os.environ.setdefault(name, dotenv[name])
         return Settings()

@@ -22,14 +22,13 @@ class Event:
 
 
 class Rig:
-    """A lane with events, and a consumer that says which are current."""
+    """A stream of events, and a consumer that says which are current."""
 
     def __init__(self, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
         self.events = [Event(offset) for offset in range(count)]
         self.current = [event.message for event in self.events]
         self.given_up: list[int] = []
-        monkeypatch.setattr(at_least_once, "app", SimpleNamespace(consumer=self))
-        monkeypatch.setattr(at_least_once, "flowing", lambda: True)
+        monkeypatch.setattr(at_least_once, "app", SimpleNamespace(consumer=self, is_flowing=lambda: True))
 
     def is_current(self, message: Any) -> bool:
         return message in self.current
@@ -48,8 +47,9 @@ class Rig:
         self.current.clear()
 
     async def run(self, work: Any) -> None:
-        await at_least_once.run(SimpleNamespace(noack=lambda: SimpleNamespace(events=self._events)), work)  # type: ignore[arg-type]
-        while at_least_once._running:
+        reader = at_least_once.AtLeastOnce(work)
+        await reader.run(SimpleNamespace(noack=lambda: SimpleNamespace(events=self._events)))  # type: ignore[arg-type]
+        while reader.running:
             await asyncio.sleep(0)
 
 

@@ -34,11 +34,12 @@ async def test_what_kafka_refuses_is_tried_again_and_counted_once(monkeypatch: p
     monkeypatch.setattr(counting, "is_still_assigned", lambda event: True)
     monkeypatch.setattr(counts_table, "flush", flush)
     event = Event(b"")
-    counting._waiting.append((event, CountRecord(0, 1, 1, 0, {FEED: {now_ms() // 60_000: {"traffic": 3}}})))  # type: ignore[arg-type]
+    pending = counting.PendingCounts()
+    pending.append(event, CountRecord(0, 1, 1, 0, {FEED: {now_ms() // 60_000: {"traffic": 3}}}))  # type: ignore[arg-type]
     with pytest.raises(RecordRejected):
-        await counting.write()
+        await pending.write()
     assert event.acked == 0
-    await counting.write()
+    await pending.write()
     assert event.acked == 1 and counts_table.entry(FEED).labels == {"traffic": 3}
 
 
@@ -49,7 +50,7 @@ async def test_a_count_of_a_newer_version_stops_the_worker_and_is_kept(monkeypat
     async def events() -> Any:
         yield event
 
-    monkeypatch.setattr(counting, "stop_worker", reasons.append)
+    monkeypatch.setattr(counting.app, "abort", reasons.append)
     agent: Any = counting.counting
     await agent.fun(SimpleNamespace(noack=lambda: SimpleNamespace(events=events)))
     assert len(reasons) == 1 and event.acked == 0

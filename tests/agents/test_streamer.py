@@ -29,12 +29,12 @@ async def test_a_tombstone_that_cannot_be_forgotten_now_ends_no_worker(
         raise error
 
     monkeypatch.setattr(streamer, "owns_commands", lambda: True)
-    monkeypatch.setattr(streamer, "flowing", lambda: True)
+    monkeypatch.setattr("tweetream.agents.streamer.app.is_flowing", lambda: True)
     monkeypatch.setattr("tweetream.agents.streamer.app.rebalancing", False)
     monkeypatch.setattr("tweetream.agents.streamer.topics.entries", lambda: [old])
     monkeypatch.setattr(admin, "names", nothing)
     monkeypatch.setattr(admin, "delete", nothing)
-    monkeypatch.setattr("tweetream.agents.streamer.producer.send", send)
+    monkeypatch.setattr("tweetream.agents.streamer.services.producer.send", send)
     await sweep()
     assert tried
 

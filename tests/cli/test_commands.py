@@ -1,24 +1,14 @@
-"""`tweetream explain`, `train` and `evaluate` as a user runs them; `classify` has tests of its own (test_labelling)."""
+"""`tweetream explain`, `train` and `evaluate` as a user runs them; `classify` has its own tests."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-COMMAND = [sys.executable, "-m", "tweetream"]
-
-
-def run(*arguments: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("TWEETREAM_")}
-    environment = {**clean, **{f"TWEETREAM_{name}": value for name, value in settings.items()}}
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, env=environment, timeout=120
-    )
+from tweetream.classifier import training
+from tweetream.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +22,20 @@ def posts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(posts: Path) -> Path:
-    done = run("train", posts, "--out", posts.with_name("m.skops"), "--classifier", "words-svm")
-    assert done.returncode == 0, done.stderr
+    training.run([str(posts)], posts.with_name("m.skops"), "words-svm")
     return posts.with_name("m.skops")
 
 
-def test_explain_shows_the_words_from_the_one_that_says_most_to_the_bias() -> None:
-    done = run("explain", "OJOL gue stuck di Kuningan!")
-    lines = [line.split() for line in done.stdout.splitlines()]
+def test_train_writes_the_model_and_its_card_and_prints_one_line(tweetream, posts: Path, tmp_path: Path) -> None:
+    done = tweetream("train", posts, "--out", tmp_path / "m.skops", "--classifier", "words-svm")
+    assert done.returncode == 0 and done.stderr == b""
+    assert done.stdout.count(b"\n") == 1 and b"held-out posts right" in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"m.skops", "m.md"}
+
+
+def test_explain_shows_the_words_from_the_one_that_says_most_to_the_bias(tweetream) -> None:
+    done = tweetream("explain", "OJOL gue stuck di Kuningan!")
+    lines = [line.split() for line in done.stdout.decode().splitlines()]
     assert lines[0] == ["label", "traffic"] and lines[1][0] == "score" and lines[2][0] == "decision"
     words = [(line[0], float(line[1])) for line in lines[4:]]
     assert words[-1][0] == "(bias)"
@@ -48,20 +44,22 @@ def test_explain_shows_the_words_from_the_one_that_says_most_to_the_bias() -> No
     assert sum(weight for _, weight in words) == pytest.approx(float(lines[2][1]), abs=0.001)
 
 
-def test_explain_and_classify_use_the_model_and_the_abbreviations_of_the_settings(model: Path, tmp_path: Path) -> None:
+def test_explain_and_classify_use_the_model_and_the_abbreviations_of_the_settings(
+    tweetream, model: Path, tmp_path: Path
+) -> None:
     own = tmp_path / "own.tsv"
     own.write_text("mct\tmacet\n", "utf-8")
-    done = run("explain", "mct kata1", MODEL=str(model), ABBREVIATIONS=str(own))
-    assert done.stdout.splitlines()[0].split() == ["label", "a"] and "macet" in done.stdout
+    done = tweetream("explain", "mct kata1", MODEL=str(model), ABBREVIATIONS=str(own))
+    assert done.stdout.splitlines()[0].split() == [b"label", b"a"] and b"macet" in done.stdout
 
 
-def test_evaluate_cross_validates_or_tests_a_model_there_is(posts: Path, model: Path) -> None:
-    found = json.loads(run("evaluate", posts, "--folds", "4", "--classifier", "naive-bayes", "--json").stdout)
+def test_evaluate_cross_validates_or_tests_a_model_there_is(tweetream, posts: Path, model: Path) -> None:
+    found = json.loads(tweetream("evaluate", posts, "--folds", "4", "--classifier", "naive-bayes", "--json").stdout)
     assert found["posts"] == 140 and found["accuracy"] > 0.9 and set(found["labels"]) == {"a", "b"}
-    found = json.loads(run("evaluate", posts, "--model", model, "--balanced", "--json").stdout)
+    found = json.loads(tweetream("evaluate", posts, "--model", model, "--balanced", "--json").stdout)
     assert found["posts"] == 80 and found["confusion"]["a"]["a"] == 40
-    assert "accuracy           1.0000" in run("evaluate", posts, "--model", model).stdout
-    assert "tweetream: " not in run("evaluate", posts, "--model", "shipped").stderr
+    assert b"accuracy           1.0000" in tweetream("evaluate", posts, "--model", model).stdout
+    assert b"tweetream: " not in tweetream("evaluate", posts, "--model", "shipped").stderr
 
 
 @pytest.mark.parametrize(
@@ -83,15 +81,21 @@ def test_evaluate_cross_validates_or_tests_a_model_there_is(posts: Path, model: 
         ("train", "a=/dev/null", "--out", "m.skops"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(posts: Path, arguments: tuple[str, ...]) -> None:
-    done = run(*(argument.replace("{posts}", str(posts)) for argument in arguments))
-    assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr.startswith("tweetream: ") and done.stderr.count("\n") == 1
+def test_what_cannot_be_done_is_one_line(tweetream, posts: Path, arguments: tuple[str, ...]) -> None:
+    done = tweetream(*(argument.replace("{posts}", str(posts)) for argument in arguments))
+    assert done.returncode == 2 and done.stdout == b""
+    assert done.stderr.startswith(b"tweetream: ") and done.stderr.count(b"\n") == 1
 
 
-def test_an_interrupt_ends_it_without_a_traceback() -> None:
-    process = subprocess.Popen([*COMMAND, "classify"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    time.sleep(4)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 130 and said == b""
+def test_the_parser_offers_every_classifier_that_can_be_trained() -> None:
+    """The parser has its own list, since the other comes with scikit-learn."""
+    assert tuple(training.CLASSIFIERS) == main._CLASSIFIERS
+
+
+def test_help_does_not_wait_for_scikit_learn_or_faust() -> None:
+    code = (
+        "import sys; from tweetream.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "finally: assert not {'sklearn', 'numpy', 'faust', 'aiohttp', 'tqdm'} & set(sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, timeout=60).returncode == 0

@@ -91,7 +91,7 @@ async def recording(source: str, out: Path, *more: str, number: int = signal.SIG
 @pytest.mark.parametrize("end, unpack", [("", bytes), (".gz", gzip.decompress), (".bz2", bz2.decompress)])
 def test_it_replays_as_it_came(tmp_path, capsys, end, unpack) -> None:
     said, out = write(tmp_path, FORMS), tmp_path / f"capture.jsonl{end}"
-    record.run(f"replay:{said}?rate=0", str(out), None)
+    record.record(f"replay:{said}?rate=0", str(out), None)
     (posts, gone), (again, gone_again) = read(said), read(out)
     now = round(time.time() * 1000)
     assert len(again) == 7 and gone_again == gone and len(gone) == 3
@@ -189,7 +189,7 @@ def test_a_disk_that_is_full_is_one_line_and_what_was_written_stays(tmp_path) ->
         posts, _ = read(out)
         assert process.returncode == 2 and 1000 < len(posts) < 4000
         assert [post.id for post in posts] == [f"x:{n}" for n in range(len(posts))]
-        whole = f"tweetream: {out} cannot be written: File too large; the {len(posts)} lines in it are whole\n"
+        whole = f"tweetream: {out} cannot be written: File too large; the {len(posts)} lines in it are complete\n"
         assert process.stderr == whole
 
 
@@ -216,9 +216,9 @@ def test_on_a_terminal_it_shows_how_far_it_is(tmp_path) -> None:
     [
         ("nothing:", "a.jsonl", None, "source: unknown kind"),
         ("replay:/no/such/file.txt", "a.jsonl", None, "source: "),
-        ("replay:{said}", "a.csv", None, "--out: a name that ends in .jsonl, "),
+        ("replay:{said}", "a.csv", None, "--out: the name must end in .jsonl, "),
         ("replay:{said}", "no/such/a.jsonl", None, "--out: .* cannot be written: No such file"),
-        ("replay:{said}", "said.jsonl", None, "--out: .* is there already"),
+        ("replay:{said}", "said.jsonl", None, "--out: .* exists"),
         ("replay:{said}", "a.jsonl", ["Not a name"], "topic: "),
     ],
 )
@@ -226,7 +226,7 @@ def test_what_cannot_be_is_one_line_and_no_file(tmp_path, capsys, source, out, t
     said = write(tmp_path, [{"text": "a"}])
     before = said.read_bytes()
     with pytest.raises(SystemExit) as ended:
-        record.run(source.replace("{said}", str(said)), str(tmp_path / out), topic)
+        record.record(source.replace("{said}", str(said)), str(tmp_path / out), topic)
     error = capsys.readouterr().err
     assert ended.value.code == 2 and error.startswith("tweetream: ") and error.count("\n") == 1
     assert re.search(why, error)

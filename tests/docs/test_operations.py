@@ -18,6 +18,7 @@ from tweetream.settings import PREFIX, Settings
 from tweetream.web.limits import SPARE_FILES
 
 TEXT = (ROOT / "docs" / "operations.md").read_text()
+FLOWING = " ".join(TEXT.split())  # a sentence may go over a line's end
 
 
 def rows(head: str) -> list[list[str]]:
@@ -87,12 +88,12 @@ def test_every_other_kafka_topic_it_names_is_in_its_table() -> None:
     ],
 )
 def test_a_number_of_ours_in_it_is_the_codes(words: str, value: float) -> None:
-    (found,) = re.findall(words, TEXT)
+    (found,) = re.findall(words, FLOWING)
     assert float(found.replace(",", "")) == value
 
 
 def test_a_worker_stops_within_the_time_that_it_gives() -> None:
-    assert "gone within five seconds" in TEXT and PATIENCE < 5
+    assert "gone within five seconds" in FLOWING and PATIENCE < 5
 
 
 def test_the_changelog_says_which_version_the_records_have() -> None:
@@ -109,9 +110,9 @@ def test_the_files_it_points_to_are_there() -> None:
 
 def test_what_is_computed_is_computed_right() -> None:
     cores = 6_000 * 87e-6
-    assert f"= {cores:.2f} of a core" in TEXT and f"= {3 * cores:.1f} cores" in TEXT
+    assert f"= {cores:.2f} of a core" in FLOWING and f"= {3 * cores:.1f} cores" in FLOWING
     flow = 6_000 * (350 + 400 + 500)
-    assert f"= {flow / 1e6:.1f} MB/s" in TEXT and f"**{3 * flow * 604_800 / 1e12:.1f} TB**" in TEXT
-    assert f"= **{100_000 * (500 + 40 + 66) * 8 / 1e9:.2f} Gbit/s**" in TEXT
-    assert f"= {100_000 / (10_000 * 0.8):.1f}, so **13**" in TEXT
-    assert f"= {100_000 * 11e-6:.1f} cores, two" in TEXT and f"= {1_000_000 * 11e-6 / 0.7:.0f} workers" in TEXT
+    assert f"= {flow / 1e6:.1f} MB/s" in FLOWING and f"**{3 * flow * 604_800 / 1e12:.1f} TB**" in FLOWING
+    assert f"= **{100_000 * (500 + 40 + 66) * 8 / 1e9:.2f} Gbit/s**" in FLOWING
+    assert f"= {100_000 / (10_000 * 0.8):.1f}, so **13**" in FLOWING
+    assert f"= {100_000 * 11e-6:.1f} cores, two" in FLOWING and f"= {1_000_000 * 11e-6 / 0.7:.0f} workers" in FLOWING

@@ -1,16 +1,16 @@
-"""docs/sources.md says what is so: its lists are compared with what they are lists of."""
+"""docs/sources.md is true: its lists are compared with the code, and its example needs only the public interface."""
 
+import ast
 import re
 
 from support.paths import DOCS
 
-from tweetream.models.drop import Drop
-from tweetream.sources import SCHEMES
-from tweetream.sources.base import FailureKind
-from tweetream.sources.supervisor import LONGEST, PATIENCE, SPREAD, STEADY, delay
+from tweetream import sources
+from tweetream.sources import SCHEMES, Drop, FailureKind
+from tweetream.sources.supervisor import JITTER, LONGEST, MAX_NOT_BEFORE, STABLE, delay
 
 TEXT = (DOCS / "sources.md").read_text()
-LATER = {Drop.FENCED, Drop.UNMATCHED, Drop.REFUSED}  # what becomes of a post behind its source
+LATER = {Drop.FENCED, Drop.UNMATCHED, Drop.REFUSED}  # reasons that come after the source
 
 
 def test_each_source_is_in_both_tables() -> None:
@@ -26,9 +26,18 @@ def test_the_waits_are_those_of_the_supervisor() -> None:
         grows = "doubling" if delay(kind, 3) == 4 * first else "the same again"
         assert second == 2 * first
         assert rows[kind] == f"{first:g} s | {grows} | {LONGEST[kind]:g} s"
-    assert (SPREAD, PATIENCE) == (1 / 5, 3600) and f"held for {STEADY:.0f} s" in " ".join(TEXT.split())
+    assert (JITTER, MAX_NOT_BEFORE) == (1 / 5, 3600) and f"held for {STABLE:.0f} s" in " ".join(TEXT.split())
 
 
 def test_each_reason_to_drop_what_was_read_is_named() -> None:
-    said = set(re.findall(r"`(\w+)`", TEXT[TEXT.index("under a reason:") : TEXT.index("A connection that is over")]))
+    said = set(re.findall(r"`(\w+)`", TEXT[TEXT.index("with a reason:") : TEXT.index("When a connection ends")]))
     assert said == set(Drop) - LATER
+
+
+def test_the_example_imports_only_the_public_interface() -> None:
+    (example,) = [block for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if "class Lines" in block]
+    imports = [node for node in ast.walk(ast.parse(example)) if isinstance(node, ast.Import | ast.ImportFrom)]
+    ours = [node for node in imports if "tweetream" in ast.unparse(node)]
+    (only,) = ours
+    assert isinstance(only, ast.ImportFrom) and only.module == "tweetream.sources"
+    assert {alias.name for alias in only.names} <= set(sources.__all__)

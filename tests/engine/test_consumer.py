@@ -11,7 +11,7 @@ from faust.types import TP
 from mode.utils.queues import FlowControlQueue
 
 from tweetream.engine import consumer
-from tweetream.engine.application import App, ResumeOnce
+from tweetream.engine.application import App, FlowControl
 from tweetream.engine.consumer import Consumer, ConsumerThread
 
 P = TP("t", 0)
@@ -337,7 +337,7 @@ async def test_a_commit_that_hangs_does_not_hold_the_wait(at: Fixture, monkeypat
 
 
 async def test_flow_that_is_resumed_twice_keeps_what_was_delivered_in_between() -> None:
-    flow = ResumeOnce()
+    flow = FlowControl()
     queue: FlowControlQueue[int] = FlowControlQueue(flow_control=flow, clear_on_resume=True)
     flow.suspend()
     queue.put_nowait(1)
@@ -350,5 +350,5 @@ async def test_flow_that_is_resumed_twice_keeps_what_was_delivered_in_between() 
 
 async def test_the_app_uses_this_consumer_and_this_flow_control() -> None:
     app = App("t", broker="kafka://127.0.0.1:1", store="memory://")
-    assert isinstance(app.flow_control, ResumeOnce)
+    assert isinstance(app.flow_control, FlowControl)
     assert app.transport.Consumer is Consumer

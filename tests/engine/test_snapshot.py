@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tweetream.engine import snapshot
-from tweetream.engine.snapshot import Snapshot, Unusable, fingerprint
+from tweetream.engine.snapshot import Snapshot, fingerprint
 
 
 @pytest.fixture
@@ -82,15 +82,6 @@ def test_an_entry_changed_behind_its_back_is_found(folder: Path) -> None:
 def test_what_another_release_wrote_is_made_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "FORMAT", snapshot.FORMAT + 1)
     assert load(folder) is None
-
-
-def test_a_folder_is_for_one_worker_of_a_namespace(tmp_path: Path) -> None:
-    first = snapshot.claim(tmp_path / "new" / "data", "a")
-    with pytest.raises(Unusable, match="another worker of a uses"):
-        snapshot.claim(tmp_path / "new" / "data", "a")
-    snapshot.claim(tmp_path / "new" / "data", "b").close()
-    first.close()
-    snapshot.claim(tmp_path / "new" / "data", "a").close()
 
 
 def test_records_that_differ_in_anything_have_fingerprints_that_differ() -> None:

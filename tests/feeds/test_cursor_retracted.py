@@ -13,10 +13,10 @@ from support.waiting import until_async
 
 from tweetream.feeds import hub, ring
 from tweetream.feeds.hub import Hub
-from tweetream.feeds.record import piece
 from tweetream.feeds.retractions import SLACK, id_of
 from tweetream.feeds.ring import FeedRing
 from tweetream.kafka.embedded import EmbeddedBroker
+from tweetream.kafka.readers import next_records
 from tweetream.models.feed import Position
 
 Broker = EmbeddedBroker | KafkaAddress
@@ -121,7 +121,7 @@ async def test_what_is_taken_back_while_a_feed_is_joined_is_not_in_its_ring(
     writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await post(writer, *range(20))
-    other, whole = Hub(writer.kafka), piece
+    other, whole = Hub(writer.kafka), next_records
     await other.start()
 
     async def piecemeal(reader: Any, tp: TopicPartition, most: int) -> list[Any]:
@@ -129,7 +129,7 @@ async def test_what_is_taken_back_while_a_feed_is_joined_is_not_in_its_ring(
         other.retract(str(found[-1].offset), 0)
         return found
 
-    monkeypatch.setattr("tweetream.feeds.hub.piece", piecemeal)
+    monkeypatch.setattr("tweetream.feeds.hub.next_records", piecemeal)
     try:
         async with other.follow(writer.topic, asyncio.Event()) as feed:
             assert ids(feed.after(0)) == [n for n in range(20) if n not in (4, 9, 14, 19)]

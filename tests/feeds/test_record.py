@@ -8,11 +8,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from support.kafka.apache_kafka import KafkaAddress
 from support.records import counted
 
-from tweetream.feeds import record
-from tweetream.feeds.record import Stamps, look_back_start, place_of_time, read_record
-from tweetream.kafka import admin
+from tweetream.feeds.record import Stamps, read_record
+from tweetream.kafka import admin, readers
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker
+from tweetream.kafka.readers import dedup_start, offset_of_time
 from tweetream.models.feed import Stamp
 
 Broker = EmbeddedBroker | KafkaAddress
@@ -104,9 +104,9 @@ async def test_a_time_has_its_place(any_broker: Broker, namespace: str) -> None:
     tp = TopicPartition(namespace, 0)
     async with AIOKafkaConsumer(bootstrap_servers=any_broker.bootstrap) as consumer:
         consumer.assign([tp])
-        assert await place_of_time(consumer, tp, times[0] - 60_000) == 0
-        assert await place_of_time(consumer, tp, times[1] - 40) == 1
-        assert await place_of_time(consumer, tp, times[2] + 60_000) is None
+        assert await offset_of_time(consumer, tp, times[0] - 60_000) == 0
+        assert await offset_of_time(consumer, tp, times[1] - 40) == 1
+        assert await offset_of_time(consumer, tp, times[2] + 60_000) is None
 
 
 async def test_a_reader_looks_back_by_time(any_broker: Broker, namespace: str) -> None:
@@ -114,17 +114,17 @@ async def test_a_reader_looks_back_by_time(any_broker: Broker, namespace: str) -
     tp = TopicPartition(namespace, 0)
     async with AIOKafkaConsumer(bootstrap_servers=any_broker.bootstrap, auto_offset_reset="none") as consumer:
         consumer.assign([tp])
-        assert await look_back_start(consumer, tp, 4, 0.5) == 2
-        assert await look_back_start(consumer, tp, 4, 60) == 0
-        assert await look_back_start(consumer, tp, 0, 60) == 0
+        assert await dedup_start(consumer, tp, 4, 0.5) == 2
+        assert await dedup_start(consumer, tp, 4, 60) == 0
+        assert await dedup_start(consumer, tp, 0, 60) == 0
 
 
 async def test_a_reader_looks_back_no_further_than_the_limit(
     any_broker: Broker, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record, "MAX_LOOK_BACK", 2)
+    monkeypatch.setattr(readers, "MAX_DEDUP_RECORDS", 2)
     await written(any_broker, namespace, [0] * 5)
     tp = TopicPartition(namespace, 0)
     async with AIOKafkaConsumer(bootstrap_servers=any_broker.bootstrap, auto_offset_reset="none") as consumer:
         consumer.assign([tp])
-        assert await look_back_start(consumer, tp, 5, 60) == 3
+        assert await dedup_start(consumer, tp, 5, 60) == 3

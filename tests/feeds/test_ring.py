@@ -9,7 +9,8 @@ from support.records import counted, post, raw
 from tweetream.feeds import ring
 from tweetream.feeds.record import EVERY_POST, Filter, Record, Stamps
 from tweetream.feeds.retractions import Retracted, Retractions, id_of
-from tweetream.feeds.ring import PIECE, FeedRing, StampCheckpoints
+from tweetream.feeds.ring import FeedRing, StampCheckpoints
+from tweetream.kafka.readers import PIECE
 from tweetream.models.feed import Stamp
 
 

@@ -1,10 +1,10 @@
-"""A stream's place while posts come and are taken back in any order: what its client shows in the end is right."""
+"""A subscription while posts come and are retracted in any order: what its client shows in the end is right."""
 
 import json
 import random
 
 import pytest
-from support.records import place, post
+from support.records import post, subscription
 
 from tweetream.feeds.record import Stamps
 from tweetream.feeds.retractions import Retractions
@@ -15,19 +15,19 @@ from tweetream.feeds.subscription import Subscription
 class Client:
     """What a client does with the events it gets; `began` is where it began."""
 
-    def __init__(self, place: Subscription, began: int) -> None:
-        self.place, self.began = place, began
+    def __init__(self, subscription: Subscription, began: int) -> None:
+        self.subscription, self.began = subscription, began
         self.shown: list[int] = []
         self.got: set[int] = set()
         self.told: list[int] = []
 
     def step(self) -> None:
-        for frame in self.place.ready():
-            id = int(json.loads(frame.partition(b"data: ")[2])["id"])
-            if frame.startswith(b"event: retracted"):
-                self.told.append(id)
-                self.shown = [one for one in self.shown if one != id]
-            else:
+        for delivery in self.subscription.ready():
+            for retracted in delivery.retracted:
+                self.told.append(int(retracted))
+                self.shown = [one for one in self.shown if one != int(retracted)]
+            for record in delivery.records:
+                id = int(json.loads(record.data)["id"])
                 assert id not in self.got, "it came twice"
                 self.got.add(id)
                 self.shown.append(id)
@@ -45,7 +45,7 @@ def play(chance: random.Random, known: Retractions, one: FeedRing, gone: set[int
                 gone.add(id)
                 one.retract(known.add(str(id), 0), 0)
             case 2:
-                clients.append(Client(place(one), one.end))
+                clients.append(Client(subscription(one), one.end))
             case _ if clients:
                 chance.choice(clients).step()
     return clients
@@ -56,7 +56,7 @@ def test_in_the_end_a_client_shows_all_that_came_and_was_not_taken_back(seed: in
     known, gone = Retractions(), set[int]()
     one = FeedRing("t", 0, Stamps(), known)
     for client in play(random.Random(seed), known, one, gone):
-        while not client.place.caught_up:
+        while not client.subscription.caught_up:
             client.step()
         assert client.shown == [n for n in range(client.began, one.end) if n not in gone]
         assert set(client.told) <= gone and len(client.told) == len(set(client.told)), "each once, and no other"

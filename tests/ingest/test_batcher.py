@@ -1,4 +1,4 @@
-"""Chunks to batches: when a batch closes, and that nothing is lost, split or doubled on the way."""
+"""Chunks become batches: each closes in time, and no post is lost, split or given twice."""
 
 import asyncio
 from collections import Counter
@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from tweetream.ingest import batcher as module
-from tweetream.ingest.batcher import Batcher, Read
+from tweetream.ingest.batcher import Batch, Batcher
 from tweetream.models.drop import Drop
 from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post
 from tweetream.sources.base import Chunk
@@ -17,7 +17,7 @@ def chunk(position: str, first: int, number: int, text: str = "macet", **dropped
     return Chunk(posts, position, Counter({Drop[name.upper()]: n for name, n in dropped.items()}))
 
 
-async def first(batcher: Batcher) -> Read:
+async def first(batcher: Batcher) -> Batch:
     async with asyncio.timeout(10):
         return await anext(batcher.batches())
 
@@ -27,12 +27,12 @@ async def put(batcher: Batcher, *chunks: Chunk, url: str = "a") -> None:
         await batcher.put(url, each)
 
 
-def numbers(read: Read) -> list[int]:
+def numbers(read: Batch) -> list[int]:
     return [int(post.id.removeprefix("t:")) for post in read.posts]
 
 
 async def test_a_batch_closes_at_200_posts_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WAIT", 60)
+    monkeypatch.setattr(module, "LINGER", 60)
     batcher = Batcher({}, {})
     await put(batcher, chunk("1", 0, 120), chunk("2", 120, 80), chunk("3", 200, 1))
     read = await first(batcher)
@@ -63,7 +63,7 @@ async def test_posts_that_keep_trickling_in_do_not_hold_a_batch_open() -> None:
 
 
 async def test_a_batch_closes_before_a_chunk_that_would_take_it_over_256_kib(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WAIT", 60)
+    monkeypatch.setattr(module, "LINGER", 60)
     batcher = Batcher({}, {})
     large = "x" * (MAX_BYTES // 4)
     await put(batcher, chunk("1", 0, 3, large), chunk("2", 3, 2, large))
@@ -72,7 +72,7 @@ async def test_a_batch_closes_before_a_chunk_that_would_take_it_over_256_kib(mon
 
 
 async def test_a_batch_that_is_full_by_bytes_closes_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WAIT", 60)
+    monkeypatch.setattr(module, "LINGER", 60)
     batcher = Batcher({}, {})
     await put(batcher, chunk("1", 0, 1, "x" * (MAX_BYTES + 1)))
     assert numbers(await first(batcher)) == [0]
@@ -172,7 +172,7 @@ async def test_put_waits_while_a_few_chunks_are_waiting() -> None:
 
 
 async def test_positions_are_written_again_when_nothing_comes_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KEEP", 0.05)
+    monkeypatch.setattr(module, "REWRITE_POSITIONS", 0.05)
     read = await first(Batcher({"replay:a": "7"}, {}))
     assert read.posts == []
     assert read.positions == {"replay:a": "7"}

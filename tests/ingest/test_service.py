@@ -1,4 +1,4 @@
-"""What a run hands on of its sources. Whole runs are in `tests/live/`."""
+"""The chunks and errors of sources in a run. Whole runs are in `tests/live/`."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -10,11 +10,12 @@ from tweetream.ingest.batcher import Batcher
 from tweetream.ingest.service import Run
 from tweetream.models.post import Post
 from tweetream.sources.base import Chunk, SourceError
-from tweetream.sources.supervisor import State, Supervisor
+from tweetream.sources.status import State
+from tweetream.sources.supervisor import Supervisor
 
 
 class Source:
-    """One whose URL has a password. `begun_at` is where it was asked to go on from."""
+    """A source whose URL has a password. `begun_at` is the position that it was started with."""
 
     url, unpaced = "lines:http://me:hunter2@host/posts", False
     begun_at: str | None = None
@@ -28,13 +29,13 @@ class Source:
 
 async def test_a_password_of_a_sources_url_is_not_stored_with_its_position() -> None:
     source, batcher = Source(), Batcher({}, {})
-    await Run()._pump(Supervisor(source), batcher, {"lines:http://host/posts": "0"})
+    await Run()._run_source(Supervisor(source), batcher, {"lines:http://host/posts": "0"})
     read = await anext(batcher.batches())
     assert read.positions == {"lines:http://host/posts": "1"} and read.read == {"lines:http://host/posts": 1}
     assert source.begun_at == "0"
 
 
-async def test_a_source_that_cannot_be_made_again_is_refused_and_leaves_the_others_alone(
+async def test_a_source_that_cannot_be_opened_again_is_refused_and_the_others_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def gone(*_: Any) -> Any:
@@ -42,5 +43,5 @@ async def test_a_source_that_cannot_be_made_again_is_refused_and_leaves_the_othe
 
     monkeypatch.setattr(service, "open_source", gone)
     supervisor = Run()._supervisor("lines:http://host/posts")
-    await Run()._pump(supervisor, Batcher({}, {}), {})
+    await Run()._run_source(supervisor, Batcher({}, {}), {})
     assert (supervisor.status.state, supervisor.status.reason) == (State.REFUSED, "its package was taken away")

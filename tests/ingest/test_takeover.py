@@ -1,4 +1,4 @@
-"""Taking over: a new epoch with its markers, and the positions and ids of who came before."""
+"""Takeover: a new epoch with its markers, and the positions and ids of the worker before."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -22,7 +22,7 @@ PARTITIONS = 3
 
 
 class Posts:
-    """The posts topic, and who writes it."""
+    """The posts topic, with a producer."""
 
     def __init__(self, broker: Broker, topic: str) -> None:
         self.kafka = Connection([broker.bootstrap])
@@ -39,7 +39,7 @@ class Posts:
             return await take_over(self.kafka, self.producer, self.topic, PARTITIONS, now)
 
     async def records(self, count: int) -> list[Any]:
-        """The batches that are there, in the order of each partition."""
+        """The batches in the topic, in the order of each partition."""
         found: list[Any] = []
         async with asyncio.timeout(20), AIOKafkaConsumer(**self.kafka.arguments()) as consumer:
             tps = [TopicPartition(self.topic, p) for p in range(PARTITIONS)]
@@ -61,9 +61,9 @@ async def posts(any_broker: Broker, namespace: str) -> AsyncIterator[Posts]:
     await posts.producer.stop()
 
 
-async def test_where_nothing_ever_was_one_begins_with_nothing(posts: Posts) -> None:
-    inherited = await posts.take_over(1000)
-    assert (inherited.epoch, inherited.positions, inherited.ids) == (1000, {}, {})
+async def test_in_an_empty_topic_the_state_is_empty(posts: Posts) -> None:
+    state = await posts.take_over(1000)
+    assert (state.epoch, state.positions, state.ids) == (1000, {}, {})
 
 
 async def test_every_partition_gets_a_marker(posts: Posts) -> None:
@@ -76,9 +76,9 @@ async def test_every_partition_gets_a_marker(posts: Posts) -> None:
 async def test_the_last_positions_and_all_ids_read_lately_are_inherited_in_their_order(posts: Posts) -> None:
     for sequence in range(1, 9):
         await posts.batch(500, sequence, f"p{sequence}", [f"t:{sequence}a", f"t:{sequence}b"])
-    inherited = await posts.take_over(1000)
-    assert inherited.epoch == 1000 and inherited.positions == {"replay:a": "p8"}
-    assert list(inherited.ids) == [f"t:{sequence}{letter}" for sequence in range(1, 9) for letter in "ab"]
+    state = await posts.take_over(1000)
+    assert state.epoch == 1000 and state.positions == {"replay:a": "p8"}
+    assert list(state.ids) == [f"t:{sequence}{letter}" for sequence in range(1, 9) for letter in "ab"]
 
 
 async def test_a_later_epoch_counts_more_than_a_higher_sequence(posts: Posts) -> None:
@@ -87,14 +87,14 @@ async def test_a_later_epoch_counts_more_than_a_higher_sequence(posts: Posts) ->
     assert (await posts.take_over(1000)).positions == {"replay:a": "of the second"}
 
 
-async def test_markers_alone_in_the_tail_are_looked_behind(posts: Posts, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_tail_with_only_markers_is_extended(posts: Posts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(takeover, "FIRST_TAIL", 2)
     await posts.batch(500, 1, "p1", ["t:1"])
     for epoch in range(600, 609):
         for p in range(PARTITIONS):
             await posts.producer.send(posts.topic, p, codec.encode(PostBatch(epoch, 0, -1, {}, [])))
-    inherited = await posts.take_over(1000)
-    assert inherited.positions == {"replay:a": "p1"} and list(inherited.ids) == ["t:1"]
+    state = await posts.take_over(1000)
+    assert state.positions == {"replay:a": "p1"} and list(state.ids) == ["t:1"]
 
 
 async def test_ids_of_the_last_minutes_are_inherited_however_many_batches_they_came_in(
@@ -106,21 +106,19 @@ async def test_ids_of_the_last_minutes_are_inherited_however_many_batches_they_c
     assert list((await posts.take_over(1000)).ids) == [f"t:{sequence}" for sequence in range(1, 31)]
 
 
-async def test_no_more_is_read_than_the_tail_that_says_where_to_go_on(
-    posts: Posts, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_only_the_tail_with_the_positions_is_read(posts: Posts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(takeover, "FIRST_TAIL", 2)
-    monkeypatch.setattr(takeover, "LATELY", 0.0)
+    monkeypatch.setattr(takeover, "ID_WINDOW", 0.0)
     for sequence in range(1, 31):
         await posts.batch(500, sequence, f"p{sequence}", [f"t:{sequence}"])
-    inherited = await posts.take_over(1000)
-    assert list(inherited.ids) == [f"t:{sequence}" for sequence in range(25, 31)]
+    state = await posts.take_over(1000)
+    assert list(state.ids) == [f"t:{sequence}" for sequence in range(25, 31)]
 
 
-async def test_after_a_worker_whose_clock_is_ahead_the_epoch_is_above_its(posts: Posts) -> None:
+async def test_after_a_worker_with_a_fast_clock_the_epoch_is_still_higher(posts: Posts) -> None:
     await posts.batch(5000, 1, "p1", ["t:1"])
-    inherited = await posts.take_over(1000)
-    assert inherited.epoch == 5001 and inherited.positions == {"replay:a": "p1"}
+    state = await posts.take_over(1000)
+    assert state.epoch == 5001 and state.positions == {"replay:a": "p1"}
     markers = [batch for _, batch in await posts.records(1 + 2 * PARTITIONS) if batch.epoch == 5001]
     assert [batch.sequence for batch in markers] == [0] * PARTITIONS, "the higher epoch has its markers too"
 
@@ -143,18 +141,18 @@ async def test_what_does_not_decode_is_passed_over(posts: Posts) -> None:
     assert (await posts.take_over(1000)).positions == {"replay:a": "p1"}
 
 
-async def test_what_is_sent_behind_the_marker_is_not_inherited(posts: Posts, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_batches_after_the_marker_are_not_inherited(posts: Posts, monkeypatch: pytest.MonkeyPatch) -> None:
     await posts.batch(500, 1, "p1", ["t:1"])
     real = takeover._tail
 
     async def late(*args: Any) -> list[PostBatch]:
         if args[2] == 0:
-            await posts.batch(500, 2, "p2", ["t:2"])  # from one that was frozen
+            await posts.batch(500, 2, "p2", ["t:2"])  # from a frozen worker that wakes up
         return await real(*args)
 
     monkeypatch.setattr(takeover, "_tail", late)
-    inherited = await posts.take_over(1000)
-    assert inherited.positions == {"replay:a": "p1"} and list(inherited.ids) == ["t:1"]
+    state = await posts.take_over(1000)
+    assert state.positions == {"replay:a": "p1"} and list(state.ids) == ["t:1"]
 
 
 async def test_no_more_ids_are_inherited_than_the_limit_and_the_newest_stay(
@@ -169,13 +167,13 @@ async def test_no_more_ids_are_inherited_than_the_limit_and_the_newest_stay(
 async def test_what_a_fenced_worker_sent_is_not_inherited(posts: Posts) -> None:
     await posts.batch(500, 1, "p1", ["t:1"])
     await posts.take_over(1000)
-    await posts.batch(500, 2, "p2", ["t:2"])  # by a worker that was frozen
-    inherited = await posts.take_over(2000)
-    assert inherited.positions == {"replay:a": "p1"}
-    assert list(inherited.ids) == ["t:1"]
+    await posts.batch(500, 2, "p2", ["t:2"])  # from a frozen worker that wakes up
+    state = await posts.take_over(2000)
+    assert state.positions == {"replay:a": "p1"}
+    assert list(state.ids) == ["t:1"]
 
 
-def test_a_tail_that_begins_behind_the_marker_still_knows_what_is_fenced() -> None:
+def test_a_tail_that_begins_after_the_marker_still_recognises_fenced_batches() -> None:
     def batch(epoch: int, sequence: int) -> PostBatch:
         return PostBatch(epoch, sequence, -1, {}, [])
 

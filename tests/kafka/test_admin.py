@@ -11,9 +11,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from support.kafka.apache_kafka import KafkaAddress
 
 from tweetream.kafka import admin
-from tweetream.kafka.admin import TopicSpec, Unavailable
+from tweetream.kafka.admin import TopicSpec
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker, free_ports
+from tweetream.kafka.retry import Unavailable
 
 Broker = EmbeddedBroker | KafkaAddress
 
@@ -132,11 +133,11 @@ async def test_declare_waits_for_a_broker_that_comes_later_and_says_so(
     port = free_ports(1)[0]
     monkeypatch.setattr("tweetream.kafka.embedded.free_ports", lambda count: [port])
     kafka = Connection([f"127.0.0.1:{port}"])
-    with caplog.at_level(logging.WARNING, logger="tweetream.kafka.admin"):
+    with caplog.at_level(logging.WARNING, logger="tweetream.kafka.retry"):
         declaring = asyncio.create_task(admin.declare(kafka, [TopicSpec(namespace, 2)], 1))
         await asyncio.sleep(1.3)
         assert not declaring.done()
-        said = [record.getMessage() for record in caplog.records if record.name == "tweetream.kafka.admin"]
+        said = [record.getMessage() for record in caplog.records if record.name == "tweetream.kafka.retry"]
         assert len(said) == 1 and f"127.0.0.1:{port}" in said[0], "one line in five seconds, not one a try"
     with EmbeddedBroker(tmp_path):
         async with asyncio.timeout(15):

@@ -84,7 +84,7 @@ def test_a_source_of_another_package_streams(sources: Sources) -> None:
 
 def test_each_that_fails_says_why_and_the_sound_one_goes_on(sources: Sources) -> None:
     assert "401" in sources.wait("refusing", "refused")["reason"]
-    assert "ends in the middle" in sources.wait("cut", "refused")["reason"]
+    assert "archive is incomplete" in sources.wait("cut", "refused")["reason"]
     assert "of another package" in sources.wait("broken", "backing-off")["reason"]
     for name in ("closing", "away"):
         until(lambda name=name: sources.of(name)["reconnects"] >= 2, 15, f"{name} is tried again: {sources.of(name)}")

@@ -11,8 +11,8 @@ from httpx_sse import ServerSentEvent, connect_sse
 from support.waiting import until
 from support.workers import Worker, workers
 
-from tweetream.feeds.ring import PIECE
 from tweetream.kafka.embedded import EmbeddedBroker
+from tweetream.kafka.readers import PIECE
 
 DULL, TAIL = 6 * PIECE, 10
 

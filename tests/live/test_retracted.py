@@ -12,8 +12,8 @@ from support.raw_streams import Event, Stream
 from support.waiting import until
 from support.workers import Worker, workers, write_lines
 
-from tweetream.feeds.ring import PIECE
 from tweetream.kafka.embedded import EmbeddedBroker
+from tweetream.kafka.readers import PIECE
 
 POSTS = 5 * PIECE  # more than a worker reads ahead for a client that does not read
 

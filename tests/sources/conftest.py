@@ -1,4 +1,4 @@
-"""The network that a claim is tested with, on this machine."""
+"""The network of a test, on this machine."""
 
 import asyncio
 import gc
@@ -11,8 +11,8 @@ from support.networks.contract import Harness
 
 @pytest.fixture
 async def harness(network: type[Harness], tmp_path: Path) -> AsyncIterator[Harness]:
-    """Of the class that `who_can` and `every_source` of harnesses.py chose."""
-    complaints: list[str] = []  # of what was not closed, and of what failed where nobody looked
+    """The harness that `able_to` or `every_source` of harnesses.py selects."""
+    complaints: list[str] = []  # unclosed resources, and errors that nobody read
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: complaints.append(f"{context['message']}: {context}"))
     async with network(tmp_path) as begun:

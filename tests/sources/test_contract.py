@@ -1,4 +1,4 @@
-"""The claims that every source passes, each against a server that speaks its network's protocol (`contract.py`)."""
+"""The claims for every source, each with a local server of its network's protocol (`contract.py`)."""
 
 import asyncio
 import itertools
@@ -8,7 +8,7 @@ import tracemalloc
 import psutil
 from support.faults.leaks import Until, held, let_go
 from support.networks.contract import NOTICED, Ability, Harness, Reading, Said, begun, one_line, some
-from support.networks.harnesses import every_source, who_can
+from support.networks.harnesses import able_to, every_source
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import MAX_BYTES, MAX_POSTS
@@ -26,8 +26,8 @@ async def test_posts_come_in_the_order_said_with_their_ids_and_texts(harness: Ha
         assert {post.source for post in reading.posts} == {harness.name} and not reading.dropped
 
 
-@who_can(Ability.RESUME)
-async def test_begun_again_behind_any_chunk_nothing_is_missing(harness: Harness) -> None:
+@able_to(Ability.RESUME)
+async def test_started_again_after_any_chunk_no_post_is_missing(harness: Harness) -> None:
     live = harness.can(Ability.CONNECT)
     async with await begun(harness, *([] if live else some(1, 12))) as reading:
         for first in (1, 5, 9):
@@ -47,21 +47,21 @@ async def test_begun_again_behind_any_chunk_nothing_is_missing(harness: Harness)
         assert fresh == ids[len(had) :]
 
 
-@who_can(Ability.CONNECT, Ability.RESUME)
-async def test_what_is_said_while_nobody_is_connected_comes_after_it(harness: Harness) -> None:
+@able_to(Ability.CONNECT, Ability.RESUME)
+async def test_posts_of_a_pause_come_after_it(harness: Harness) -> None:
     async with await begun(harness, *some(1, 4)) as reading:
         await reading.until(lambda: len(reading.posts) >= 4)
         harness.gate.cut()
         one_line(await reading.over())
     async with Reading(harness.source(), reading.position) as again:
-        other = await begun(harness, *some(5, 8))  # somebody else is there: so it is said
+        other = await begun(harness, *some(5, 8))  # the server sends only while a client is connected
         await other.close()
         await again.until(lambda: harness.id(8) in again.ids)
         assert [id for id in again.ids if id not in reading.ids] == [harness.id(number) for number in range(5, 9)]
 
 
 @every_source
-async def test_cancelled_at_any_await_it_lets_go_of_everything_within_a_second(harness: Harness) -> None:
+async def test_cancelled_at_any_await_it_releases_everything_within_a_second(harness: Harness) -> None:
     async def read(reading: Reading) -> None:
         if harness.can(Ability.CONNECT):
             await reading.chunk()
@@ -69,7 +69,7 @@ async def test_cancelled_at_any_await_it_lets_go_of_everything_within_a_second(h
         await reading.until(lambda: len(reading.posts) >= 1)
 
     saying: list[asyncio.Task[None]] = []
-    async with await begun(harness, Said(1, "a")) as reading:  # what is made once is made
+    async with await begun(harness, Said(1, "a")) as reading:  # creates what a process creates only once
         await reading.until(lambda: len(reading.posts) >= 1)
     await asyncio.sleep(0.05)
     before = held()
@@ -96,7 +96,7 @@ async def test_cancelled_at_any_await_it_lets_go_of_everything_within_a_second(h
 
 
 @every_source
-async def test_closed_between_two_chunks_it_lets_go_of_everything_within_a_second(harness: Harness) -> None:
+async def test_closed_between_two_chunks_it_releases_everything_within_a_second(harness: Harness) -> None:
     before = held()
     for most in (0, 4):
         reading = await begun(harness, *some(1, 4))
@@ -108,7 +108,7 @@ async def test_closed_between_two_chunks_it_lets_go_of_everything_within_a_secon
 
 
 @every_source
-async def test_100_mb_that_nobody_asks_for_stay_where_they_are(harness: Harness) -> None:
+async def test_100_mb_of_unread_posts_take_no_memory(harness: Harness) -> None:
     message = harness.frame(harness.payload(Said(2, "y" * 8000)))
 
     async def flood() -> None:
@@ -126,7 +126,7 @@ async def test_100_mb_that_nobody_asks_for_stay_where_they_are(harness: Harness)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    async with reading:  # a consumer that is slow is no network that is silent
+    async with reading:  # a slow consumer is not a silent network
         await reading.until(lambda: reading.read >= 50, timeout=5)
     flooding.cancel()
     await asyncio.wait({flooding})
@@ -157,7 +157,7 @@ async def test_a_post_said_twice_has_one_id_and_counts_twice(harness: Harness) -
 
 
 @every_source
-async def test_a_time_before_2006_or_a_day_ahead_is_that_of_arrival(harness: Harness) -> None:
+async def test_a_time_before_2006_or_a_day_in_the_future_is_that_of_arrival(harness: Harness) -> None:
     now = round(time.time() * 1000)
     times = [now - 3_600_000, 0, now - 30 * 365 * DAY, now + 2 * DAY, now + 3_600_000]
     async with await begun(harness, *(Said(n, "when", when) for n, when in enumerate(times, 1))) as reading:
@@ -167,7 +167,7 @@ async def test_a_time_before_2006_or_a_day_ahead_is_that_of_arrival(harness: Har
         assert all(post.created_at == post.received_at and abs(post.received_at - now) < 10_000 for post in wrong)
 
 
-@who_can(Ability.DELETE)
+@able_to(Ability.DELETE)
 async def test_a_deleted_post_is_named_and_the_notice_counted(harness: Harness) -> None:
     notice = harness.deletion(1)
     assert notice is not None
@@ -180,7 +180,7 @@ async def test_a_deleted_post_is_named_and_the_notice_counted(harness: Harness) 
 
 
 @every_source
-async def test_an_exception_hides_nothing_that_the_source_could_do(harness: Harness) -> None:
+async def test_each_exception_from_the_contract_is_true(harness: Harness) -> None:
     sockets = len(psutil.Process().net_connections())
     async with await begun(harness, *some(1, 4)) as reading:
         await reading.until(lambda: len(reading.posts) >= 4)

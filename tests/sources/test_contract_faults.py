@@ -1,4 +1,4 @@
-"""The claims about lines that fail, the same for every source that connects to a server (`contract.py`)."""
+"""The claims about failing connections, for every source that connects to a server (`contract.py`)."""
 
 import asyncio
 import time
@@ -6,15 +6,16 @@ import tracemalloc
 
 import pytest
 from support.networks.contract import NOTICED, SILENCE, Ability, Harness, Reading, Said, begun, one_line, some
-from support.networks.harnesses import who_can
+from support.networks.harnesses import able_to
 
 from tweetream.sources.base import Chunk, Disconnected, FailureKind, SourceError
-from tweetream.sources.supervisor import State, Supervisor
+from tweetream.sources.status import State
+from tweetream.sources.supervisor import Supervisor
 
 MB = 1024 * 1024
 
 
-@who_can(Ability.CONNECT)
+@able_to(Ability.CONNECT)
 async def test_half_a_message_before_a_cut_is_no_post(harness: Harness) -> None:
     async with await begun(harness, *some(1, 2)) as reading:
         await reading.until(lambda: len(reading.posts) >= 2)
@@ -30,7 +31,7 @@ async def test_half_a_message_before_a_cut_is_no_post(harness: Harness) -> None:
         assert all(len(post.text) > 400 for post in again.posts if post.id == harness.id(3))
 
 
-@who_can(Ability.CONNECT)
+@able_to(Ability.CONNECT)
 async def test_a_message_without_an_end_takes_no_memory_and_is_no_post(harness: Harness) -> None:
     async with await begun(harness, Said(1, "a")) as reading:
         await reading.until(lambda: len(reading.posts) >= 1)
@@ -47,8 +48,8 @@ async def test_a_message_without_an_end_takes_no_memory_and_is_no_post(harness: 
         assert reading.ids == [harness.id(1)]
 
 
-@who_can(Ability.CONNECT)
-async def test_a_server_that_says_goodbye_is_to_be_asked_again(harness: Harness) -> None:
+@able_to(Ability.CONNECT)
+async def test_a_stream_that_the_server_ends_can_be_opened_again(harness: Harness) -> None:
     async with await begun(harness, Said(1, "a")) as reading:
         await reading.until(lambda: len(reading.posts) >= 1)
         harness.gate.end(harness.goodbye)
@@ -56,14 +57,14 @@ async def test_a_server_that_says_goodbye_is_to_be_asked_again(harness: Harness)
         assert isinstance(error, Disconnected) and error.kind is FailureKind.NETWORK
 
 
-@who_can(Ability.CONNECT)
+@able_to(Ability.CONNECT)
 async def test_a_server_that_accepts_and_says_nothing_is_noticed(harness: Harness) -> None:
     harness.gate.silent()
     async with Reading(harness.source()) as reading:
         assert isinstance(one_line(await reading.over()), Disconnected) and not reading.got
 
 
-@who_can(Ability.CONNECT)
+@able_to(Ability.CONNECT)
 async def test_a_stream_that_falls_silent_is_noticed_and_one_that_is_kept_alive_is_not(harness: Harness) -> None:
     async with await begun(harness, Said(1, "a")) as reading:
         await reading.until(lambda: len(reading.posts) >= 1)
@@ -79,8 +80,8 @@ async def test_a_stream_that_falls_silent_is_noticed_and_one_that_is_kept_alive_
         assert time.monotonic() - began < NOTICED
 
 
-@who_can(Ability.CONNECT)
-async def test_a_server_that_closes_at_once_is_asked_ever_more_seldom(harness: Harness) -> None:
+@able_to(Ability.CONNECT)
+async def test_a_server_that_closes_at_once_is_asked_more_and_more_rarely(harness: Harness) -> None:
     harness.gate.closing()
     waits: list[float] = []
 
@@ -109,29 +110,29 @@ async def test_a_server_that_closes_at_once_is_asked_ever_more_seldom(harness: H
     assert len(harness.gate.accepted) <= 2 * 6 + 4, "it connects more often than it is told to"
 
 
-@who_can(Ability.CONNECT)
+@able_to(Ability.CONNECT)
 async def test_a_certificate_that_nobody_signed_is_one_line(harness: Harness) -> None:
     async with Reading(harness.source(tls=True)) as reading:
         error = one_line(await reading.over())
         assert isinstance(error, Disconnected) and error.kind is FailureKind.NETWORK and not reading.got
 
 
-@who_can(Ability.CONNECT)
+@able_to(Ability.CONNECT)
 async def test_a_host_that_has_no_address_is_one_line(harness: Harness) -> None:
     async with Reading(harness.source("nowhere.invalid")) as reading:
         error = one_line(await reading.over())
         assert isinstance(error, Disconnected) and error.kind is FailureKind.NETWORK and not reading.got
 
 
-@who_can(Ability.CONNECT)
+@able_to(Ability.CONNECT)
 @pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
-async def test_who_is_refused_is_refused_for_good(harness: Harness, status: str) -> None:
+async def test_status_401_and_403_are_final(harness: Harness, status: str) -> None:
     harness.gate.answering(status)
     async with Reading(harness.source()) as reading:
         assert isinstance(one_line(await reading.over()), SourceError)
 
 
-@who_can(Ability.CONNECT)
+@able_to(Ability.CONNECT)
 async def test_other_answers_say_how_long_to_wait(harness: Harness) -> None:
     harness.gate.answering("503 Service Unavailable")
     async with Reading(harness.source()) as reading:

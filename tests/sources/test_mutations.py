@@ -1,4 +1,4 @@
-"""10,000 messages that no network should send, through each source from its server: all counted, none ends it."""
+"""Each source reads 10,000 broken messages from its server: all are counted, and none ends the source."""
 
 import asyncio
 import time
@@ -36,7 +36,7 @@ async def test_10_000_mutated_messages_are_each_counted_and_what_follows_is_read
             await sending
         await reading.until(came, timeout=30)
         await sending
-        # A page of X holds several; of a single one nothing is made but what came.
+        # A page of X holds several posts; every other message counts once.
         assert MESSAGES + 1 <= reading.read <= MESSAGES * 1.01 and reading.dropped[Drop.MALFORMED] > MESSAGES / 10
         readable = len(reading.posts) + reading.dropped[Drop.DUPLICATE]
         assert readable > MESSAGES / 20, "mutations that leave nothing to read test nothing"

@@ -1,6 +1,6 @@
-"""Another package adds a source by an entry point; where it is broken, that is one line.
+"""Another package adds a source by an entry point; a fault in it is one line.
 
-A worker that streams from one is in `tests/live/test_failing_sources.py`.
+A worker with such a source is in `tests/live/test_failing_sources.py`.
 """
 
 import os
@@ -30,7 +30,7 @@ class Source:
 
 def fails(url, context): return 1 / 0
 def refuses(url, context):
-    from tweetream.sources.base import SourceError
+    from tweetream.sources import SourceError
     raise SourceError("write guest:NAME")
 def nothing(url, context): return None
 number = 5
@@ -39,7 +39,7 @@ number = 5
 
 @pytest.fixture
 def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Opens `guest:` when its entry point is this."""
+    """Opens `guest:` with this entry point."""
 
     def opened(value: str, module: str = BROKEN) -> Any:
         (tmp_path / "guest_module.py").write_text(module)
@@ -91,13 +91,13 @@ def test_the_names_of_other_packages_sources_are_known_and_do_not_replace_ours(g
         open_source("unknown:", CONTEXT)
 
 
-def test_a_url_that_could_not_travel_is_refused(guest: Any) -> None:
+def test_a_url_that_cannot_be_printed_is_refused(guest: Any) -> None:
     guest("guest_module:Source")
     with pytest.raises(SourceError, match="percent-encode"):
         open_source("guest:caf\udce9", CONTEXT)
 
 
-async def test_what_another_package_gives_goes_no_further_unless_it_can_travel(guest: Any) -> None:
+async def test_invalid_posts_and_chunks_of_another_package_go_no_further(guest: Any) -> None:
     source = guest("guest_module:Source")
     now = 1_800_000_000_000
     good = Post("g:1", "g", "one", now, now)
@@ -134,7 +134,7 @@ async def test_what_another_package_gives_goes_no_further_unless_it_can_travel(g
             _ = [chunk async for chunk in source.chunks(None)]
 
 
-async def test_a_chunk_over_the_limits_is_parted_and_only_its_end_has_the_position(guest: Any) -> None:
+async def test_a_chunk_over_the_limits_is_split_and_only_its_end_has_the_position(guest: Any) -> None:
     source = guest("guest_module:Source")
     large = "é" * (MAX_TEXT // 2)
     texts = ["short"] * (2 * MAX_POSTS + 1) + [large] * 9

@@ -1,59 +1,60 @@
-"""What every worker says of the sources is what the worker that runs them said last."""
+"""Every worker knows the status of the sources from the last reports of the worker that runs them."""
 
 import msgspec
 import pytest
 
 from tweetream.models import codec
-from tweetream.sources.status import SILENCE, Report, Reports
-from tweetream.sources.supervisor import State, Status
+from tweetream.sources.status import SILENCE, SourceStatuses, State, Status, StatusReport
 
 URL, OTHER = "bluesky:", "replay:posts.csv"
 NOW = 1_800_000_000_000
 STREAMING = Status(URL, State.STREAMING, posts=7, posts_per_minute=3, last_post_at=NOW, reconnects=2)
 
 
-def reports(*told: Report) -> Reports:
-    found = Reports()
-    for report in told:
-        found.take(codec.encode(report), NOW)
+def statuses(*reports: StatusReport) -> SourceStatuses:
+    found = SourceStatuses()
+    for report in reports:
+        found.update(codec.encode(report), NOW)
     return found
 
 
 def test_sources_of_which_nothing_is_known_are_connecting() -> None:
-    (status,) = Reports().now([URL], NOW)
+    (status,) = SourceStatuses().current([URL], NOW)
     assert status.url == URL and status.state is State.CONNECTING and status.reason
 
 
 def test_the_order_is_that_of_the_settings_and_then_what_else_the_last_run_has() -> None:
-    found = reports(Report(5, Status(OTHER, State.ENDED)), Report(5, STREAMING), Report(4, Status("x:")))
-    assert [status.url for status in found.now([URL], NOW)] == [URL, OTHER]
-    assert found.now([URL], NOW)[0] == STREAMING
+    found = statuses(
+        StatusReport(5, Status(OTHER, State.ENDED)), StatusReport(5, STREAMING), StatusReport(4, Status("x:"))
+    )
+    assert [status.url for status in found.current([URL], NOW)] == [URL, OTHER]
+    assert found.current([URL], NOW)[0] == STREAMING
 
 
-def test_a_worker_that_was_replaced_says_nothing_any_more() -> None:
+def test_reports_of_a_replaced_worker_are_ignored() -> None:
     old = msgspec.structs.replace(STREAMING, state=State.REFUSED)
-    assert reports(Report(5, STREAMING), Report(4, old)).now([URL], NOW) == [STREAMING]
+    assert statuses(StatusReport(5, STREAMING), StatusReport(4, old)).current([URL], NOW) == [STREAMING]
 
 
 def test_the_reports_of_an_earlier_run_are_not_shown_but_known() -> None:
-    found = reports(Report(4, STREAMING), Report(5, Status(OTHER, State.ENDED)))
-    assert found.now([URL, OTHER], NOW)[0].state is State.CONNECTING
-    assert found.known(URL) == STREAMING and found.known("x:") is None
+    found = statuses(StatusReport(4, STREAMING), StatusReport(5, Status(OTHER, State.ENDED)))
+    assert found.current([URL, OTHER], NOW)[0].state is State.CONNECTING
+    assert found.last(URL) == STREAMING and found.last("x:") is None
 
 
 def test_nothing_stale_is_shown_as_live() -> None:
     late = NOW + int(SILENCE * 1000) + 1
-    found = reports(Report(5, STREAMING), Report(5, Status(OTHER, State.ENDED)))
-    streaming, ended = found.now([URL, OTHER], late)
+    found = statuses(StatusReport(5, STREAMING), StatusReport(5, Status(OTHER, State.ENDED)))
+    streaming, ended = found.current([URL, OTHER], late)
     assert streaming.state is State.CONNECTING and "another" in streaming.reason and streaming.posts == 7
     assert streaming.posts_per_minute == 0
     assert ended.state is State.ENDED, "what is over stays so"
 
 
-def test_noise_is_passed_over_and_a_newer_version_is_not() -> None:
-    found = reports(Report(5, STREAMING))
+def test_unreadable_reports_are_skipped_and_a_newer_version_is_not() -> None:
+    found = statuses(StatusReport(5, STREAMING))
     for data in (None, b"", b"{}", codec.encode([1])):
-        found.take(data, NOW)
-    assert found.now([URL], NOW) == [STREAMING]
+        found.update(data, NOW)
+    assert found.current([URL], NOW) == [STREAMING]
     with pytest.raises(codec.TooNew):
-        found.take(b"\x02", NOW)
+        found.update(b"\x02", NOW)

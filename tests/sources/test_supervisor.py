@@ -1,4 +1,4 @@
-"""A supervisor begins a source again: when, from where, and never for longer than it should. Time passes in sleep()."""
+"""A supervisor connects a source again: at the right time and from the right position. Time passes only in sleep()."""
 
 import asyncio
 from collections import Counter
@@ -10,7 +10,8 @@ import pytest
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import Chunk, Disconnected, FailureKind, SourceError
-from tweetream.sources.supervisor import LONGEST, PATIENCE, STEADY, State, Status, Supervisor
+from tweetream.sources.status import State, Status
+from tweetream.sources.supervisor import LONGEST, MAX_NOT_BEFORE, STABLE, Supervisor
 
 NOW = 1_800_000_000.0
 Step = Chunk | Exception | Callable[[], None]
@@ -21,16 +22,16 @@ def chunk(*ids: int, position: str = "") -> Chunk:
 
 
 class World:
-    """A source whose connections go by script, its supervisor, and a clock that only they move."""
+    """A source with scripted connections, its supervisor, and a clock that only they advance."""
 
-    def __init__(self, *connections: list[Step], chance: float = 0.0, known: Status | None = None) -> None:
+    def __init__(self, *connections: list[Step], chance: float = 0.0, last: Status | None = None) -> None:
         self.url, self.unpaced = "test:", False
         self.now, self.waits, self.states = 0.0, list[float](), list[State]()
         self.begun_at, self.taken = list[str | None](), list[Chunk]()
         self._script = list(connections)
         self.supervisor = Supervisor(
             self,
-            known=known,
+            last=last,
             changed=lambda: self.states.append(self.supervisor.status.state),
             clock=lambda: self.now,
             wall=lambda: NOW + self.now,
@@ -82,7 +83,7 @@ async def test_each_kind_of_failure_has_its_own_waits_and_their_limit(kind: Fail
     assert world.waits[:4] == expected and world.waits[-1] == LONGEST[kind] == max(world.waits)
 
 
-async def test_the_kinds_are_counted_each_for_itself() -> None:
+async def test_each_kind_of_failure_is_counted_separately() -> None:
     kinds = [FailureKind.HTTP, FailureKind.NETWORK, FailureKind.HTTP, FailureKind.NETWORK, FailureKind.RATE]
     world = World(*([Disconnected("over", kind)] for kind in kinds), [])
     await world.run()
@@ -95,7 +96,7 @@ async def test_waits_are_spread_by_a_fifth_and_never_shorter() -> None:
     assert world.waits == [pytest.approx(5.5)]
 
 
-async def test_it_does_not_come_back_before_the_network_says_nor_a_day_later() -> None:
+async def test_it_waits_as_long_as_the_network_asks_but_an_hour_at_most() -> None:
     world = World(
         [Disconnected("later", FailureKind.RATE, NOW + 300)],
         [Disconnected("that is over", FailureKind.RATE, NOW - 5)],
@@ -103,10 +104,10 @@ async def test_it_does_not_come_back_before_the_network_says_nor_a_day_later() -
         [],
     )
     await world.run()
-    assert world.waits == [300, 120, PATIENCE]
+    assert world.waits == [300, 120, MAX_NOT_BEFORE]
 
 
-async def test_while_it_waits_it_says_why_and_until_when() -> None:
+async def test_while_it_waits_its_status_has_the_reason_and_the_time() -> None:
     seen: list[Status] = []
     world = World([chunk(1), Disconnected("the line broke")], [chunk(2)])
     world.supervisor._changed = lambda: seen.append(world.supervisor.status)
@@ -118,37 +119,37 @@ async def test_while_it_waits_it_says_why_and_until_when() -> None:
     assert all(s.retry_at is None for s in again)
 
 
-async def test_a_connection_that_held_makes_up_for_the_failures_before_it_and_a_short_one_does_not() -> None:
+async def test_a_stable_connection_resets_the_failures_and_a_short_one_does_not() -> None:
     world = World()
     over = Disconnected("over")
-    short, long = world.passes(STEADY - 1), world.passes(STEADY)
+    short, long = world.passes(STABLE - 1), world.passes(STABLE)
     world._script = [[over], [over], [chunk(1), short, over], [chunk(2), long, over], [over], [long, over], []]
     await world.run()
-    # The last of them was long in saying nothing: it never began to give.
+    # The last connection was long but gave nothing, so it was never stable.
     assert world.waits == [0.25, 0.5, 0.75, 0.25, 0.5, 0.75]
 
 
 @pytest.mark.parametrize("connected", [True, False])
-async def test_who_is_refused_is_not_tried_again(connected: bool) -> None:
+async def test_a_refused_source_is_not_tried_again(connected: bool) -> None:
     world = World([*([chunk()] if connected else []), SourceError("401: make a new token")])
     status = await world.run()
     assert (status.state, status.reason, status.reconnects) == (State.REFUSED, "401: make a new token", 0)
     assert not world.waits and status.retry_at is None
 
 
-async def test_what_has_ended_is_not_begun_again() -> None:
+async def test_a_source_that_has_ended_is_not_started_again() -> None:
     world = World([chunk(1, position="1")])
     status = await world.run()
     assert status.state is State.ENDED and world.states == [State.CONNECTING, State.STREAMING, State.ENDED]
     assert len(world.begun_at) == 1
 
 
-async def test_it_goes_on_behind_the_last_position_given() -> None:
+async def test_it_goes_on_after_the_last_position() -> None:
     over = Disconnected("over")
     world = World([over], [chunk(1, position="a"), chunk(2, position="b"), over], [chunk(), over], [chunk(3)])
     await world.run("inherited")
     assert world.begun_at == ["inherited", "inherited", "b", "b"]
-    # A chunk without a position does not take away the one that is stored.
+    # A chunk without a position does not delete the stored one.
     assert [given.position for given in world.taken] == ["a", "b", "b"]
 
 
@@ -158,21 +159,21 @@ async def test_a_position_that_was_never_given_is_none() -> None:
     assert world.begun_at == [None, None]
 
 
-async def test_an_empty_chunk_is_not_handed_on_but_one_that_moves_the_position_or_counts_is() -> None:
+async def test_an_empty_chunk_is_passed_on_only_with_a_new_position_or_counts() -> None:
     counted = Chunk([], "b", Counter({Drop.LANGUAGE: 3}))
     world = World([chunk(), chunk(position="a"), chunk(position="a"), counted])
     await world.run()
     assert [given.position for given in world.taken] == ["a", "b"] and world.states[1] is State.STREAMING
 
 
-async def test_the_word_that_a_post_was_deleted_is_handed_on_whatever_else_is_in_its_chunk() -> None:
+async def test_a_retraction_is_passed_on_with_any_chunk() -> None:
     world = World([chunk(1, position="a"), Chunk([], "a", retracted=["x:1"])])
     await world.run()
     assert [given.retracted for given in world.taken] == [[], ["x:1"]]
 
 
 @pytest.mark.parametrize("final", [True, False])
-async def test_why_it_is_over_is_one_line_without_a_password(final: bool, caplog: Any) -> None:
+async def test_the_reason_is_one_line_without_a_password(final: bool, caplog: Any) -> None:
     why = "no posts from\nhttps://me:hunter2@host/x, nor http://hunter2@there " + "x" * 5000
     world = World([SourceError(why) if final else Disconnected(why)], [])
     shown = []
@@ -185,7 +186,7 @@ async def test_why_it_is_over_is_one_line_without_a_password(final: bool, caplog
 
 
 @pytest.mark.parametrize("error", [ValueError("no number"), KeyError("x"), RecursionError(), StopAsyncIteration()])
-async def test_a_source_that_raises_anything_is_begun_again_later_and_stops_no_other(error: Exception) -> None:
+async def test_a_source_that_raises_any_error_is_started_again_and_stops_no_other(error: Exception) -> None:
     broken = World(*([chunk(n, position=str(n)), error] for n in range(3)), [])
     sound = World([chunk(*range(5))])
     async with asyncio.TaskGroup() as sources:
@@ -195,7 +196,7 @@ async def test_a_source_that_raises_anything_is_begun_again_later_and_stops_no_o
     assert broken.waits == [5, 10, 20] and broken.begun_at == [None, "0", "1", "2"]
 
 
-async def test_what_is_wrong_behind_the_source_is_not_laid_on_it_and_closes_it() -> None:
+async def test_an_error_of_the_consumer_ends_the_run_and_closes_the_source() -> None:
     closed: list[bool] = []
 
     class Source(World):
@@ -215,7 +216,7 @@ async def test_what_is_wrong_behind_the_source_is_not_laid_on_it_and_closes_it()
     assert closed == [True] and not world.waits
 
 
-async def test_a_source_that_fails_when_it_is_closed_can_be_stopped_all_the_same(caplog: Any) -> None:
+async def test_a_source_that_fails_to_close_can_still_be_stopped(caplog: Any) -> None:
     class Source(World):
         async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
             try:
@@ -250,9 +251,9 @@ async def test_posts_a_minute_are_those_of_the_last_minute_and_posts_are_all() -
     assert status.last_post_at == round((NOW + 89) * 1000)
 
 
-async def test_it_counts_on_from_what_another_worker_had() -> None:
-    known = Status("test:", State.BACKING_OFF, "over", posts=7, last_post_at=5, reconnects=3, retry_at=9)
-    world = World([Disconnected("over")], [chunk(1)], known=known)
+async def test_it_goes_on_with_the_counts_of_the_worker_before() -> None:
+    last = Status("test:", State.BACKING_OFF, "over", posts=7, last_post_at=5, reconnects=3, retry_at=9)
+    world = World([Disconnected("over")], [chunk(1)], last=last)
     first = world.supervisor.status
     assert (first.state, first.reason, first.retry_at) == (State.CONNECTING, "", None)
     assert (first.posts, first.last_post_at, first.reconnects) == (7, 5, 3)
@@ -260,7 +261,7 @@ async def test_it_counts_on_from_what_another_worker_had() -> None:
     assert (status.posts, status.reconnects) == (8, 4)
 
 
-async def test_a_network_that_stays_away_is_in_the_log_ever_more_seldom(caplog: Any) -> None:
+async def test_repeated_failures_are_logged_more_and_more_rarely(caplog: Any) -> None:
     world = World(*([Disconnected("away")] for _ in range(40)), [])
     await world.run()
     said = [record.getMessage() for record in caplog.records]

@@ -31,10 +31,10 @@ def post(offset: int, n: int) -> SimpleNamespace:
     return raw(offset, n, b'{"id":"%d","topic":"t","n":%d}' % (n, n))
 
 
-def place(*feeds: FeedRing, wanted: Filter = EVERY_POST) -> Subscription:
+def subscription(*feeds: FeedRing, post_filter: Filter = EVERY_POST) -> Subscription:
     """At the end of the feeds."""
     hub = Hub(Connection(["127.0.0.1:1"]))  # never asked: all is in the rings
-    return Subscription(wanted, [Cursor(hub, one, one.kafka_topic, "1", None) for one in feeds])
+    return Subscription(post_filter, [Cursor(hub, one, one.kafka_topic, "1", None) for one in feeds])
 
 
 def cursor(live: Hub, feed: FeedRing, at: int | None) -> Cursor:

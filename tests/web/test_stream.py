@@ -18,53 +18,51 @@ from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.models.topic import Topic
 from tweetream.settings import Settings
-from tweetream.web import stream
-from tweetream.web.stream import Asked, Stream
+from tweetream.web import events
+from tweetream.web.fanout import FanOut
+from tweetream.web.stream import Stream, StreamQuery, _limit_socket
 
 
 @pytest.fixture
-async def live(embedded_broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
-    live = Hub(Connection([embedded_broker.bootstrap]))
-    monkeypatch.setattr(stream, "hub", live)
-    await live.start()
-    yield live
-    await live.stop()
+async def hub(embedded_broker: EmbeddedBroker) -> AsyncIterator[Hub]:
+    hub = Hub(Connection([embedded_broker.bootstrap]))
+    await hub.start()
+    yield hub
+    await hub.stop()
 
 
 @pytest.mark.parametrize("asked", ["last", "offset_of_time"])
-async def test_what_comes_while_kafka_is_asked_for_a_beginning_and_has_none_is_not_passed_over(
-    embedded_broker: EmbeddedBroker, namespace: str, live: Hub, monkeypatch: pytest.MonkeyPatch, asked: str
+async def test_a_post_that_comes_while_kafka_is_asked_where_to_begin_is_not_missed(
+    embedded_broker: EmbeddedBroker, namespace: str, hub: Hub, monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
     writer = Writer(embedded_broker, f"{namespace}-feed-x-1")
     await writer.begin()
-    ask = getattr(live, asked)
+    ask = getattr(hub, asked)
 
     async def slowly(*args: Any) -> Any:
         found = await ask(*args)
         await writer.write(0)
-        await until_async(lambda: live._feeds[writer.topic].end == 1)
+        await until_async(lambda: hub._feeds[writer.topic].end == 1)
         return found
 
-    monkeypatch.setattr(live, asked, slowly)
+    monkeypatch.setattr(hub, asked, slowly)
     near, far = socket.socketpair()
     transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=near)
     request: Any = SimpleNamespace(transport=transport, version=(1, 1))
     since = int(time.time() * 1000) + 60_000 if asked == "offset_of_time" else None
-    one = Stream(request, SimpleNamespace(), Asked(None, since, 5, EVERY_POST))  # type: ignore[arg-type]
+    query = StreamQuery(None, since, 5, EVERY_POST)
+    one = Stream(hub, FanOut(), Settings(), request, SimpleNamespace(), query)  # type: ignore[arg-type]
     async with contextlib.AsyncExitStack() as stack:
         await one._open(stack, Topic("x", ("x",), 0, 1, writer.topic, 0))
-        assert await one._place.next() == [b'id: x@1:0\ndata: {"n":0}\n\n']
+        assert events.deliveries(await one._subscription.next()) == [b'id: x@1:0\ndata: {"n":0}\n\n']
     transport.abort()
     far.close()
     await writer.producer.stop()
 
 
 @pytest.mark.parametrize(("patience", "system"), [(30.0, 60_000), (300.0, 301_000), (1e9, 2**31 - 1)])
-def test_the_system_gives_a_client_no_less_time_than_the_settings(
-    patience: float, system: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stream, "settings", Settings(slow_client_timeout=patience))
+def test_the_system_gives_a_client_as_much_time_as_the_settings_or_more(patience: float, system: int) -> None:
     with socket.socket() as connection:
-        stream._bind(connection)
+        _limit_socket(connection, patience)
         option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it
         assert option is None or connection.getsockopt(socket.IPPROTO_TCP, option) == system

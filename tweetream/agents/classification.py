@@ -1,29 +1,28 @@
-"""Tagged → feeds: one prediction a batch, then a record a post in the feed of each of its topics.
+"""Tagged → feeds: one prediction a batch, then one record a post in the feed of each of its topics.
 
-The record is the JSON that browsers get; label, score and origin are its headers. A feed whose topic was
-deleted meanwhile gets nothing: sending there would wait, or bring it back.
+The record is the JSON that browsers get; the label, the score and the stamp are its headers. A feed whose topic was
+deleted meanwhile gets nothing: a send would wait, or bring its Kafka topic back.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections import Counter
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from faust.types import EventT
 
 from tweetream import metrics
-from tweetream.agents.at_least_once import Delivery, run
+from tweetream.agents.at_least_once import AtLeastOnce, Delivery
 from tweetream.app import app, settings
-from tweetream.engine.worker import stop_worker
 from tweetream.kafka.producer import Abandoned, Headers, StillAssigned
 from tweetream.models import codec
 from tweetream.models.codec import json_line
 from tweetream.models.feed import feed_entry, pack_stamp
 from tweetream.models.post import TaggedBatch
 from tweetream.models.topic import CountRecord
-from tweetream.topology import COUNTS, is_dead, producer, tagged, topic_of
+from tweetream.topology import COUNTS, feed_name, is_dead, services, tagged
 
 if TYPE_CHECKING:
     from tweetream.classifier.model import Classifier
@@ -33,7 +32,7 @@ Records = dict[str, list[tuple[bytes, Headers]]]
 
 
 class Model:
-    """The classifier, loaded in a thread once the worker is up: its libraries take longer to import than all else."""
+    """The classifier, loaded in a thread when the worker is up, since its libraries take a second to import."""
 
     def __init__(self) -> None:
         self._loading: asyncio.Future[Classifier] | None = None
@@ -52,42 +51,45 @@ def _load() -> "Classifier":
         log.info("model %s, SHA-256 %s", settings.model or "as shipped", found.digest)
         return found
     except BadModel as error:
-        stop_worker(f"TWEETREAM_MODEL: {error}" if settings.model else str(error))
+        app.abort(f"TWEETREAM_MODEL: {error}" if settings.model else str(error))
         raise Abandoned("there is no model") from None
 
 
-model = Model()
+@cache
+def model() -> Model:
+    """The worker's one model."""
+    return Model()
 
 
 @app.task
 async def load() -> None:
-    """Have the model before the first post comes."""
+    """Load the model before the first post comes."""
     with contextlib.suppress(Abandoned):
-        await model.get()
+        await model().get()
 
 
 @app.agent(tagged, name="classification")
 async def classification(stream: Any) -> None:
-    """Classify the posts and feed them."""
-    await run(stream, _work)
+    """Classify the posts and write them to the feeds."""
+    await AtLeastOnce(_work).run(stream)
 
 
 async def _work(event: EventT[Any], still_assigned: StillAssigned) -> Delivery | None:
     batch = codec.decode(event.value, TaggedBatch)
     if not batch.posts:
         return None
-    records, counts = classify(await model.get(), event.message.partition, batch)
+    records, counts = classify(await model().get(), event.message.partition, batch)
     return partial(_send, batch.command, records, counts, still_assigned)
 
 
 def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tuple[Records, CountRecord]:
-    """The records of each feed, and how many posts of each minute, label and source each gets."""
+    """The records of each feed, and the numbers of posts by minute and label, and by minute and source."""
     labels, scores = classifier.predict([tagged.clean for tagged in batch.posts])
-    names = [topic_of(feed) for feed in batch.feeds]
+    names = [feed_name(feed).topic for feed in batch.feeds]
     dead = {number for number, feed in enumerate(batch.feeds) if is_dead(feed, batch.command)}
     found: list[list[tuple[bytes, Headers]]] = [[] for _ in batch.feeds]
-    tally: Counter[tuple[int, int, str]] = Counter()
-    of_sources: Counter[tuple[int, int, str]] = Counter()
+    by_label: Counter[tuple[int, int, str]] = Counter()
+    by_source: Counter[tuple[int, int, str]] = Counter()
     label_header = {label: ("label", label.encode()) for label in set(labels)}
     stamp = partial(pack_stamp, partition, batch.epoch, batch.sequence)
     for tagged_post, label, score in zip(batch.posts, labels, scores, strict=True):
@@ -97,28 +99,27 @@ def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tu
         for number in tagged_post.feeds:
             if number not in dead:
                 found[number].append((json_line(feed_entry(post, names[number], label, score)), headers))
-                tally[number, minute, label] += 1
-                of_sources[number, minute, post.source] += 1
+                by_label[number, minute, label] += 1
+                by_source[number, minute, post.source] += 1
     records = {feed: of_feed for feed, of_feed in zip(batch.feeds, found, strict=True) if of_feed}
     last = batch.posts[-1].index
-    counts, sources = _by_feed(batch.feeds, tally), _by_feed(batch.feeds, of_sources)
+    counts, sources = _by_feed(batch.feeds, by_label), _by_feed(batch.feeds, by_source)
     return records, CountRecord(partition, batch.epoch, batch.sequence, last, counts, sources)
 
 
-def _by_feed(feeds: list[str], tally: Counter[tuple[int, int, str]]) -> dict[str, dict[int, dict[str, int]]]:
-    """How many posts, by feed, minute and what they were counted by."""
+def _by_feed(feeds: list[str], by_label: Counter[tuple[int, int, str]]) -> dict[str, dict[int, dict[str, int]]]:
+    """The numbers of posts by feed, minute and kind (a label or a source)."""
     counts: dict[str, dict[int, dict[str, int]]] = {}
-    for (number, minute, kind), posts in tally.items():
+    for (number, minute, kind), posts in by_label.items():
         counts.setdefault(feeds[number], {}).setdefault(minute, {})[kind] = posts
     return counts
 
 
 async def _send(command: int, records: Records, counts: CountRecord, still_assigned: StillAssigned) -> None:
     sends = [_feed(feed, command, found, still_assigned) for feed, found in records.items()]
-    sent = asyncio.gather(
-        *sends, producer.send(COUNTS, 0, codec.encode(counts), still_assigned=still_assigned), return_exceptions=True
-    )
-    # All of them end before the record counts as done, and what is given up comes again whatever else was refused.
+    counted = services.producer.send(COUNTS, 0, codec.encode(counts), still_assigned=still_assigned)
+    sent = asyncio.gather(*sends, counted, return_exceptions=True)
+    # All of them end before the event is done. An abandoned send brings the event again, whatever else was rejected.
     failed = [error for error in await sent if isinstance(error, BaseException)]
     failed.sort(key=lambda error: not isinstance(error, Abandoned))
     if failed:
@@ -126,13 +127,13 @@ async def _send(command: int, records: Records, counts: CountRecord, still_assig
 
 
 async def _feed(feed: str, command: int, records: list[tuple[bytes, Headers]], still_assigned: StillAssigned) -> None:
-    """Send what goes to one feed; a feed that is deleted meanwhile needs it no more."""
+    """Send the records of one feed. They are dropped if the feed is deleted meanwhile."""
     try:
-        await producer.send_all(
+        await services.producer.send_all(
             feed, 0, records, still_assigned=lambda: still_assigned() and not is_dead(feed, command)
         )
     except Abandoned:
         if not is_dead(feed, command):
             raise
         return
-    metrics.posts_fed.labels(topic_of(feed)).inc(len(records))
+    metrics.posts_fed.labels(feed_name(feed).topic).inc(len(records))

@@ -1,11 +1,12 @@
-"""Counts → the counts table: posts by label and minute of each feed, each post once.
+"""Counts → the counts table: the posts of each feed by minute, label and source, each post once.
 
-Records are gathered for a moment, since a table's change costs more than a count. A record is counted in
-an entry only if its origin is above the highest that the entry has seen of that partition.
+Records are gathered for a second, since a change of the table costs more than a count. A record is counted in an entry
+only if its stamp is above the highest one that the entry has seen of that partition.
 """
 
 import asyncio
 import logging
+from functools import cache
 from typing import Any
 
 from faust.types import EventT
@@ -13,17 +14,58 @@ from mode import Service
 
 from tweetream.agents.at_least_once import give_up, is_still_assigned
 from tweetream.app import app
-from tweetream.engine.worker import stop_worker
 from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.models import codec
 from tweetream.models.topic import CountRecord, Counts
-from tweetream.topology import counts, counts_table, dead_letter, flowing, now_ms
+from tweetream.topology import counts, counts_table, dead_letter, now_ms
 
 log = logging.getLogger(__name__)
 GATHER = 1.0  # seconds: each change of the table goes to every worker
-TRY_AGAIN = 5.0  # seconds, when Kafka refuses the table's records
-MINUTES = 61  # kept of each feed: an hour and the minute that runs
-_waiting: list[tuple[EventT[Any], CountRecord]] = []
+TRY_AGAIN = 5.0  # seconds, when Kafka rejects the records of the table
+MINUTES = 61  # kept of each feed: the last hour and the current minute
+
+
+class PendingCounts:
+    """The count records that are not in the table yet, each with its event."""
+
+    def __init__(self) -> None:
+        self._pending: list[tuple[EventT[Any], CountRecord]] = []
+
+    def append(self, event: EventT[Any], record: CountRecord) -> None:
+        self._pending.append((event, record))
+
+    async def write(self) -> None:
+        """Write the records to the table, and acknowledge them.
+
+        Raises RecordRejected: they stay pending, and the stamps tell the next time that they are counted.
+        """
+        taken = self._take()
+        add([record for _, record in taken])
+        try:
+            await counts_table.flush(app.is_flowing)
+        except Abandoned:
+            for event, _ in taken:
+                give_up(event)
+        except RecordRejected:
+            self._pending[:0] = taken
+            raise
+        else:
+            for event, _ in taken:
+                event.ack()
+
+    def _take(self) -> list[tuple[EventT[Any], CountRecord]]:
+        """The pending records that are still this worker's; after a rebalance the others come again."""
+        taken, self._pending = self._pending, []
+        for event, _ in taken:
+            if not is_still_assigned(event):
+                give_up(event)
+        return [(event, record) for event, record in taken if is_still_assigned(event)]
+
+
+@cache
+def pending() -> PendingCounts:
+    """The worker's one list of pending counts, shared by the agent and the service."""
+    return PendingCounts()
 
 
 @app.agent(counts, name="counting")
@@ -31,9 +73,9 @@ async def counting(stream: Any) -> None:
     """Gather the counts."""
     async for event in stream.noack().events():
         try:
-            _waiting.append((event, codec.decode(event.value, CountRecord)))
+            pending().append(event, codec.decode(event.value, CountRecord))
         except codec.TooNew as error:
-            stop_worker(str(error))
+            app.abort(str(error))
         except codec.Undecodable as error:
             await dead_letter(event.message.topic, event.value, str(error))
             event.ack()
@@ -41,44 +83,17 @@ async def counting(stream: Any) -> None:
 
 @app.service
 class Counting(Service):
-    """Writes what was gathered into the table, and then acknowledges it."""
+    """Writes the gathered counts to the table once a second."""
 
     @Service.task
     async def _write(self) -> None:
         while not self.should_stop:
             await asyncio.sleep(GATHER)
             try:
-                await write()
-            except RecordRejected as error:  # what escapes a service ends the worker
-                log.error("counts wait, Kafka refuses them: %s", error)
+                await pending().write()
+            except RecordRejected as error:  # an exception that leaves a service ends the worker
+                log.error("the counts wait, since Kafka rejects them: %s", error)
                 await self.sleep(TRY_AGAIN)
-
-
-async def write() -> None:
-    """Write what is waiting, and acknowledge it. Raises Refused: it waits on, and is known as counted the next time."""
-    taken = _take()
-    add([record for _, record in taken])
-    try:
-        await counts_table.flush(flowing)
-    except Abandoned:
-        for event, _ in taken:
-            give_up(event)
-    except RecordRejected:
-        _waiting[:0] = taken
-        raise
-    else:
-        for event, _ in taken:
-            event.ack()
-
-
-def _take() -> list[tuple[EventT[Any], CountRecord]]:
-    """What is waiting, less what a rebalance has overtaken: that comes again."""
-    taken = _waiting[:]
-    del _waiting[: len(taken)]
-    for event, _ in taken:
-        if not is_still_assigned(event):
-            give_up(event)
-    return [(event, record) for event, record in taken if is_still_assigned(event)]
 
 
 def add(records: list[CountRecord]) -> None:

@@ -1,32 +1,31 @@
-"""Posts → tagged: clean, match with the topics, drop and count what no topic wants.
+"""Posts → tagged: clean each post and match it with the topics; a post that matches none is dropped and counted.
 
-A batch of a lower epoch behind a higher one in its partition is `fenced`: the worker that sent it had been
-replaced. Whoever begins to read a partition, or reads it again, looks at what is right before: the higher one
-may be there. Partition p of posts goes to partition p of tagged, so that a post keeps its stamp.
+A batch of a lower epoch after a higher one in its partition is `fenced`: another worker had replaced its sender. A
+worker that begins to read a partition looks at the records right before, where the higher epoch may be. Partition p
+of posts goes to partition p of tagged, so that a post keeps its stamp.
 """
 
 import asyncio
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from aiokafka.errors import KafkaError
 from faust.types import EventT
 
 from tweetream import metrics
-from tweetream.agents.at_least_once import Delivery, run
+from tweetream.agents.at_least_once import AtLeastOnce, Delivery
 from tweetream.app import app, kafka, settings
-from tweetream.ingest.takeover import highest_epoch
 from tweetream.kafka.admin import TIMEOUT
+from tweetream.kafka.fencing import highest_epoch
 from tweetream.kafka.producer import Abandoned, StillAssigned
 from tweetream.matching import Matcher
 from tweetream.models import codec
 from tweetream.models.drop import Drop
 from tweetream.models.post import MAX_BYTES, PostBatch, TaggedBatch, TaggedPost, size_of
-from tweetream.settings import fail
-from tweetream.text import BadAbbreviations, Cleaner, load_abbreviations, normalise
-from tweetream.topology import POSTS, TAGGED, posts, producer, topics, wait_applied
+from tweetream.text import Cleaner, load_abbreviations, normalise
+from tweetream.topology import POSTS, TAGGED, posts, services, topics, wait_applied
 
-WAIT_FOR_COMMAND = 5.0
+WAIT_FOR_COMMAND = 5.0  # seconds, at most and once for each command
 
 
 class Tagger:
@@ -38,10 +37,10 @@ class Tagger:
         self._matcher = Matcher({})
         self._highest: dict[int, int] = {}  # the highest epoch of each partition, up to the offset reached
         self._reached: dict[int, int] = {}  # the next offset of each partition
-        self._given_up: int = -1  # the command waited for in vain
+        self._given_up: int = -1  # the last command that did not come in time
 
     async def catch_up(self, command: int) -> None:
-        """Wait until this worker knows the topics that were there when a batch was read; in vain once for each."""
+        """Wait until this worker knows the topics that were there when the batch was read."""
         if command > max(topics.applied, self._given_up) and not await wait_applied(command, WAIT_FOR_COMMAND):
             self._given_up = command
 
@@ -74,7 +73,7 @@ class Tagger:
 
 
 async def _epoch_before(partition: int, offset: int, still_assigned: StillAssigned) -> int:
-    """The highest epoch right before an offset of posts; waits for a broker that is away."""
+    """The highest epoch right before an offset of posts. Waits for a broker that is away."""
     while still_assigned():
         try:
             async with asyncio.timeout(TIMEOUT):
@@ -84,43 +83,41 @@ async def _epoch_before(partition: int, offset: int, still_assigned: StillAssign
     raise Abandoned("a rebalance came before the epoch was known")
 
 
-def _abbreviations() -> dict[str, str] | None:
-    try:
-        return load_abbreviations(settings.abbreviations) if settings.abbreviations else None
-    except BadAbbreviations as error:
-        fail(f"TWEETREAM_ABBREVIATIONS: {error}")
-
-
-tagger = Tagger(Cleaner(_abbreviations()))
+@cache
+def tagger() -> Tagger:
+    """The worker's one tagger, made with the first event: it reads the tables of abbreviations."""
+    own = load_abbreviations(settings.abbreviations) if settings.abbreviations else None
+    return Tagger(Cleaner(own))
 
 
 @app.agent(posts, name="preprocessing")
 async def preprocessing(stream: Any) -> None:
-    """Tag the posts."""
-    await run(stream, _work)
+    """Tag the posts with their feeds."""
+    await AtLeastOnce(_work).run(stream)
 
 
 async def _work(event: EventT[Any], still_assigned: StillAssigned) -> Delivery | None:
     batch = codec.decode(event.value, PostBatch)
     partition = event.message.partition
-    if await tagger.check_fence(partition, event.message.offset, batch.epoch, still_assigned):
+    if await tagger().check_fence(partition, event.message.offset, batch.epoch, still_assigned):
         metrics.posts_dropped.labels(Drop.FENCED.value).inc(len(batch.posts))
         return None
     if not batch.posts:
         return None
-    await tagger.catch_up(batch.command)
-    return partial(_send, partition, len(batch.posts), tagger.tag(batch), still_assigned)
+    await tagger().catch_up(batch.command)
+    return partial(_send, partition, len(batch.posts), tagger().tag(batch), still_assigned)
 
 
 async def _send(partition: int, read: int, tagged: TaggedBatch, still_assigned: StillAssigned) -> None:
-    # In one send: a part behind the next batch would be taken for what was there already.
-    await producer.send_each(TAGGED, partition, map(codec.encode, split(tagged)), still_assigned=still_assigned)
+    # In one send: readers would skip a part that comes after the next batch as old.
+    parts = map(codec.encode, split(tagged))
+    await services.producer.send_each(TAGGED, partition, parts, still_assigned=still_assigned)
     metrics.posts_matched.inc(len(tagged.posts))
     metrics.posts_dropped.labels(Drop.UNMATCHED.value).inc(read - len(tagged.posts))
 
 
 def split(batch: TaggedBatch) -> list[TaggedBatch]:
-    """Tagging makes a batch larger: cut it into parts of at most MAX_BYTES of text, in order."""
+    """Split a batch into parts of at most MAX_BYTES of text, in order, since tags make it larger."""
     parts: list[TaggedBatch] = []
     size = 0
     for post in batch.posts:

@@ -1,8 +1,8 @@
 """Commands → the topics table and the Kafka topics of feeds, one command at a time.
 
-Adding: the Kafka topic first, then the table. Deleting: the table first (a tombstone), then, when writers
-and readers have let go, Kafka: the sweep does that, on the same worker and under the same lock. It deletes
-only what has a tombstone in the table, so an empty table deletes nothing.
+To add a topic, its Kafka topic comes first, then the table. To delete one, the table comes first (a tombstone). When
+writers and readers have let go of the feed, the sweep deletes its Kafka topic, on the same worker and under the same
+lock. It deletes only feeds with a tombstone in the table, so an empty table deletes nothing.
 """
 
 import asyncio
@@ -11,26 +11,26 @@ import logging
 from typing import Any
 
 import msgspec
-from faust.exceptions import ConsumerNotStarted
-from faust.types import TP, EventT
+from faust.types import EventT
 
-from tweetream.agents.at_least_once import Delivery, run
+from tweetream.agents.at_least_once import AtLeastOnce, Delivery
 from tweetream.app import app, kafka, settings
 from tweetream.kafka import admin
 from tweetream.kafka.producer import Abandoned, RecordRejected, StillAssigned
+from tweetream.kafka.retry import Unavailable
 from tweetream.models import codec
 from tweetream.models.topic import Command, Topic
-from tweetream.topology import COMMANDS, commands, feed_name, feed_spec, flowing, now_ms, producer, topics
+from tweetream.topology import COMMANDS, commands, feed_spec, feed_topic, now_ms, owns_commands, services, topics
 
 log = logging.getLogger(__name__)
 LET_GO = 3.0  # seconds that writers and readers have to see a tombstone
-_lock = asyncio.Lock()  # a feed is not created while the sweep deletes
+_feeds_lock = asyncio.Lock()  # no feed is created while the sweep deletes
 
 
 @app.agent(commands, name="streamer")
 async def streamer(stream: Any) -> None:
     """Apply the commands."""
-    await run(stream, _apply)
+    await AtLeastOnce(_apply).run(stream)
 
 
 async def _apply(event: EventT[Any], still_assigned: StillAssigned) -> Delivery | None:
@@ -41,7 +41,7 @@ async def _apply(event: EventT[Any], still_assigned: StillAssigned) -> Delivery 
         _mark(offset)
         await topics.flush(still_assigned)
         raise
-    if offset > topics.applied:  # else it was applied, and is only here again
+    if offset > topics.applied:  # else it was applied before, and comes again
         made_at = round(event.message.timestamp * 1000) or now_ms()
         await _do(command, offset, made_at, still_assigned)
     await topics.flush(still_assigned)
@@ -54,15 +54,15 @@ def _mark(offset: int) -> None:
 
 
 async def _do(command: Command, offset: int, made_at: int, still_assigned: StillAssigned) -> None:
-    """Change the table as the command says; every command, also one that changes nothing, moves `applied`."""
+    """Change the table as the command says. Every command moves `applied`, also one that changes nothing."""
     entry = topics.entry(command.name)
     if command.action == "add" and (entry is None or (not entry.alive and not command.missing)):
         generation = max(made_at, entry.generation + 1 if entry else 0)
-        topic = Topic(command.name, command.track, made_at, generation, feed_name(command.name, generation), offset)
-        if entry is not None:  # deleted a moment ago: the sweep may not have come by
+        topic = Topic(command.name, command.track, made_at, generation, feed_topic(command.name, generation), offset)
+        if entry is not None:  # deleted a moment ago: the sweep may not have run
             topic = msgspec.structs.replace(topic, former=(*entry.former, entry.kafka_topic))
         await _create(topic, still_assigned)
-        if not still_assigned():  # a change of ours would stay pending here, before all that the next owner writes
+        if not still_assigned():  # the change would stay pending, and be older than those of the next owner
             raise Abandoned("a rebalance came while the feed was created")
         topics.apply(offset, topic)
     elif command.action == "delete" and entry is not None and entry.alive:
@@ -77,29 +77,21 @@ async def _do(command: Command, offset: int, made_at: int, still_assigned: Still
 
 
 async def _create(topic: Topic, still_assigned: StillAssigned) -> None:
-    """Create the feed's Kafka topic, for as long as it takes and is wanted."""
+    """Create the feed's Kafka topic. Waits for a broker that is away."""
     while True:
-        async with _lock:
+        async with _feeds_lock:
             try:
                 await admin.create(kafka, [feed_spec(topic.kafka_topic)], settings.replication)
                 return
-            except admin.Unavailable as error:
+            except Unavailable as error:
                 log.warning("the feed of %s waits for Kafka: %s", topic.name, error)
         await asyncio.sleep(0.5)
         if not still_assigned():
             raise Abandoned("a rebalance came before the feed was created")
 
 
-def owns_commands() -> bool:
-    """Whether this worker is the one that applies commands and runs the sources."""
-    try:
-        return TP(COMMANDS, 0) in app.consumer.assignment()
-    except ConsumerNotStarted:
-        return False
-
-
 def _let_go(entry: Topic) -> tuple[str, ...]:
-    """The Kafka topics of an entry that nobody needs any more."""
+    """The Kafka topics of an entry that can be deleted: their writers and readers have let go."""
     if now_ms() - (entry.deleted_at or entry.created_at) <= LET_GO * 1000:
         return ()
     return entry.former if entry.alive else (*entry.former, entry.kafka_topic)
@@ -107,28 +99,28 @@ def _let_go(entry: Topic) -> tuple[str, ...]:
 
 @app.timer(settings.sweep_interval)
 async def sweep() -> None:
-    """Delete the Kafka topics of deleted feeds, and forget tombstones whose time is over."""
-    if not owns_commands() or app.rebalancing or not flowing():
+    """Delete the Kafka topics of deleted feeds, and forget old tombstones."""
+    if not owns_commands() or app.rebalancing or not app.is_flowing():
         return
     try:
         await _sweep()
     except Abandoned:
-        pass  # a rebalance came, and what escapes a timer ends the worker
-    except (admin.Unavailable, RecordRejected) as error:
+        pass  # a rebalance came; an exception that leaves a timer ends the worker
+    except (Unavailable, RecordRejected) as error:
         log.warning("deleted feeds wait for Kafka: %s", error)
 
 
 async def _sweep() -> None:
     with contextlib.suppress(Abandoned):
-        await topics.flush(flowing)  # what a worker overwrote that had been replaced
+        await topics.flush(app.is_flowing)  # the values that a replaced worker has overwritten
     dead = [(entry, gone) for entry in topics.entries() if (gone := _let_go(entry))]
     if not dead:
         return
-    async with _lock:
+    async with _feeds_lock:
         present = await admin.names(kafka)
         await admin.delete(kafka, [name for _, gone in dead for name in gone if name in present])
     for entry, gone in dead:
         old = entry.alive or now_ms() - entry.deleted_at > settings.tombstone_ttl * 1000
         if old and not present.intersection(gone):
             command = Command("forget", entry.name, generation=entry.generation)
-            await producer.send(COMMANDS, 0, codec.encode(command), still_assigned=flowing)
+            await services.producer.send(COMMANDS, 0, codec.encode(command), still_assigned=app.is_flowing)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin
+from typing_extensions import override
 
 LONGEST = 120
 LONGEST_WORD = 64  # letters of which it sees the pieces
@@ -209,6 +210,7 @@ class Features(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for name in ("_kind_of", "_runs", "_starts", "_padded"):
             self.__dict__.pop(name, None)
 
+    @override
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
         return {name: value for name, value in state.items() if not name.startswith("_") or name == "_sklearn_version"}

@@ -1,11 +1,10 @@
 """The classifier: load a model, predict labels and scores of a batch of cleaned texts at once, and say why.
 
-A model is a skops file, as `training.py` makes it: a version, and a scikit-learn pipeline of two named steps,
-`features` (a vectoriser) and `classifier` (calibrated). skops builds only types it knows to be harmless and those in
-TRUSTED; nothing is unpickled. The score is the calibrated probability of the label given, so labels compare, and 0.9
-means nine in ten as far as the posts are like those it was trained on.
+A model is a scikit-learn pipeline of two named steps, `features` (a vectoriser) and `classifier` (calibrated), as
+`training.py` makes it and `model_file.py` keeps it. The score is the calibrated probability of the label given. So
+scores of different labels compare, and 0.9 means nine in ten for posts like those of the training.
 
-Importing this takes scikit-learn with it, a second or so: import it where a model is needed, not before.
+This module imports scikit-learn, which takes about a second: import it where a model is needed, not before.
 """
 
 import hashlib
@@ -14,26 +13,18 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
-import skops.io
 from scipy.special import expit, softmax
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.naive_bayes import BernoulliNB
 from sklearn.pipeline import Pipeline
 
+from tweetream.classifier.model_file import BadFormat, unpack
 from tweetream.classifier.scorers import Numbers, scorer
 
 SHIPPED = files("tweetream") / "data" / "model.skops"
 FEATURES, CLASSIFIER = "features", "classifier"
-FORMAT = 3  # of the model file; raised when an older program could not use it, or a newer one not read it
-TRUSTED = [
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.tree._tree.Tree",  # whose places are checked before they are followed (TreeScorer)
-    "tweetream.classifier.features.Features",
-]
 
 
 class BadModel(ValueError):
@@ -99,25 +90,18 @@ class Classifier:
         file: Traversable = SHIPPED if path is None else path
         try:
             content = file.read_bytes()
-            made = skops.io.loads(content, trusted=TRUSTED)
-            if isinstance(made, Pipeline) or made["format"] != FORMAT:
-                raise BadModel("it was made by another version of Tweetream")
-            loaded = cls(made["pipeline"], hashlib.sha256(content).hexdigest())
+            loaded = cls(unpack(content), hashlib.sha256(content).hexdigest())
             loaded.predict(["", "macet"])
         except OSError as error:
             reason = error.strerror or str(error)
-        except BadZipFile:
-            reason = "it is not a skops file"
-        except BadModel as error:
+        except BadFormat as error:
             reason = str(error)
-        except skops.io.exceptions.UntrustedTypesFoundException:
-            reason = "it holds types that no model of tweetream train has"
         # A damaged file makes skops, NumPy and scikit-learn raise nearly anything; all of it means one thing here.
         except Exception as error:  # noqa: BLE001
-            reason = f"it is damaged or of another version ({type(error).__name__})"
+            reason = f"it is damaged ({type(error).__name__})"
         else:
             return loaded
-        advice = "make one with tweetream train, or unset TWEETREAM_MODEL to use the shipped one"
+        advice = "train it anew with `tweetream train`, or unset TWEETREAM_MODEL to use the shipped model"
         raise BadModel(f"the model {file} cannot be used, {reason}: {advice}")
 
     def predict(self, texts: Sequence[str]) -> tuple[list[str], list[float]]:

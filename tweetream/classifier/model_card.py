@@ -1,4 +1,4 @@
-"""The model card: what a model is for, what it was made of, how well it does, and where it does not."""
+"""The model card: the purpose of a model, its data, its results and its limits."""
 
 import hashlib
 import shlex
@@ -12,7 +12,7 @@ from tweetream import __version__
 from tweetream.classifier.dataset import Post, files
 from tweetream.classifier.evaluation import Result
 
-# Public files by their SHA-256, so that the card of a model made from them says where they are.
+# Public files by their SHA-256: the card of a model that is made from them says where they are.
 _TWEETS = "of Kurniawan et al. (2016), GitHub dwiajik/twit-macet-mining, Apache-2.0: `tweets_corpus/"
 PUBLIC = {
     "afb5d6df98018422a84b4a47897f3864dff4834757f0be02c8fd47827aa38b1a": _TWEETS + "traffic_tweets_combined.txt`",
@@ -21,7 +21,7 @@ PUBLIC = {
 
 
 class Made(NamedTuple):
-    """How a model came about: the arguments, the posts as read and as cleaned, the pipeline, its file's SHA-256."""
+    """How a model was made: the arguments, the posts as read and as cleaned, the pipeline, its file's SHA-256."""
 
     args: Sequence[str]
     raw: Sequence[Post]
@@ -33,15 +33,15 @@ class Made(NamedTuple):
 
 
 class Test(NamedTuple):
-    """How it was tested: the arguments that name the files, none if a part was held out; how many were trained on."""
+    """How a model was tested: the arguments that name the files (none if a part was held out), and the results."""
 
     args: Sequence[str]
-    trained: int
+    trained: int  # posts on which the tested model was trained
     results: Result
 
 
 def _cell(label: str) -> str:
-    """A label in a table."""
+    """A label as a cell of a table."""
     return f"`{label}`".replace("|", "\\|")
 
 
@@ -67,7 +67,9 @@ def text(made: Made, test: Test) -> str:
         sklearn=sklearn.__version__,
         command=_command(made, test),
         sources="\n".join(_origin(label, path) for label, path in files(made.args)),
-        sampled="" if made.at_most is None else f" Of each text file, {made.at_most} posts at random (seed fixed).",
+        sampled=""
+        if made.at_most is None
+        else f" Of each text file, {made.at_most} posts were chosen at random (seed fixed).",
         counts="\n".join(counts),
         blank=len(made.raw) - len(made.posts),
         both=sum(len(labels) > 1 for labels in labels_of.values()),
@@ -86,7 +88,7 @@ def text(made: Made, test: Test) -> str:
 
 
 def _command(made: Made, test: Test) -> str:
-    """The command that makes the same file; files by their names alone, since paths are another machine's."""
+    """The command that makes the same file, with the names of files alone: their folders are those of one machine."""
     words = ["tweetream", "train"]
     words += [f"{label}={path.name}" if label else path.name for label, path in files(made.args)]
     if test.args:
@@ -99,11 +101,12 @@ def _command(made: Made, test: Test) -> str:
 def _how(made: Made, test: Test) -> str:
     if not test.args:
         return (
-            "A fifth of the posts was held out, equal texts and families always on the same side, labels in the same\n"
-            f"proportion (seed fixed). Trained on {test.trained} posts. The model in the file was then trained on all."
+            "A fifth of the posts was held out (seed fixed). Equal texts and families are always on the same side.\n"
+            "Labels are in the same proportion on both sides.\n"
+            f"Trained on {test.trained} posts. The model in the file was then trained on all posts."
         )
     tests = "\n".join(_origin(label, path) for label, path in files(test.args))
-    return f"The model in the file, on posts that it was not trained on:\n\n{tests}"
+    return f"The model in the file was tested on posts that it was not trained on:\n\n{tests}"
 
 
 def _origin(label: str | None, path: Path) -> str:
@@ -115,14 +118,14 @@ def _origin(label: str | None, path: Path) -> str:
 TITLE = "# Model card\n"
 _CARD = (
     f"{TITLE}\n"
-    + """Written by `tweetream train` of Tweetream {version}; every number is computed.
+    + """`tweetream train` of Tweetream {version} wrote this card and computed every number in it.
 
-**What it is.** A `{classifier}` classifier over {size} features of a post's words, with calibrated scores (Platt's
-sigmoid, five folds). It says one of {labels}, and the probability of that. Made with scikit-learn {sklearn}.
-SHA-256 of the file: `{digest}`.
+**What it is.** A classifier (`{classifier}`) over {size} features of a post's words, with calibrated scores (Platt's
+sigmoid, five folds). It gives a post one of the labels {labels}, and the probability of that label.
+Made with scikit-learn {sklearn}. SHA-256 of the file: `{digest}`.
 
-**Intended use.** To sort public posts in a live feed, to be read by people. Not for decisions about a person, nor for
-anything where a wrong label does harm: nobody checks a label before it is shown.
+**Intended use.** To sort public posts in a live feed that people read. Do not use it for decisions about a person, nor
+where a wrong label does harm: nobody checks a label before it is shown.
 
 ## Data
 
@@ -130,19 +133,19 @@ anything where a wrong label does harm: nobody checks a label before it is shown
 
     {command}
 
-| label | posts | different once cleaned |
+| label | posts | different after cleaning |
 | --- | --: | --: |
 {counts}
 
-Left out, having no words once cleaned: {blank}. Texts that occur with more than one label: {both}.{sampled}
+Posts left out because cleaning leaves no words: {blank}. Texts that occur with more than one label: {both}.{sampled}
 The posts themselves are not part of the model.
 
 ## Test
 
 {how}
 
-Tested on {tested} posts: accuracy {accuracy:.4f}; calibration error {calibration:.4f}, the mean distance of score and
-share of right answers in ten bins of equal mass.
+Tested on {tested} posts: accuracy {accuracy:.4f}; calibration error {calibration:.4f}. The calibration error is
+the mean distance between the score and the proportion of right answers, over ten bins with as many posts in each.
 
 | label | tested | precision | recall | F1 |
 | --- | --: | --: | --: | --: |
@@ -154,10 +157,10 @@ share of right answers in ten bins of equal mass.
 
 ## Limits
 
-- The test says how the model does on posts like those it was made of. On others, written in other words, places,
-  languages or years, it does worse, and nothing here tells how much.
-- It sees words and their neighbours, no sentences: irony, and what is only implied, escape it.
-- A post whose words it has never seen gets the label that fits an empty post; its score means nothing then.
-- A score is calibrated for the mix of labels above. Where one label is much rarer, scores for it are too high.
+- The test shows how the model does on posts like those of its training. It does worse on posts with other words,
+  places, languages or years, and this test cannot show how much worse.
+- The model sees words and their neighbours, not sentences. It misses irony and what a post only implies.
+- A post with only unknown words gets the label of an empty post, and its score means nothing.
+- Scores are calibrated for the mix of labels above. Where a label is much rarer, its scores are too high.
 """
 )

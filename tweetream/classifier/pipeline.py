@@ -1,18 +1,18 @@
 """Posts as they were written, classified: normalise, clean, predict. For the command line and `POST /classify`.
 
-The agents do the same in two places, so as to clean a post once; the words and the model are the same.
+The agents take the same steps in two places, so that each post is cleaned once. Words and model are the same.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from tweetream import settings
-from tweetream.classifier.model import BadModel, Classifier, Explanation
-from tweetream.text import BadAbbreviations, Cleaner, load_abbreviations, normalise
+from tweetream.classifier.model import Classifier, Explanation
+from tweetream.settings import Settings
+from tweetream.text import Cleaner, load_abbreviations, normalise
 
 
 class TextClassifier:
-    """A classifier with the cleaner that belongs to it. Not for two threads at once: both remember words."""
+    """A classifier with its cleaner. Not for two threads at once: both remember words."""
 
     def __init__(self, classifier: Classifier, cleaner: Cleaner) -> None:
         self._classifier = classifier
@@ -23,39 +23,17 @@ class TextClassifier:
         return self._classifier.predict([self._clean(post) for post in posts])
 
     def explain(self, post: str) -> Explanation:
-        """What predict() says of a post, and what each of its words, as the classifier sees them, has in it."""
+        """The prediction for a post, with the weight of each of its cleaned words."""
         return self._classifier.explain(self._clean(post))
 
     def _clean(self, post: str) -> str:
         return self._cleaner.clean(normalise(post))
 
 
-def served(known: settings.Settings, model: Path | None = None) -> TextClassifier:
-    """The model in `model`, or that of the settings, with their abbreviations. Raises BadModel, BadAbbreviations."""
-    abbreviations = load_abbreviations(known.abbreviations) if known.abbreviations else {}
-    return TextClassifier(Classifier.load(model or known.model), Cleaner(abbreviations))
+def load(settings: Settings, model: Path | None = None) -> TextClassifier:
+    """The model in `model`, or else that of the settings, with the settings' abbreviations.
 
-
-def load(model: Path | None = None) -> TextClassifier:
-    """The same for a command: ends with one line."""
-    try:
-        return served(settings.load(), model)
-    except (BadModel, BadAbbreviations) as error:
-        settings.fail(str(error))
-
-
-def classifier(model: Path | None) -> Classifier:
-    """The model in `model`, or the shipped one; ends with one line."""
-    try:
-        return Classifier.load(model)
-    except BadModel as error:
-        settings.fail(str(error))
-
-
-def table(found: Explanation) -> str:
-    """An explanation to read: the label with its score, and the weights from the one that says most for it."""
-    rows = [("label", found.label), ("score", f"{found.score:.4f}"), ("decision", f"{found.decision:+.4f}")]
-    words = sorted(found.words, key=lambda word: -word[1])
-    rows += [("", ""), *((word, f"{weight:+.4f}") for word, weight in words), ("(bias)", f"{found.bias:+.4f}")]
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in rows)
+    Raises BadModel, BadAbbreviations.
+    """
+    abbreviations = load_abbreviations(settings.abbreviations) if settings.abbreviations else {}
+    return TextClassifier(Classifier.load(model or settings.model), Cleaner(abbreviations))

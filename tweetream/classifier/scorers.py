@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import BernoulliNB
 from sklearn.tree import DecisionTreeClassifier
+from typing_extensions import override
 
 from tweetream.classifier.features import Features, Hashes, Places, Table, grown, pairs
 
@@ -86,10 +87,12 @@ class FeatureScorer(Table):
         self._features = features
         super().__init__(features, REMEMBERED)
 
+    @override
     def _clear(self) -> None:
         self._sums = np.zeros((0, 1 + len(self._bias)))  # how many features are known, and the sums of their weights
         super()._clear()
 
+    @override
     def _keep(self, alone: Hashes, owner: Places, before: int, after: int) -> None:
         known, columns = self._features.place(alone)
         self._sums = grown(self._sums, after)

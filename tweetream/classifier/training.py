@@ -6,15 +6,11 @@ the same bytes with the same versions of the libraries.
 """
 
 import hashlib
-import io
-import json
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skops.io
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import BernoulliNB
@@ -27,13 +23,13 @@ from tweetream.classifier import model_card
 from tweetream.classifier.dataset import SEED, BadData, Post, files, folds, read
 from tweetream.classifier.evaluation import Result, result
 from tweetream.classifier.features import Features, shipped_kinds
-from tweetream.classifier.model import CLASSIFIER, FEATURES, FORMAT, Classifier
+from tweetream.classifier.model import CLASSIFIER, FEATURES, Classifier
+from tweetream.classifier.model_file import pack
 from tweetream.classifier.scorers import WORD
 from tweetream.text import Cleaner, normalise
 
 FEWEST = 20  # different posts a label; with fewer, neither the test nor the calibration means anything
 PARTS = 5  # of the posts: one is the test's; and so many times the calibration's
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can hold
 
 
 def _together() -> Features:
@@ -92,35 +88,10 @@ def _tidy(features: Any) -> None:
 
 
 def save(model: Pipeline, path: Path) -> str:
-    """Write `model` as a skops file in canonical form: objects counted from 1, no times. Raises BadData.
-
-    Returns the file's SHA-256.
-    """
-    source = zipfile.ZipFile(io.BytesIO(skops.io.dumps({"format": FORMAT, "pipeline": model})))
-    ids: dict[int, int] = {}
-    names: dict[str, str] = {}
-
-    def canonical(node: Any) -> Any:
-        """skops names objects, and the arrays' files, by their address in memory: another one in every run."""
-        if isinstance(node, list):
-            return [canonical(value) for value in node]
-        if not isinstance(node, dict):
-            return node
-        node = {key: canonical(value) for key, value in node.items()}
-        if isinstance(node.get("__id__"), int):
-            node["__id__"] = ids.setdefault(node["__id__"], len(ids) + 1)
-        if node.get("type") == "numpy" and isinstance(node.get("file"), str):
-            node["file"] = names.setdefault(node["file"], f"{len(names) + 1}.npy")
-        return node
-
-    schema = json.dumps(canonical(json.loads(source.read("schema.json"))), separators=(",", ":"))
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w") as file:
-        members = [("schema.json", schema.encode()), *((new, source.read(old)) for old, new in names.items())]
-        for name, content in members:
-            file.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED, 9)
-    _write(path, target.getvalue())
-    return hashlib.sha256(target.getvalue()).hexdigest()
+    """Write `model` to `path`; returns the file's SHA-256. Raises BadData."""
+    content = pack(model)
+    _write(path, content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -1,1 +1,1 @@
-"""The command `tweetream`: one file a subcommand. What a subcommand needs is imported when it runs."""
+"""The command `tweetream`: one file for each subcommand, with its duty in `run(options)`. Imported when it runs."""

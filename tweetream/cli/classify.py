@@ -1,87 +1,74 @@
 """`tweetream classify`: the rows of a file or of standard input, in their order, with a label and a score.
 
-Rows are read, classified and written a batch at a time, so memory does not grow with the file. Bytes that are no UTF-8
-go through as they came. A row that cannot be classified (no such column, broken JSON, nothing in it, more than LONGEST
-characters) is kept with an empty label and counted. A column of the input that is called `label` or `score` goes on as
-`given_label` or `given_score`. JSON lines become CSV by the columns of the first that can be read.
+Rows are read, classified and written in batches, so memory does not grow with the file. Bytes that are not UTF-8 are
+written as they were read. `rows.py` has the formats, and says what is done with a row that cannot be classified.
 """
 
+import argparse
 import bz2
 import codecs
 import contextlib
-import csv
 import gzip
-import json
-import math
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from tqdm import tqdm
 
-FORMATS = ("csv", "jsonl", "text")
-BATCH = 1_000
-HEAVY = 4 * 1024 * 1024  # characters after which a batch ends, too
-LONGEST = 1024 * 1024  # characters of a CSV field; a quote that is never closed would take in the whole file
+from tweetream.cli import rows
+from tweetream.cli.models import load_text_classifier
+from tweetream.cli.rows import BadInput, Row
+from tweetream.settings import fail
+
+BATCH = 1_000  # rows
+LARGE = 4 * 1024 * 1024  # characters that end a batch before it has all its rows
 _SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _PACKED = {".gz": gzip.open, ".bz2": bz2.open}
-_OURS = {"label": "given_label", "score": "given_score"}
+_AS_READ = "tweetream.as_read"  # the name of our handler of encoding errors
 Predict = Callable[[Sequence[str]], tuple[Sequence[str], Sequence[float]]]
-Rows = tuple[list[str] | None, Iterator["Row"]]  # the columns, if they are known before the rows, and the rows
 
 
-class BadInput(ValueError):
-    """What was given cannot be read at all; the message is one line."""
+def run(options: argparse.Namespace) -> None:
+    """Classify `options.file`; says on standard error how many rows it could not classify."""
+    predict = load_text_classifier(options.model).predict
+    given = options.input_format or _format(options.file, options.column)
+    wanted = options.output_format or ("jsonl" if given == "jsonl" else "csv")
+    try:
+        bad, total = classify(options.file, options.column or "text", given, wanted, predict)
+    except BadInput as error:
+        fail(str(error))
+    if bad:
+        print(f"tweetream: {bad} of {total} rows could not be classified and have an empty label", file=sys.stderr)
 
 
-class Row(NamedTuple):
-    """A row as it goes out, None being the name of what has no column; and its text, None if it has none."""
+def classify(name: str, column: str, given: str, wanted: str, predict: Predict) -> tuple[int, int]:
+    """Write the rows of the file `name` ("-": standard input) to standard output. Raises BadInput.
 
-    fields: dict[str | None, Any]
-    text: str | None
-
-
-def run(name: str, column: str | None, given: str | None, wanted: str | None, predict: Predict) -> str:
-    """Classify the file `name` ("-": standard input) to standard output; returns what to say about bad rows, or "".
-
-    `predict` takes posts as they were written. Raises BadInput.
+    `given` and `wanted` are the formats of input and output. `predict` takes posts as they were written. Returns how
+    many rows could not be classified, and how many there were.
     """
-    kind = given or _kind(name, column)
+    bad = total = 0
     with _opened(name) as (source, size), _output() as output:
         bar = tqdm(total=size, unit="B", unit_scale=True, desc="classify", file=sys.stderr, disable=None, leave=False)
         with bar:
-            lines = _lines(source, bar)
-            names, rows = _READERS[kind](lines, column or "text")
-            to_jsonl = (wanted or _OUTPUT[kind]) == "jsonl"
-            write = _jsonl_writer(output) if to_jsonl else _csv_writer(output, names)
-            bad = total = 0
-            while batch := _batch(rows):
-                bad += _classify(batch, predict)
+            names, found = rows.read(given, _lines(source, bar), column)
+            write = rows.writer(wanted, output, names)
+            while batch := _batch(found):
+                bad += _add_labels(batch, predict)
                 total += len(batch)
-                # Nobody should wait for posts that are here, and a bar must not stand between them.
+                # A reader of the output gets each batch at once, and on a terminal the bar makes room for it.
                 with bar.external_write_mode(file=sys.stdout):
                     write(batch)
                     output.flush()
-    return f"{bad} of {total} rows could not be classified and have an empty label" if bad else ""
+    return bad, total
 
 
-def _batch(rows: Iterator[Row]) -> list[Row]:
-    """The next rows."""
-    batch: list[Row] = []
-    characters = 0
-    for row in islice(rows, BATCH):
-        batch.append(row)
-        characters += sum(len(value) for value in row.fields.values() if isinstance(value, str))
-        if characters > HEAVY:
-            break
-    return batch
-
-
-def _kind(name: str, column: str | None) -> str:
+def _format(name: str, column: str | None) -> str:
+    """The format that a file's name tells; standard input is text, or CSV if a column is given."""
     path = Path(name)
     if name == "-":
         return "csv" if column else "text"
@@ -90,9 +77,32 @@ def _kind(name: str, column: str | None) -> str:
     return _SUFFIXES.get(path.suffix.lower(), "text")
 
 
+def _batch(found: Iterator[Row]) -> list[Row]:
+    """The next rows."""
+    batch: list[Row] = []
+    characters = 0
+    for row in islice(found, BATCH):
+        batch.append(row)
+        characters += sum(len(value) for value in row.fields.values() if isinstance(value, str))
+        if characters > LARGE:
+            break
+    return batch
+
+
+def _add_labels(batch: list[Row], predict: Predict) -> int:
+    """Put label and score into the rows; returns how many rows could not be classified."""
+    texts = [row.text for row in batch if row.text is not None]
+    labels, scores = predict(texts)
+    results = zip(labels, scores, strict=True)
+    for row in batch:
+        label, score = next(results) if row.text is not None else ("", None)
+        row.fields["label"], row.fields["score"] = label, None if score is None else round(score, 4)
+    return len(batch) - len(texts)
+
+
 @contextlib.contextmanager
 def _opened(name: str) -> Iterator[tuple[BinaryIO, int | None]]:
-    """The file, and its size if that is what its lines add up to."""
+    """The file, and its size if the lines add up to it: those of a packed file do not."""
     if name == "-":
         if sys.stdin is None:
             raise BadInput("standard input is closed")
@@ -110,8 +120,9 @@ def _opened(name: str) -> Iterator[tuple[BinaryIO, int | None]]:
 
 @contextlib.contextmanager
 def _output() -> Iterator[TextIO]:
-    """Standard output as UTF-8 whatever the locale says, with line ends as they are written."""
-    form: Any = {"encoding": "utf-8", "errors": "tweetream.raw", "newline": ""}
+    """Standard output as UTF-8 in every locale, without changes to line ends."""
+    codecs.register_error(_AS_READ, _as_read)
+    form: Any = {"encoding": "utf-8", "errors": _AS_READ, "newline": ""}
     stream = open(sys.stdout.fileno(), "w", closefd=False, **form)  # noqa: SIM115 - closing it may fail, too
     try:
         yield stream
@@ -120,16 +131,13 @@ def _output() -> Iterator[TextIO]:
             stream.close()
 
 
-def _raw(error: UnicodeError) -> tuple[bytes, int]:
-    """Bytes that were no UTF-8 as they came; other halves of a character, which JSON can escape, as U+FFFD."""
+def _as_read(error: UnicodeError) -> tuple[bytes, int]:
+    """The bytes that were not UTF-8, as they were read. Half of a character, which JSON can escape, becomes U+FFFD."""
     assert isinstance(error, UnicodeEncodeError)
     codes = map(ord, error.object[error.start : error.end])
     return b"".join(
         bytes([code - 0xDC00]) if 0xDC80 <= code <= 0xDCFF else "\ufffd".encode() for code in codes
     ), error.end
-
-
-codecs.register_error("tweetream.raw", _raw)
 
 
 def _lines(source: BinaryIO, bar: Any) -> Iterator[str]:
@@ -140,133 +148,5 @@ def _lines(source: BinaryIO, bar: Any) -> Iterator[str]:
             text = line.decode("utf-8", "surrogateescape")
             yield text.removeprefix("\ufeff") if number == 0 else text
     except (OSError, EOFError, zlib.error) as error:
-        said = getattr(error, "strerror", None) or error
-        raise BadInput(f"{getattr(source, 'name', 'the input')} cannot be read: {said}") from None
-
-
-def _classify(batch: list[Row], predict: Predict) -> int:
-    """Put label and score into the rows; returns how many are bad."""
-    texts = [row.text for row in batch if row.text is not None]
-    labels, scores = predict(texts)
-    results = zip(labels, scores, strict=True)
-    for row in batch:
-        label, score = next(results) if row.text is not None else ("", None)
-        row.fields["label"], row.fields["score"] = label, None if score is None else round(score, 4)
-    return len(batch) - len(texts)
-
-
-def _text_rows(lines: Iterable[str], column: str) -> Rows:
-    texts = (line.removesuffix("\n").removesuffix("\r") for line in lines)
-    return [column], (Row({column: text}, text if _fit(text) else None) for text in texts)
-
-
-def _jsonl_rows(lines: Iterable[str], column: str) -> Rows:
-    return None, (_json_row(line, column) for line in lines)
-
-
-def _json_row(line: str, column: str) -> Row:
-    try:
-        value = json.loads(line, parse_float=_finite, parse_constant=_finite)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        return Row({column: line.rstrip("\r\n")}, None)
-    text = value.get(column)
-    fields: dict[str | None, Any] = {_OURS.get(name, name): content for name, content in value.items()}
-    return Row(fields, text if isinstance(text, str) and _fit(text) else None)
-
-
-def _fit(text: str) -> bool:
-    return len(text) <= LONGEST and bool(text.strip())
-
-
-def _finite(number: str) -> float:
-    """A number of JSON; Python would read and write others, which no other reader of JSON takes."""
-    if not math.isfinite(value := float(number)):
-        raise ValueError(number)
-    return value
-
-
-def _csv_rows(lines: Iterable[str], column: str) -> Rows:
-    csv.field_size_limit(LONGEST)
-    pending: list[str] = []  # the lines of the row that is being read, to keep them if it cannot be
-
-    def remembered() -> Iterator[str]:
-        for line in lines:
-            pending.append(line)
-            yield line
-
-    reader = csv.reader(remembered())
-    try:
-        header = next(reader, [])
-    except csv.Error as error:
-        raise BadInput(f"the first line is no CSV header: {error}") from None
-    if column not in header:
-        raise BadInput(f"there is no column {column!r}; the first line has {', '.join(map(repr, header)) or 'nothing'}")
-    names = [_OURS.get(name, name) for name in header]
-    if len(set(names)) < len(names):
-        raise BadInput(f"two columns have the same name; the first line has {', '.join(map(repr, header))}")
-
-    def rows() -> Iterator[Row]:
-        while True:
-            pending.clear()
-            try:
-                values = next(reader, None)
-            except csv.Error:
-                yield Row({_OURS.get(column, column): "".join(pending)}, None)
-                continue
-            if values is None:
-                return
-            if values:  # an empty line is no row of a CSV
-                yield _csv_row(names, values, header.index(column))
-
-    return names, rows()
-
-
-def _csv_row(names: list[str], values: list[str], place: int) -> Row:
-    fields: dict[str | None, Any] = dict(zip(names, values, strict=False))
-    if len(values) > len(names):
-        fields[None] = values[len(names) :]
-    whole = len(values) == len(names) and values[place].strip()
-    return Row(fields, values[place] if whole else None)
-
-
-_READERS: dict[str, Callable[[Iterable[str], str], Rows]] = {
-    "csv": _csv_rows,
-    "jsonl": _jsonl_rows,
-    "text": _text_rows,
-}
-_OUTPUT = {"csv": "csv", "jsonl": "jsonl", "text": "csv"}
-
-
-def _jsonl_writer(output: TextIO) -> Callable[[Sequence[Row]], None]:
-    def write(rows: Sequence[Row]) -> None:
-        for row in rows:
-            fields = {"more" if name is None else name: value for name, value in row.fields.items()}
-            output.write(json.dumps(fields, ensure_ascii=False) + "\n")
-
-    return write
-
-
-def _csv_writer(output: TextIO, names: list[str] | None) -> Callable[[Sequence[Row]], None]:
-    writer = csv.writer(output, lineterminator="\n")
-    columns: list[str] = []
-
-    def begin(names: Iterable[str | None]) -> None:
-        columns.extend(name for name in names if name is not None and name not in _OURS)
-        columns.extend(_OURS)
-        writer.writerow(columns)
-
-    def write(rows: Sequence[Row]) -> None:
-        if not columns:
-            begin(next((row for row in rows if row.text is not None), rows[0]).fields)
-        for row in rows:
-            writer.writerow([*(_cell(row.fields.get(name, "")) for name in columns), *row.fields.get(None, ())])
-
-    if names is not None:
-        begin(names)
-    return write
-
-
-def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
+        reason = getattr(error, "strerror", None) or error
+        raise BadInput(f"{getattr(source, 'name', 'the input')} cannot be read: {reason}") from None

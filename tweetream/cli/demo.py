@@ -1,8 +1,9 @@
-"""`tweetream demo`: an embedded broker, a worker and the page on this machine, gone without a trace at the end.
+"""`tweetream demo`: an embedded broker, a worker and the page on this machine. It removes all its files at the end.
 
-The worker is a process of its own, so that this one stays to clean up after it whatever happens.
+The worker is a process of its own, so that this process can clean up even if the worker crashes.
 """
 
+import argparse
 import json
 import os
 import signal
@@ -13,36 +14,35 @@ import threading
 import time
 import urllib.request
 import webbrowser
-from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from types import FrameType
 from urllib.parse import quote
 
+from tweetream.cli.web_port import check_port
 from tweetream.kafka.embedded import BrokerError, EmbeddedBroker, dies_with_parent, end_process, free_ports
 from tweetream.settings import PREFIX, Settings, fail
 
 SAMPLE = files("tweetream") / "data" / "sample.csv"
 TOPICS = ("jakarta", "macet", "hujan", "london")
-STOP = 5.0  # seconds that the worker has to end
+STOP = 5.0  # seconds for the worker to end
 
 
-def run(sources: Sequence[str] | None, topics: Sequence[str] | None, port: int, browser: bool) -> None:
+def run(options: argparse.Namespace) -> None:
     """Run until Ctrl-C or SIGTERM. Ends by SystemExit."""
-    from tweetream.cli.main import _check_port
-
+    port: int = options.port
     if not 0 <= port <= 65535:
-        fail(f"--port: {port} is no port")
-    _check_port("127.0.0.1", port)
+        fail(f"--port: {port} is not a port; a port is a number from 0 to 65535")
+    check_port("127.0.0.1", port)
     settings = {
-        "SOURCES": " ".join(sources or (f"replay:{quote(str(SAMPLE))}?rate=20&loop=true",)),
-        "TOPICS": ",".join(topics or TOPICS),
+        "SOURCES": " ".join(options.source or (f"replay:{quote(str(SAMPLE))}?rate=20&loop=true",)),
+        "TOPICS": ",".join(options.topic or TOPICS),
         "WEB_HOST": "127.0.0.1",
-        "FAUST_APP_STORE": "memory://",  # its Kafka is gone when it ends
+        "FAUST_APP_STORE": "memory://",  # a new demo has a new Kafka, so no state can go on
         "PARTITIONS": "2",
         "REPLICATION": "1",
         "REBALANCE_TIMEOUT": "1s",
-        "SESSION_TIMEOUT": "2s",  # the embedded broker takes half of it to let a worker in
+        "SESSION_TIMEOUT": "2s",  # the embedded broker lets a worker join after half of it
     }
     with tempfile.TemporaryDirectory(prefix="tweetream-") as folder:
         settings["DATA_DIR"] = str(Path(folder) / "worker")
@@ -51,14 +51,14 @@ def run(sources: Sequence[str] | None, topics: Sequence[str] | None, port: int, 
             settings["WEB_PORT"] = str(port)
             with EmbeddedBroker(Path(folder)) as broker:
                 settings["BROKER"] = broker.url
-                status = _work(settings, port, browser)
+                status = _run_worker(settings, port, not options.no_browser)
         except BrokerError as error:
             fail(str(error))
     raise SystemExit(status)
 
 
-def _work(settings: dict[str, str], port: int, browser: bool) -> int:
-    # What a Kafka of one's own wants to know is not for the demo's, and empty it wins over `.env`.
+def _run_worker(settings: dict[str, str], port: int, browser: bool) -> int:
+    # Settings for the user's own Kafka are not for the demo's. An empty value hides the one in `.env`.
     environment = os.environ | {
         PREFIX + name.upper(): "" for name in Settings.model_fields if name.startswith("kafka_")
     }

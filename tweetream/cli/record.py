@@ -1,11 +1,12 @@
-"""`tweetream record`: what a source gives, written to a file that `replay:` gives again as it was.
+"""`tweetream record`: the posts of a source, written to a file that `replay:` gives again unchanged.
 
-A line a post, in our own form (`formats.py` reads it), and a line for each word that a post was deleted. What has come
-is written every few seconds as a whole: an archive of its own, put behind those before it, as gzip and bzip2 allow. So
-the file is whole at any time, also when this is killed, and after a disk that was full nothing of it is lost.
-Limits: one source; it follows it as a worker does, but knows a post given twice among the last MAX_IDS alone.
+The file has a line for each post, in our own format (`formats.py` reads it), and a line for each deletion. Every few
+seconds the new lines are appended as a complete archive, which gzip and bzip2 allow. So the file is complete at any
+time, even after a kill, and a full disk loses nothing that was written before.
+Limits: one source. It is followed as a worker follows it, but a post given twice is known only among the last MAX_IDS.
 """
 
+import argparse
 import asyncio
 import bz2
 import contextlib
@@ -27,19 +28,19 @@ from tweetream.models.feed import rfc3339
 from tweetream.models.post import Post
 from tweetream.models.topic import BadTopic, check_name
 from tweetream.settings import fail
-from tweetream.sources import open_source
-from tweetream.sources.base import Chunk, Context, Source, SourceError
-from tweetream.sources.supervisor import State, Supervisor
+from tweetream.sources import Chunk, Context, Source, SourceError, open_source
+from tweetream.sources.status import State
+from tweetream.sources.supervisor import Supervisor
 
-EVERY = 5.0  # seconds between two writes: what a kill takes with it
-PART = 1024 * 1024  # bytes of lines after which it is written at once
-MAX_IDS = 50_000  # ids remembered, to leave out what a source gives twice
+EVERY = 5.0  # seconds between two writes; a kill loses the posts since the last
+PART = 1024 * 1024  # bytes of lines that are written at once
+MAX_IDS = 50_000  # ids remembered, to leave out posts that a source gives twice
 ENDS = (".jsonl", ".jsonl.gz", ".jsonl.bz2")
 _encode = msgspec.json.Encoder().encode
 
 
 def line(post: Post) -> bytes:
-    """A post in our own form."""
+    """A post in our own format, as a line without its end."""
     return _encode(
         {
             "id": post.id,
@@ -54,7 +55,7 @@ def line(post: Post) -> bytes:
 
 
 class Capture:
-    """A new file, whole after every `flush`. Raises OSError, FileExistsError for one that is there already."""
+    """A new file, complete after every `flush`. Raises OSError, which is FileExistsError if the file exists."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -67,17 +68,17 @@ class Capture:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         self._lines: list[bytes] = []
         self._size = 0
-        self._end = 0  # of what is whole
+        self._end = 0  # of the complete part
 
     def add(self, text: bytes) -> None:
-        """A line more."""
+        """Add a line."""
         self._lines.append(text)
         self._size += len(text) + 1
         if self._size >= PART:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was added. If it cannot be, the file ends where it did before."""
+        """Write the added lines. If that fails, the file keeps its former end."""
         if not self._lines:
             return
         data = memoryview(self._pack(b"\n".join([*self._lines, b""])))
@@ -94,15 +95,15 @@ class Capture:
         self._size = 0
 
     def close(self) -> None:
-        """Let go of the file; one without a line is taken away."""
+        """Close the file; a file without a line is deleted."""
         os.close(self._file)
         if not self.kept:
-            with contextlib.suppress(OSError):  # it is away already
+            with contextlib.suppress(OSError):  # it is gone already
                 os.unlink(self.path)
 
 
 class Recorder:
-    """Follows a source until it ends or `stop` is called, and writes what it gives."""
+    """Follows a source until it ends or `stop` is called, and writes its posts."""
 
     def __init__(self, source: Source, capture: Capture) -> None:
         self.posts = self.retracted = 0
@@ -116,7 +117,7 @@ class Recorder:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Raises OSError when it cannot be written."""
+        """Raises OSError if the file cannot be written."""
         tasks = {
             asyncio.create_task(self.supervisor.run(None, self._take)),
             asyncio.create_task(self._flush()),
@@ -145,8 +146,8 @@ class Recorder:
         for id in chunk.retracted:
             self._capture.add(_encode({"retracted": id}))
             self.retracted += 1
-        self.dropped += chunk.dropped - Counter({Drop.NOT_A_POST: len(chunk.retracted)})  # these notices are kept
-        await asyncio.sleep(0)  # a source as fast as it is asked would let nobody else have his turn
+        self.dropped += chunk.dropped - Counter({Drop.NOT_A_POST: len(chunk.retracted)})  # the file has these notices
+        await asyncio.sleep(0)  # a source without pauses would keep all other tasks waiting
 
     async def _flush(self) -> None:
         while True:
@@ -161,8 +162,13 @@ class Recorder:
             await asyncio.sleep(1.0)
 
 
-def run(url: str, out: str, topics: Sequence[str] | None) -> None:
-    """Record until the source ends, Ctrl-C or SIGTERM. Ends by SystemExit where it cannot."""
+def run(options: argparse.Namespace) -> None:
+    """Record what the options say."""
+    record(options.source, options.out, options.topic)
+
+
+def record(url: str, out: str, topics: Sequence[str] | None) -> None:
+    """Record until the source ends, Ctrl-C or SIGTERM. Ends with one line if it cannot."""
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # the line of progress
     logging.basicConfig(format=f"{clear}tweetream: %(message)s", level=logging.WARNING)
     source = opened(url, topics)
@@ -172,7 +178,7 @@ def run(url: str, out: str, topics: Sequence[str] | None) -> None:
         recorder = asyncio.run(_record(source, capture))
     except OSError as error:
         print(clear, end="", file=sys.stderr)
-        fail(f"{out} cannot be written: {error.strerror}; the {capture.kept} lines in it are whole")
+        fail(f"{out} cannot be written: {error.strerror}; the {capture.kept} lines in it are complete")
     finally:
         capture.close()
     print(f"{clear}tweetream: {_counts(recorder)}, in {time.monotonic() - began:.0f} s", file=sys.stderr)
@@ -181,7 +187,7 @@ def run(url: str, out: str, topics: Sequence[str] | None) -> None:
 
 
 def opened(url: str, topics: Sequence[str] | None) -> Source:
-    """The source, for these topics or those of the settings. Ends with one line where it cannot be."""
+    """The source, for these topics or those of the settings. Ends with one line if it cannot be opened."""
     known = settings.load()
     try:
         tracks = {check_name(name): normalise_track([name]) for name in topics or known.topics}
@@ -196,11 +202,11 @@ def opened(url: str, topics: Sequence[str] | None) -> Source:
 
 def _capture(out: str) -> Capture:
     if not out.endswith(ENDS):
-        fail(f"--out: a name that ends in {', '.join(ENDS)} is wanted, so that replay: knows what is in it")
+        fail(f"--out: the name must end in {', '.join(ENDS)}, so that replay: knows the format")
     try:
         return Capture(out)
     except FileExistsError:
-        fail(f"--out: {out} is there already; name another, or take it away first")
+        fail(f"--out: {out} exists; give another name, or delete the file first")
     except OSError as error:
         fail(f"--out: {out} cannot be written: {error.strerror}")
 

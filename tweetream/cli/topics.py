@@ -1,5 +1,6 @@
 """`tweetream topics`: the REST calls from a shell, on the standard library alone."""
 
+import argparse
 import json
 import urllib.error
 import urllib.request
@@ -8,19 +9,20 @@ from typing import Any
 from tweetream.settings import fail
 
 
-def run(verb: str, url: str, token: str, name: str, track: list[str] | None) -> None:
-    """List, add or delete; one line and status 2 if the worker refuses or cannot be reached."""
-    base = url.rstrip("/")
-    if verb == "list":
+def run(options: argparse.Namespace) -> None:
+    """List, add or delete; ends with one line and status 2 if the worker refuses or does not answer."""
+    base, token = options.url.rstrip("/"), options.token
+    if options.verb == "list":
         for topic in _call("GET", f"{base}/topics", token):
             counts = "  ".join(f"{label} {number:,}" for label, number in sorted(topic["posts"].items()))
             print(f"{topic['name']:<24} {counts or '-':<40} {', '.join(topic['track'])}")
-    elif verb == "add":
-        topic = _call("POST", f"{base}/topics", token, {"name": name, **({"track": track} if track else {})})
+    elif options.verb == "add":
+        track = {"track": options.track} if options.track else {}
+        topic = _call("POST", f"{base}/topics", token, {"name": options.name, **track})
         print(f"{topic['name']}: {', '.join(topic['track'])}")
     else:
-        _call("DELETE", f"{base}/topics/{name}", token)
-        print(f"{name} deleted")
+        _call("DELETE", f"{base}/topics/{options.name}", token)
+        print(f"{options.name} deleted")
 
 
 def _call(method: str, url: str, token: str, body: object = None) -> Any:

@@ -1,5 +1,8 @@
-"""The Faust app that Tweetream is: its consumer, its tables, and starts and ends that no broker can hold up."""
+"""The Faust application: its consumer and tables, and starts and stops that no broker can hold up."""
 
+import asyncio
+import os
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -12,17 +15,19 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types.auth import CredentialsT
 from mode.utils.objects import cached_property
 from mode.utils.queues import FlowControlEvent
+from typing_extensions import override
 
-from tweetream.engine import snapshot
-from tweetream.engine.consumer import GIVE_UP, Consumer, patience, within
+from tweetream.engine import data_dir
+from tweetream.engine.consumer import GIVE_UP, Consumer, patience
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.retry import wait_at_most
 
 Step = Callable[[], Awaitable[None]]
 GIVE_UP_AT_STOP = 1.5  # seconds that a stop waits for a broker, in all
 
 
 def credentials(kafka: Connection) -> CredentialsT | None:
-    """What Faust's own consumer and producer are let in with."""
+    """The credentials of Faust's own consumer and producer."""
     if kafka.password is not None:
         return faust.SASLCredentials(
             username=kafka.username,
@@ -33,67 +38,93 @@ def credentials(kafka: Connection) -> CredentialsT | None:
     return None if kafka.context is None else faust.SSLCredentials(kafka.context)
 
 
-class ResumeOnce(FlowControlEvent):
+class FlowControl(FlowControlEvent):
     """Flow control whose `resume` empties the queues only when flow was suspended.
 
     Recovery resumes several times in a row; each would throw away what was delivered in between.
     """
 
+    @override
     def resume(self) -> None:
         if not self.is_active():
             super().resume()
+
+    async def wait_suspended(self) -> None:
+        """Wait until flow is suspended, as it is in a rebalance and at the stop."""
+        await self._suspend.wait()
 
 
 class Recovery(FaustRecovery):
     """Faust's recovery, which waits for Kafka for as long as it takes; a rebalance or a stop ends it.
 
-    With a time limit Faust goes on without what it waited for: partitions without a place, tables without an end.
+    With its time limit Faust goes on without the answer: partitions have no position, tables no end.
     """
 
+    @override
     async def _wait(self, coro: Any, timeout: Any = None) -> None:
         await super()._wait(coro)
 
 
 class Tables(TableManager):
-    """Faust's table manager without its second of sleep at the start: our tables are made when modules load."""
+    """Faust's table manager without its second of sleep at the start: our tables are declared when modules load."""
 
     @property
+    @override
     def recovery(self) -> FaustRecovery:
         if self._recovery is None:
             self._recovery = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
         return self._recovery
 
+    @override
     async def on_start(self) -> None:
         await self._update_channels()
         await self.recovery.start()
 
 
 class Producer(driver.Producer):
+    """Faust's producer, whose stop never waits for a broker that is away."""
+
+    @override
     async def on_stop(self) -> None:
-        await within(patience(self.app), super().on_stop())
+        await wait_at_most(patience(self.app), super().on_stop())
 
 
 class Transport(driver.Transport):
+    """Faust's transport with our consumer and producer."""
+
     Consumer = Consumer
     Producer = Producer
 
 
 class App(faust.App):
-    """A Faust app with the consumer above, whose rebalances and stops never wait for a broker that is away.
+    """A Faust application with the consumer above, whose rebalances and stops never wait for a broker that is away.
 
-    `before`, `closing` and `after` register what is done before its services start, when a stop begins, and when
-    they have stopped.
+    Modules register their steps. `preflight` runs before anything else. Then, in this order: `before`; `starting`, when
+    all of those are done; Faust's own services; `closing`, when a stop begins; `after`, when Faust's services have
+    stopped (the last registered first).
     """
+
+    stop_reason = ""  # why this worker stops by itself, if it does
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._stop_by: float | None = None
+        self._preflight: list[Callable[[], None]] = []
         self._before: list[Step] = []
+        self._starting: list[Step] = []
         self._closing: list[Step] = []
         self._after: list[Step] = []
         super().__init__(*args, **kwargs)
 
+    def preflight(self, check: Callable[[], None]) -> Callable[[], None]:
+        self._preflight.append(check)
+        return check
+
     def before(self, step: Step) -> Step:
         self._before.append(step)
+        return step
+
+    def starting(self, step: Step) -> Step:
+        self._starting.append(step)
         return step
 
     def closing(self, step: Step) -> Step:
@@ -104,44 +135,69 @@ class App(faust.App):
         self._after.append(step)
         return step
 
-    @cached_property
-    def flow_control(self) -> FlowControlEvent:
-        return ResumeOnce(loop=self.loop)
+    def run_preflight(self) -> None:
+        """Run the checks; a failed one ends the program with one line."""
+        for check in self._preflight:
+            check()
 
+    def abort(self, reason: str) -> None:
+        """Stop this worker with `reason` as one line on standard error, and status 2. The first reason counts."""
+        if not self.stop_reason:
+            self.stop_reason = reason
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def is_flowing(self) -> bool:
+        """Whether events are delivered: not in a rebalance, nor at the stop."""
+        return bool(self.flow_control.is_active())
+
+    @cached_property
+    @override
+    def flow_control(self) -> FlowControl:
+        return FlowControl(loop=self.loop)
+
+    @override
     def _create_directories(self) -> None:
         try:
-            self._claim = snapshot.claim(self.conf.datadir, self.conf.id)  # held for as long as the process lives
+            self._claim = data_dir.claim(self.conf.datadir, self.conf.id)  # held until the process ends
             for folder in (self.conf.appdir, self.conf.tabledir):
-                snapshot.make_folder(folder)
-        except snapshot.Unusable as error:
-            print(f"tweetream: {error}", file=sys.__stderr__)  # Faust has the other one in its log
+                data_dir.make_folder(folder)
+        except data_dir.DataDirError as error:
+            print(f"tweetream: {error}", file=sys.__stderr__)  # Faust has replaced sys.stderr by its log
             raise SystemExit(2) from None
 
+    @override
     async def on_start(self) -> None:
-        for step in self._before:
+        for step in (*self._before, *self._starting):
             await step()
+            if self.stop_reason:
+                await asyncio.Event().wait()  # SIGTERM is on its way
         await super().on_start()
 
     def patience(self) -> float:
-        """Seconds to wait for a broker: a rebalance has GIVE_UP each time, a stop has GIVE_UP_AT_STOP once for all."""
+        """Seconds to wait for a broker: GIVE_UP in each rebalance, GIVE_UP_AT_STOP for all of a stop."""
         return GIVE_UP if self._stop_by is None else max(0.1, self._stop_by - time.monotonic())
 
+    @override
     async def on_stop(self) -> None:
         for step in self._closing:
-            await within(GIVE_UP, step())
+            await wait_at_most(GIVE_UP, step())
         self._stop_by = time.monotonic() + GIVE_UP_AT_STOP
         await super().on_stop()
 
+    @override
     async def on_shutdown(self) -> None:
         await super().on_shutdown()
         for step in reversed(self._after):
-            await within(self.patience(), step())
+            await wait_at_most(self.patience(), step())
 
+    @override
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
 
+    @override
     def _new_producer_transport(self) -> Transport:
         return Transport(self.conf.broker_producer, self)
 
+    @override
     async def _producer_flush(self, logger: Any) -> None:
-        await within(self.patience(), super()._producer_flush(logger))
+        await wait_at_most(self.patience(), super()._producer_flush(logger))

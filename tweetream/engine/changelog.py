@@ -1,8 +1,8 @@
-"""Reading the changelogs of tables, by a consumer of its own that joins no group, before Faust goes on from there.
+"""Reads the changelogs of tables before Faust goes on from there, by a consumer that joins no group.
 
-Faust alone would take a copy on disk for good whatever has become of the changelog since: another cluster's, one that
-was emptied, or one whose deletions Kafka has compacted away. Here a copy counts only if the record it ends with is
-still there and nothing is missing behind it; else the table is read from the beginning.
+Faust trusts a copy on disk whatever has become of the changelog since: it may be that of another cluster, emptied, or
+compacted so that deletions are gone. Here a snapshot counts only if its last record is still in the changelog and
+no record after it is missing. Otherwise the table is read from the beginning.
 """
 
 import asyncio
@@ -16,11 +16,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from tweetream.engine.snapshot import SnapshotPosition, fingerprint
-from tweetream.kafka.admin import TIMEOUT, Unavailable, close_soon
+from tweetream.kafka.admin import CLOSE_TIMEOUT, TIMEOUT
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.retry import Unavailable, wait_at_most
 
 log = logging.getLogger(__name__)
-QUIET = 10  # seconds that Kafka may owe us records that it has
+QUIET = 10  # seconds that Kafka may give no record although it has more
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -45,18 +46,19 @@ class Changelog:
         self.begin = begin
         self.end = end
 
-    async def rest(self, place: SnapshotPosition) -> list[Record] | None:
-        """What came behind `place`; None if this is not the changelog it belongs to, or something is missing."""
-        if not self.begin <= place.offset < self.end:
+    async def after(self, position: SnapshotPosition) -> list[Record] | None:
+        """The records after `position`. None if this is not the changelog of the snapshot, or records are missing."""
+        if not self.begin <= position.offset < self.end:
             return None
-        records = await self.read(place.offset)
+        records = await self.read(position.offset)
         offsets = [record.offset for record in records]
-        if offsets != list(range(place.offset, place.offset + len(offsets))) or place.offset + len(offsets) < self.end:
+        end = position.offset + len(offsets)
+        if offsets != list(range(position.offset, end)) or end < self.end:
             return None
-        return records[1:] if records[0].fingerprint == place.record else None
+        return records[1:] if records[0].fingerprint == position.record else None
 
     async def read(self, start: int) -> list[Record]:
-        """The records from `start` to the end as it was looked at. Raises KafkaTimeoutError."""
+        """The records from `start` to `end`. Raises KafkaTimeoutError."""
         found: list[Record] = []
         if start >= self.end:
             return found
@@ -78,7 +80,7 @@ async def reader(kafka: Connection) -> AsyncIterator[AIOKafkaConsumer]:
         **kafka.arguments(),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        fetch_max_wait_ms=10,  # what is asked next would wait behind a fetch that finds nothing
+        fetch_max_wait_ms=10,  # the next request would wait for a fetch that finds nothing
     )
     try:
         async with asyncio.timeout(TIMEOUT):
@@ -87,7 +89,7 @@ async def reader(kafka: Connection) -> AsyncIterator[AIOKafkaConsumer]:
     except (KafkaError, TimeoutError, OSError) as error:
         raise Unavailable(repr(error)) from error
     finally:
-        await close_soon(consumer.stop())
+        await wait_at_most(CLOSE_TIMEOUT, consumer.stop())
 
 
 async def look(consumer: AIOKafkaConsumer, topic: str) -> Changelog:
@@ -99,7 +101,7 @@ async def look(consumer: AIOKafkaConsumer, topic: str) -> Changelog:
 
 
 async def restore(kafka: Connection, tables: Iterable[Any], new: set[str]) -> None:
-    """Bring the tables to where their changelogs are, from their copies on disk if these hold. Raises Unavailable."""
+    """Bring the tables to the ends of their changelogs, from their snapshots where valid. Raises Unavailable."""
     async with reader(kafka) as consumer:
         for table in tables:
             if table.changelog_topic_name in new:

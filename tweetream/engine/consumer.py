@@ -1,10 +1,8 @@
-"""The Faust consumer that loses nothing.
+"""The contiguous consumer: Faust's consumer, without its losses around a rebalance (docs/architecture.md).
 
-Stock Faust drops records around a rebalance (docs/architecture.md tells how). This consumer delivers
-only what is contiguous: it keeps, for each partition, the next offset to deliver, unknown until the
-partition has been positioned; what is lower is dropped, what is higher is fetched again from where it
-should have gone on. It overrides private methods: setup.cfg holds the releases it was tested with,
-and the test that kills workers guards it.
+It keeps the next offset of each partition, unknown until the partition is positioned. It delivers the record with
+exactly that offset, drops a lower one, and seeks back for a higher one. It overrides private methods of Faust:
+tests/engine/test_overrides.py names them, setup.cfg holds the releases, and the tests that kill workers guard it.
 """
 
 import asyncio
@@ -20,27 +18,32 @@ from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode.utils.futures import notify
+from typing_extensions import override
 
 from tweetream import metrics
+from tweetream.kafka.retry import wait_at_most
 
 Answer = TypeVar("Answer")
 FETCH_WAIT_MS = 200
-ASK_AGAIN = 0.5  # seconds
+ASK_AGAIN = 0.5  # seconds between two calls that Kafka does not answer
 GIVE_UP = 2.0  # seconds that a rebalance or a stop waits for events that were not acknowledged
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """The consumer's thread; a commit that the broker does not take is no reason to die."""
+    """The consumer's thread. It survives a commit that the broker refuses."""
 
+    @override
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        # A broker answers a connection's requests in turn: seeking would wait for a fetch that finds nothing.
+        # A broker answers the requests of a connection in turn: a seek would wait for a fetch that finds nothing.
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
 
+    @override
     async def on_thread_stop(self) -> None:
-        await within(patience(self.app), super().on_thread_stop())  # leaving a group asks its broker
+        await wait_at_most(patience(self.app), super().on_thread_stop())  # leaving a group asks its broker
 
+    @override
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         consumer = self._ensure_consumer()
         mine = consumer.assignment()
@@ -48,10 +51,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         try:
             await consumer.commit(offsets)
         except (KafkaError, ValueError) as error:
-            # What was not committed is delivered again, and known by its origin.
+            # These records are delivered again, and recognised by their stamps.
             self.log.warning("Offsets not committed: %r", error)
             return False
-        # Faust looks at this after five minutes, and calls a partition that is not here stuck.
+        # After five minutes Faust calls a partition stuck that is missing here.
         self.tp_last_committed_at.update(dict.fromkeys(offsets, time.monotonic()))
         return True
 
@@ -60,29 +63,34 @@ class Consumer(driver.Consumer):
     """Delivers each partition's records in unbroken order from the committed offset on."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._next: dict[TP, int] = {}  # the next offset to deliver; none: not positioned yet
+        self._next: dict[TP, int] = {}  # the next offset to deliver; missing: not positioned yet
         self._gaps: dict[TP, dict[int, int]] = defaultdict(dict)  # offsets the log does not have: start → end
         self._jumped: dict[TP, tuple[int, int]] = {}  # the jump after which we sought back
         self._suspended: asyncio.Future[Any] | None = None  # done when flow is suspended; one serves many deliveries
         super().__init__(*args, **kwargs)
 
+    @override
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+    @override
     async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
         return await self._insist(super().highwaters, *partitions)
 
+    @override
     async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
         return await self._insist(super().earliest_offsets, *partitions)
 
+    @override
     async def seek_to_committed(self) -> Mapping[TP, int]:
         return await self._insist(super().seek_to_committed)
 
+    @override
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         await self._insist(super().seek_wait, partitions)
 
     async def _insist(self, call: Callable[..., Awaitable[Answer]], *args: Any) -> Answer:
-        """Ask until Kafka answers: Faust would end the worker, or go on as if it had. A rebalance cancels it."""
+        """Call until Kafka answers, or a rebalance cancels this. Faust would end the worker, or go on without it."""
         while True:
             try:
                 return await call(*args)
@@ -95,13 +103,14 @@ class Consumer(driver.Consumer):
                 await asyncio.sleep(ASK_AGAIN)
 
     def _forget(self, tps: set[TP] | None = None) -> None:
-        """Nothing is delivered any more until perform_seek has said from where."""
+        """Deliver nothing from these partitions until perform_seek has positioned them."""
         for state in (self._next, self._gaps, self._jumped):
             for tp in list(state) if tps is None else tps:
                 state.pop(tp, None)  # type: ignore[attr-defined]
 
+    @override
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        # Faust forgets what was acknowledged before it commits: all since the last commit would come again.
+        # Faust forgets the acknowledgements before it commits: all records since the last commit would come again.
         self.stop_flow()
         self.app.flow_control.suspend()
         self.app.flow_control.clear()
@@ -109,14 +118,16 @@ class Consumer(driver.Consumer):
         self._forget()
         await super().on_partitions_revoked(revoked)
 
+    @override
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         self._forget()
-        for tp in assigned:  # acknowledgements that came late belong to another time
+        for tp in assigned:  # late acknowledgements belong to the last assignment
             self._acked.pop(tp, None)
             self._acked_index.pop(tp, None)
             self._committed_offset.pop(tp, None)
         await super().on_partitions_assigned(assigned, generation_id)
 
+    @override
     async def perform_seek(self) -> None:
         """Position every partition at its committed offset, or at the earliest if there is none."""
         generation = self.app.consumer_generation_id
@@ -134,11 +145,12 @@ class Consumer(driver.Consumer):
             self._acked_index.pop(tp, None)
             self._committed_offset[tp] = offset
             self._next[tp] = offset
-        # Last, since flow may be on: what is fetched from there before we know that it is next would be thrown away,
-        # and missed only when another record comes behind it.
+        # Seek last, since flow may be on. A record that is fetched before its offset is known as the next one is
+        # thrown away, and missed only when a later record comes.
         if start:
             await self.seek_wait(start)
 
+    @override
     async def _drain_messages(self, fetcher: Any) -> None:
         try:
             while not (self._stopped.is_set() or fetcher._stopped.is_set()):
@@ -162,7 +174,7 @@ class Consumer(driver.Consumer):
                 raise
 
     async def _deliver(self, message: Any) -> bool:
-        """Hand the message to its streams; false if flow was suspended before that had finished."""
+        """Hand the message to its streams. False if flow was suspended before that was finished."""
         if self._suspended is None or self._suspended.done():
             self._suspended = asyncio.ensure_future(self.suspend_flow.wait())
         delivery = asyncio.ensure_future(self.callback(message))
@@ -176,7 +188,7 @@ class Consumer(driver.Consumer):
             delivery.cancel()
 
     async def _deliver_next(self, tp: TP, message: Any) -> bool:
-        """Deliver what is next; false if the rest of this fetch is of no use for the partition."""
+        """Deliver the message if it is the next one. False if the rest of this fetch is useless for the partition."""
         expected = self._next.get(tp)
         if expected is None:
             return False
@@ -184,22 +196,22 @@ class Consumer(driver.Consumer):
             return True
         if message.offset > expected and not await self._pass_gap(tp, expected, message.offset):
             return False
-        # Only a delivery that was not cut off counts, and only if nobody repositioned us meanwhile.
+        # The delivery counts only if it was not cut off and the partition was not positioned anew meanwhile.
         if not await self._deliver(message) or self._next.get(tp) != message.offset:
             return False
         self._next[tp] = message.offset + 1
         return True
 
     async def _pass_gap(self, tp: TP, expected: int, offset: int) -> bool:
-        """A jump from `expected` to `offset`: is it the log's truth? If not, seek back."""
+        """Offsets jump from `expected` to `offset`. True if the log has nothing between; else seek back."""
         metrics.offset_gaps.inc()
         earliest = {ensure_TP(key): value for key, value in (await self.earliest_offsets(tp)).items()}[tp]
         if self._next.get(tp) != expected:
             return False
         if self._jumped.pop(tp, None) == (expected, offset):
-            passed = offset  # the same jump right after our own seek: a compacted or transactional log
+            passed = offset  # the same jump after our own seek: the log is compacted or transactional
         elif expected < earliest <= offset:
-            passed = earliest  # retention has been there
+            passed = earliest  # retention has deleted them
         else:
             self.log.info("Offsets of %r jump from %s to %s: fetching again", tp, expected, offset)
             self._jumped[tp] = (expected, offset)
@@ -211,8 +223,9 @@ class Consumer(driver.Consumer):
         self._next[tp] = passed
         return passed == offset or await self._pass_gap(tp, passed, offset)
 
+    @override
     def _new_offset(self, tp: TP) -> int | None:
-        """The offset to commit: behind the last of the unbroken run that begins at the committed one."""
+        """The offset to commit: the end of the unbroken run of acknowledged offsets after the committed one."""
         committed = self._committed_offset[tp]
         if committed is None:
             return None
@@ -230,39 +243,41 @@ class Consumer(driver.Consumer):
         self._acked[tp][:] = [acked for acked in self._acked[tp] if acked >= offset]
         return offset
 
+    @override
     async def wait_empty(self) -> None:
-        """Wait a moment for what is being worked on, then let it go: it will be delivered again."""
-        gc.collect()  # what was only queued is gone from the set once nothing refers to it
+        """Wait a moment for unacknowledged events, then give them up: they are delivered again."""
+        gc.collect()  # a queued message leaves the set when nothing refers to it
         deadline = time.monotonic() + patience(self.app)
         while self._unacked_messages and time.monotonic() < deadline:
             await self._wait_for_ack(timeout=0.1)
             self._clean_unacked_messages()
         self._unacked_messages.clear()
-        await within(patience(self.app), self._commit_all())
+        await wait_at_most(patience(self.app), self._commit_all())
 
     async def _commit_all(self) -> None:
-        await self.maybe_wait_for_commit_to_finish()  # it began before the last acknowledgement
+        await self.maybe_wait_for_commit_to_finish()  # that commit began before the last acknowledgement
         await self.commit_and_end_transactions()
 
     def is_current(self, message: Any) -> bool:
-        """Whether this message was delivered since the last rebalance: if not, it comes again, here or elsewhere.
+        """Whether this message was delivered since the last rebalance. If not, it comes again, here or elsewhere.
 
-        What was delivered before must not be worked on after it, behind what was given up: in the order of things
-        that would be a hole, and readers take what fills it for old.
+        A message from before the rebalance must not be processed after it: the messages that were given up before it
+        would come later, and readers would skip them as old.
         """
         return message in self._unacked_messages
 
     def lag(self, topic: str) -> int:
-        """Records of the topic's partitions here that are not committed, as far as the last fetch knows."""
+        """Records of the topic in the partitions of this worker that are not committed, by the last fetch."""
         mine = [tp for tp in self._next if tp.topic == topic]
         ends = [(self.highwater(tp), self._committed_offset[tp]) for tp in mine]
         return sum(max(0, end - committed) for end, committed in ends if end is not None and committed is not None)
 
     def give_up(self, message: Any) -> None:
-        """Nobody works on this message any more, and it is not acknowledged: do not wait for it."""
+        """Do not wait for this message any more: it was not acknowledged and nothing processes it."""
         self._unacked_messages.discard(message)
         notify(self._waiting_for_ack)
 
+    @override
     async def _wait_for_ack(self, timeout: float) -> None:
         self._waiting_for_ack = self.loop.create_future()
         try:
@@ -272,12 +287,5 @@ class Consumer(driver.Consumer):
 
 
 def patience(app: Any) -> float:
-    """How many seconds our app (engine.App) waits for a broker now."""
+    """Seconds that the application (application.App) waits for a broker now."""
     return float(app.patience())
-
-
-async def within(seconds: float, work: Any) -> None:
-    """Await `work` for so long, then go on without it."""
-    task = asyncio.ensure_future(work)
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    await asyncio.wait({task}, timeout=seconds)

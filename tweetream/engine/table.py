@@ -1,11 +1,12 @@
-"""A Faust GlobalTable that loses no change and never goes back.
+"""A Faust GlobalTable that loses no change and never returns to an older value.
 
-Faust sends a table's changes without waiting, and a worker that reads its own changes back would for
-a moment see an older value in place of its newer one. Here changes are kept until `flush` has delivered
-them, and a key takes nothing older from the changelog than what it has. The table is in memory, with a copy on disk of
-what the changelog has (`disk.py`): Faust's own store for RocksDB writes there before Kafka has confirmed anything.
+Faust sends the changes of a table without waiting. And a worker that reads its own changes back would see an older
+value for a moment. Here changes are kept until `flush` has delivered them, and a key takes no older value from the
+changelog. The table is in memory, with a snapshot on disk of what the changelog has (`snapshot.py`). Faust's own
+RocksDB store is not used, since it writes to disk before Kafka has confirmed anything.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from faust.stores import memory
 from faust.tables.globaltable import GlobalTable
 from faust.types import TP
+from typing_extensions import override
 
 from tweetream.engine.changelog import Changelog, Record
 from tweetream.engine.snapshot import Snapshot, fingerprint
@@ -22,44 +24,50 @@ log = logging.getLogger(__name__)
 
 
 class Store(memory.Store):  # type: ignore[type-arg]
-    """Faust's memory store, which tells recovery how far its table has read."""
+    """Faust's memory store, which tells the recovery how far its table has read."""
 
     table: "ReplicatedTable"
 
+    @override
     def persisted_offset(self, tp: TP) -> int | None:
         return self.table.read_to
 
+    @override
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
-        """Faust's would drop every key of a partition that is not active here: all that the other workers have."""
+        """Faust would drop every key of a partition that is not active here, which another worker owns."""
         if self.table.stale:
             await self.table.mend()
 
 
 class ReplicatedTable(GlobalTable):
-    """A table of bytes with one partition. Whoever owns that partition writes it; `flush` before acknowledging.
+    """A table of bytes with one partition. The owner of that partition writes it, and calls `flush` before it
+    acknowledges an event.
 
-    `stale` is set when records of the changelog are missing, as when Kafka compacted it while this worker was frozen:
-    something deleted may still be here, until `rebuild`.
+    `stale` is set when records of the changelog are missing, as when Kafka compacted it while this worker was frozen.
+    Deleted keys may then still be here, until `rebuild`.
     """
 
     producer: OrderedProducer
-    mend: Callable[[], Awaitable[None]]  # has it rebuilt, as far as Kafka lets one
+    mend: Callable[[], Awaitable[None]]  # rebuilds the stale tables, if Kafka answers
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.read_to: int | None = None  # the last record of the changelog that is in the table
         self.stale = False
-        self._copy: Snapshot | None = None
+        self._snapshot: Snapshot | None = None
         self._pending: dict[bytes, bytes | None] = {}  # changed here, not delivered yet
-        self._delivered: dict[bytes, bytes | None] = {}  # what Kafka has for the keys that are pending
-        self._offsets: dict[bytes, int] = {}  # the changelog offset behind each key's value
-        self._overwritten: set[bytes] = set()  # keys whose last record in the changelog is of an earlier state
-        self._term = 0  # another number each time this worker loses the partition
-        self.version = 0  # another number after each change, for those who keep what they made of the table
+        self._delivered: dict[bytes, bytes | None] = {}  # the values in Kafka of the pending keys
+        self._offsets: dict[bytes, int] = {}  # the changelog offset of each key's value
+        self._overwritten: set[bytes] = set()  # keys whose last changelog record is of an earlier state
+        self._term = 0  # grows each time this worker loses the partition
+        self.version = 0  # grows with each change, for readers that cache what they made of the table
+        self._changed = asyncio.Event()  # set at the next change, and then replaced
         super().__init__(*args, **kwargs)
 
+    @override
     def on_key_set(self, key: bytes, value: bytes) -> None:
         self._change(key, value)
 
+    @override
     def on_key_del(self, key: bytes) -> None:
         self._change(key, None)
 
@@ -67,18 +75,27 @@ class ReplicatedTable(GlobalTable):
         if key not in self._pending:
             self._delivered[key] = self.data.get(key)
         self._pending[key] = value
+        self._note_change()
+
+    def _note_change(self) -> None:
         self.version += 1
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def wait_change(self) -> None:
+        """Wait until the table changes."""
+        await self._changed.wait()
 
     async def flush(self, still_assigned: StillAssigned = always) -> None:
         """Deliver what was changed, in the order of change.
 
-        Raises GivenUp: it stays pending, or was withdrawn since another worker writes now.
+        Raises Abandoned: a change stays pending, or was withdrawn because another worker writes now.
         """
         while self._pending:
             key, value = next(iter(self._pending.items()))
             term = self._term
             sent = await self.producer.send(self.changelog_topic_name, 0, value, key=key, still_assigned=still_assigned)
-            if term != self._term:  # while it was sent: the changelog tells what became of it
+            if term != self._term:  # lost while it was sent: the changelog has the outcome
                 raise Abandoned(f"{self.name} is written by another worker now")
             self._offsets[key] = max(sent.offset, self._offsets.get(key, -1))
             if key in self._pending:
@@ -86,20 +103,22 @@ class ReplicatedTable(GlobalTable):
                 self._delivered[key] = value
                 if self._pending[key] is value:
                     del self._pending[key], self._delivered[key]
-            elif value is not None and self._is_behind(key, value):  # it gave way while it was sent
+            elif value is not None and self._is_older(key, value):  # a newer value came while it was sent
                 self._restore(key, self.data[key])
 
-    def _is_behind(self, key: bytes, value: bytes) -> bool:
+    def _is_older(self, key: bytes, value: bytes) -> bool:
         there = self.data.get(key)
         return there is not None and self.is_outdated(key, there, value)
 
+    @override
     def _new_store(self) -> Any:
         return Store("memory://", self.app, self, table_name=self.name, loop=self.loop)
 
     def is_outdated(self, key: bytes, there: bytes, new: bytes | None) -> bool:
-        """Whether `new` is of an earlier state than `there`, though it was written later."""
+        """Whether `new` is of an earlier state than `there`, although it was written later."""
         return False
 
+    @override
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
         for event in batch:
             message = event.message
@@ -109,18 +128,18 @@ class ReplicatedTable(GlobalTable):
                 self.stale = True
             valid = self._take(event.key, event.value, message.offset)
             self.read_to = message.offset
-            if self._copy is not None and not self.stale:
+            if self._snapshot is not None and not self.stale:
                 record = fingerprint(round(message.timestamp * 1000), event.key, event.value)
-                self._copy.put(event.key, valid, message.offset, record)
-        self.version += 1
+                self._snapshot.put(event.key, valid, message.offset, record)
+        self._note_change()
 
     def _take(self, key: bytes, value: bytes | None, offset: int) -> bytes | None:
-        """What the changelog has of a key at an offset, if that is no older than what is here. Returns what holds."""
+        """Take a key's value from the changelog, unless it is older than the value here. Returns the valid one."""
         known = self._delivered.get(key, self.data.get(key))
         if offset <= self._offsets.get(key, -1):
             if known is None or value is None or not self.is_outdated(key, value, known):
                 return value
-            # Ours stands behind it and is of an earlier state: we had been replaced when we wrote it.
+            # Our record comes after it and is of an earlier state: another worker had replaced us when we wrote it.
             self._put(key, value)
             self._restore(key, value)
             return value
@@ -135,7 +154,7 @@ class ReplicatedTable(GlobalTable):
     def _put(self, key: bytes, value: bytes | None) -> None:
         pending = self._pending.get(key)
         if pending is not None and value is not None and self.is_outdated(key, value, pending):
-            # We had been replaced when we changed it, and another worker went on from the same records.
+            # Another worker had replaced us when we changed it, and went on from the same records.
             del self._pending[key], self._delivered[key]
         if key in self._pending:
             self._delivered[key] = value
@@ -145,7 +164,7 @@ class ReplicatedTable(GlobalTable):
             self.data[key] = value
 
     def _restore(self, key: bytes, value: bytes) -> None:
-        """Whoever reads the changelog from its beginning must find `value` last: if it is ours to write, do it."""
+        """Write `value` again if this worker owns the table: a reader of the changelog must find it last."""
         self._overwritten.add(key)
         if self._is_active() and key not in self._pending:
             self._pending[key] = self._delivered[key] = value
@@ -153,57 +172,58 @@ class ReplicatedTable(GlobalTable):
     def _is_active(self) -> bool:
         return TP(self.changelog_topic_name, 0) in self.app.assignor.assigned_actives()
 
-    def keep(self, copy: Snapshot) -> None:
-        """Have a copy on disk, from `restore` on."""
-        self._copy = copy
+    def keep(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot on disk, from `restore` on."""
+        self._snapshot = snapshot
 
     async def restore(self, changelog: Changelog) -> None:
-        """Take what the copy has, if the changelog goes on from there, and the rest from Kafka."""
-        found = self._copy.load() if self._copy is not None else None
+        """Load the snapshot, if the changelog continues it, and the rest from Kafka."""
+        found = self._snapshot.load() if self._snapshot is not None else None
         if found is None:
             return await self.rebuild(changelog)
-        place, entries = found
-        rest = await changelog.rest(place)
+        position, entries = found
+        rest = await changelog.after(position)
         if rest is None:
             return await self.rebuild(changelog)
         log.info("%s: %d entries from disk, %d records from Kafka", self.changelog_topic_name, len(entries), len(rest))
         for key, value in entries.items():
-            self._take(key, value, place.offset)
+            self._take(key, value, position.offset)
         self._add(rest)
-        self.read_to = rest[-1].offset if rest else place.offset
-        self.version += 1
+        self.read_to = rest[-1].offset if rest else position.offset
+        self._note_change()
 
     async def rebuild(self, changelog: Changelog) -> None:
-        """Take all from Kafka, and drop what it does not have."""
+        """Load everything from Kafka, and drop the keys that it does not have."""
         records = await changelog.read(changelog.begin)
-        log.info("%s: %d records from Kafka, all there are", self.changelog_topic_name, len(records))
+        log.info("%s: %d records from Kafka, read from the beginning", self.changelog_topic_name, len(records))
         there = {record.key for record in records if record.value is not None}
         for key in {*self.data, *self._delivered}:
-            # What came behind that end is newer than what was read.
+            # A record after that end is newer than those that were read.
             if key not in there and self._offsets.get(key, -1) < changelog.end:
                 self._put(key, None)
-        if self._copy is not None:
-            self._copy.clear()
+        if self._snapshot is not None:
+            self._snapshot.clear()
         self._add(records)
         if self.read_to is not None and self.read_to >= changelog.end:
-            self.close()  # it would lack what came while we read
-        behind = [record.offset for record in records[-1:]]  # the embedded broker's end may be too low
-        self.read_to = max(changelog.end - 1, -1 if self.read_to is None else self.read_to, *behind)
+            self.close()  # it would lack the records that came meanwhile
+        last = [record.offset for record in records[-1:]]  # the end of the embedded broker may be too low
+        self.read_to = max(changelog.end - 1, -1 if self.read_to is None else self.read_to, *last)
         self.stale = False
-        self.version += 1
+        self._note_change()
 
     def _add(self, records: Iterable[Record]) -> None:
         for record in records:
             valid = self._take(record.key, record.value, record.offset)
-            if self._copy is not None:
-                self._copy.put(record.key, valid, record.offset, record.fingerprint)
+            if self._snapshot is not None:
+                self._snapshot.put(record.key, valid, record.offset, record.fingerprint)
 
     def close(self) -> None:
-        """Leave the copy as it is."""
-        if self._copy is not None:
-            self._copy.close()
-            self._copy = None
+        """Close the snapshot as it is."""
+        if self._snapshot is not None:
+            self._snapshot.close()
+            self._snapshot = None
 
+    @override
     async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly: set[TP], generation_id: int = 0) -> None:
         if not self._is_active():
             self._withdraw()
@@ -213,7 +233,7 @@ class ReplicatedTable(GlobalTable):
         await super().on_rebalance(assigned, revoked, newly, generation_id)
 
     def _withdraw(self) -> None:
-        """Another worker writes now: what we could not deliver it will do again, from the same records."""
+        """Drop the pending changes: another worker makes them again, from the same records."""
         for key, value in self._delivered.items():
             if value is None:
                 self.data.pop(key, None)
@@ -222,4 +242,4 @@ class ReplicatedTable(GlobalTable):
         self._pending.clear()
         self._delivered.clear()
         self._term += 1
-        self.version += 1
+        self._note_change()

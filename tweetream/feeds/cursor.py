@@ -1,6 +1,7 @@
-"""A client's place in a feed: from Kafka while it is behind the hub's ring, from the ring after that."""
+"""Where a stream stands in one feed. It reads from Kafka what is older than the hub's ring, then from the ring."""
 
 import asyncio
+from typing import NamedTuple
 
 import msgspec
 from aiokafka.errors import OffsetOutOfRangeError
@@ -13,15 +14,23 @@ from tweetream.models.feed import Position
 
 
 class Gap(msgspec.Struct):
-    """Posts of a topic are missing: `start` is the last that was delivered, `end` the first that is there."""
+    """Posts of a topic are missing: `start` is the last delivered one, `end` the first one that is still there."""
 
     topic: str
     start: Position
     end: Position
 
 
+class CursorState(NamedTuple):
+    """All of a cursor that moves."""
+
+    at: int  # the next offset to read
+    passed: int  # the offset of the last record that was read and not skipped as redelivered
+    told: int  # how many of the feed's retractions it knows
+
+
 class Cursor:
-    """The next offset a client wants of a feed. `at` is None for: what comes from now on."""
+    """A reader's next offset in a feed. With `at` None it begins with the next record that comes."""
 
     def __init__(self, hub: Hub, feed: FeedRing, name: str, generation: str, at: int | None) -> None:
         self._hub = hub
@@ -29,10 +38,11 @@ class Cursor:
         self._stamps: Stamps | None = None
         self.name = name
         self.generation = generation
-        self.at = feed.end if at is None else at
         self._known = at is None  # whether `at` is known to be in the log
-        self._passed = feed.last_offset if at is None else at - 1  # the last record passed that was not skipped
-        self._told = feed.retracted  # how many of the feed's records that were taken back it knows of
+        if at is None:
+            self.state = CursorState(feed.end, feed.last_offset, feed.retracted)
+        else:
+            self.state = CursorState(at, at - 1, feed.retracted)
 
     @property
     def position(self) -> Position | None:
@@ -40,19 +50,19 @@ class Cursor:
         return Position(self.name, self.generation, self._passed) if self._passed >= 0 else None
 
     @property
-    def mark(self) -> tuple[int, int, int]:
-        """All of it that moves, for another cursor of the same feed."""
-        return self.at, self._passed, self._told
+    def state(self) -> CursorState:
+        """Can be given to another cursor of the same feed."""
+        return CursorState(self.at, self._passed, self._told)
 
-    @mark.setter
-    def mark(self, mark: tuple[int, int, int]) -> None:
-        self.at, self._passed, self._told = mark
+    @state.setter
+    def state(self, state: CursorState) -> None:
+        self.at, self._passed, self._told = state
         self._stamps = None
 
     def copy(self) -> "Cursor":
-        """Another one at the same place, which is known to be in the log."""
+        """Another cursor at the same offset, which is known to be in the log."""
         other = Cursor(self._hub, self.feed, self.name, self.generation, None)
-        other.mark = self.mark
+        other.state = self.state
         return other
 
     @property
@@ -74,12 +84,12 @@ class Cursor:
         return self.feed.appended
 
     async def check(self) -> Gap | None:
-        """Move into the log if it does not have the cursor's place (any more), and say what is missing then."""
+        """Move into the log if the cursor's offset is not there (any more). Returns what is missing then."""
         if self._known or self.feed.start <= self.at <= self.feed.end:
             self._known = True
             return None
         first, end = await self._hub.bounds(self.kafka_topic)
-        for _ in range(10):  # the hub may be a little behind, the embedded broker's answer a little wrong
+        for _ in range(10):  # the hub may lag a little, and the embedded broker's answer may be a little wrong
             if self.at <= max(end, self.feed.end):
                 break
             await asyncio.sleep(0.05)
@@ -107,14 +117,14 @@ class Cursor:
         return self._pass(records)
 
     def ready(self) -> list[Record]:
-        """The same from the ring, in which the cursor's place must be."""
+        """The same from the ring, which must have the cursor's offset."""
         self._stamps = None
         records = self.feed.after(self.at)
         self.at = records[-1].offset + 1 if records else max(self.at, self.feed.end)
         return self._pass(records)
 
     def retracted(self) -> list[bytes]:
-        """The ids of what was delivered and has been taken back since this was asked last."""
+        """The ids of delivered posts that were retracted since the last call."""
         if self._told == self.feed.retracted:
             return []
         found = self.feed.retracted_since(self._told)
@@ -122,10 +132,10 @@ class Cursor:
         return [retracted.id for retracted in found if retracted.offset < self.at]
 
     async def missed(self, last: int) -> list[bytes]:
-        """The ids of what was taken back while a client was away, to whom the record at `last` was delivered last.
+        """The ids of posts that were retracted while a client was away. The client got the record at `last` last.
 
-        All before it was delivered too, and what was taken back by then was told, since a record is not long on its
-        way. Nobody looks for what lies far behind that and behind the ring. Raises KafkaError.
+        It also got every record before `last`, and every retraction until about that record's arrival. Only records in
+        the ring, and some before `last`, are looked at. Raises KafkaError.
         """
         if not self._hub.retractions:
             return []

@@ -14,28 +14,19 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from tweetream.feeds.record import (
-    EVERY_POST,
-    Filter,
-    Record,
-    Stamps,
-    look_back_start,
-    piece,
-    place_of_time,
-    read_record,
-)
+from tweetream.feeds.record import EVERY_POST, Filter, Record, Stamps, read_record
 from tweetream.feeds.retractions import Retracted, Retractions
-from tweetream.feeds.ring import PIECE, FeedRing
+from tweetream.feeds.ring import FeedRing
 from tweetream.kafka import readers
 from tweetream.kafka.connection import Connection
-from tweetream.kafka.readers import POLL_MS, Readers
+from tweetream.kafka.readers import PIECE, POLL_MS, Readers, dedup_start, next_records, offset_of_time
+from tweetream.kafka.retry import Reminder
 
 log = logging.getLogger(__name__)
 FLUSH = 0.1  # seconds that a record may wait for others, so that they go out in one write
 FLUSH_SHARE = 100  # it waits so many times what the last ones took: no time while there is little to do
 TELL = 0.05  # seconds that a retraction may wait for others
 AGAIN_MS = 10
-SAY_EVERY = 5.0
 SCAN = 50_000  # records that are looked through at most for the last N that pass a filter
 
 
@@ -117,7 +108,7 @@ class Hub:
         tp = TopicPartition(kafka_topic, 0)
         async with self._readers.lend() as reader:
             reader.assign([tp])
-            return await place_of_time(reader, tp, timestamp)
+            return await offset_of_time(reader, tp, timestamp)
 
     async def stamps_at(self, kafka_topic: str, offset: int) -> Stamps:
         """The origins that a reader who begins at `offset` must know."""
@@ -135,7 +126,7 @@ class Hub:
         async with self._readers.lend() as reader:
             reader.assign([tp])
             reader.seek(tp, cursor)
-            raws = [raw for raw in await piece(reader, tp, PIECE) if raw.offset < until]
+            raws = [raw for raw in await next_records(reader, tp, PIECE) if raw.offset < until]
             found = [record for raw in raws if (record := read_record(raw, stamps, past=True)) is not None]
             cursor = raws[-1].offset + 1 if raws else until
             if kafka_topic in self._feeds:
@@ -151,7 +142,7 @@ class Hub:
             reader.assign([tp])
             reader.seek(tp, cursor)
             while cursor < until:
-                raws += await piece(reader, tp, PIECE)
+                raws += await next_records(reader, tp, PIECE)
                 cursor = raws[-1].offset + 1
         return self.retractions.among(raws, until), max(
             (raw.timestamp for raw in raws if raw.offset < until), default=0
@@ -191,7 +182,7 @@ class Hub:
             reader.seek(tp, start)  # looking back may have read on
             raws: list[Any] = []
             while start < end:
-                more = [raw for raw in await piece(reader, tp, PIECE) if raw.offset < end]
+                more = [raw for raw in await next_records(reader, tp, PIECE) if raw.offset < end]
                 start = more[-1].offset + 1 if more else end
                 raws += more
         # At once, and the last that is done: of what is taken back meanwhile only feeds that are followed are told.
@@ -213,10 +204,10 @@ class Hub:
         else:
             stamps = Stamps()
             reader.assign([tp])
-            cursor = await look_back_start(reader, tp, offset, self._look_back)
+            cursor = await dedup_start(reader, tp, offset, self._look_back)
         reader.seek(tp, cursor)
         while cursor < offset:
-            raws = await piece(reader, tp, PIECE)
+            raws = await next_records(reader, tp, PIECE)
             for raw in raws:
                 if raw.offset < offset:
                     read_record(raw, stamps, past=True)
@@ -225,7 +216,7 @@ class Hub:
         return stamps, retracted
 
     async def _follow_all(self) -> None:
-        said = 0.0
+        reminder = Reminder(log)
         while True:
             consumer = readers.consumer(self._kafka)
             try:
@@ -235,9 +226,7 @@ class Hub:
                 for tp in error.args[0]:
                     self._lose(tp.topic)
             except (KafkaError, OSError) as error:
-                if time.monotonic() > said + SAY_EVERY:
-                    said = time.monotonic()
-                    log.warning("feeds wait for Kafka: %r", error)
+                reminder.warn("feeds wait for Kafka: %r", error)
                 await asyncio.sleep(0.5)
             finally:
                 await consumer.stop()

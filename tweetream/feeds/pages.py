@@ -15,7 +15,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 
 from tweetream.feeds.hub import SCAN, Hub
 from tweetream.feeds.record import EVERY_POST, Filter, Record
-from tweetream.feeds.ring import PIECE
+from tweetream.kafka.readers import PIECE
 from tweetream.models.feed import Position
 
 # Records that are read before a page's own, besides those of the look-back. A stream's position never rests on a

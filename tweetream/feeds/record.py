@@ -9,13 +9,9 @@ import struct
 from typing import Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaTimeoutError
 
 from tweetream import metrics
 from tweetream.models.feed import Stamp
-
-MAX_LOOK_BACK = 50_000  # records
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -82,30 +78,3 @@ def read_record(raw: Any, stamps: Stamps, *, past: bool = False) -> Record | Non
         metrics.duplicates.inc(not past)
         return None
     return Record(raw.offset, data, label, score, raw.timestamp)
-
-
-async def piece(consumer: AIOKafkaConsumer, tp: TopicPartition, most: int) -> list[Any]:
-    """The next records, at least one. Raises KafkaTimeoutError: nothing is passed over because Kafka is slow."""
-    for _ in range(10):
-        raws = (await consumer.getmany(tp, timeout_ms=1000, max_records=most)).get(tp)
-        if raws:
-            return list(raws)
-    raise KafkaTimeoutError(f"{tp} gives nothing")
-
-
-async def place_of_time(consumer: AIOKafkaConsumer, tp: TopicPartition, timestamp: int) -> int | None:
-    """The first offset that arrived at or after `timestamp` (ms since 1970); None if there is none yet."""
-    found = (await consumer.offsets_for_times({tp: timestamp}))[tp]
-    # The embedded broker answers offset 0 with timestamp -1 for a time past the end.
-    return None if found is None or found.timestamp < 0 else int(found.offset)
-
-
-async def look_back_start(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int, back: float) -> int:
-    """Where to begin reading so as to know the origins at `offset`: `back` seconds before it."""
-    earliest: int = (await consumer.beginning_offsets([tp]))[tp]
-    if offset <= earliest:
-        return earliest
-    consumer.seek(tp, offset - 1)
-    records = await piece(consumer, tp, 1)
-    start = await place_of_time(consumer, tp, records[0].timestamp - int(back * 1000))
-    return max(earliest, offset - MAX_LOOK_BACK, min(offset, offset if start is None else start))

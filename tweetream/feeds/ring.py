@@ -13,11 +13,11 @@ from aiokafka import TopicPartition
 from tweetream import metrics
 from tweetream.feeds.record import Filter, Record, Stamps, read_record
 from tweetream.feeds.retractions import Retracted, Retractions, id_of
+from tweetream.kafka.readers import PIECE
 from tweetream.models.feed import MAX_OFFSET
 
 RING = 10_000
 RING_BYTES = 64 * 1024 * 1024  # of posts; one can be 400 KB as JSON
-PIECE = 1_000  # records that are read at once
 PIECE_BYTES = 256 * 1024  # of posts that are given at once to whoever reads on
 WAYPOINTS = 4_000  # kept for a feed at most
 RETRACTED = 4_000  # records taken back that a feed remembers at least, and twice as many at most

@@ -1,62 +1,73 @@
-"""Where a stream stands in all its feeds, and its events from there on. Knows no web and no Faust.
+"""Where a stream stands in all its feeds, and what they deliver to it from there on. Imports no web and no Faust.
 
-The id of an event covers all feeds of the stream: it is what a client sends back to go on. Feeds are read in turn, so
-that the id of a post has the feeds before it where they now are, and those after it where they were. An event that
-takes a post back has no id: it moves nobody, and comes before what is new, since it concerns what was there before.
+The feeds are read in turn. A delivery has the positions of the other feeds as they are then: those before it have
+moved, those after it have not. So each record has one position of the whole stream, from which a client can resume.
+Retractions come before new records, since they concern what was delivered before; they move no position.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tweetream.feeds.cursor import Cursor
+from tweetream.feeds.cursor import Cursor, CursorState
 from tweetream.feeds.record import EVERY_POST, Filter, Record
 from tweetream.feeds.ring import FeedRing
+from tweetream.models.feed import Position
 
-CursorStates = tuple[tuple[int, int, int], ...]
-
-
-def retracted_frames(name: str, ids: list[bytes]) -> list[bytes]:
-    """The events that take posts of a topic back; the ids as they stand in data."""
-    return [b'event: retracted\ndata: {"topic":"%s","id":"%s"}\n\n' % (name.encode(), id) for id in ids]
+CursorStates = tuple[CursorState, ...]
 
 
-class CursorState(NamedTuple):
-    """What two streams share that will get the same bytes: the same feeds and filter, at the same places.
+class Delivery(NamedTuple):
+    """What one feed delivers: ids that were retracted, as they stand in data, and records that pass the filter.
 
-    A feed that was let go and is followed again is another one, though no record came in between: nothing comes to the
-    first any more.
+    `before` and `after` are the positions of the stream's other feeds, in the order of the stream.
+    """
+
+    topic: str
+    generation: str
+    retracted: list[bytes]
+    records: list[Record]
+    before: list[Position]
+    after: list[Position]
+
+
+class SubscriptionState(NamedTuple):
+    """What two streams share that get the same bytes: the same feeds and filter, at the same places.
+
+    A feed that is left and followed again is another FeedRing, even if no record came in between: the first one gets
+    no more records.
     """
 
     feeds: tuple[FeedRing, ...]
-    wanted: Filter
-    marks: CursorStates
+    post_filter: Filter
+    cursors: CursorStates
 
 
 class Subscription:
-    """A cursor for each feed, and which of their posts are wanted."""
+    """A cursor for each feed, and the filter that their posts must pass."""
 
-    def __init__(self, wanted: Filter, cursors: Sequence[Cursor] = ()) -> None:
-        self.wanted = wanted
+    def __init__(self, post_filter: Filter, cursors: Sequence[Cursor] = ()) -> None:
+        self.post_filter = post_filter
         self.cursors = list(cursors)
 
     def copy(self) -> "Subscription":
-        return Subscription(self.wanted, [cursor.copy() for cursor in self.cursors])
+        return Subscription(self.post_filter, [cursor.copy() for cursor in self.cursors])
 
-    def mark(self) -> CursorState:
-        return CursorState(tuple([cursor.feed for cursor in self.cursors]), self.wanted, self.marks())
+    def state(self) -> SubscriptionState:
+        return SubscriptionState(
+            tuple([cursor.feed for cursor in self.cursors]), self.post_filter, self.cursor_states()
+        )
 
-    def marks(self) -> CursorStates:
-        """Where each cursor is."""
-        return tuple([cursor.mark for cursor in self.cursors])
+    def cursor_states(self) -> CursorStates:
+        return tuple([cursor.state for cursor in self.cursors])
 
-    def move(self, marks: CursorStates) -> None:
-        """Go to where another place of the same feeds was."""
-        for cursor, mark in zip(self.cursors, marks, strict=True):
-            cursor.mark = mark
+    def move(self, states: CursorStates) -> None:
+        """Go to where another subscription to the same feeds was."""
+        for cursor, state in zip(self.cursors, states, strict=True):
+            cursor.state = state
 
     @property
     def filtered(self) -> bool:
-        return self.wanted != EVERY_POST
+        return self.post_filter != EVERY_POST
 
     @property
     def caught_up(self) -> bool:
@@ -72,38 +83,32 @@ class Subscription:
         """Bytes of posts that have come to the feeds since they are followed."""
         return sum(cursor.appended for cursor in self.cursors)
 
-    @property
-    def id(self) -> str:
-        """The position of the whole stream."""
-        return ",".join(self._ids(self.cursors))
+    def positions(self) -> list[Position]:
+        """The position in each feed that has had a record: together the position of the stream."""
+        return _positions(self.cursors)
 
-    def ready(self) -> list[bytes]:
-        """The events of what is in the rings, up to a thousand of each feed; only while `ringed`."""
-        frames: list[bytes] = []
-        for cursor in self.cursors:
-            frames += retracted_frames(cursor.name, cursor.retracted())
-            frames += self._frames(cursor, cursor.ready())
-        return frames
+    def ready(self) -> list[Delivery]:
+        """What is in the rings, up to a thousand records of each feed; only while `ringed`."""
+        found: list[Delivery] = []
+        for nth, cursor in enumerate(self.cursors):
+            self._deliver(found, nth, cursor.retracted(), cursor.ready())
+        return found
 
-    async def next(self) -> list[bytes]:
-        """The same, from Kafka where it is behind the rings. Raises KafkaError."""
-        frames: list[bytes] = []
-        for cursor in self.cursors:
-            frames += retracted_frames(cursor.name, cursor.retracted())
-            frames += self._frames(cursor, await cursor.next())
-        return frames
+    async def next(self) -> list[Delivery]:
+        """The same; what is older than the rings comes from Kafka. Raises KafkaError."""
+        found: list[Delivery] = []
+        for nth, cursor in enumerate(self.cursors):
+            self._deliver(found, nth, cursor.retracted(), await cursor.next())
+        return found
 
-    def _frames(self, cursor: Cursor, records: list[Record]) -> list[bytes]:
-        passing = [record for record in records if self.wanted.passes(record)]
-        if not passing:
-            return []
-        nth = self.cursors.index(cursor)
-        before = self._ids(self.cursors[:nth])
-        head = "".join(f"{position}," for position in before) + f"{cursor.name}@{cursor.generation}:"
-        tail = "".join(f",{position}" for position in self._ids(self.cursors[nth + 1 :]))
-        first, rest = b"id: " + head.encode(), tail.encode() + b"\ndata: "
-        return [b"%s%d%s%s\n\n" % (first, record.offset, rest, record.data) for record in passing]
+    def _deliver(self, found: list[Delivery], nth: int, retracted: list[bytes], records: list[Record]) -> None:
+        """Add to `found` what a cursor has just given, if anything passes."""
+        passing = [record for record in records if self.post_filter.passes(record)]
+        if passing or retracted:
+            cursor, before, after = self.cursors[nth], self.cursors[:nth], self.cursors[nth + 1 :]
+            positions = _positions(before), _positions(after)
+            found.append(Delivery(cursor.name, cursor.generation, retracted, passing, *positions))
 
-    @staticmethod
-    def _ids(cursors: list[Cursor]) -> list[str]:
-        return [str(position) for cursor in cursors if (position := cursor.position) is not None]
+
+def _positions(cursors: list[Cursor]) -> list[Position]:
+    return [position for cursor in cursors if (position := cursor.position) is not None]

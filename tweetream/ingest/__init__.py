@@ -1,1 +1,1 @@
-"""Runs the sources on the one worker that owns them, and makes batches of posts of what they give."""
+"""Runs the sources on the one worker that owns them, and makes batches from their posts."""

@@ -1,48 +1,52 @@
-"""Slows a source that has no pace of its own, such as a file read as fast as it goes, to what the group works off."""
+"""Slows down a source without a rate of its own, such as a file read at full speed, to the speed of the workers."""
 
 import asyncio
 import contextlib
 
 from tweetream.app import kafka
 from tweetream.kafka import admin
+from tweetream.kafka.retry import Unavailable
 from tweetream.topology import NAMESPACE, POSTS
 
-PACE = 0.5  # seconds between two looks at what the group has committed
-AHEAD = 1_000  # records that sources without a pace of their own may be ahead of the group
+INTERVAL = 0.5  # seconds between two looks at the committed offsets
+MAX_LAG = 1_000  # records of the posts topic that are sent but not committed
 
 
 class Backpressure:
-    """Holds a source that has no pace of its own to at most AHEAD records before what the group has committed."""
+    """Blocks such a source while the consumer group lags by MAX_LAG records or more."""
 
     def __init__(self) -> None:
-        self._first: dict[int, int] = {}
-        self._done: dict[int, int] = {}
+        self._first: dict[int, int] = {}  # by partition, as below
+        self._committed: dict[int, int] = {}
         self._sent: dict[int, int] = {}
-        self._free = asyncio.Event()
-        self._free.set()
+        self._ready = asyncio.Event()
+        self._ready.set()
 
     def sent(self, partition: int, offset: int) -> None:
+        """Note that a record was sent."""
         self._first.setdefault(partition, offset)
         self._sent[partition] = offset + 1
         self._compare()
 
     async def ready(self) -> None:
-        await self._free.wait()
+        """Wait until the lag is small enough."""
+        await self._ready.wait()
 
     async def watch(self) -> None:
+        """Read the committed offsets until cancelled."""
         committed = admin.Committed(kafka, NAMESPACE, POSTS)
         try:
             while True:
-                await asyncio.sleep(PACE)
-                with contextlib.suppress(admin.Unavailable):
-                    self._done = await committed.offsets(list(self._sent))
+                await asyncio.sleep(INTERVAL)
+                with contextlib.suppress(Unavailable):
+                    self._committed = await committed.offsets(list(self._sent))
                     self._compare()
         finally:
             await committed.close()
 
     def _compare(self) -> None:
-        ahead = sum(end - self._done.get(partition, self._first[partition]) for partition, end in self._sent.items())
-        if ahead < AHEAD:
-            self._free.set()
+        lag = sum(end - self._committed.get(partition, self._first[partition]) for partition, end in self._sent.items())
+        if lag < MAX_LAG:
+            self._ready.set()
         else:
-            self._free.clear()
+            self._ready.clear()

@@ -1,6 +1,6 @@
-"""Chunks of several sources → batches of posts: a batch closes at 200 posts, 50 ms or 256 KiB.
+"""Makes batches from the chunks of several sources: a batch closes at 200 posts, 50 ms or 256 KiB.
 
-Chunks stay whole, since their positions are true only behind them.
+A chunk is never split, since its position is valid only after all its posts.
 """
 
 import asyncio
@@ -13,79 +13,81 @@ from tweetream.models.drop import Drop
 from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post, size_of
 from tweetream.sources.base import Chunk
 
-WAIT = 0.05  # seconds that a post waits for others
-KEEP = 3600.0  # seconds without a post after which the positions are written again, lest retention takes them
-MAX_IDS = 50_000  # ids remembered, to drop what a source gives twice
+LINGER = 0.05  # seconds that a post waits for others
+REWRITE_POSITIONS = 3600.0  # seconds without a post; then the positions are sent again, or retention deletes them
+MAX_IDS = 50_000  # ids of the last posts, to drop posts that a source gives twice
 
 
-class Read(msgspec.Struct):
-    """What a batch will hold, what was dropped on the way, what was read, by source, and what was taken back."""
+class Batch(msgspec.Struct):
+    """The posts and positions of a batch, with the counts of read posts (by source) and dropped ones."""
 
     posts: list[Post]
     positions: dict[str, str]
     read: Counter[str]
     dropped: Counter[Drop]
-    retracted: list[str]
+    retracted: list[str]  # ids of posts that were deleted at their network
 
 
 class Batcher:
-    """Takes chunks by `put` (which waits while a few are waiting) and gives batches by `batches`."""
+    """Takes chunks with `put`, which blocks while a few chunks wait, and gives batches with `batches`."""
 
     def __init__(self, positions: dict[str, str], ids: dict[str, None]) -> None:
         self._queue: asyncio.Queue[tuple[str, Chunk]] = asyncio.Queue(maxsize=4)
         self._positions = dict(positions)
-        self._ids = OrderedDict(ids)  # a dict would walk over what was deleted, ever further
+        self._ids = OrderedDict(ids)  # to find its first key, a dict passes over all deleted ones
         self._held: tuple[str, Chunk] | None = None
 
     async def put(self, url: str, chunk: Chunk) -> None:
+        """Add a chunk of the source with this URL."""
         await self._queue.put((url, chunk))
 
-    async def batches(self) -> AsyncIterator[Read]:
+    async def batches(self) -> AsyncIterator[Batch]:
+        """Give batches until closed."""
         loop = asyncio.get_running_loop()
         while True:
-            read = Read([], {}, Counter(), Counter(), [])
+            batch = Batch([], {}, Counter(), Counter(), [])
             try:
-                async with asyncio.timeout(KEEP):
+                async with asyncio.timeout(REWRITE_POSITIONS):
                     item = self._held or await self._queue.get()
             except TimeoutError:
-                read.positions = dict(self._positions)
-                yield read
+                batch.positions = dict(self._positions)
+                yield batch
                 continue
             self._held = None
-            size = self._add(read, *item)
-            closes = loop.time() + WAIT
-            while len(read.posts) < MAX_POSTS and size < MAX_BYTES:
+            size = self._add(batch, *item)
+            closes = loop.time() + LINGER
+            while len(batch.posts) < MAX_POSTS and size < MAX_BYTES:
                 try:
                     async with asyncio.timeout_at(closes):
                         item = await self._queue.get()
                 except TimeoutError:
                     break
-                if len(read.posts) + len(item[1].posts) > MAX_POSTS or size + _size(item[1].posts) > MAX_BYTES:
+                if len(batch.posts) + len(item[1].posts) > MAX_POSTS or size + _size(item[1].posts) > MAX_BYTES:
                     self._held = item
                     break
-                size += self._add(read, *item)
-            read.positions = dict(self._positions)
-            yield read
+                size += self._add(batch, *item)
+            batch.positions = dict(self._positions)
+            yield batch
 
-    def _add(self, read: Read, url: str, chunk: Chunk) -> int:
-        """Add a chunk's posts, but those whose ids came already. Returns the bytes of its texts."""
+    def _add(self, batch: Batch, url: str, chunk: Chunk) -> int:
+        """Add a chunk's posts without duplicates. Returns the bytes of their texts."""
         ids = self._ids
-        before = len(read.posts)
+        before = len(batch.posts)
         for post in chunk.posts:
             if post.id in ids:
-                read.dropped[Drop.DUPLICATE] += 1
+                batch.dropped[Drop.DUPLICATE] += 1
             else:
                 ids[post.id] = None
-                read.posts.append(post)
+                batch.posts.append(post)
         while len(ids) > MAX_IDS:
             ids.popitem(last=False)
-        read.dropped.update(chunk.dropped)
-        read.retracted += chunk.retracted
-        read.read[url] += len(chunk.posts) + chunk.dropped.total()
+        batch.dropped.update(chunk.dropped)
+        batch.retracted += chunk.retracted
+        batch.read[url] += len(chunk.posts) + chunk.dropped.total()
         self._positions[url] = chunk.position
-        return _size(read.posts[before:])
+        return _size(batch.posts[before:])
 
 
 def _size(posts: list[Post]) -> int:
-    """The bytes of their texts."""
+    """The bytes of the texts."""
     return sum([size_of(post.text) for post in posts])

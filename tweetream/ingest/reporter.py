@@ -1,6 +1,6 @@
-"""The worker that runs the sources tells all others how they do, and its own metrics.
+"""Sends the statuses of the sources from the worker that runs them to all others, and sets its metrics.
 
-When a state changes it is told at once, posts once a second, and every few seconds that it is still so.
+A change of the state is sent at once, new counts once a second, and an unchanged status every few seconds.
 """
 
 import asyncio
@@ -10,22 +10,23 @@ from collections.abc import Callable, Sequence
 from tweetream import metrics
 from tweetream.kafka.producer import RecordRejected
 from tweetream.models import codec
-from tweetream.sources.status import EVERY, Report
-from tweetream.sources.supervisor import State, Status, Supervisor
-from tweetream.topology import SOURCES, dead_letter, producer
+from tweetream.sources.status import REPORT_INTERVAL, State, Status, StatusReport
+from tweetream.sources.supervisor import Supervisor
+from tweetream.topology import SOURCES, dead_letter, services
 
 SECOND = 1.0
 
 
 class Reporter:
-    """Reports of one run. `changed` is for the supervisors to call."""
+    """The reports of one run. Supervisors call `changed`."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
-        self._told: dict[str, tuple[float, Status]] = {}
+        self._sent: dict[str, tuple[float, Status]] = {}
 
     @property
     def changed(self) -> Callable[[], None]:
+        """Makes the reporter send reports at once."""
         return self._changed.set
 
     async def run(self, epoch: int, supervisors: Sequence[Supervisor]) -> None:
@@ -34,7 +35,7 @@ class Reporter:
             while True:
                 self._changed.clear()
                 for supervisor in supervisors:
-                    await self._tell(epoch, supervisor.status)
+                    await self._report(epoch, supervisor.status)
                 try:
                     async with asyncio.timeout(SECOND):
                         await self._changed.wait()
@@ -43,22 +44,22 @@ class Reporter:
         finally:
             metrics.forget_sources()
 
-    async def _tell(self, epoch: int, status: Status) -> None:
-        at, told = self._told.get(status.url, (0.0, None))
-        if status == told and time.monotonic() < at + EVERY:
+    async def _report(self, epoch: int, status: Status) -> None:
+        at, before = self._sent.get(status.url, (0.0, None))
+        if status == before and time.monotonic() < at + REPORT_INTERVAL:
             return
-        self._told[status.url] = time.monotonic(), status
-        _measure(status, told)
-        report = codec.encode(Report(epoch, status))
+        self._sent[status.url] = time.monotonic(), status
+        _measure(status, before)
+        report = codec.encode(StatusReport(epoch, status))
         try:
-            await producer.send(SOURCES, 0, report, key=status.url.encode())
-        except RecordRejected as error:  # the sources go on; nobody else hears of them
+            await services.producer.send(SOURCES, 0, report, key=status.url.encode())
+        except RecordRejected as error:  # the sources go on, but other workers do not get this status
             await dead_letter(SOURCES, report, str(error))
 
 
-def _measure(status: Status, told: Status | None) -> None:
+def _measure(status: Status, before: Status | None) -> None:
     for state in State:
         metrics.source_state.labels(status.url, state.value).set(status.state is state)
     if status.last_post_at is not None:
         metrics.source_last_post.labels(status.url).set(status.last_post_at / 1000)
-    metrics.source_reconnects.labels(status.url).inc(status.reconnects - told.reconnects if told else 0)
+    metrics.source_reconnects.labels(status.url).inc(status.reconnects - before.reconnects if before else 0)

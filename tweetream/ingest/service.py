@@ -1,8 +1,8 @@
-"""The service that runs the sources, on the one worker that owns the commands' partition.
+"""The service that runs the sources, on the one worker that owns the partition of the commands topic.
 
-It looks four times a second whether that is this worker, and starts or ends the run. A run takes over,
-waits until the topics of the settings are active, and then has one batch in flight at a time, so that
-its numbers have no holes; each batch carries the positions of all sources: both are stored or neither.
+Four times a second it checks whether this worker is the owner, and starts or ends the run. A run takes over, waits
+until the topics of the settings are active, and then reads the sources. It has one batch in flight at a time, so the
+sequence numbers have no gaps. Each batch carries the positions of all sources, so Kafka stores both or neither.
 """
 
 import asyncio
@@ -11,23 +11,22 @@ import time
 from collections.abc import AsyncGenerator
 
 from mode import Service
+from typing_extensions import override
 
 from tweetream import metrics
-from tweetream.agents.streamer import owns_commands
 from tweetream.app import app, kafka, settings
-from tweetream.engine.worker import stop_worker
 from tweetream.ingest.backpressure import Backpressure
-from tweetream.ingest.batcher import Batcher, Read
+from tweetream.ingest.batcher import Batch, Batcher
 from tweetream.ingest.reporter import Reporter
-from tweetream.ingest.takeover import Fenced, TakeoverState, highest_epoch, take_over
+from tweetream.ingest.takeover import Fenced, TakeoverState, take_over
+from tweetream.kafka.fencing import highest_epoch
 from tweetream.kafka.producer import RecordRejected
 from tweetream.matching import normalise_track
 from tweetream.models import codec
 from tweetream.models.drop import Drop
 from tweetream.models.post import PostBatch
 from tweetream.models.topic import Command
-from tweetream.sources import open_source
-from tweetream.sources.base import Chunk, Context, Source, SourceError, without_secret
+from tweetream.sources import Chunk, Context, Source, SourceError, open_source, without_secret
 from tweetream.sources.supervisor import Supervisor
 from tweetream.topology import (
     COMMANDS,
@@ -35,26 +34,26 @@ from tweetream.topology import (
     RETRACTED,
     dead_letter,
     now_ms,
-    producer,
+    owns_commands,
     recovered,
-    reports,
+    services,
     topics,
     wait_applied,
 )
 
 log = logging.getLogger(__name__)
-LAST = 0.8  # seconds that the last batch of a run has to arrive
-PAUSE = 2.0  # seconds between two runs that fail at once, as when the broker is away
-GRACE = 1.0  # seconds that a run goes on while the group rebalances
+LAST_SEND_TIMEOUT = 0.8  # seconds for the last batch of a run
+PAUSE = 2.0  # seconds between two runs that fail at once, for example while the broker is not available
+REBALANCE_GRACE = 1.0  # seconds that a run goes on while the group rebalances
 
 
 def tracks() -> dict[str, tuple[str, ...]]:
-    """The words of the topics that are active now, by the topics' names."""
+    """The words of each active topic, by the topic's name."""
     return {topic.name: topic.track for topic in topics.alive()}
 
 
-class _Unopened:
-    """In the place of a source that cannot be made any more: it is refused, and the others run."""
+class _FailedSource:
+    """Stands for a source that cannot be opened any more. Its status is `refused`, and the other sources run."""
 
     unpaced = False
 
@@ -70,7 +69,7 @@ class _Unopened:
 
 
 class Run:
-    """One term of streaming: from taking over to losing the partition."""
+    """One run of the sources, from the takeover to the loss of the partition."""
 
     def __init__(self) -> None:
         self._reporter = Reporter()
@@ -81,32 +80,35 @@ class Run:
         source: Source
         try:
             source = open_source(url, Context(settings, tracks))
-        except SourceError as error:  # it was made once, when the worker started
-            source = _Unopened(url, error)
-        return Supervisor(source, known=reports.known(without_secret(url)), changed=self._reporter.changed)
+        except SourceError as error:  # it could be opened when the worker started
+            source = _FailedSource(url, error)
+        return Supervisor(
+            source, last=services.source_statuses.last(without_secret(url)), changed=self._reporter.changed
+        )
 
     async def main(self) -> None:
+        """Run until cancelled. Raises what ends the run, such as Fenced."""
         await self._add_topics()
-        inherited = await take_over(kafka, producer, POSTS, settings.partitions, now_ms())
-        log.info("streaming from %d sources, epoch %d", len(self._supervisors), inherited.epoch)
-        batcher = Batcher(inherited.positions, inherited.ids)
+        takeover = await take_over(kafka, services.producer, POSTS, settings.partitions, now_ms())
+        log.info("streaming from %d sources, epoch %d", len(self._supervisors), takeover.epoch)
+        batcher = Batcher(takeover.positions, takeover.ids)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._backpressure.watch())
-            tasks.create_task(self._reporter.run(inherited.epoch, self._supervisors))
+            tasks.create_task(self._reporter.run(takeover.epoch, self._supervisors))
             for supervisor in self._supervisors:
-                tasks.create_task(self._pump(supervisor, batcher, inherited.positions))
-            await self._send(batcher, inherited)
+                tasks.create_task(self._run_source(supervisor, batcher, takeover.positions))
+            await self._send(batcher, takeover)
 
     async def _add_topics(self) -> None:
-        """Add the topics of the settings that were never there, and wait for them."""
+        """Add the topics of the settings that have never existed, and wait until they are active."""
         last = -1
         for name in settings.topics:
             command = codec.encode(Command("add", name, normalise_track([name]), missing=True))
-            last = (await producer.send(COMMANDS, 0, command)).offset
+            last = (await services.producer.send(COMMANDS, 0, command)).offset
         while not await wait_applied(last, 5.0):
             await asyncio.sleep(0.1)
 
-    async def _pump(self, supervisor: Supervisor, batcher: Batcher, positions: dict[str, str]) -> None:
+    async def _run_source(self, supervisor: Supervisor, batcher: Batcher, positions: dict[str, str]) -> None:
         source = supervisor.source
 
         async def take(chunk: Chunk) -> None:
@@ -116,51 +118,52 @@ class Run:
 
         await supervisor.run(positions.get(supervisor.url), take)
 
-    async def _send(self, batcher: Batcher, inherited: TakeoverState) -> None:
-        epoch, sequence, ends = inherited.epoch, 0, inherited.ends
-        async for read in batcher.batches():
+    async def _send(self, batcher: Batcher, takeover: TakeoverState) -> None:
+        epoch, sequence, ends = takeover.epoch, 0, takeover.ends
+        async for batch in batcher.batches():
             sequence += 1
             partition = sequence % settings.partitions
-            batch = PostBatch(epoch, sequence, topics.applied, read.positions, read.posts)
-            delivery = asyncio.ensure_future(self._deliver(partition, batch, read))
+            record = PostBatch(epoch, sequence, topics.applied, batch.positions, batch.posts)
+            delivery = asyncio.ensure_future(self._deliver(partition, record, batch))
             try:
                 offset = await asyncio.shield(delivery)
             except asyncio.CancelledError:
-                # What is on its way may arrive: let it, so that what was read is counted.
-                await asyncio.wait({delivery}, timeout=LAST)
+                # The batch in flight may still arrive. Wait for it, so that its posts are counted.
+                await asyncio.wait({delivery}, timeout=LAST_SEND_TIMEOUT)
                 delivery.cancel()
                 raise
             if offset is not None:
-                await _check(partition, ends[partition], offset, epoch)
+                await _check_not_fenced(partition, ends[partition], offset, epoch)
                 ends[partition] = offset + 1
 
-    async def _deliver(self, partition: int, batch: PostBatch, read: Read) -> int | None:
-        """Send a batch and count it; the offset it has."""
+    async def _deliver(self, partition: int, record: PostBatch, batch: Batch) -> int | None:
+        """Send a batch and count it. Returns its offset, or None if Kafka rejects it."""
         offset = None
-        await self._retract(read.retracted)
+        await self._retract(batch.retracted)
         try:
-            offset = (await producer.send(POSTS, partition, codec.encode(batch))).offset
+            offset = (await services.producer.send(POSTS, partition, codec.encode(record))).offset
             self._backpressure.sent(partition, offset)
         except RecordRejected as error:
-            await dead_letter(POSTS, codec.encode(batch), str(error))
-            read.dropped[Drop.REFUSED] += len(read.posts)
-        _count(read)
+            await dead_letter(POSTS, codec.encode(record), str(error))
+            batch.dropped[Drop.REFUSED] += len(batch.posts)
+        _count(batch)
         return offset
 
     async def _retract(self, ids: list[str]) -> None:
-        """Tell all workers what was taken back, before the position behind it is stored."""
+        """Send the retracted ids to all workers, before the position after them is stored."""
         if ids:
             keys = [id.encode("utf-8", "replace") for id in ids]
             try:
-                await producer.send_all(RETRACTED, 0, [(b"1", [])] * len(ids), keys=keys)
+                await services.producer.send_all(RETRACTED, 0, [(b"1", [])] * len(ids), keys=keys)
             except RecordRejected as error:
-                log.error("%d posts stay that were deleted: %s", len(ids), error)
+                log.error("%d deleted posts cannot be removed from the feeds: %s", len(ids), error)
 
 
-async def _check(partition: int, expected: int, offset: int, epoch: int) -> None:
-    """Whoever finds records of others between its own must know whose: raises Overtaken if they are of a higher epoch.
+async def _check_not_fenced(partition: int, expected: int, offset: int, epoch: int) -> None:
+    """Raise Fenced if another worker with a higher epoch has sent records between ours.
 
-    A worker that was frozen while it took over goes on taking over when it wakes, after the one that replaced it.
+    A worker that freezes during takeover can wake and fence its replacement. The active worker sees this by gaps in
+    the offsets that it gets, and takes over again.
     """
     if offset > expected:
         highest = await highest_epoch(kafka, POSTS, partition, offset, expected)
@@ -168,19 +171,19 @@ async def _check(partition: int, expected: int, offset: int, epoch: int) -> None
             raise Fenced(f"epoch {highest} came after ours, {epoch}")
 
 
-def _count(read: Read) -> None:
-    for url, number in read.read.items():
+def _count(batch: Batch) -> None:
+    for url, number in batch.read.items():
         metrics.posts_read.labels(url).inc(number)
-    for reason, number in read.dropped.items():
+    for reason, number in batch.dropped.items():
         metrics.posts_dropped.labels(reason.value).inc(number)
 
 
 @app.service
 class IngestService(Service):
-    """Starts a run when this worker owns the commands, ends it when it does not."""
+    """Starts a run when this worker becomes the owner of the commands partition, and ends it when it no longer is."""
 
     _run: asyncio.Task[None] | None = None
-    _begun = 0.0
+    _started_at = 0.0
 
     @Service.task
     async def _watch(self) -> None:
@@ -189,23 +192,23 @@ class IngestService(Service):
             await asyncio.sleep(0.25)
             if app.rebalancing:
                 rebalancing_since = rebalancing_since or time.monotonic()
-                mine = self._run is not None and time.monotonic() - rebalancing_since < GRACE
+                owner = self._run is not None and time.monotonic() - rebalancing_since < REBALANCE_GRACE
             else:
                 rebalancing_since = 0.0
-                mine = owns_commands() and recovered()
-            if not mine:
+                owner = owns_commands() and recovered()
+            if not owner:
                 await self._end()
-            elif self._run is None or (self._run.done() and time.monotonic() > self._begun + PAUSE):
-                self._begin()
+            elif self._run is None or (self._run.done() and time.monotonic() > self._started_at + PAUSE):
+                self._start()
 
-    def _begin(self) -> None:
-        self._begun = time.monotonic()
+    def _start(self) -> None:
+        self._started_at = time.monotonic()
         if self._run is not None and not self._run.cancelled() and (error := self._run.exception()):
             if isinstance(error, BaseExceptionGroup):
                 error = error.exceptions[0]
-            log.error("streaming ended: %r; beginning again", error)
+            log.error("the run of the sources failed: %r; starting again", error)
             if isinstance(error, codec.TooNew):
-                stop_worker(str(error))
+                app.abort(str(error))
                 return
         self._run = asyncio.create_task(Run().main())
 
@@ -215,5 +218,6 @@ class IngestService(Service):
             run.cancel()
             await asyncio.wait({run}, timeout=1.0)
 
+    @override
     async def on_stop(self) -> None:
         await self._end()

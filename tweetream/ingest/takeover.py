@@ -1,43 +1,40 @@
-"""Taking over the streaming: a new epoch, its markers, and what the last worker left in the posts topic.
+"""Takeover of the sources by this worker: a new epoch, its markers, and the state that the last worker left in Kafka.
 
-A marker in every partition divides what was sent before from what comes after: what another worker still
-sends behind it is of a lower epoch, and dropped. Before it are the positions to go on from.
+A marker in each partition separates older batches from newer ones. Batches that another worker still sends after the
+marker have a lower epoch and are dropped. The batches before it hold the positions to go on from.
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.fencing import FIRST_TAIL, read_batches
 from tweetream.kafka.producer import OrderedProducer
 from tweetream.models import codec
 from tweetream.models.post import PostBatch
 
-FIRST_TAIL = 64  # records of each partition that are read first; four times as many while they are not enough
-LATELY = 120.0  # seconds of ids that are enough: a source goes back 30 s at most, and a post comes late by as much
-MAX_IDS = 50_000  # ids read lately that are remembered
+ID_WINDOW = 120.0  # seconds of ids to read: a source goes back at most 30 s, and a post is at most 30 s late
+MAX_IDS = 50_000  # ids of the last posts
 
 
 class Fenced(Exception):
-    """Another worker has begun a higher epoch: what we send is dropped."""
+    """Another worker has begun a higher epoch, so our batches are dropped."""
 
 
 class TakeoverState(msgspec.Struct):
-    """What a worker that takes over begins with."""
+    """The state with which a worker begins its run."""
 
     epoch: int
     positions: dict[str, str]
-    ids: dict[str, None]  # in the order read
-    ends: dict[int, int]  # the offset behind the marker of each partition
+    ids: dict[str, None]  # in the order they were read
+    ends: dict[int, int]  # the offset after the marker, by partition
 
 
 async def take_over(
     kafka: Connection, producer: OrderedProducer, topic: str, partitions: int, now: int
 ) -> TakeoverState:
-    """Begin an epoch above any seen (`now`: ms since 1970, its least value). Waits for a broker that is away."""
+    """Begin an epoch above all earlier ones, and at least `now` (ms since 1970). Waits for an unavailable broker."""
     epoch = now
     while True:
         marker = codec.encode(PostBatch(epoch, 0, -1, {}, []))
@@ -46,11 +43,11 @@ async def take_over(
         tails = [await _tail(kafka, topic, p, markers[p], MAX_IDS // partitions) for p in markers]
         highest = max((batch.epoch for tail in tails for batch in tail), default=0)
         if highest < epoch:
-            return _inherit(epoch, tails, {p: offset + 1 for p, offset in markers.items()})
-        epoch = highest + 1  # a worker whose clock is ahead was here
+            return _state(epoch, tails, {p: offset + 1 for p, offset in markers.items()})
+        epoch = highest + 1  # the clock of an earlier worker was fast
 
 
-def _inherit(epoch: int, tails: list[list[PostBatch]], ends: dict[int, int]) -> TakeoverState:
+def _state(epoch: int, tails: list[list[PostBatch]], ends: dict[int, int]) -> TakeoverState:
     batches = sorted((batch for tail in tails for batch in tail), key=lambda batch: (batch.epoch, batch.sequence))
     positions: dict[str, str] = {}
     ids: dict[str, None] = {}
@@ -63,62 +60,33 @@ def _inherit(epoch: int, tails: list[list[PostBatch]], ends: dict[int, int]) -> 
     return TakeoverState(epoch, positions, ids, ends)
 
 
-async def highest_epoch(kafka: Connection, topic: str, partition: int, offset: int, start: int | None = None) -> int:
-    """The highest epoch of the records from `start` (if not given, of a tail) up to `offset`, 0 if there are none."""
-    first = max(0, offset - FIRST_TAIL) if start is None else start
-    return max([batch.epoch async for _, batch in _read(kafka, topic, partition, first, offset)], default=0)
-
-
 async def _tail(kafka: Connection, topic: str, partition: int, marker: int, ids: int) -> list[PostBatch]:
-    """The batches right before the marker's offset.
+    """The last batches before the marker's offset.
 
-    Enough of them to have one with positions, if there is one, and the posts of LATELY, or so many `ids`: a partition
+    They include one with positions, if there is one. They cover ID_WINDOW, or have at least `ids` posts: a partition
     may get many small batches a second, and sources go back by time.
     """
     found: list[tuple[int, PostBatch]] = []
     span, end = FIRST_TAIL, marker
     while True:
         start = max(0, marker - span)
-        found = [batch async for batch in _read(kafka, topic, partition, start, end)] + found
+        found = [batch async for batch in read_batches(kafka, topic, partition, start, end)] + found
         times = [time for time, batch in found if batch.sequence]
         batches = unfenced([batch for _, batch in found])
-        enough = times and max(times) - min(times) >= LATELY * 1000 or sum(len(b.posts) for b in batches) >= ids
+        enough = times and max(times) - min(times) >= ID_WINDOW * 1000 or sum(len(b.posts) for b in batches) >= ids
         if start == 0 or (enough and any(batch.sequence for batch in batches)):
             return batches
         span, end = span * 4, start
 
 
 def unfenced(batches: list[PostBatch]) -> list[PostBatch]:
-    """The batches of a partition's tail that preprocessing does not drop: none of a lower epoch behind a higher one."""
+    """The batches that preprocessing does not drop: those that follow no batch of a higher epoch."""
     kept: list[PostBatch] = []
     highest = 0
     for batch in batches:
         if batch.epoch > highest and batch.sequence:
-            kept.clear()  # its marker is before this tail, so all up to here stands behind it
+            kept.clear()  # its marker is before this tail, so all batches up to here follow the marker
         if batch.epoch >= highest:
             highest = batch.epoch
             kept.append(batch)
     return kept
-
-
-async def _read(
-    kafka: Connection, topic: str, partition: int, start: int, end: int
-) -> AsyncIterator[tuple[int, PostBatch]]:
-    """The batches from `start` up to `end`, each with its time (ms)."""
-    if start >= end:
-        return
-    tp = TopicPartition(topic, partition)
-    consumer = AIOKafkaConsumer(**kafka.arguments(), enable_auto_commit=False, auto_offset_reset="earliest")
-    try:
-        await consumer.start()
-        consumer.assign([tp])
-        earliest = (await consumer.beginning_offsets([tp]))[tp]
-        consumer.seek(tp, max(start, earliest))
-        async for record in consumer:
-            if record.offset < end:
-                with contextlib.suppress(codec.Undecodable):  # preprocessing puts it aside
-                    yield record.timestamp, codec.decode(record.value, PostBatch)
-            if record.offset >= end - 1:
-                return
-    finally:
-        await consumer.stop()

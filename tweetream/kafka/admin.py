@@ -4,26 +4,19 @@ Every call ends within a few seconds: a broker that is away must never hold up a
 """
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
-from tweetream.kafka.connection import Connection, probe
+from tweetream.kafka.connection import Connection
+from tweetream.kafka.retry import Unavailable, retry_until_available, wait_at_most
 
-log = logging.getLogger(__name__)
-T = TypeVar("T")
 TIMEOUT = 5.0
-SAY_EVERY = 5.0
-
-
-class Unavailable(Exception):
-    """Kafka did not do it in time; it may do it the next time."""
+CLOSE_TIMEOUT = 1.0  # seconds that a client has to close; the broker may be away
 
 
 @dataclass(frozen=True)
@@ -46,14 +39,7 @@ async def admin(kafka: Connection) -> AsyncIterator[AIOKafkaAdminClient]:
     except (KafkaError, TimeoutError, OSError) as error:
         raise Unavailable(repr(error)) from error
     finally:
-        await close_soon(client.close())
-
-
-async def close_soon(closing: Coroutine[Any, Any, None]) -> None:
-    """Close a client, without waiting longer than a second for a broker that is away."""
-    task = asyncio.ensure_future(closing)
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    await asyncio.wait({task}, timeout=1.0)
+        await wait_at_most(CLOSE_TIMEOUT, client.close())
 
 
 async def create(kafka: Connection, specs: Iterable[TopicSpec], replication: int) -> set[str]:
@@ -132,7 +118,7 @@ class Committed:
     async def close(self) -> None:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            await close_soon(consumer.stop())
+            await wait_at_most(CLOSE_TIMEOUT, consumer.stop())
 
 
 async def declare(kafka: Connection, specs: list[TopicSpec], replication: int) -> set[str]:
@@ -141,17 +127,3 @@ async def declare(kafka: Connection, specs: list[TopicSpec], replication: int) -
     Raises Denied when Kafka does not let us in.
     """
     return await retry_until_available(kafka, lambda: create(kafka, specs, replication))
-
-
-async def retry_until_available(kafka: Connection, attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try until Kafka does it, and say every few seconds that it does not. Raises Denied."""
-    loop = asyncio.get_running_loop()
-    said = loop.time()
-    while True:
-        try:
-            return await attempt()
-        except Unavailable as error:
-            if loop.time() >= said:
-                said = loop.time() + SAY_EVERY
-                log.warning("waiting for Kafka at %s: %s", kafka, await probe(kafka) or error)
-            await asyncio.sleep(0.5)

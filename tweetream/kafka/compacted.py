@@ -7,7 +7,6 @@ away. Offsets of a compacted topic have holes, so no agent reads these: it would
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 
 import msgspec
@@ -15,10 +14,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.retry import PAUSE, Reminder
 
 log = logging.getLogger(__name__)
 POLL_MS = 100
-SAY_EVERY = 5.0
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -55,7 +54,7 @@ class CompactedReader:
             await asyncio.wait({self._task}, timeout=1.0)
 
     async def _run(self) -> None:
-        said = 0.0
+        reminder = Reminder(log)
         while True:
             consumer = AIOKafkaConsumer(
                 **self._kafka.arguments(),
@@ -67,10 +66,8 @@ class CompactedReader:
                 await consumer.start()
                 await self._follow(consumer)
             except (KafkaError, OSError) as error:
-                if time.monotonic() > said + SAY_EVERY:
-                    said = time.monotonic()
-                    log.warning("notices wait for Kafka: %r", error)
-                await asyncio.sleep(0.5)
+                reminder.warn("compacted topics wait for Kafka: %r", error)
+                await asyncio.sleep(PAUSE)
             finally:
                 with contextlib.suppress(KafkaError, OSError):
                     await consumer.stop()

@@ -19,6 +19,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 from pydantic import SecretStr
+from typing_extensions import override
 
 TIMEOUT = 2.0
 _OURS = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE", "PROTOCOL_VERSION")  # alerts about what we show
@@ -31,6 +32,7 @@ class AccessDenied(Exception):
 class Password(str):
     """A password for aiokafka and Faust, which want a str. They keep it in variables, which Faust writes on SIGUSR1."""
 
+    @override
     def __repr__(self) -> str:
         return "'**********'"
 
@@ -63,6 +65,7 @@ class Connection:
             "sasl_plain_password": self.plain_password(),
         }
 
+    @override
     def __str__(self) -> str:
         return ",".join(self.servers)
 

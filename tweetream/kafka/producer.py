@@ -24,6 +24,7 @@ from aiokafka.errors import (
 from aiokafka.structs import RecordMetadata
 
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.retry import wait_at_most
 
 log = logging.getLogger(__name__)
 Headers = Sequence[tuple[str, bytes]]
@@ -69,10 +70,7 @@ class OrderedProducer:
         """Close, without waiting longer than `timeout` seconds for a broker that is away."""
         if self._producer is not None:
             producer, self._producer = self._producer, None
-            closing = asyncio.ensure_future(producer.stop())
-            closing.add_done_callback(lambda done: done.cancelled() or done.exception())
-            await asyncio.wait({closing}, timeout=timeout)
-            closing.cancel()
+            await wait_at_most(timeout, producer.stop(), cancel=True)
 
     def follow(self, topics: Iterable[str]) -> None:
         """Ask for the metadata of these topics alone: one that was deleted must not be asked back to life."""

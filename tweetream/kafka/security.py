@@ -8,6 +8,8 @@ import logging
 import ssl
 from pathlib import Path
 
+from typing_extensions import override
+
 from tweetream.kafka.connection import Connection
 from tweetream.settings import PREFIX, Settings, fail
 
@@ -19,6 +21,7 @@ _SASL_AUTHENTICATE = 36  # Kafka's number of the request that carries the passwo
 class _NoLogins(logging.Filter):
     """At the level of debug, aiokafka logs each request with all that is in it."""
 
+    @override
     def filter(self, record: logging.LogRecord) -> bool:
         arguments = record.args if isinstance(record.args, tuple) else ()
         return not any(getattr(argument, "API_KEY", None) == _SASL_AUTHENTICATE for argument in arguments)

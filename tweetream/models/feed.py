@@ -1,16 +1,18 @@
-"""A feed's records: the JSON that browsers get, its headers, and positions in feeds.
+"""A feed's records: the JSON that browsers get, the headers, the names of feeds, and positions in them.
 
-The value of a record is the data line of the event as it is. Label, score and origin are headers, so
-that filters parse nothing.
+The value of a record is the data line of the event as it is. The label, the score and the stamp (header `origin`) are
+headers, so that a filter parses no JSON.
 """
 
 import re
 import struct
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
+from typing_extensions import override
 
 from tweetream.models.post import Post
 
@@ -35,7 +37,7 @@ class Stamp(NamedTuple):
 
     @classmethod
     def unpack(cls, data: bytes) -> "Stamp":
-        """Raises struct.error for what is no stamp."""
+        """Raises struct.error for other bytes."""
         return cls(*_STAMP.unpack(data))
 
 
@@ -58,19 +60,37 @@ class FeedEntry(msgspec.Struct, gc=False):
     score: float
 
 
+class FeedName(NamedTuple):
+    """The topic and the generation (ms since 1970) of a feed; written `NAME-GENERATION`, in base 36."""
+
+    topic: str
+    generation: int
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.topic}-{base36(self.generation)}"
+
+    @classmethod
+    def parse(cls, text: str) -> "FeedName":
+        """Raises ValueError for any other text."""
+        topic, _, generation = text.rpartition("-")
+        return cls(topic, int(generation, 36))
+
+
 class Position(NamedTuple):
-    """A place in a feed: `NAME@GENERATION:OFFSET` of the last record delivered; opaque to clients."""
+    """The last record of a feed that was delivered, `NAME@GENERATION:OFFSET`; opaque to clients."""
 
     name: str
     generation: str
     offset: int
 
+    @override
     def __str__(self) -> str:
         return f"{self.name}@{self.generation}:{self.offset}"
 
 
 class BadPosition(ValueError):
-    """What a client sent is no position."""
+    """A client sent a text that is not a position."""
 
 
 def parse_positions(text: str) -> dict[str, Position]:
@@ -82,6 +102,11 @@ def parse_positions(text: str) -> dict[str, Position]:
             raise BadPosition(f"not a position: {part[:100]!r}")
         found[match[1]] = Position(match[1], match[2], int(match[3]))
     return found
+
+
+def join_positions(positions: Iterable[Position]) -> str:
+    """The positions of several feeds as one text, which `parse_positions` reads."""
+    return ",".join([str(position) for position in positions])
 
 
 def base36(number: int) -> str:

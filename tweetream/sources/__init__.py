@@ -1,39 +1,49 @@
-"""Where posts come from: one file a network, chosen by the scheme of a URL.
+"""Where posts come from. This module is the interface for sources of other packages: they import only from here.
 
-Nothing here knows Kafka or Faust. A source is added by one line in SCHEMES, or by another package: an entry point of
-the group `tweetream.sources`, whose name is the scheme and whose object makes the source of a URL (guests.py).
+It imports no network's module, so importing it is cheap.
 """
 
-from tweetream.sources.base import Context, Maker, Source, SourceError
-from tweetream.sources.bluesky import source
-from tweetream.sources.mastodon.source import Mastodon
-from tweetream.sources.plugins import PluginSource, found
-from tweetream.sources.replay.source import Replay
+from tweetream.models.drop import Drop
+from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post, size_of
+from tweetream.sources.base import (
+    MAX_LINE,
+    MAX_TEXT,
+    Chunk,
+    Context,
+    Disconnected,
+    FailureKind,
+    Maker,
+    Source,
+    SourceError,
+    without_secret,
+)
+from tweetream.sources.lines import LineSplitter
+from tweetream.sources.options import UrlOptions
+from tweetream.sources.post_builder import ParseContext, decode, make_post, plain_text
+from tweetream.sources.schemes import SCHEMES, open_source
 
-
-def _x(url: str, context: Context) -> Source:
-    from tweetream.sources.x.source import X  # tweepy takes half a second to import
-
-    return X(url, context)
-
-
-SCHEMES: dict[str, Maker] = {
-    "bluesky": source.make,
-    "mastodon": Mastodon,
-    "replay": lambda url, _: Replay(url),
-    "x": _x,
-}
-
-
-def open_source(url: str, context: Context) -> Source:
-    """The source a URL names. Raises SourceError, one line, for one that cannot be."""
-    scheme, colon, _ = url.partition(":")
-    scheme = scheme.lower()
-    if colon and scheme in SCHEMES:
-        return SCHEMES[scheme](url, context)
-    others = {name: point for name, point in found().items() if name not in SCHEMES}
-    if colon and scheme in others:
-        return PluginSource(others[scheme], url, context)
-    # Only the scheme is shown: what follows it may hold a password.
-    known = ", ".join(f"{name}:" for name in sorted({*SCHEMES, *others}))
-    raise SourceError(f"unknown kind of source {scheme[:40]!r}: a source's URL begins with one of {known}")
+__all__ = [
+    "MAX_BYTES",
+    "MAX_LINE",
+    "MAX_POSTS",
+    "MAX_TEXT",
+    "SCHEMES",
+    "Chunk",
+    "Context",
+    "Disconnected",
+    "Drop",
+    "FailureKind",
+    "LineSplitter",
+    "Maker",
+    "ParseContext",
+    "Post",
+    "Source",
+    "SourceError",
+    "UrlOptions",
+    "decode",
+    "make_post",
+    "open_source",
+    "plain_text",
+    "size_of",
+    "without_secret",
+]

@@ -1,37 +1,39 @@
-"""What a source is: an async iterator of chunks, each a few posts and the position behind them.
+"""The interface of a source: an async iterator of chunks, each with a few posts and the position after them.
 
-A source knows its network and nothing of Kafka or Faust. It can be closed at any await; begun again
-at a chunk's position it gives what follows that chunk, nothing missing. It has one connection's life and no more:
-when that is over it says what for (Interrupted, SourceError), and whoever runs it (`supervisor.py`) begins again.
+A source knows its network, but no Kafka and no Faust. It can be closed at any await. Started again at a chunk's
+position, it gives everything that follows that chunk. It handles one connection only: when the connection ends, the
+source raises Disconnected or SourceError, and its caller (`supervisor.py`) starts it again.
 """
 
 import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
-from tweetream.settings import Settings
 
-MAX_TEXT = 64 * 1024  # bytes of UTF-8; longer is dropped as too_long
-MAX_LINE = 1024 * 1024  # bytes of a line or message; longer is dropped unread
+if TYPE_CHECKING:  # pydantic takes longer to import than all the rest
+    from tweetream.settings import Settings
+
+MAX_TEXT = 64 * 1024  # bytes of UTF-8; a longer text is dropped as too_long
+MAX_LINE = 1024 * 1024  # bytes of a line or message; a longer one is dropped unread
 
 
 def without_secret(url: str) -> str:
-    """A source's URL to be shown: without the name and password that it may hold."""
+    """A source's URL in a form that may be shown: without a name and password."""
     return re.sub(r"//[^/?#]*@", "//", url)
 
 
 class Chunk(msgspec.Struct):
-    """Posts in the order read, what was dropped among them, and the position after all of them.
+    """Posts in the order they were read, the count of dropped messages, and the position after all of them.
 
-    At most MAX_POSTS posts and MAX_BYTES of text (one post may be over the latter). `retracted` are ids of posts that
-    their network says were deleted; the notice itself is among `dropped`. A chunk that holds nothing says that the
-    source is connected; a position is empty as long as the network has given none.
+    It holds at most MAX_POSTS posts and MAX_BYTES of text; a single post may exceed MAX_BYTES. `retracted` holds the
+    ids of posts that were deleted at their network; the notice itself counts among `dropped`. An empty chunk says
+    that the source is connected. The position is empty until the network has given one.
     """
 
     posts: list[Post]
@@ -41,27 +43,31 @@ class Chunk(msgspec.Struct):
 
 
 class Retracted(msgspec.Struct, frozen=True):
-    """A network's word that a post was deleted: its id, as it is in Post. Counted as not_a_post."""
+    """A network's notice that a post was deleted. `id` is the id that Post has. It counts as not_a_post."""
 
     id: str
 
 
+PostOrDrop = Post | Drop
+Outcome = PostOrDrop | Retracted  # the result of parsing one message
+
+
 class SourceError(Exception):
-    """A source that cannot be opened as it is written, or that is refused for good: one line that says what to do."""
+    """The URL of a source is wrong, or its network refuses it for good. The message is one line and says what to do."""
 
 
 class FailureKind(StrEnum):
-    """What kind of failure ended a connection: how long to wait depends on it."""
+    """The kind of failure that ended a connection. The wait before the next attempt depends on it."""
 
-    NETWORK = "network"  # no connection, or one that broke, ended or said nothing
-    HTTP = "http"  # an answer that is none of a stream's
+    NETWORK = "network"  # no connection, or it broke, ended or fell silent
+    HTTP = "http"  # an unexpected HTTP response
     RATE = "rate"  # too many requests
 
 
 class Disconnected(Exception):
-    """The connection is over for now, with one line why; begin again behind the last position.
+    """The connection has ended, and can be opened again after the last position. The message is one line.
 
-    `not_before` is when the network allows that, in seconds since 1970.
+    `not_before` is the earliest time that the network allows, in seconds since 1970.
     """
 
     def __init__(self, reason: str, kind: FailureKind = FailureKind.NETWORK, not_before: float = 0.0) -> None:
@@ -71,9 +77,9 @@ class Disconnected(Exception):
 
 
 class Context(msgspec.Struct, frozen=True):
-    """What a source may know of the world: the settings, and the words of the topics that are active now, by name."""
+    """The data that a source may use: the settings, and the words of each active topic by the topic's name."""
 
-    settings: Settings
+    settings: "Settings"
     tracks: Callable[[], Mapping[str, tuple[str, ...]]]
 
 
@@ -81,17 +87,18 @@ class Source(Protocol):
     """One place that posts come from."""
 
     url: str
-    unpaced: bool  # gives as fast as it is asked: whoever runs it slows it down to the group's pace
+    unpaced: bool  # it gives posts as fast as they are taken, so its caller must apply backpressure
 
     def check(self) -> None:
-        """Raise SourceError, before anything starts, for what can be known to fail: a missing file, a bad option."""
+        """Raise SourceError for a fault that can be found before the start: a missing file, a bad option."""
 
     def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
-        """Chunks from behind `position` (None: from the start). Ends when there will be nothing more.
+        """Give the chunks after `position` (None: from the start). It returns when there will be no more posts.
 
-        Raises Interrupted when the connection is over, SourceError when the network refuses it for good. It reads no
-        further ahead than a bounded queue while nobody asks, and lets go of everything within a second when closed.
+        It raises Disconnected when the connection ends, and SourceError when the network refuses it for good. While
+        nobody asks for a chunk, it reads at most a bounded buffer. When closed, it releases everything within a
+        second.
         """
 
 
-Maker = Callable[[str, Context], Source]  # what an entry point of the group `tweetream.sources` names
+Maker = Callable[[str, Context], Source]  # the object that an entry point of the group `tweetream.sources` names

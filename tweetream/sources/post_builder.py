@@ -1,7 +1,7 @@
-"""What a line claims of its post, checked and made a Post: ids, times, lengths, links, HTML.
+"""Builds a Post from the fields of a message: decodes JSON, and checks ids, times, lengths, links and HTML.
 
-Duty: every parser of every source decodes and makes its posts here, so that all keep the same
-limits and forgive the same faults. It knows no network and no file.
+The parsers of all sources decode and build their posts here, so all have the same limits and repair the same faults.
+This module knows no network and no file.
 """
 
 import html
@@ -14,9 +14,9 @@ import msgspec
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
-from tweetream.sources.base import MAX_TEXT
+from tweetream.sources.base import MAX_TEXT, PostOrDrop
 
-MAX_ID, MAX_AUTHOR, MAX_URL, MAX_LANG = 512, 256, 2048, 16  # characters; more is no field of a network's post
+MAX_ID, MAX_AUTHOR, MAX_URL, MAX_LANG = 512, 256, 2048, 16  # characters; no network has longer fields
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = int(datetime(2006, 1, 1, tzinfo=UTC).timestamp() * 1000)
@@ -27,11 +27,11 @@ T = TypeVar("T")
 
 
 class ParseContext(msgspec.Struct):
-    """How a post arrives: what its reader knows and the line does not say.
+    """The facts about a post that its reader knows and its message does not hold.
 
-    `now` is the time in ms; `name` the id of a post that has none; `suffix` goes behind every id;
-    `present` puts the time of arrival in the place of the time a post claims. `statuses` are the ids of Mastodon's
-    posts read before, by their bare numbers, since a deletion in a file says no more.
+    `now` is the time in ms; `name` the id of a post without an id; `suffix` is appended to every id. With `present`
+    a post gets the time of arrival as its own time. `statuses` holds the ids of Mastodon's posts read before, by
+    their bare numbers, since a deletion in a file holds only the number.
     """
 
     now: int
@@ -51,8 +51,8 @@ def make_post(
     url: str = "",
     author: str = "",
     lang: str = "",
-) -> Post | Drop:
-    """The post, or why there is none. A link that a browser should not follow is left out."""
+) -> PostOrDrop:
+    """The post, or the reason to drop it. A URL that is not http or https is left out."""
     if not text or text.isspace():
         return Drop.BLANK
     if too_long(text):
@@ -62,23 +62,23 @@ def make_post(
         return Drop.MALFORMED
     if not url.startswith(("https://", "http://")):
         url = ""
-    when = at.now if at.present else claimed(created, at.now)
+    when = at.now if at.present else post_time(created, at.now)
     return Post(id + at.suffix, source, text, when, at.now, url, author, lang)
 
 
 def too_long(text: str) -> bool:
-    """Whether a text has more bytes than one may have. Most are so short that they need no counting."""
+    """Whether a text has more than MAX_TEXT bytes. Most texts are too short to need counting."""
     return len(text) * 4 > MAX_TEXT and len(text.encode("utf-8", "replace")) > MAX_TEXT
 
 
-def claimed(when: str | float | None, now: int) -> int:
-    """The time a post claims, in ms: RFC 3339, X's old form, or seconds or ms since 1970.
+def post_time(when: str | float | None, now: int) -> int:
+    """A post's own time in ms, from RFC 3339, X's old format, or seconds or ms since 1970.
 
-    The claim is its client's: before 2006 or over a day ahead it is replaced by the time of arrival,
-    as is one that nobody can read.
+    The author's client sets this time, so it may be wrong. The time of arrival replaces it if it is before 2006, more
+    than a day in the future, or unreadable.
     """
     if isinstance(when, str):
-        moment = _written(when.strip())
+        moment = _parsed_time(when.strip())
     elif when is None:
         moment = None
     else:
@@ -88,13 +88,13 @@ def claimed(when: str | float | None, now: int) -> int:
     return int(moment)
 
 
-def _written(when: str) -> float | None:
+def _parsed_time(when: str) -> float | None:
     if when.isascii() and when.isdigit() and len(when) <= 15:
         number = int(when)
         return number if number >= 1e11 else number * 1000
     try:
         parts = when.split()
-        if len(parts) == 6:  # Wed Oct 10 20:19:24 +0000 2018, whatever the machine's language
+        if len(parts) == 6:  # Wed Oct 10 20:19:24 +0000 2018, in English with any locale
             _, month, day, clock, zone, year = parts
             when = f"{year}-{_MONTHS.index(month) // 3 + 1:02}-{day}T{clock}{zone}"
         moment = datetime.fromisoformat(when)
@@ -110,34 +110,34 @@ _BREAK = re.compile(r"<br\s*/?>|</p\s*>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 
 
-def plain(markup: str) -> str:
-    """The text of a post written in HTML: breaks and paragraphs are newlines, entities characters."""
+def plain_text(markup: str) -> str:
+    """The text of a post written in HTML: breaks and paragraphs become newlines, entities become characters."""
     return html.unescape(_TAG.sub("", _BREAK.sub("\n", markup))).strip("\n")
 
 
-# Every backslash of a JSON text begins an escape: read from the left, a lone surrogate is told from
-# the half of a pair, and from an escaped backslash before a "u".
+# The pattern matches every escape from the left. So a lone surrogate is not confused with half of a pair, nor with an
+# escaped backslash before a "u".
 _ESCAPE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\u|(?:\\[^u])++"
 )
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _CONTROLS = [bytes([code]) for code in range(32)]
-_MENDABLE = 64 * 1024  # a longer line would keep the event loop waiting; posts are shorter
+_MAX_REPAIRED = 64 * 1024  # bytes; a longer line would block the event loop, and posts are shorter
 
 
 def decode(decoder: "msgspec.json.Decoder[T]", data: bytes | msgspec.Raw) -> T:
-    """Decode JSON. Raises ValueError or RecursionError for what is none, or of other types."""
+    """Decode JSON. Raises ValueError or RecursionError if it is broken or has other types."""
     try:
         return decoder.decode(data)
-    except ValueError:  # msgspec's errors are of this kind, and so is that of invalid UTF-8
+    except ValueError:  # also msgspec's errors and that of invalid UTF-8
         line = bytes(data)
-        if len(line) > _MENDABLE:
+        if len(line) > _MAX_REPAIRED:
             raise
-        return decoder.decode(_mended(line))
+        return decoder.decode(_repaired(line))
 
 
-def _mended(line: bytes) -> bytes:
-    """What many writers get wrong, put right: bytes that are no UTF-8, lone surrogates, control characters."""
+def _repaired(line: bytes) -> bytes:
+    """A line without common faults: invalid UTF-8, lone surrogates, bare control characters."""
     line = line.strip().decode("utf-8", "replace").encode()
     for control in _CONTROLS:
         line = line.replace(control, b"\\u%04x" % control[0])

@@ -1,15 +1,15 @@
-"""The posts that a source gave last, by id and author, so that what it reads again is known.
+"""The posts that a source gave last, by id and author. A source asks here which posts it has given before.
 
-Duty: a source that goes back a little after each connection asks here what it has given already, and whose posts it
-gave. It holds for one source object alone: what another worker gave is known by the ids in the batches. Bounded.
+A source needs this because it goes back a little after each connection. The memory is bounded and belongs to one
+source object; posts that another worker gave are recognised by the ids in the batches.
 """
 
 from collections import OrderedDict, deque
 
-MARKS = 1_000  # chunks that one can go back to
+MARKS = 1_000  # chunks that a source can go back
 
 
-class Recent:
+class SeenPosts:
     """The last `size` ids, in the order they were given."""
 
     def __init__(self, size: int) -> None:
@@ -20,7 +20,7 @@ class Recent:
         self._marks: deque[tuple[str, int]] = deque(maxlen=MARKS)
 
     def add(self, id: str, author: str) -> bool:
-        """Remember a post; false if it is known."""
+        """Remember a post; false if it is known already."""
         if id in self._authors:
             return False
         self._authors[id] = author
@@ -31,15 +31,15 @@ class Recent:
         return True
 
     def by(self, author: str) -> list[str]:
-        """The ids of this author, oldest first."""
+        """The ids of an author's posts, oldest first."""
         return list(self._ids.get(author, ()))
 
     def mark(self, position: str) -> None:
-        """What was added until now was given in chunks up to this position."""
+        """Note that all posts added so far were given up to this position."""
         self._marks.append((position, self._given))
 
-    def back_to(self, position: str) -> None:
-        """Forget what was given behind this position: it is asked for again. Of an unknown position forget all."""
+    def rewind(self, position: str) -> None:
+        """Forget the posts given after this position, since they will be read again. If it is unknown, forget all."""
         given = next((given for known, given in self._marks if known == position), None)
         while self._authors and (given is None or self._given > given):
             self._forget(last=True)

@@ -1,39 +1,62 @@
-"""How the sources do, as every worker knows it: what the one that runs them last reported. Knows no Kafka and no Faust.
+"""The status of each source, as every worker knows it from the reports of the worker that runs the sources.
 
-A report carries the epoch of the run it belongs to, so that a worker that was frozen says nothing about the sources of
-the one that replaced it. A report that is not followed by others is of a worker that has gone.
+A report carries the epoch of its run, so reports of a worker that was frozen and replaced are ignored. When the
+reports of a source stop, its worker is gone.
 """
 
 import logging
 from collections.abc import Sequence
+from enum import StrEnum
 
 import msgspec
 
 from tweetream.models import codec
-from tweetream.sources.supervisor import State, Status
 
 log = logging.getLogger(__name__)
-EVERY = 5.0  # seconds between two reports of a source of which there is nothing new
-SILENCE = 20.0  # seconds after which whoever reported is gone
+REPORT_INTERVAL = 5.0  # seconds between two reports of a source whose status does not change
+SILENCE = 20.0  # seconds without a report after which the worker is gone
 
 
-class Report(msgspec.Struct, array_like=True):
-    """A record of the sources topic: how a source did in the run of an epoch."""
+class State(StrEnum):
+    """The state of a source."""
+
+    CONNECTING = "connecting"
+    STREAMING = "streaming"
+    BACKING_OFF = "backing-off"
+    REFUSED = "refused"  # for good: it is not tried again
+    ENDED = "ended"
+
+
+class Status(msgspec.Struct):
+    """State and counts of a source. Times are ms since 1970. `posts` counts all posts that it gave."""
+
+    url: str
+    state: State = State.CONNECTING
+    reason: str = ""
+    posts: int = 0
+    posts_per_minute: int = 0  # the posts of the last minute
+    last_post_at: int | None = None
+    reconnects: int = 0
+    retry_at: int | None = None
+
+
+class StatusReport(msgspec.Struct, array_like=True):
+    """A record of the sources topic: the status of a source in the run of an epoch."""
 
     epoch: int
     status: Status
 
 
-class Reports:
+class SourceStatuses:
     """The last report of each source, by its URL as it is shown."""
 
     def __init__(self) -> None:
-        self._reports: dict[str, tuple[int, Report]] = {}
+        self._reports: dict[str, tuple[int, StatusReport]] = {}
 
-    def take(self, data: bytes | None, timestamp: int) -> None:
-        """A report that came at `timestamp` (ms). Raises codec.TooNew."""
+    def update(self, data: bytes | None, timestamp: int) -> None:
+        """Apply a record of the sources topic; `timestamp` is in ms. Raises codec.TooNew."""
         try:
-            report = codec.decode(data, Report)
+            report = codec.decode(data, StatusReport)
         except codec.Undecodable as error:
             log.warning("a report of a source cannot be read: %s", error)
             return
@@ -41,15 +64,15 @@ class Reports:
         if before is None or report.epoch >= before[1].epoch:
             self._reports[report.status.url] = timestamp, report
 
-    def known(self, url: str) -> Status | None:
-        """What was last reported of a source, in whatever run."""
+    def last(self, url: str) -> Status | None:
+        """The last reported status of a source, in any run."""
         found = self._reports.get(url)
         return None if found is None else found[1].status
 
-    def now(self, urls: Sequence[str], now: int) -> list[Status]:
-        """How the sources do at `now` (ms): those of the settings, `urls`, and what else the last run has."""
-        last = max((report.epoch for _, report in self._reports.values()), default=0)
-        fresh = {url: found for url, found in self._reports.items() if found[1].epoch == last}
+    def current(self, urls: Sequence[str], now: int) -> list[Status]:
+        """The statuses at `now` (ms): first the sources of the settings, `urls`, then other sources of the last run."""
+        epoch = max((report.epoch for _, report in self._reports.values()), default=0)
+        fresh = {url: found for url, found in self._reports.items() if found[1].epoch == epoch}
         statuses = []
         for url in [*urls, *sorted(fresh.keys() - set(urls))]:
             if url not in fresh:
@@ -58,7 +81,7 @@ class Reports:
             at, report = fresh[url]
             status = report.status
             if now - at > SILENCE * 1000 and status.state not in (State.ENDED, State.REFUSED):
-                reason = "the worker that read it says nothing any more; another takes over"
+                reason = "the worker that reads it has stopped reporting; another worker takes over"
                 status = msgspec.structs.replace(
                     status, state=State.CONNECTING, reason=reason, posts_per_minute=0, retry_at=None
                 )

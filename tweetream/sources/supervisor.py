@@ -1,10 +1,10 @@
-"""The life of one source: begun, and begun again behind its last position when its connection is over.
+"""Runs one source: connects it, and connects it again after its last position when the connection ends.
 
-How long it waits goes by the kind of failure, as X's owners ask of their clients and as the others can live with:
-after network errors in steps of 250 ms to 16 s, after wrong answers 5 s doubling to 320 s, after too many requests
-60 s doubling to 15 min, and never before the network says (an hour at most). Each wait is spread by a fifth, so that
-workers do not come all at once. A connection that held for a while makes up for the failures before it. Whatever a
-source raises, here it ends; what is wrong behind it, in `take`, goes to the caller. Knows no Kafka and no Faust.
+The wait before the next connection depends on the kind of failure, as X asks of its clients. After a network error it
+grows from 250 ms to 16 s by 250 ms; after an unexpected HTTP response it doubles from 5 s to 320 s; after too many
+requests it doubles from 60 s to 15 min. It never ends before the time that the network names (an hour at most). Each
+wait is up to a fifth longer by chance, so that workers do not connect all at once. A connection that was stable for a
+while resets the failures before it. All exceptions of a source end here; those of `take` go to the caller.
 """
 
 import asyncio
@@ -14,64 +14,41 @@ import re
 import time
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from enum import StrEnum
 
 import msgspec
 
 from tweetream.sources.base import Chunk, Disconnected, FailureKind, Source, SourceError, without_secret
+from tweetream.sources.status import State, Status
 
 log = logging.getLogger(__name__)
-STEADY = 30.0  # seconds that a connection has to hold
+STABLE = 30.0  # seconds after which a connection counts as stable
 FIRST = {FailureKind.NETWORK: 0.25, FailureKind.HTTP: 5.0, FailureKind.RATE: 60.0}  # seconds
 LONGEST = {FailureKind.NETWORK: 16.0, FailureKind.HTTP: 320.0, FailureKind.RATE: 900.0}
-SPREAD = 0.2
-PATIENCE = 3600.0  # seconds; a network that asks for more is misread, or the clock here is wrong
+JITTER = 0.2
+MAX_NOT_BEFORE = 3600.0  # seconds; a later time is a misunderstanding, or the clock here is wrong
 MINUTE = 60.0
 MAX_REASON = 500  # characters
 
 
-class State(StrEnum):
-    """What a source does now."""
-
-    CONNECTING = "connecting"
-    STREAMING = "streaming"
-    BACKING_OFF = "backing-off"
-    REFUSED = "refused"  # for good: it is not tried again
-    ENDED = "ended"
-
-
-class Status(msgspec.Struct):
-    """How a source does. Times are ms since 1970; `posts` are all it gave, `posts_per_minute` those of the last one."""
-
-    url: str
-    state: State = State.CONNECTING
-    reason: str = ""
-    posts: int = 0
-    posts_per_minute: int = 0
-    last_post_at: int | None = None
-    reconnects: int = 0
-    retry_at: int | None = None
-
-
 def delay(kind: FailureKind, failures: int) -> float:
-    """Seconds to wait after so many failures of a kind in a row."""
+    """Seconds to wait after this number of failures of a kind in a row."""
     grown = FIRST[kind] * (failures if kind is FailureKind.NETWORK else 2.0 ** min(failures - 1, 20))
     return min(LONGEST[kind], grown)
 
 
-def shown(why: Exception) -> str:
-    """What a source says, in one line that everybody may see: others write them too."""
-    return re.sub(r"//[^/?#\s]*@", "//", " ".join(str(why).split()))[:MAX_REASON]
+def reason_of(error: Exception) -> str:
+    """The message of a source's error, in one line and without a password: other packages raise errors too."""
+    return re.sub(r"//[^/?#\s]*@", "//", " ".join(str(error).split()))[:MAX_REASON]
 
 
 class Supervisor:
-    """Runs a source for as long as it lives. `changed` is called when its state is another one."""
+    """Runs one source until it ends or is refused. It calls `changed` after each change of the state."""
 
     def __init__(
         self,
         source: Source,
         *,
-        known: Status | None = None,
+        last: Status | None = None,
         changed: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -79,85 +56,85 @@ class Supervisor:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.source = source
-        self.url = without_secret(source.url)  # as it is shown
+        self.url = without_secret(source.url)  # without its password
         self._status = Status(self.url)
-        if known is not None:  # what another worker counted before
+        if last is not None:  # the counts of the worker before this one
             self._status = msgspec.structs.replace(
-                self._status, posts=known.posts, last_post_at=known.last_post_at, reconnects=known.reconnects
+                self._status, posts=last.posts, last_post_at=last.last_post_at, reconnects=last.reconnects
             )
         self._changed, self._clock, self._wall, self._sleep, self._chance = changed, clock, wall, sleep, chance
         self._failures: Counter[FailureKind] = Counter()
-        self._since = 0.0  # when the connection began to give
-        self._recent: deque[tuple[float, int]] = deque()  # the posts of the last minute, by the second
+        self._since = 0.0  # the time when the connection began to give chunks; 0 before that
+        self._recent: deque[tuple[float, int]] = deque()  # counts of posts in the last minute, by second
 
     @property
     def status(self) -> Status:
-        """As it is now."""
+        """The status now."""
         while self._recent and self._recent[0][0] < self._clock() - MINUTE:
             self._recent.popleft()
         return msgspec.structs.replace(self._status, posts_per_minute=sum(posts for _, posts in self._recent))
 
     async def run(self, position: str | None, take: Callable[[Chunk], Awaitable[None]]) -> None:
-        """Give `take` each chunk behind `position`. Returns when the source has ended or was refused."""
+        """Pass each chunk after `position` to `take`. Returns when the source has ended or was refused."""
         while True:
             self._set(State.CONNECTING, self._status.reason)
             try:
-                await self._once(position, take)
+                await self._connect(position, take)
                 return self._set(State.ENDED)
             except SourceError as error:
-                log.error("%s is refused: %s", self.url, shown(error))
-                return self._set(State.REFUSED, shown(error))
-            except _Over as over:
-                position = over.position
-                await self._back_off(over.reason)
+                log.error("%s is refused: %s", self.url, reason_of(error))
+                return self._set(State.REFUSED, reason_of(error))
+            except _ConnectionEnded as ended:
+                position = ended.position
+                await self._back_off(ended.failure)
             self._status.reconnects += 1
 
-    async def _once(self, position: str | None, take: Callable[[Chunk], Awaitable[None]]) -> None:
-        """One connection, from its beginning to its end. Raises _Over when it is to be begun again."""
+    async def _connect(self, position: str | None, take: Callable[[Chunk], Awaitable[None]]) -> None:
+        """Run one connection. Raises _ConnectionEnded if the source should connect again."""
         self._since = 0.0
         chunks = self.source.chunks(position or None)
         try:
             while (chunk := await self._next(chunks, position)) is not None:
-                self._gave(chunk)
+                self._count(chunk)
                 before, position = position, chunk.position or position
                 if chunk.posts or chunk.dropped or chunk.retracted or position != before:
-                    # One without a position must not take away the one that is stored.
+                    # A chunk without a position must not delete the stored one.
                     await take(msgspec.structs.replace(chunk, position=position or ""))
         finally:
             try:
                 await chunks.aclose()
-            except Exception:  # it fails to let go: a fault of one source, and nobody else's
+            except Exception:  # a source that fails to close must not stop the others
                 log.exception("%s failed when it was closed", self.url)
 
     async def _next(self, chunks: AsyncGenerator[Chunk, None], position: str | None) -> Chunk | None:
-        """The next chunk, None when the source has ended."""
+        """The next chunk; None if the source has ended."""
         try:
             return await anext(chunks)
         except StopAsyncIteration:
             return None
-        except Disconnected as interrupted:
-            raise _Over(position, interrupted) from None
+        except Disconnected as failure:
+            raise _ConnectionEnded(position, failure) from None
         except SourceError:
             raise
-        except Exception as error:  # a fault in one source, ours or another package's, must not stop the others
+        except Exception as error:  # a fault in one source, of any package, must not stop the others
             log.exception("%s failed", self.url)
-            raise _Over(position, Disconnected(f"it failed: {error!r}"[:200], FailureKind.HTTP)) from None
+            raise _ConnectionEnded(position, Disconnected(f"it failed: {error!r}"[:200], FailureKind.HTTP)) from None
 
-    async def _back_off(self, why: Disconnected) -> None:
-        if self._since and self._clock() - self._since >= STEADY:
+    async def _back_off(self, failure: Disconnected) -> None:
+        if self._since and self._clock() - self._since >= STABLE:
             self._failures.clear()
-        self._failures[why.kind] += 1
-        wait = delay(why.kind, self._failures[why.kind]) * (1 + SPREAD * self._chance())
-        wait = max(wait, min(why.not_before - self._wall(), PATIENCE))
+        self._failures[failure.kind] += 1
+        wait = delay(failure.kind, self._failures[failure.kind]) * (1 + JITTER * self._chance())
+        wait = max(wait, min(failure.not_before - self._wall(), MAX_NOT_BEFORE))
         failures = self._failures.total()
-        if failures & (failures - 1) == 0:  # ever more seldom, while GET /sources always says it
-            log.warning("%s: %s; again in %.1f s (failure %d in a row)", self.url, shown(why), wait, failures)
+        if failures & (failures - 1) == 0:  # log more and more rarely; GET /sources always shows the reason
+            log.warning("%s: %s; again in %.1f s (failure %d in a row)", self.url, reason_of(failure), wait, failures)
         self._status.retry_at = round((self._wall() + wait) * 1000)
-        self._set(State.BACKING_OFF, shown(why))
+        self._set(State.BACKING_OFF, reason_of(failure))
         await self._sleep(wait)
         self._status.retry_at = None
 
-    def _gave(self, chunk: Chunk) -> None:
+    def _count(self, chunk: Chunk) -> None:
         if self._status.state is not State.STREAMING:
             self._since = self._clock()
             self._set(State.STREAMING)
@@ -175,10 +152,10 @@ class Supervisor:
         self._changed()
 
 
-class _Over(Exception):
-    """A connection is over: where to go on from, and why."""
+class _ConnectionEnded(Exception):
+    """A connection has ended: the position to go on from, and the failure."""
 
-    def __init__(self, position: str | None, reason: Disconnected) -> None:
-        super().__init__(str(reason))
+    def __init__(self, position: str | None, failure: Disconnected) -> None:
+        super().__init__(str(failure))
         self.position = position
-        self.reason = reason
+        self.failure = failure

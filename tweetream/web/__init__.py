@@ -1,1 +1,1 @@
-"""The worker's web side: REST, Server-Sent Events, the page. On Faust's aiohttp views."""
+"""The web side of a worker, on Faust's aiohttp views: REST, Server-Sent Events, the page."""

@@ -1,131 +1,125 @@
-"""The clients that have had everything: what comes next is made once for all who ask the same, and written at once.
+"""Writes new events to all clients that have caught up: each event is made once for all clients that get the same.
 
-A client has a task of its own only while it catches up. Then it joins the group of those that stand where it stands;
-the hub calls `flush` when records have come, and each group's bytes go to the sockets of its clients, with no task
-woken. A client whose socket takes no more leaves its group with the place it had, and holds nothing here: its own task
-waits for it, and goes on from Kafka's log. Knows no Faust.
+A client has a task of its own only while it catches up. Then it joins the group of clients at the same positions with
+the same filter. The hub calls `flush` when records have come, and each group's bytes go to the sockets of its clients;
+no task wakes. A client whose socket takes no more leaves its group and keeps nothing here but its cursors' state: its
+own task waits for it, and resumes from Kafka's log. Imports no Faust.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 from tweetream import metrics
-from tweetream.feeds.subscription import CursorState, CursorStates, Subscription
+from tweetream.feeds.subscription import CursorStates, Subscription, SubscriptionState
+from tweetream.web import events
 
-FULL = 64 * 1024  # bytes waiting for a client beyond which it is behind
+MAX_BUFFERED = 64 * 1024  # bytes in a client's socket buffer; a client with more is slow
 SWEEP = 1.0
 HEARTBEAT = 15.0  # seconds of silence at most
-TELL_POSITION = 5.0  # seconds without an event after which a filtered stream is told where it is
+TELL_POSITION = 5.0  # seconds without an event after which a filtered stream is told its position
 
 
 class Subscriber:
-    """A client's socket, and what it was told last. `more` wakes its task."""
+    """A client's socket, and what was last sent to it. `wake` wakes its task."""
 
-    __slots__ = ("_transport", "_chunked", "more", "marks", "group", "told", "told_id")
+    __slots__ = ("_transport", "_chunked", "wake", "cursor_states", "group", "sent_at", "sent_id")
 
     def __init__(self, transport: asyncio.Transport, chunked: bool) -> None:
         self._transport = transport
-        self._chunked = chunked  # whether HTTP wants the length of each piece before it
-        self.more = asyncio.Event()
-        self.marks: CursorStates | None = None  # where it was when its group went on without it
+        self._chunked = chunked  # whether HTTP needs the length before each chunk
+        self.wake = asyncio.Event()
+        self.cursor_states: CursorStates | None = None  # where it was when it left its group as too slow
         self.group: Group | None = None
-        self.told = asyncio.get_running_loop().time()  # it begins with a comment
-        self.told_id = b""
+        self.sent_at = asyncio.get_running_loop().time()  # a stream opens with a comment
+        self.sent_id = b""
 
     @property
-    def waiting(self) -> int:
+    def buffered(self) -> int:
         """Bytes that its socket has not taken yet. Raises ConnectionResetError when the client has gone."""
         if self._transport.is_closing():
             raise ConnectionResetError("the client has gone")
         return self._transport.get_write_buffer_size()
 
-    def send(self, data: bytes, now: float, framed: bytes | None = None) -> bool:
-        """Write `data` (`framed` if that was done already); false, and nothing written, if the client is behind."""
+    def send(self, data: bytes, now: float, chunk: bytes | None = None) -> bool:
+        """Write `data` (`chunk` is the same as an HTTP chunk). False if the client is slow; then nothing is written."""
         transport = self._transport
-        if transport.get_write_buffer_size() > FULL:
+        if transport.get_write_buffer_size() > MAX_BUFFERED:
             return False
-        if not transport.is_closing():  # else its task is being ended
-            transport.write((framed or frame(data)) if self._chunked else data)
-            self.told = now
+        if not transport.is_closing():  # else its task is about to end
+            transport.write((chunk or http_chunk(data)) if self._chunked else data)
+            self.sent_at = now
         return True
 
-    def show_life(self, place: bytes, now: float) -> bool:
-        """Tell a client that has got nothing for a while where it is, if it cannot know, or else send a comment."""
-        silent = now - self.told
-        if silent > TELL_POSITION and place and place != self.told_id:
-            sent = self.send(b"id: %s\nevent: position\ndata: {}\n\n" % place, now)
-            self.told_id = place if sent else self.told_id
+    def keep_alive(self, id: bytes, now: float) -> bool:
+        """After a silence, send the stream's position `id` if the client does not have it, or else a comment."""
+        silent = now - self.sent_at
+        if silent > TELL_POSITION and id and id != self.sent_id:
+            sent = self.send(events.position(id), now)
+            self.sent_id = id if sent else self.sent_id
             return sent
-        return silent < HEARTBEAT - SWEEP or self.send(b":\n", now)
+        return silent < HEARTBEAT - SWEEP or self.send(events.HEARTBEAT, now)
 
-    def cut(self) -> None:
-        """End the connection without waiting for what the client does not read."""
+    def abort(self) -> None:
+        """Close the connection without waiting for the client to read what is buffered."""
         self._transport.abort()
 
 
-def frame(data: bytes) -> bytes:
-    """A piece of an HTTP/1.1 body whose length is not known beforehand."""
+def http_chunk(data: bytes) -> bytes:
+    """A chunk of an HTTP/1.1 body whose length is not known in advance."""
     return b"%x\r\n%s\r\n" % (len(data), data)
-
-
-def last_id(events: list[bytes]) -> bytes:
-    """The last id in events that begin with it or have none; empty if none has one."""
-    for event in reversed(events):
-        if event.startswith(b"id: "):
-            return event[4 : event.index(b"\n")]
-    return b""
 
 
 class Group:
     """Clients that get the same bytes."""
 
-    def __init__(self, place: Subscription, mark: CursorState) -> None:
-        self.place = place
-        self.mark = mark
+    def __init__(self, subscription: Subscription, state: SubscriptionState) -> None:
+        self.subscription = subscription
+        self.state = state
         self.clients: set[Subscriber] = set()
 
     def flush(self, now: float) -> None:
-        """Send what is in the rings, in pieces."""
-        while self.clients and not self.place.caught_up:
-            before = self.mark.marks
-            if not self.place.ringed:
-                return self._leave_behind(list(self.clients), before)
-            frames = self.place.ready()
-            self.mark = self.place.mark()
-            if frames:
-                self._send(frames, before, now)
+        """Send what is in the rings, piece by piece."""
+        while self.clients and not self.subscription.caught_up:
+            before = self.state.cursors
+            if not self.subscription.ringed:
+                return self._dismiss(list(self.clients), before)
+            new = events.deliveries(self.subscription.ready())
+            self.state = self.subscription.state()
+            if new:
+                self._send(new, before, now)
 
-    def _send(self, frames: list[bytes], before: CursorStates, now: float) -> None:
-        data, place = b"".join(frames), last_id(frames)
-        framed = frame(data)
-        behind = []
+    def _send(self, new: list[bytes], before: CursorStates, now: float) -> None:
+        data, id = b"".join(new), events.last_id(new)
+        chunk = http_chunk(data)
+        slow = []
         for client in self.clients:
-            if client.send(data, now, framed):
-                client.told_id = place or client.told_id
+            if client.send(data, now, chunk):
+                client.sent_id = id or client.sent_id
             else:
-                behind.append(client)
-        metrics.sse_sent.inc(len(frames) * (len(self.clients) - len(behind)))
-        self._leave_behind(behind, before)
+                slow.append(client)
+        metrics.sse_sent.inc(len(new) * (len(self.clients) - len(slow)))
+        self._dismiss(slow, before)
 
-    def _leave_behind(self, clients: list[Subscriber], before: CursorStates) -> None:
+    def _dismiss(self, clients: Iterable[Subscriber], states: CursorStates) -> None:
+        """Leave clients to their own tasks, which go on from these cursor states."""
         for client in clients:
             self.clients.discard(client)
-            client.marks, client.group = before, None
-            client.more.set()
+            client.cursor_states, client.group = states, None
+            client.wake.set()
 
-    def show_life(self, now: float) -> None:
-        place = self.place.id.encode() if self.place.filtered else b""
-        behind = [client for client in self.clients if not client.show_life(place, now)]
-        self._leave_behind(behind, self.mark.marks)
+    def keep_alive(self, now: float) -> None:
+        id = events.id_of(self.subscription.positions()) if self.subscription.filtered else b""
+        slow = [client for client in self.clients if not client.keep_alive(id, now)]
+        self._dismiss(slow, self.state.cursors)
 
 
 class FanOut:
     """All groups."""
 
     def __init__(self) -> None:
-        self._groups: dict[CursorState, Group] = {}
+        self._groups: dict[SubscriptionState, Group] = {}
         self._clients: set[Subscriber] = set()
         self._sweeping: asyncio.Task[None] | None = None
 
@@ -137,62 +131,63 @@ class FanOut:
             self._sweeping.cancel()
 
     @contextlib.contextmanager
-    def alive(self, client: Subscriber) -> Iterator[None]:
-        """While the block lasts the client gets comments, also when its own task waits for Kafka."""
+    def heartbeats(self, client: Subscriber) -> Iterator[None]:
+        """Within the block the client gets comments, also while its own task waits for Kafka."""
         self._clients.add(client)
         try:
             yield
         finally:
             self._clients.discard(client)
 
-    def join(self, client: Subscriber, place: Subscription) -> bool:
-        """From now on the client gets what comes behind `place`; false if that has come already, as it must get first.
+    def join(self, client: Subscriber, subscription: Subscription) -> bool:
+        """From now on the client gets what comes after `subscription`.
 
-        In a group it would wait until something else comes to any feed.
+        False if something has come already. In a group the client would get that only when another record comes to any
+        feed, so its own task must send it first.
         """
-        if not place.caught_up:
+        if not subscription.caught_up:
             return False
-        mark = place.mark()
-        group = self._groups.get(mark)
+        state = subscription.state()
+        group = self._groups.get(state)
         if group is None:
-            group = self._groups[mark] = Group(place.copy(), mark)
+            group = self._groups[state] = Group(subscription.copy(), state)
         group.clients.add(client)
-        client.marks, client.group = None, group
+        client.cursor_states, client.group = None, group
         return True
 
     def leave(self, client: Subscriber) -> CursorStates:
-        """The client gets nothing more; returns where it is."""
+        """The client gets nothing more from here; returns where it is."""
         if client.group is None:
-            return cast(CursorStates, client.marks)
+            return cast(CursorStates, client.cursor_states)
         client.group.clients.discard(client)
-        marks, client.group = client.group.mark.marks, None
-        return marks
+        states, client.group = client.group.state.cursors, None
+        return states
 
     def flush(self) -> None:
-        """Send what has come. Groups that have met become one."""
+        """Send what has come. Groups that are then at the same positions become one."""
         now = asyncio.get_running_loop().time()
         groups, self._groups = self._groups, {}
         for group in groups.values():
             group.flush(now)
             if not group.clients:
                 continue
-            met = self._groups.setdefault(group.mark, group)
-            if met is not group:
+            same = self._groups.setdefault(group.state, group)
+            if same is not group:
                 for client in group.clients:
-                    client.group = met
-                met.clients |= group.clients
+                    client.group = same
+                same.clients |= group.clients
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP)
-            self.show_life(asyncio.get_running_loop().time())
+            self.keep_alive(asyncio.get_running_loop().time())
 
-    def show_life(self, now: float) -> None:
-        """Have every client told something that has got nothing for a while."""
-        # A group that all have left would hold its feeds' rings until a record comes, which may take days.
-        self._groups = {mark: group for mark, group in self._groups.items() if group.clients}
+    def keep_alive(self, now: float) -> None:
+        """Send something to every client that has got nothing for a while."""
+        # An empty group would hold its feeds' rings until the next record, which may take days.
+        self._groups = {state: group for state, group in self._groups.items() if group.clients}
         for group in self._groups.values():
-            group.show_life(now)
+            group.keep_alive(now)
         for client in self._clients:
             if client.group is None:
-                client.show_life(b"", now)
+                client.keep_alive(b"", now)

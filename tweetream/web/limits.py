@@ -1,7 +1,7 @@
-"""How many streams there may be, in all and for one client, and whose request it is behind a proxy. Knows no Faust.
+"""How many streams may be open, in all and for one client, and which client a request behind a proxy is from.
 
-The limits are a worker's own. What is refused is told when to come again; the times differ, so that those who were
-refused together do not come back together.
+Each worker counts for itself. A refused client is told when to try again. These times differ, so that clients that were
+refused together do not come back together. Imports no Faust.
 """
 
 import contextlib
@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 
 from aiohttp import web
 
-from tweetream.web.middleware import Problem
+from tweetream.web.problems import Problem
 
 log = logging.getLogger(__name__)
-SPARE_FILES = 1_000  # open files that a worker needs besides one for each stream, with room
-_V6_SITE = 64  # bits of an IPv6 address that tell clients apart: one household or server has all that share them
+SPARE_FILES = 1_000  # open files that a worker may need besides one for each stream
+_V6_PREFIX = 64  # bits of an IPv6 address: one household or server has all addresses that share them
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -32,16 +32,16 @@ def _address(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-class Clients:
-    """Who a request is from: the peer, or if that is a proxy we trust, the one it names in X-Forwarded-For."""
+class ClientAddresses:
+    """Finds the client of a request: the peer, or the address in X-Forwarded-For if the peer is a trusted proxy."""
 
     def __init__(self, trusted_proxies: Sequence[str]) -> None:
         self._trusted: list[Network] = [ipaddress.ip_network(text, strict=False) for text in trusted_proxies]
 
     def of(self, request: web.Request) -> str:
-        """The client, as a name to count by: its IPv4 address, or the network of its IPv6 address."""
+        """The key to count the client by: its IPv4 address, or the network of its IPv6 address."""
         client = peer = _address(request.remote or "")
-        # Each proxy adds the one it was asked by at the end; what stands before the last that is not ours is hearsay.
+        # Each proxy adds its own peer at the end. Entries before the last untrusted one can be forged.
         named = [part for line in request.headers.getall("X-Forwarded-For", []) for part in line.split(",")]
         while peer is not None and named and self._trusts(peer):
             peer = _address(named.pop())
@@ -49,32 +49,32 @@ class Clients:
         if client is None:
             return ""
         if isinstance(client, ipaddress.IPv6Address):
-            return str(ipaddress.IPv6Network((int(client), _V6_SITE), strict=False))
+            return str(ipaddress.IPv6Network((int(client), _V6_PREFIX), strict=False))
         return str(client)
 
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
 
 
-class Limits:
-    """The streams that are open, counted by client."""
+class StreamLimits:
+    """Counts the open streams of each client."""
 
-    def __init__(self, most: int, most_each: int) -> None:
-        self._most, self._most_each = most, most_each
+    def __init__(self, max_all: int, max_each: int) -> None:
+        self._max, self._max_each = max_all, max_each
         self._open: Counter[str] = Counter()
         self._all = 0
 
     def check(self, client: str) -> None:
         """Raise Problem if the client may not open one more stream now."""
         later = {"Retry-After": str(random.randint(5, 15))}
-        if self._open[client] >= self._most_each:
-            raise Problem(429, f"one address may have {self._most_each} streams open at a time", later)
-        if self._all >= self._most:
-            raise Problem(503, "the worker has as many streams as it can serve", later)
+        if self._open[client] >= self._max_each:
+            raise Problem(429, f"one address may have at most {self._max_each} open streams", later)
+        if self._all >= self._max:
+            raise Problem(503, "the worker has reached its limit of open streams", later)
 
     @contextlib.contextmanager
-    def place(self, client: str) -> Iterator[None]:
-        """A stream's place, for as long as the block lasts. Raises Problem if there is none."""
+    def slot(self, client: str) -> Iterator[None]:
+        """Count one more stream within the block. Raises Problem if that is too many."""
         self.check(client)
         self._open[client] += 1
         self._all += 1
@@ -84,11 +84,11 @@ class Limits:
             self._open[client] -= 1
             self._all -= 1
             if not self._open[client]:
-                del self._open[client]  # else addresses would pile up
+                del self._open[client]  # else addresses would accumulate
 
 
 def raise_open_files(streams: int) -> None:
-    """Let this process open as many files as so many streams need, as far as the system lets it."""
+    """Raise this process's limit of open files to what so many streams need, as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = streams + SPARE_FILES
     infinite = resource.RLIM_INFINITY
@@ -97,7 +97,7 @@ def raise_open_files(streams: int) -> None:
     granted = needed if hard == infinite else min(needed, hard)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
-    except (OSError, ValueError):  # macOS has a limit below the one it tells
+    except (OSError, ValueError):  # macOS has a lower limit than it reports
         granted = soft
     if granted < needed:
         log.warning(

@@ -1,6 +1,6 @@
-"""The OpenAPI 3.1 document of this worker, made from the table of operations and the structs that travel.
+"""`GET /openapi.json`: the OpenAPI 3.1 document, made from the operations and the structs of bodies and answers.
 
-It is made once. What is not in the table is not in the document; a test compares it with the routes.
+It is made at the first request and kept. A test compares it with the routes.
 """
 
 from functools import cache
@@ -10,16 +10,17 @@ from typing import Any
 import msgspec
 from aiohttp import web
 from faust.web import View
+from typing_extensions import override
 
 from tweetream import __version__
 from tweetream.app import app
 from tweetream.models.feed import FeedEntry
 from tweetream.web import schemas
-from tweetream.web.middleware import json_response
 from tweetream.web.operations import OPERATIONS, Operation, Parameter
+from tweetream.web.responses import json_response
 
 REF = "#/components/schemas/{name}"
-# The events of a stream, for which OpenAPI 3.1 has no words of its own; the one without a name is a post.
+# The events of a stream, as an extension, since OpenAPI 3.1 cannot describe them. `message` is a post, without a name.
 EVENTS = {
     "message": FeedEntry,
     "gap": schemas.GapEvent,
@@ -28,26 +29,26 @@ EVENTS = {
     "position": schemas.PositionEvent,
 }
 PROBLEMS = {
-    400: "The request cannot be understood; `detail` says why",
-    401: "It needs the token, and none was given",
-    403: "The token is wrong, or pages of this Origin may not do this",
-    404: "It is not there",
-    409: "It is there already, and another one",
+    400: "The request is not valid; `detail` says why",
+    401: "The request needs the token and has none",
+    403: "The token is wrong, or pages of this origin may not do this",
+    404: "Not found",
+    409: "The topic exists with another track",
     413: "The body is too large",
-    429: "Too many streams from this address; to be tried again after Retry-After",
-    503: "The worker cannot do it now; to be tried again after Retry-After",
+    429: "Too many open streams from this address; try again after Retry-After",
+    503: "The worker cannot do this now; try again after Retry-After",
 }
-GOOD = {200: "It is so", 201: "Made", 204: "Done; nothing to say"}
+GOOD = {200: "OK", 201: "Created", 204: "No content"}
 HEADERS = {
-    201: ("Location", "where the topic is"),
+    201: ("Location", "the path of the topic"),
     401: ("WWW-Authenticate", "the scheme: Bearer"),
     429: ("Retry-After", "seconds to wait"),
     503: ("Retry-After", "seconds to wait"),
 }
-ABOUT = """Live, classified topics. Errors are `application/problem+json` (RFC 9457). Reading is free. Changing topics
-needs the token, unless it is done from the worker's own machine by its own page or by a program. Pages of the origins
-in TWEETREAM_CORS_ORIGINS may call this too: their preflight (OPTIONS) gets 204. HEAD is what GET is, without a body.
-What is not HTTP, or has lines of more than 8 KiB, is refused in plain text."""
+ABOUT = """Live, classified topics. Errors are `application/problem+json` (RFC 9457). Reading needs no token. Changing
+topics needs the token, except for programs and the worker's own page on the worker's own machine. Pages of the origins
+in TWEETREAM_CORS_ORIGINS may call this API too: their preflight (OPTIONS) gets 204. HEAD answers as GET does, without a
+body. Requests that are not HTTP, or have lines longer than 8 KiB, are refused in plain text."""
 
 
 def _types() -> list[Any]:
@@ -101,7 +102,7 @@ def _operation(operation: Operation, of_type: dict[Any, Any], bodies: bool = Tru
         responses[str(status)] = _response(status, PROBLEMS[status], problem if bodies else {})
     described["responses"] = responses
     if operation.token:
-        described["security"] = [{"token": []}, {}]  # from the loopback nothing is needed
+        described["security"] = [{"token": []}, {}]  # from the loopback it needs no token
     return described
 
 
@@ -124,8 +125,8 @@ def _response(status: int, about: str, content: dict[str, Any]) -> dict[str, Any
 def _parameter(one: Parameter) -> dict[str, Any]:
     described = {
         "name": one.name,
-        "in": one.place,
-        "required": one.place == "path",
+        "in": one.location,
+        "required": one.location == "path",
         "description": one.about,
         "schema": one.schema,
     }
@@ -134,7 +135,8 @@ def _parameter(one: Parameter) -> dict[str, Any]:
 
 @app.page("/openapi.json")
 class OpenAPI(View):
-    """The document."""
+    """This document."""
 
+    @override
     async def get(self, request: Any) -> web.StreamResponse:
         return json_response(document())

@@ -1,7 +1,6 @@
-"""Every call there is, one next to another: what it takes and what it answers. `openapi.py` makes the document of it.
+"""Every HTTP operation in one table: what it takes and what it answers. `openapi.py` makes the document from it.
 
-To add a page, add an entry to OPERATIONS; a test compares this table with the routes of a running worker. HEAD is
-what GET is, without a body, and needs no entry.
+To add a page, add an entry to OPERATIONS; a test compares this table with the routes. HEAD needs no entry.
 """
 
 from typing import Any
@@ -23,19 +22,19 @@ Schema = dict[str, Any]
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """Something in the path, the query or a header."""
+    """A parameter; its location is `path`, `query` or `header`."""
 
     name: str
-    place: str
+    location: str
     schema: Schema
     about: str
     commas: bool = False  # a list, separated by commas
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """A call. `ok` has the type of a JSON answer, or a media type in words, or None for no body, by status.
+    """A method of a path. `ok` maps each status to the type of its JSON, to a media type, or to None for no body.
 
-    `problems` are the statuses of problem+json that it can answer.
+    `problems` are the statuses of its errors.
     """
 
     summary: str
@@ -47,9 +46,12 @@ class Operation(msgspec.Struct, frozen=True):
     about: str = ""
 
 
-_PLACE = "[a-z0-9][a-z0-9_-]{0,63}@[0-9a-z]{1,13}:[0-9]{1,18}"
-PLACE: Schema = {"type": "string", "pattern": f"^{_PLACE}(,{_PLACE})*$"}
-PLACE_OR_NONE: Schema = {"type": "string", "pattern": f"^({_PLACE}(,{_PLACE})*)?$"}  # as some clients begin
+_POSITION = "[a-z0-9][a-z0-9_-]{0,63}@[0-9a-z]{1,13}:[0-9]{1,18}"
+POSITION: Schema = {"type": "string", "pattern": f"^{_POSITION}(,{_POSITION})*$"}
+POSITION_OR_EMPTY: Schema = {
+    "type": "string",
+    "pattern": f"^({_POSITION}(,{_POSITION})*)?$",
+}  # some clients send an empty one at first
 
 
 def whole(least: int, most: int, default: int) -> Schema:
@@ -62,34 +64,34 @@ min_score = Parameter(
     "min_score",
     "query",
     {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
-    "only posts whose score, the probability of their label, is at least this; in digits, without an exponent",
+    "only posts with at least this score (the probability of their label); in digits, without an exponent",
 )
 since = Parameter(
     "since",
     "query",
     {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0, "maximum": 10**15 - 1}]},
-    "only posts that arrived at this time or later: ISO 8601, or milliseconds since 1970",
+    "only posts that arrived at this time or later; ISO 8601, or milliseconds since 1970",
 )
 
 
-PAGES = """The newest posts, the oldest first. `before` and `after` take what an answer had under these names, or a
-post's `position`, or the id of a stream's event. With `before` alone it is the newest posts ahead of that position,
-with `after` the oldest behind it, with both the oldest between them.
+PAGES = """The newest posts, in the order in which they came. `before` and `after` take the value of the same name in an
+answer, a post's `position`, or the id of a stream's event. `before` alone gives the newest posts before that position.
+`after` gives the oldest posts after that position. Both give the oldest posts between them.
 
-To read backwards, ask with `before` until the answer's `before` is null: then nothing lies further back. To read
-forwards, ask with `after`; an answer without posts whose `after` is the one that was asked with has caught up. An
-answer with fewer posts than `last`, or none, is no end: when no filter lets them pass, a page looks through some
-50,000 posts and says from where to go on. Each post comes once, also while others flow in.
+To read backwards, send the answer's `before` until it is null: then there are no older posts. To read forwards, send
+the answer's `after`. You have caught up when an answer has no posts and the same `after` as you sent. An answer with
+fewer posts than `last`, or with none, is not the end: when few posts pass the filter, a page stops after some 50,000
+posts, and its `before` and `after` tell where to go on. Each post comes once, also while new posts arrive.
 
-A position that retention has passed, or of a topic that was deleted and made again, gives `gap`, as streams do: the
-page then begins (`after`) or ends (`before`) at the place in the feed that is nearest."""
+An answer has `gap`, as streams do, when retention has deleted the position, or when its topic was deleted and added
+again. The page then begins (`after`) or ends (`before`) at the nearest position in the feed."""
 
-EVENTS = """Each post is an event without a name, its data a FeedEntry. Its id is the position of the whole stream;
-give it in `Last-Event-ID` or `last_event_id` to resume right behind it. The header beats the query, a position beats
-`since`, `since` beats `last`; without any of them a stream begins now. Other events have names: `gap` (posts of a topic
-are missing), `deleted` (a topic is gone; after the last one the stream ends), `retracted` (take this post away) and
-`position` (moves the id of a stream on while its filter lets nothing pass). A comment comes when nothing else does for
-15 s. 204 says that all topics were deleted, and not to come back."""
+EVENTS = """Each post is an event without a name; its data is a FeedEntry. The id of an event is the position of the
+whole stream. To resume right after an event, send its id in `Last-Event-ID` or `last_event_id`. The header beats the
+query, a position beats `since`, `since` beats `last`. Without any of them a stream begins with the next new post. Other
+events have names: `gap` (posts of a topic are missing), `deleted` (a topic was deleted; after the last topic the stream
+ends), `retracted` (remove this post) and `position` (the id of the stream moves on, though no post passes its filter).
+After 15 s without an event the stream sends a comment. 204 means that all topics were deleted: do not reconnect."""
 
 OPERATIONS: dict[str, dict[str, Operation]] = {
     "/": {"get": Operation("The page", {200: "text/html"})},
@@ -109,8 +111,9 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             problems=(400, 401, 403, 409, 413, 503),
             body=TopicBody,
             token=True,
-            about="201 when this call made it and it can be read here, 200 if it was there with the same track, 409 if "
-            "it was with another. 503 when nothing came of it in 15 s; the same call again does no harm.",
+            about="201: this request added the topic, and this worker can serve it. 200: the topic exists with the "
+            "same track. 409: it exists with another track. 503: the change timed out after 15 s and may still be "
+            "applied; it is safe to send the request again.",
         ),
     },
     "/topics/{name}": {
@@ -119,13 +122,13 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
     },
     "/topics/{name}/posts": {
         "get": Operation(
-            "The past of a topic, by pages",
+            "The past posts of a topic, by pages",
             {200: PageAnswer},
             (
                 name,
-                Parameter("last", "query", whole(1, 1000, 100), "how many posts at most"),
-                Parameter("before", "query", PLACE, "the page that ends just before this position"),
-                Parameter("after", "query", PLACE, "the page that starts just after this position"),
+                Parameter("last", "query", whole(1, 1000, 100), "the most posts in the page"),
+                Parameter("before", "query", POSITION, "the page that ends right before this position"),
+                Parameter("after", "query", POSITION, "the page that starts right after this position"),
                 since,
                 label,
                 min_score,
@@ -136,15 +139,15 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
     },
     "/topics/{name}/stats": {
         "get": Operation(
-            "Posts a minute, by label",
+            "Posts per minute, by label and by source",
             {200: list[MinuteAnswer]},
-            (name, Parameter("minutes", "query", whole(0, 60, 60), "how many minutes, up to this one")),
+            (name, Parameter("minutes", "query", whole(0, 60, 60), "number of minutes, up to the current one")),
             (400, 404, 503),
         )
     },
     "/feeds/{names}": {
         "get": Operation(
-            "Follow topics: Server-Sent Events",
+            "Stream topics as Server-Sent Events",
             {200: "text/event-stream", 204: None},
             (
                 Parameter(
@@ -154,10 +157,10 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                     "the topics",
                     commas=True,
                 ),
-                Parameter("last", "query", whole(0, 1000, 0), "begin with so many of the newest posts of each topic"),
+                Parameter("last", "query", whole(0, 1000, 0), "begin with this many of the newest posts of each topic"),
                 since,
-                Parameter("last_event_id", "query", PLACE_OR_NONE, "resume behind this event"),
-                Parameter("Last-Event-ID", "header", PLACE_OR_NONE, "resume behind this event"),
+                Parameter("last_event_id", "query", POSITION_OR_EMPTY, "resume right after this event"),
+                Parameter("Last-Event-ID", "header", POSITION_OR_EMPTY, "resume right after this event"),
                 label,
                 min_score,
             ),
@@ -167,23 +170,23 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
     },
     "/sources": {
         "get": Operation(
-            "How the sources do",
+            "The state of each source",
             {200: list[SourceAnswer]},
             problems=(503,),
-            about="One worker reads all sources; every worker knows how they do, a second later at most.",
+            about="One worker reads all sources. Every worker knows their state, at most a second later.",
         )
     },
     "/classify": {
         "post": Operation(
-            "Classify texts, and say why",
+            "Classify texts and explain the labels",
             {200: list[ClassifyAnswer]},
             problems=(400, 413, 503),
             body=ClassifyBody,
-            about="An answer for each text, in their order, by the model that the feeds are classified with.",
+            about="One answer for each text, in the same order, from the model that classifies the feeds.",
         )
     },
     "/openapi.json": {"get": Operation("This document", {200: dict[str, Any]})},
-    "/livez": {"get": Operation("Whether the worker lives", {200: "text/plain"})},
-    "/readyz": {"get": Operation("Whether it can be sent clients", {200: "text/plain"}, problems=(503,))},
+    "/livez": {"get": Operation("Whether the worker is alive", {200: "text/plain"})},
+    "/readyz": {"get": Operation("Whether the worker is ready for clients", {200: "text/plain"}, problems=(503,))},
     "/metrics": {"get": Operation("Metrics for Prometheus", {200: "text/plain"})},
 }

@@ -1,4 +1,4 @@
-"""What travels over HTTP besides posts: bodies, answers and events, as structs that make the OpenAPI document too."""
+"""The bodies, answers and events of HTTP, but posts, as structs. The OpenAPI document is made from them too."""
 
 from typing import Annotated, Any, Literal
 
@@ -18,18 +18,18 @@ TRACK: dict[str, Any] = {
     "items": {"type": "string", "minLength": 1, "maxLength": MAX_TERM},
     "minItems": 1,
     "maxItems": MAX_TERMS,
-    "description": "words and phrases, matched as whole words in any case; `*` matches every post",
+    "description": "words and phrases, matched as whole words, upper or lower case; `*` matches every post",
 }
-# For the document alone: what is wrong with a name or a track is said better by those who check them.
+# For the document alone: the functions that check a name or a track give better messages than msgspec.
 Name = Annotated[str, Meta(extra_json_schema=NAME)]
 Track = Annotated[list[str], Meta(extra_json_schema=TRACK)]
-Place = Annotated[str, Meta(description="a position in a feed; opaque")]
+PositionText = Annotated[str, Meta(description="a position in a feed; opaque")]
 Time = Annotated[str, Meta(description="RFC 3339 in UTC with milliseconds", extra_json_schema={"format": "date-time"})]
-Labels = Annotated[dict[str, Annotated[int, Meta(ge=0)]], Meta(description="how many posts, by label")]
+Labels = Annotated[dict[str, Annotated[int, Meta(ge=0)]], Meta(description="number of posts, by label")]
 
 
 class ProblemAnswer(msgspec.Struct):
-    """What went wrong (RFC 9457)."""
+    """An error (RFC 9457)."""
 
     type: str
     title: str
@@ -38,14 +38,14 @@ class ProblemAnswer(msgspec.Struct):
 
 
 class TopicBody(msgspec.Struct, forbid_unknown_fields=True):
-    """The topic that is to be there; it tracks its own name if nothing else is said."""
+    """The topic to add. Without `track` it tracks its own name."""
 
     name: Name
     track: Track | None = None
 
 
 class TopicAnswer(msgspec.Struct):
-    """A topic and its counts; `kafka_topic` is another one each time the topic is made."""
+    """A topic and its counts. `kafka_topic` has another name each time the topic is added."""
 
     name: Name
     track: list[str]
@@ -55,15 +55,15 @@ class TopicAnswer(msgspec.Struct):
 
 
 class ClassifyBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Posts as they were written."""
+    """The texts of posts, as their authors wrote them."""
 
     texts: Annotated[list[str], Meta(max_length=100)]
 
 
 class ClassifyAnswer(msgspec.Struct):
-    """A label and its probability; `decision` speaks for it and is `bias` and the weights of `words`, added up.
+    """A label and its probability. `decision` is the sum of `bias` and the weights of `words`; more favours the label.
 
-    The words are those that the classifier sees, in their order: folded, abbreviations and lengthening resolved.
+    The words are as the classifier sees them, in their order: lower case, abbreviations and lengthening resolved.
     """
 
     label: str
@@ -76,54 +76,54 @@ class ClassifyAnswer(msgspec.Struct):
 class PastPost(FeedEntry):
     """A post and its position."""
 
-    position: Place
+    position: PositionText
 
 
 class GapEvent(msgspec.Struct):
-    """Posts of a topic are missing: `from` is the position that was asked for, `to` the first that is there."""
+    """Posts of a topic are missing: `from` is the requested position, `to` the first one that is there."""
 
     topic: Name
-    start: Place = msgspec.field(name="from")
-    end: Place = msgspec.field(name="to")
+    start: PositionText = msgspec.field(name="from")
+    end: PositionText = msgspec.field(name="to")
 
 
 class DeletedEvent(msgspec.Struct):
-    """The topic is gone, and its part of the stream is at its end."""
+    """The topic was deleted; the stream has no more posts of it."""
 
     topic: Name
 
 
 class RetractedEvent(msgspec.Struct):
-    """A post is to be taken away again."""
+    """The network says that the post was deleted: remove it."""
 
     topic: Name
     id: str
 
 
 class PositionEvent(msgspec.Struct):
-    """Nothing came that the filter lets pass; the event's id is where the stream is."""
+    """The event's id is the current position of the stream; no post passed the filter."""
 
 
 class PageAnswer(msgspec.Struct):
     """A page of posts, newest last.
 
-    `before` and `after` are where the pages beside it end and begin. `before` is null when nothing lies ahead of this
-    page. `after` stays as it was asked for when nothing came since; it is null as long as the feed has no post.
-    A page may have fewer posts than asked for, or none, with more beyond, when few pass the filter.
-    `gap` is there when a position that was given is not in the feed (any more).
+    `before` gives the page of older posts, `after` the page of newer posts. `before` is null when there are no older
+    posts. `after` is the requested one when there are no newer posts yet; it is null while the feed has no post.
+    When few posts pass the filter, a page may have fewer posts than requested, or none, though more exist.
+    `gap` is set when a requested position is not in the feed (any more).
     """
 
     posts: list[PastPost]
-    before: Place | None
-    after: Place | None
+    before: PositionText | None
+    after: PositionText | None
     gap: GapEvent | msgspec.UnsetType = msgspec.UNSET
 
 
 class SourceAnswer(msgspec.Struct):
-    """How a source does: what it does now, why it does not stream, and when it is tried again.
+    """A source: its state, the reason when it does not stream, and the time of the next try.
 
-    `posts` are all that it gave, `posts_per_minute` those of the last minute. A source that is `refused` is not tried
-    again; one that has `ended` gave all it had.
+    `posts` counts all posts that it gave, `posts_per_minute` those of the last minute. A `refused` source is not tried
+    again. A source that has `ended` gave all its posts.
     """
 
     url: Annotated[str, Meta(description="without name and password")]
@@ -137,7 +137,7 @@ class SourceAnswer(msgspec.Struct):
 
 
 class MinuteAnswer(msgspec.Struct):
-    """The posts of a minute."""
+    """The number of posts in a minute."""
 
     minute: Time
     labels: Labels

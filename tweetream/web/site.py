@@ -1,20 +1,15 @@
-"""The page and its files, and what a machine asks of a worker: alive, ready, its counts."""
+"""The page and its files."""
 
-import asyncio
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from aiohttp import web
-from faust.exceptions import ConsumerNotStarted
 from faust.web import View
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from typing_extensions import override
 
-from tweetream import metrics
 from tweetream.app import app
-from tweetream.engine.consumer import Consumer
-from tweetream.topology import POSTS, TAGGED, flowing, recovered
-from tweetream.web.middleware import Problem
+from tweetream.web.problems import Problem
 
 STATIC = files("tweetream.web") / "static"
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -34,43 +29,13 @@ def _file(name: str) -> web.Response:
 
 @app.page("/")
 class Page(View):
+    @override
     async def get(self, request: Any) -> web.StreamResponse:
         return _file("index.html")
 
 
 @app.page("/static/{name}")
 class Static(View):
+    @override
     async def get(self, request: Any, name: str) -> web.StreamResponse:
         return _file(name)
-
-
-@app.page("/livez")
-class Live(View):
-    async def get(self, request: Any) -> web.StreamResponse:
-        return web.Response(text="alive\n")
-
-
-@app.page("/readyz")
-class Ready(View):
-    """Ready: the tables are there and records flow."""
-
-    async def get(self, request: Any) -> web.StreamResponse:
-        if not recovered() or app.rebalancing or not flowing():
-            raise Problem(503, "the worker is starting or its group is rebalancing", {"Retry-After": "1"})
-        return web.Response(text="ready\n")
-
-
-def _lag(topic: str) -> int:
-    try:
-        return cast(Consumer, app.consumer).lag(topic)
-    except ConsumerNotStarted:
-        return 0
-
-
-@app.page("/metrics")
-class Metrics(View):
-    async def get(self, request: Any) -> web.StreamResponse:
-        metrics.tasks.set(len(asyncio.all_tasks()))
-        for topic in (POSTS, TAGGED):
-            metrics.consumer_lag.labels(topic).set(_lag(topic))
-        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

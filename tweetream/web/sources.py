@@ -1,23 +1,23 @@
-"""REST of the sources: how each does, the same on every worker."""
+"""`GET /sources`: the state of each source, the same on every worker."""
 
 from typing import Any
 
 from aiohttp import web
 from faust.web import View
+from typing_extensions import override
 
 from tweetream.app import app, settings
 from tweetream.models.feed import rfc3339
-from tweetream.sources.base import without_secret
-from tweetream.sources.supervisor import Status
-from tweetream.topology import now_ms, recovered, reports
-from tweetream.web.middleware import Problem, json_response
+from tweetream.sources import without_secret
+from tweetream.sources.status import Status
+from tweetream.topology import now_ms, services
+from tweetream.web.health import require_recovered
+from tweetream.web.responses import json_response
 from tweetream.web.schemas import SourceAnswer
-
-URLS = [without_secret(url) for url in settings.sources]
 
 
 def _shown(status: Status) -> SourceAnswer:
-    """How a source does, as the interface has it."""
+    """The report of a source as this interface has it."""
     return SourceAnswer(
         status.url,
         status.state.value,  # type: ignore[arg-type]
@@ -32,9 +32,10 @@ def _shown(status: Status) -> SourceAnswer:
 
 @app.page("/sources")
 class Sources(View):
-    """List."""
+    """All sources of the settings."""
 
+    @override
     async def get(self, request: Any) -> web.StreamResponse:
-        if not recovered():
-            raise Problem(503, "the worker is starting", {"Retry-After": "1"})
-        return json_response([_shown(status) for status in reports.now(URLS, now_ms())])
+        require_recovered()
+        urls = [without_secret(url) for url in settings.sources]
+        return json_response([_shown(status) for status in services.source_statuses.current(urls, now_ms())])

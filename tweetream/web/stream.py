@@ -1,7 +1,7 @@
-"""One client's stream: its beginning, the past it asked for, and its end; the present it gets from `live`.
+"""A stream: one client's open response, from its first byte to its last.
 
-An event is encoded once, by classification; here it only gets its `id`, which covers all topics of the stream.
-Comments and `retry` end in one LF: some clients make an empty event of every blank line.
+The stream's own task sends the past that the client asked for. When the client has caught up, the fan-out sends it
+what is new, and the task sleeps.
 """
 
 import asyncio
@@ -13,196 +13,195 @@ import msgspec
 from aiohttp import web
 
 from tweetream import metrics
-from tweetream.app import app, settings
 from tweetream.feeds.cursor import Cursor, Gap
+from tweetream.feeds.hub import Hub
 from tweetream.feeds.record import Filter
-from tweetream.feeds.subscription import Subscription, retracted_frames
+from tweetream.feeds.subscription import Subscription
 from tweetream.models.feed import Position, base36
 from tweetream.models.topic import Topic
+from tweetream.settings import Settings
 from tweetream.topology import topics
-from tweetream.web.clients import hub
-from tweetream.web.fanout import FULL, FanOut, Subscriber, last_id
+from tweetream.web import events
+from tweetream.web.fanout import MAX_BUFFERED, FanOut, Subscriber
 
-PIECE = 256 * 1024  # bytes of the past that are written at once
-UNSENT = 128 * 1024  # bytes that the system may hold unsent for a client, besides what is on its way
-GONE = 60.0  # seconds after which a client that acknowledges nothing is no more
-
-live = FanOut()
-closing = asyncio.Event()
-hub.on_records = live.flush
+WRITE_BYTES = 256 * 1024  # of the past that are written at once
+MAX_UNSENT = 128 * 1024  # bytes that the system may hold unsent for a client, besides those on the network
+ACK_TIMEOUT = 60.0  # seconds after which the system closes the connection of a client that acknowledges nothing
 
 
-class Asked(msgspec.Struct):
-    """What a request for a stream asks for."""
+class StreamQuery(msgspec.Struct):
+    """Where a requested stream begins, and which posts it has."""
 
     positions: dict[str, Position] | None
     since: int | None
     last: int | None
-    wanted: Filter
+    post_filter: Filter
 
 
 class Stream:
-    """One client, from its first byte to its last."""
+    """One client's stream."""
 
-    def __init__(self, request: web.Request, response: web.StreamResponse, asked: Asked) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        fan_out: FanOut,
+        settings: Settings,
+        request: web.Request,
+        response: web.StreamResponse,
+        query: StreamQuery,
+    ) -> None:
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client has gone")
-        _bind(transport.get_extra_info("socket"))
-        self.client = Subscriber(transport, chunked=request.version >= (1, 1))
+        _limit_socket(transport.get_extra_info("socket"), settings.slow_client_timeout)
+        self._hub = hub
+        self._fan_out = fan_out
+        self._settings = settings
+        self._client = Subscriber(transport, chunked=request.version >= (1, 1))
         self._task = asyncio.current_task()
         self._response = response
-        self._asked = asked
-        self._place = Subscription(asked.wanted)
-        self._version = -1
+        self._query = query
+        self._subscription = Subscription(query.post_filter)
+        self._topics_version = -1
+        self._finishing = False
 
     async def run(self, found: dict[str, Topic | None]) -> None:
-        """Serve until the client goes, the worker closes or every topic is deleted."""
+        """Serve until the client goes, `finish` is called or every topic is deleted."""
         async with contextlib.AsyncExitStack() as stack:
-            await self._response.write(b": live\nretry: %d\n" % random.randint(1500, 4000))  # the headers with it
-            stack.enter_context(live.alive(self.client))
+            await self._response.write(events.opening(random.randint(1500, 4000)))  # the headers go out with it
+            stack.enter_context(self._fan_out.heartbeats(self._client))
             for name, topic in found.items():
                 if topic is None or not topic.alive:
-                    await self._write(_event("deleted", {"topic": name}))
+                    await self._write(events.deleted(name))
                 else:
                     await self._open(stack, topic)
-            while not closing.is_set():
-                self.client.more.clear()
+            while not self._finishing:
+                self._client.wake.clear()
                 await self._drop_deleted()
-                if not self._place.cursors:
+                if not self._subscription.cursors:
                     return
-                if self._place.caught_up and self._place.ringed:
+                if self._subscription.caught_up and self._subscription.ringed:
                     await self._follow()
                 else:
                     await self._catch_up()
 
+    def finish(self) -> None:
+        """End after the current event."""
+        self._finishing = True
+        self._client.wake.set()
+
     def end(self) -> None:
-        """End now, between two events: what a client has not taken by then it gets when it comes again."""
+        """End now, between two events. The client can resume and get what it has not taken."""
         with contextlib.suppress(ConnectionResetError):
-            if self.client.waiting:
-                self.client.cut()  # else the answer's end would wait for it
+            if self._client.buffered:
+                self._client.abort()  # else the end of the response would wait for the client
         if self._task is not None:
             self._task.cancel()
 
     async def _open(self, stack: contextlib.AsyncExitStack, topic: Topic) -> None:
-        feed = await stack.enter_async_context(hub.follow(topic.kafka_topic, self.client.more))
+        feed = await stack.enter_async_context(self._hub.follow(topic.kafka_topic, self._client.wake))
         generation = base36(topic.generation)
-        cursor = Cursor(hub, feed, topic.name, generation, None)  # now, before anything comes while Kafka is asked
-        at, gap = await self._start(topic, generation)
+        # Made now: records may come while Kafka is asked where to begin.
+        cursor = Cursor(self._hub, feed, topic.name, generation, None)
+        at, gap = await self._begin(topic, generation)
         if at is not None:
-            cursor = Cursor(hub, feed, topic.name, generation, at)
-        self._place.cursors.append(cursor)
+            cursor = Cursor(self._hub, feed, topic.name, generation, at)
+        self._subscription.cursors.append(cursor)
         gap = await cursor.check() or gap
         if gap is not None:
-            await self._write(_gap(gap))
-        given = (self._asked.positions or {}).get(topic.name)
+            await self._write(events.gap(gap))
+        given = (self._query.positions or {}).get(topic.name)
         if given is not None and given.generation == generation:
-            missed = retracted_frames(topic.name, await cursor.missed(given.offset))
+            missed = events.retracted(topic.name, await cursor.missed(given.offset))
             if missed:
                 await self._write(b"".join(missed))
 
-    async def _start(self, topic: Topic, generation: str) -> tuple[int | None, Gap | None]:
-        """Where to begin: the offset (None: from now on), and the gap before it."""
-        asked = self._asked
-        if asked.positions is not None:
-            given = asked.positions.get(topic.name)
-            if given is None:  # a stream's id leaves out what had no record yet
+    async def _begin(self, topic: Topic, generation: str) -> tuple[int | None, Gap | None]:
+        """Where to begin: the offset (None: with the next record), and the gap before it."""
+        query = self._query
+        if query.positions is not None:
+            given = query.positions.get(topic.name)
+            if given is None:  # an id leaves out the feeds that had no record yet
                 return 0, None
             if given.generation != generation:
                 return 0, Gap(topic.name, given, Position(topic.name, generation, 0))
             return given.offset + 1, None
-        if asked.since is not None:
-            return await hub.offset_of_time(topic.kafka_topic, asked.since), None
-        if asked.last:
-            records = await hub.last(topic.kafka_topic, asked.last, asked.wanted)
+        if query.since is not None:
+            return await self._hub.offset_of_time(topic.kafka_topic, query.since), None
+        if query.last:
+            records = await self._hub.last(topic.kafka_topic, query.last, query.post_filter)
             return (records[0].offset if records else None), None
         return None, None
 
     async def _catch_up(self) -> None:
-        """Send what is there, in pieces, as fast as the client takes it."""
-        await self._taken()  # so that nothing is made for a client that does not read
-        frames = await self._place.next()
+        """Send the next records that are there, as fast as the client takes them."""
+        await self._drain()  # first, so that nothing is made for a client that does not read
+        found = events.deliveries(await self._subscription.next())
         waiting, size = [], 0
-        for number, event in enumerate(frames, 1):
+        for number, event in enumerate(found, 1):
             waiting.append(event)
             size += len(event)
-            if size >= PIECE or number == len(frames):
+            if size >= WRITE_BYTES or number == len(found):
                 await self._write(b"".join(waiting))
                 metrics.sse_sent.inc(len(waiting))
                 waiting, size = [], 0
-        if frames:
-            self.client.told_id = last_id(frames) or self.client.told_id
-        elif self._place.filtered:
-            self.client.show_life(self._place.id.encode(), asyncio.get_running_loop().time())
-        await asyncio.sleep(0)  # the past may all be in memory, and others want their turn
+        if found:
+            self._client.sent_id = events.last_id(found) or self._client.sent_id
+        elif self._subscription.filtered:
+            id = events.id_of(self._subscription.positions())
+            self._client.keep_alive(id, asyncio.get_running_loop().time())
+        await asyncio.sleep(0)  # all of the past may be in memory, and other tasks need their turn
 
     async def _follow(self) -> None:
-        """Have what comes sent by `live`, until there is something to do that it does not do."""
-        await self._taken()
-        if not live.join(self.client, self._place):
+        """Let the fan-out send what is new, until it leaves something to this task."""
+        await self._drain()
+        if not self._fan_out.join(self._client, self._subscription):
             return
         try:
-            await self.client.more.wait()
+            await self._client.wake.wait()
         finally:
-            self._place.move(live.leave(self.client))
+            self._subscription.move(self._fan_out.leave(self._client))
 
     async def _drop_deleted(self) -> None:
-        if topics.version == self._version:
+        if topics.version == self._topics_version:
             return
-        self._version = topics.version
-        for cursor in list(self._place.cursors):
+        self._topics_version = topics.version
+        for cursor in list(self._subscription.cursors):
             topic = topics.entry(cursor.name)
             if topic is None or not topic.alive or topic.kafka_topic != cursor.kafka_topic:
-                self._place.cursors.remove(cursor)
-                await self._write(_event("deleted", {"topic": cursor.name}))
+                self._subscription.cursors.remove(cursor)
+                await self._write(events.deleted(cursor.name))
 
     async def _write(self, data: bytes) -> None:
-        await self._taken()
-        self.client.send(data, asyncio.get_running_loop().time())
+        await self._drain()
+        self._client.send(data, asyncio.get_running_loop().time())
 
-    async def _taken(self) -> None:
-        """Wait until the client has taken what was sent; one that does not read is cut off. It can resume."""
-        loop = asyncio.get_running_loop()
-        until, most = (
-            loop.time() + settings.slow_client_timeout,
-            self._place.appended() + settings.slow_client_max_bytes,
-        )
+    async def _drain(self) -> None:
+        """Wait until the client has taken what was sent. A client that does not read is cut off; it can resume."""
+        loop, settings, subscription = asyncio.get_running_loop(), self._settings, self._subscription
+        deadline = loop.time() + settings.slow_client_timeout
+        max_appended = subscription.appended() + settings.slow_client_max_bytes
         pause = 0.005
-        while self.client.waiting > FULL:
-            if loop.time() > until:
-                self._cut("time")
-            if self._place.appended() > most:
-                self._cut("bytes")
+        while self._client.buffered > MAX_BUFFERED:
+            if loop.time() > deadline:
+                self._cut_off("time")
+            if subscription.appended() > max_appended:
+                self._cut_off("bytes")
             await asyncio.sleep(pause)
             pause = min(2 * pause, 0.1)
 
-    def _cut(self, reason: str) -> None:
+    def _cut_off(self, reason: str) -> None:
         metrics.sse_dropped.labels(reason).inc()
-        self.client.cut()
+        self._client.abort()
         raise ConnectionResetError("the client does not read")
 
 
-def _bind(connection: socket.socket) -> None:
-    """Bound what the system holds for a client that does not read, where it can (Linux; macOS in part)."""
-    gone = max(GONE, settings.slow_client_timeout + 1)  # to the system, one that does not read is gone too
-    for name, value in (("TCP_NOTSENT_LOWAT", UNSENT), ("TCP_USER_TIMEOUT", min(round(1000 * gone), 2**31 - 1))):
+def _limit_socket(connection: socket.socket, slow_client_timeout: float) -> None:
+    """Limit what the system holds for a client that does not read, where it can (Linux; macOS in part)."""
+    timeout = max(ACK_TIMEOUT, slow_client_timeout + 1)  # the system must not cut a slow client off before we do
+    options = (("TCP_NOTSENT_LOWAT", MAX_UNSENT), ("TCP_USER_TIMEOUT", min(round(1000 * timeout), 2**31 - 1)))
+    for name, value in options:
         option = getattr(socket, name, None)
         if option is not None and connection is not None:
-            with contextlib.suppress(OSError):  # a system that knows the name alone
+            with contextlib.suppress(OSError):  # some systems have the name of an option and not the option
                 connection.setsockopt(socket.IPPROTO_TCP, option, value)
-
-
-def _event(name: str, data: object) -> bytes:
-    return b"event: %s\ndata: %s\n\n" % (name.encode(), msgspec.json.encode(data))
-
-
-def _gap(gap: Gap) -> bytes:
-    return _event("gap", {"topic": gap.topic, "from": str(gap.start), "to": str(gap.end)})
-
-
-@app.before
-async def _start() -> None:
-    await live.start()
-
-
-app.after(live.stop)

@@ -1,7 +1,7 @@
-"""REST of topics: list, add, delete.
+"""`/topics`: list, add, show and delete topics.
 
-A change is a command in Kafka; the answer waits until this worker's own table has it, so that what was
-answered can be read here at once.
+A change is sent as a command to Kafka. The answer waits until this worker's own table has applied the command, so that
+the client can read its change here at once.
 """
 
 import asyncio
@@ -10,21 +10,26 @@ from typing import Any
 import msgspec
 from aiohttp import web
 from faust.web import View
+from typing_extensions import override
 
-from tweetream.app import app
+from tweetream.app import app, settings
 from tweetream.matching import normalise_track
 from tweetream.models import codec
 from tweetream.models.feed import rfc3339
 from tweetream.models.topic import BadTopic, Command, Topic, check_name
-from tweetream.topology import COMMANDS, counts_table, producer, recovered, topics
-from tweetream.web.middleware import Problem, json_response, may_change
+from tweetream.topology import COMMANDS, counts_table, services, topics
+from tweetream.web import query
+from tweetream.web.auth import authorize_change
+from tweetream.web.health import require_recovered
+from tweetream.web.problems import Problem
+from tweetream.web.responses import json_response
 from tweetream.web.schemas import TopicAnswer, TopicBody
 
-WAIT = 15.0  # seconds that a change may take until it is here
+CHANGE_TIMEOUT = 15.0  # seconds that a change may take to reach this worker's table
 
 
 def shown(topic: Topic) -> TopicAnswer:
-    """A topic as the interface has it."""
+    """The topic as this interface has it."""
     return TopicAnswer(
         topic.name,
         list(topic.track),
@@ -36,12 +41,8 @@ def shown(topic: Topic) -> TopicAnswer:
 
 def find(name: str) -> Topic:
     """The active topic of that name; else a Problem."""
-    try:
-        check_name(name)
-    except BadTopic as error:
-        raise Problem(400, str(error)) from None
-    if not recovered():
-        raise Problem(503, "the worker is starting", {"Retry-After": "1"})
+    query.topic_name(name)
+    require_recovered()
     topic = topics.entry(name)
     if topic is None or not topic.alive:
         raise Problem(404, f"there is no topic {name}")
@@ -49,37 +50,37 @@ def find(name: str) -> Topic:
 
 
 async def command(request: Command) -> int:
-    """Send a command and wait until this worker's table has it. Returns its offset; a Problem if time runs out."""
+    """Send a command and wait until this worker's table has applied it. Returns its offset; a Problem on timeout."""
     try:
-        async with asyncio.timeout(WAIT):
-            offset: int = (await producer.send(COMMANDS, 0, codec.encode(request))).offset
-            while topics.applied < offset:
-                await asyncio.sleep(0.01)
+        async with asyncio.timeout(CHANGE_TIMEOUT):
+            offset: int = (await services.producer.send(COMMANDS, 0, codec.encode(request))).offset
+            await topics.wait_applied(offset)
             return offset
     except TimeoutError:
-        raise Problem(503, "nothing came of it in time; it may still happen", {"Retry-After": "5"}) from None
+        raise Problem(503, "timed out; the change may still be applied", {"Retry-After": "5"}) from None
 
 
 @app.page("/topics")
 class Topics(View):
     """List and add."""
 
+    @override
     async def get(self, request: Any) -> web.StreamResponse:
-        if not recovered():
-            raise Problem(503, "the worker is starting", {"Retry-After": "1"})
+        require_recovered()
         return json_response([shown(topic) for topic in topics.alive()])
 
+    @override
     async def post(self, request: Any) -> web.StreamResponse:
-        may_change(request)
+        authorize_change(request, settings)
         name, track = _topic(await request.read())
         offset = await command(Command("add", name, track))
         topic = topics.entry(name)
         if topic is None or not topic.alive:
-            raise Problem(503, "another command deleted it at once", {"Retry-After": "1"})
+            raise Problem(503, "another command deleted the topic right after", {"Retry-After": "1"})
         if topic.command == offset:
             return json_response(shown(topic), 201, {"Location": f"/topics/{name}"})
         if set(topic.track) != set(track):
-            raise Problem(409, f"topic {name} is there with another track: {', '.join(topic.track)}")
+            raise Problem(409, f"topic {name} exists with another track: {', '.join(topic.track)}")
         return json_response(shown(topic))
 
 
@@ -96,11 +97,13 @@ def _topic(body: bytes) -> tuple[str, tuple[str, ...]]:
 class OneTopic(View):
     """Show and delete."""
 
+    @override
     async def get(self, request: Any, name: str) -> web.StreamResponse:
         return json_response(shown(find(name)))
 
+    @override
     async def delete(self, request: Any, name: str) -> web.StreamResponse:
-        may_change(request)
+        authorize_change(request, settings)
         find(name)
         offset = await command(Command("delete", name))
         entry = topics.entry(name)

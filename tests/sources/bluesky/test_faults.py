@@ -1,4 +1,4 @@
-"""Each way a Jetstream server can fail or refuse, beyond those of every network (test_contract_faults.py)."""
+"""The failures of a Jetstream server, beyond those of every network (test_contract_faults.py)."""
 
 import time
 from email.utils import formatdate
@@ -14,7 +14,7 @@ from tweetream.sources.supervisor import Supervisor
 
 
 async def end(reading: Reading) -> Exception:
-    """What ends a reading, which is closed then."""
+    """The error that ends a reading; the reading is closed."""
     try:
         return one_line(await reading.over())
     finally:
@@ -25,7 +25,7 @@ async def end(reading: Reading) -> Exception:
     ("fault", "said"),
     [
         (Fault(hang=True), "does not answer"),
-        (Fault(mute=True), "has said nothing for 0.5 s"),
+        (Fault(mute=True), "has sent nothing for 0.5 s"),
         (Fault(), "broke off"),
         (Fault(close=(1001, "server shutting down")), "closed the stream (1001, server shutting down)"),
         (Fault(close=(1008, "two\nlines")), "closed the stream (1008, two lines)"),
@@ -33,7 +33,7 @@ async def end(reading: Reading) -> Exception:
     ],
     ids=["hang", "mute", "cut", "going-away", "policy", "own-code"],
 )
-async def test_a_connection_that_is_over_says_why_in_one_line(fault, said):
+async def test_the_end_of_a_connection_has_a_reason_of_one_line(fault, said):
     async with JetstreamServer() as server:
         server.faults.append(fault)
         error = await end(Reading(source(server.url)))
@@ -100,8 +100,8 @@ async def test_version_2_ends_the_stream_with_an_error_of_its_own():
         assert "ConsumerTooSlow: reading below the floor rate" in str(error) and reading.ids == [id("1")]
 
 
-async def test_what_is_no_websocket_s_gets_a_second_chance_and_is_stepped_over_then():
-    """A frame with reserved bits set, as a proxy that is broken sends it: three times, and always at one place."""
+async def test_an_invalid_frame_gets_a_second_chance_and_is_then_skipped():
+    """A broken proxy may send a frame with reserved bits: here three times, at the same position."""
     async with JetstreamServer() as server:
         known = server.post("1", "halo", time_us=time.time_ns() // 1000 - 30_000_000)
         bluesky, positions = source(server.url), [str(known.time_us)]
@@ -109,7 +109,7 @@ async def test_what_is_no_websocket_s_gets_a_second_chance_and_is_stepped_over_t
             async with await connected(bluesky, positions[-1]) as reading:
                 await server.spoil()
                 error = one_line(await reading.over())
-            assert "no WebSocket's" in str(error) and reading.dropped[Drop.MALFORMED] == 1
+            assert "a bad frame" in str(error) and reading.dropped[Drop.MALFORMED] == 1
             positions.append(reading.position or "")
         assert positions[0] == positions[1] and int(positions[1]) < int(positions[2]) < int(positions[3])
 

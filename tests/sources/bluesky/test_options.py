@@ -1,4 +1,4 @@
-"""The URL of Bluesky as a source: what it may say, and that what is wrong is one line that shows no password."""
+"""The URL of Bluesky as a source: its options, and faults, which are one line without a password."""
 
 import pytest
 

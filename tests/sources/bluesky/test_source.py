@@ -1,4 +1,4 @@
-"""Posts of Bluesky as they come from a Jetstream server: both versions, going on, and what cannot be read."""
+"""Posts of Bluesky from a Jetstream server: both versions, positions, and unreadable messages."""
 
 import logging
 import time
@@ -54,7 +54,7 @@ async def test_nothing_but_posts_is_asked_for():
         )
 
 
-async def test_a_post_passes_in_a_language_asked_for_and_when_it_claims_none(both):
+async def test_posts_in_a_language_of_the_url_or_without_one_are_kept(both):
     server, url = both
     async with await connected(source(url, "&lang=ID,en,pt-br")) as reading:
         claims = (["id"], ["en-GB"], ["fr", "en"], ["pt-BR"], None, [], ["fr"], ["pt"], ["idx"])
@@ -64,7 +64,7 @@ async def test_a_post_passes_in_a_language_asked_for_and_when_it_claims_none(bot
         assert reading.ids == [id(str(number)) for number in range(6)] and reading.dropped == {Drop.LANGUAGE: 3}
 
 
-async def test_it_goes_on_behind_its_position_and_gives_nothing_twice(both):
+async def test_it_goes_on_after_its_position_and_gives_no_post_twice(both):
     server, url = both
     bluesky = source(url)
     async with await connected(bluesky) as one:
@@ -77,7 +77,7 @@ async def test_it_goes_on_behind_its_position_and_gives_nothing_twice(both):
         await second.until(lambda: len(second.ids) == 4)
         assert one.ids + second.ids == [id(str(number)) for number in range(9)]
         assert set(second.dropped) == {Drop.DUPLICATE}
-    # Another worker knows nothing of what this one gave, and misses nothing.
+    # Another worker does not know the posts that this one gave, and misses no post.
     async with await connected(source(url), one.position) as other:
         await other.until(lambda: id("8") in other.ids)
         assert set(second.ids) <= set(other.ids) and not other.dropped
@@ -103,7 +103,7 @@ async def test_version_1_goes_back_a_few_seconds_since_clocks_differ():
             server.post(str(seconds), "halo", time_us=now - seconds * SECOND)
         async with await connected(source(server.url), str(now - 5 * SECOND)) as reading:
             assert (await first(reading, 3)).ids == [id("8"), id("4"), id("2")]
-            # What was gone back does not move the position back.
+            # The rewind does not move the position back.
             assert reading.got[1].position == str(now - 2 * SECOND)
 
 
@@ -140,7 +140,7 @@ async def test_version_2_refuses_such_a_cursor_and_is_asked_for_its_oldest_event
             assert reading.ids == [id("60")] and reading.position == "3"
 
 
-async def test_an_account_that_is_gone_for_good_takes_its_last_posts_with_it(both):
+async def test_the_last_posts_of_a_removed_account_are_retracted(both):
     server, url = both
     other = "did:plc:other"
     async with await connected(source(url)) as reading:
@@ -203,7 +203,7 @@ async def test_a_long_message_is_counted_and_the_position_moves_past_it(both):
         assert reading.position == str(event.seq if url == server.url_v2 else event.time_us)
 
 
-async def test_a_message_too_long_to_be_had_is_stepped_over_and_not_met_for_ever(both):
+async def test_a_message_over_4_mib_is_skipped_and_does_not_come_again(both):
     server, url = both
     now = time.time_ns() // 1000
     server.post("1", "halo", time_us=now - 60 * SECOND)

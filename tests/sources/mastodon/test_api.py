@@ -1,4 +1,4 @@
-"""What is asked of a Mastodon server, where, and what its answers mean; and the URL that names it."""
+"""The requests to a Mastodon server, the meaning of its responses, and the URL of the source."""
 
 import time
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from tweetream.sources.base import Context, Disconnected, FailureKind, SourceErr
         ),
     ],
 )
-async def test_local_streams_and_hashtags_have_theirs_alone(query, stream, timeline):
+async def test_local_streams_and_hashtags_get_only_their_posts(query, stream, timeline):
     async with MastodonServer() as server, reading(source(server, query)) as got:
         assert server.asked == ["/api/v2/instance", timeline, stream]
         far = {"acct": "budi@other.example"}
@@ -35,7 +35,7 @@ async def test_local_streams_and_hashtags_have_theirs_alone(query, stream, timel
         assert got.ids == ["mastodon:127.0.0.1/2"]
 
 
-async def test_it_streams_from_where_the_server_says_and_from_the_server_itself_where_it_says_nothing():
+async def test_it_uses_the_streaming_address_of_the_server_or_else_its_own():
     async with MastodonServer() as there, MastodonServer() as server:
         server.instance = {"configuration": {"urls": {"streaming": f"ws://127.0.0.1:{there.port}"}}}
         async with reading(source(server)):
@@ -46,11 +46,11 @@ async def test_it_streams_from_where_the_server_says_and_from_the_server_itself_
                 assert server.asked[-1] == "/api/v1/streaming/public"
 
 
-async def test_a_server_that_wants_a_token_is_told_it_and_without_one_refuses_for_good():
+async def test_a_token_is_sent_to_its_server_and_without_one_a_refusal_is_final():
     async with MastodonServer(token="secret") as server:
         async with reading(source(server, token="secret")):
             pass
-        for token, why in (("", "wants a user's token"), ("old", "takes the token .* no more")):
+        for token, why in (("", "needs a user's token"), ("old", "does not accept the token")):
             with pytest.raises(SourceError, match=f"{why}.*TWEETREAM_MASTODON_TOKEN"):
                 await Reading(source(server, token=token)).chunk()
         server.answers["/api/v1/streaming"] = [web.Response(status=403)]
@@ -58,7 +58,7 @@ async def test_a_server_that_wants_a_token_is_told_it_and_without_one_refuses_fo
             await Reading(source(server, token="secret")).chunk()
 
 
-async def test_a_token_goes_to_its_own_server_alone_also_where_that_sends_us_elsewhere():
+async def test_a_token_goes_only_to_its_server_also_after_a_redirect():
     async with MastodonServer() as there, MastodonServer(token="one") as server:
         told = []
         there.heard = lambda request: told.append(request.headers.get("Authorization"))
@@ -127,11 +127,11 @@ async def test_wrong_answers_are_of_the_kind_that_waits_long():
             assert over.value.kind is FailureKind.HTTP
 
 
-async def test_a_line_that_fails_is_said_in_words_of_ours():
+async def test_a_failed_connection_has_a_clear_reason():
     async with MastodonServer() as server, reading(source(server)) as got:
         await server.wait()
         server.cut()
-        assert str(await got.over()) == "127.0.0.1 broke off in the middle"
+        assert str(await got.over()) == "127.0.0.1 broke off in the middle of a response"
     async with Reading(source(server)) as nobody:
         assert str(await nobody.over()).startswith("no connection to 127.0.0.1: Connect call failed")
 

@@ -1,4 +1,4 @@
-"""Mastodon's stream and timeline make one sequence of posts: nothing missing, each once, whatever the line does."""
+"""Mastodon's stream and timeline make one sequence of posts: each post once, also after a broken connection."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ HOST = "mastodon:127.0.0.1/"
 
 
 async def read(got, number):
-    """Read until so many messages have come."""
+    """Read until this number of messages has arrived."""
     await got.until(lambda: got.read >= number)
 
 
@@ -26,7 +26,7 @@ def numbers(got):
 
 
 def some(first, last, **fields):
-    """Statuses whose ids are a second apart, ending a minute ago."""
+    """Statuses with one second between their ids; the last is a minute old."""
     return [status(snowflake(NOW - 3_600_000 + n * 1000), f"post {n}", **fields) for n in range(first, last + 1)]
 
 
@@ -56,7 +56,7 @@ async def test_what_was_missed_comes_first_and_in_order_then_the_stream_each_onc
         async with reading(source(server), gap[9]["id"]) as got:
             await server.wait()
             server.keep(*gap[10:])
-            await server.post(*gap[125:])  # the stream says again what the timeline has
+            await server.post(*gap[125:])  # the stream repeats posts of the timeline
             await read(got, len(gap) + 5)
             after = some(131, 133)
             await server.post(*after)
@@ -96,7 +96,7 @@ async def test_a_post_that_comes_later_than_its_id_says_is_not_missed():
             await again.until(lambda: HOST + some(6, 6)[0]["id"] in again.ids)
 
 
-async def test_begun_again_it_drops_what_it_gave_before_the_position_and_that_alone():
+async def test_started_again_it_drops_only_posts_given_before_the_position():
     async with MastodonServer() as server:
         again = source(server)
         async with reading(again) as got:
@@ -121,7 +121,7 @@ async def test_before_the_first_post_there_is_a_position_to_go_on_from():
                 await again.until(lambda again=again, there=there: len(again.posts) >= len(there) + 2)
 
 
-async def test_a_gap_too_wide_is_filled_so_far_and_one_line_says_so(caplog):
+async def test_a_gap_that_is_too_wide_is_filled_partly_and_one_line_says_so(caplog):
     async with MastodonServer() as server:
         server.keep(*some(1, 200))
         async with reading(source(server, pages=3), some(1, 1)[0]["id"]) as got:
@@ -176,7 +176,7 @@ async def test_a_missing_heartbeat_ends_it_and_one_that_comes_does_not():
         await asyncio.sleep(0.8)
         assert not quiet.done()
         server.thump = 60.0
-        with pytest.raises(Disconnected, match="says nothing for 0.3 s"):
+        with pytest.raises(Disconnected, match="has sent nothing for 0.3 s"):
             await quiet
 
 
@@ -193,7 +193,7 @@ async def test_a_cut_in_the_middle_of_an_event_gives_nothing_of_it():
         assert over.value.kind is FailureKind.NETWORK and numbers(got) == ids(some(1, 1))
 
 
-async def test_an_id_from_the_future_is_given_and_hides_nothing_behind_it():
+async def test_an_id_from_the_future_is_given_and_hides_no_later_post():
     async with MastodonServer() as server, reading(source(server)) as got:
         await server.post(*some(1, 1), status("9" * 19, "of the year 6000"), status("x" * 64, "of no time at all"))
         await read(got, 3)

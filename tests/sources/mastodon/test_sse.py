@@ -1,9 +1,9 @@
-"""An event stream is read as the standard has it, however it is cut into pieces, and within its bounds."""
+"""An event stream is parsed by the standard, for any division into pieces, in bounded memory."""
 
 import tracemalloc
 
 from tweetream.sources.base import MAX_LINE
-from tweetream.sources.mastodon.sse import Event, Events
+from tweetream.sources.mastodon.sse import Event, EventParser
 
 STREAM = (
     b"\xef\xbb\xbf:)\n:thump\nevent: update\ndata: {}\n\n"
@@ -23,13 +23,13 @@ EVENTS = [
 
 def test_however_it_is_cut_the_events_are_the_same():
     for size in (*range(1, 12), len(STREAM)):
-        events = Events()
+        events = EventParser()
         pieces = [STREAM[at : at + size] for at in range(0, len(STREAM), size)]
         assert [event for piece in pieces for event in events.feed(piece)] == EVENTS
 
 
 def test_an_event_too_long_is_said_to_be_and_nothing_of_it_kept():
-    events = Events()
+    events = EventParser()
     assert list(events.feed(b"event: update\ndata: ")) == []
     tracemalloc.start()
     for _ in range(100):
@@ -41,7 +41,7 @@ def test_an_event_too_long_is_said_to_be_and_nothing_of_it_kept():
 
 
 def test_many_lines_of_one_event_are_bounded_too():
-    events = Events()
+    events = EventParser()
     line = b"data: " + b"y" * 50_000 + b"\n"
     for _ in range(MAX_LINE // 50_000 + 2):
         assert list(events.feed(line)) == []

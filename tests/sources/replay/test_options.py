@@ -1,4 +1,4 @@
-"""A URL that cannot be replayed is refused in one line, before anything starts."""
+"""A wrong replay URL is refused in one line, before anything starts."""
 
 import os
 

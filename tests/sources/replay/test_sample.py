@@ -1,4 +1,4 @@
-"""The sample that the demo replays is whole, varied, and has enough of what one would ask it for."""
+"""The sample of the demo is complete and varied, and has enough posts for good topics."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""A file replays completely: every line counts once, from any position, at its rate, in bounded memory."""
+"""A file is replayed completely: each line counts once, from any position, at its rate, in bounded memory."""
 
 import bz2
 import gzip
@@ -187,7 +187,7 @@ async def test_at_20_a_second_posts_come_one_by_one_each_at_its_time(tmp_path):
     async for chunk in replay(write(tmp_path / "a.txt", b"a\n" * 100), "rate=20", clock).chunks(None):
         assert len(chunk.posts) == 1
         times.append(clock.now - 100)
-        clock.now += 0.01  # work of the consumer does not make it late
+        clock.now += 0.01  # the work of the consumer does not delay the next post
     assert times == pytest.approx([i / 20 for i in range(100)])
 
 
@@ -245,10 +245,10 @@ async def test_csv_reads_its_named_columns_and_newlines_within_quotes(tmp_path):
 
 
 async def test_a_quote_nobody_closes_takes_one_record_and_bounded_memory(tmp_path):
-    rows = b'text\nfine\n"never closed\n' + b"row\n" * 500_000
+    rows = b'text\nfine\n"never closed\n' + b"a row of 20 bytes..\n" * 100_000
     posts, dropped = await everything(replay(write(tmp_path / "a.csv", rows)))
     assert dropped == {Drop.TOO_LONG: 1} and posts[0].text == "fine"
-    assert len(posts) > 200_000 and posts[-1].id == "replay:a.csv:500003"
+    assert len(posts) > 40_000 and posts[-1].id == "replay:a.csv:100003"
 
 
 async def test_no_line_stops_it_and_each_is_counted_once(tmp_path):
@@ -274,7 +274,7 @@ async def test_an_archive_cut_in_the_middle_gives_its_lines_and_then_one_line_of
     data = b"".join(b"%d %s\n" % (i, chance.randbytes(30).hex().encode()) for i in range(30_000))
     path = write(tmp_path / f"a.txt.{suffix}", pack(data)[:-5000])
     posts = []
-    with pytest.raises(SourceError, match="ends in the middle") as error:
+    with pytest.raises(SourceError, match="archive is incomplete") as error:
         async for chunk in replay(path).chunks(None):
             posts += chunk.posts
     assert len(posts) > 5000 and [p.text for p in posts] == data.decode().split("\n")[: len(posts)]

@@ -1,4 +1,4 @@
-"""Topics' words become few rules of X's, right in its language, and a change of topics changes few of them."""
+"""The words of topics become few and valid rules of X, and a change of topics changes few of them."""
 
 import random
 
@@ -16,7 +16,7 @@ def matched(value: str, text: str, lang: str = "in") -> bool:
 
 
 def run(form: Form, wanted: set[str], there: dict[str, frozenset[str]], **options) -> dict[str, frozenset[str]]:
-    """What X has after the plan was carried out; each rule is one that X takes, and no more are there than may be."""
+    """The rules at X after the plan. Each added rule is checked with X's grammar."""
     planned = plan(form, there, frozenset(wanted), **options)
     after = {id: terms for id, terms in there.items() if id not in planned.delete}
     for terms in planned.add:
@@ -90,7 +90,7 @@ def test_rules_that_cover_a_word_twice_are_put_right() -> None:
     assert sorted(term for terms in after.values() for term in terms) == ["a", "b", "c"]
 
 
-def test_where_room_is_scarce_rules_are_packed_anew_and_what_finds_none_is_named() -> None:
+def test_near_the_limit_rules_are_packed_again_and_words_without_room_are_named() -> None:
     words = {f"{number:04}{'x' * 90}" for number in range(40)}
     there = {str(number): frozenset({word}) for number, word in enumerate(sorted(words)[:20])}
     packed = plan(PLAIN, there, frozenset(words), most=5)
@@ -101,8 +101,8 @@ def test_where_room_is_scarce_rules_are_packed_anew_and_what_finds_none_is_named
     assert plan(PLAIN, {}, frozenset(words), most=0).left_out == words
 
 
-def test_words_of_a_rule_that_x_refused_are_kept_apart() -> None:
+def test_words_of_a_rejected_rule_go_into_separate_rules() -> None:
     words = frozenset("abcdefgh")
-    planned = plan(PLAIN, {"1": frozenset("xy")}, words | set("xy"), apart=dict.fromkeys("abcd", 2))
+    planned = plan(PLAIN, {"1": frozenset("xy")}, words | set("xy"), split_limits=dict.fromkeys("abcd", 2))
     assert {frozenset("ab"), frozenset("cd")} < {*planned.add}
     assert frozenset().union(*planned.add) == words | set("xy")

@@ -1,4 +1,4 @@
-"""X's filtered stream by tweepy, against a server that speaks its protocol: what is read, and how it ends."""
+"""X's filtered stream through tweepy, with a local server of its protocol: its messages, and its ends."""
 
 import asyncio
 import logging
@@ -109,7 +109,7 @@ async def test_a_second_connection_is_one_too_many() -> None:
         assert not error.not_before, "the quarter of an hour has nothing to do with it"
 
 
-async def test_a_disconnect_in_the_stream_ends_it_behind_the_posts_before_it() -> None:
+async def test_a_disconnect_in_the_stream_ends_it_after_the_posts_before_it() -> None:
     async with XServer() as server, reading(source(server, {"a": ("macet",)})) as reader:
         post = line({"data": {"id": "1", "text": "macet"}})
         await server.send(post + line({"errors": [DISCONNECT]}) + post)
@@ -127,13 +127,13 @@ async def test_closed_at_once_cut_in_half_or_silent_it_is_interrupted() -> None:
             await server.halve(line({"data": {"id": "1", "text": "macet"}}))
             assert isinstance(await reader.over(), Disconnected) and not reader.posts
         server.script.append("silence")
-        error = await ended(source(server, tracks, silence=1.0))
-        assert isinstance(error, Disconnected) and "not even that it is alive" in str(error)
+        error = await ended(source(server, tracks, silence=0.3))
+        assert isinstance(error, Disconnected) and "not even a sign of life" in str(error)
 
 
 async def test_kept_alive_a_quiet_stream_stays() -> None:
-    async with XServer(alive=0.1) as server, reading(source(server, {"a": ("macet",)}, silence=1.0)) as reader:
-        await asyncio.sleep(1.5)
+    async with XServer(alive=0.05) as server, reading(source(server, {"a": ("macet",)}, silence=0.4)) as reader:
+        await asyncio.sleep(0.8)
         assert await server.post("macet") and await reader.read(1)
 
 
@@ -154,7 +154,7 @@ async def test_no_log_has_the_token(caplog: pytest.LogCaptureFixture) -> None:
     assert "AAAA" not in caplog.text
 
 
-def test_what_a_url_of_x_may_not_be_is_said_in_one_line() -> None:
+def test_a_wrong_url_of_x_is_one_line() -> None:
     for url in ("x:path", "x:?api=ftp://h", "x:?api=http://h/p", "x:?lang=indonesian", "x:?lang=", "x:?rate=1",
                 "x:?lang=id&lang=en", "x:?api=", "x://host", "x:?api=http://h:99999"):  # fmt: skip
         with pytest.raises(SourceError, match=r"^[^\n]+$"):

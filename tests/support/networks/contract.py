@@ -1,8 +1,8 @@
-"""What every source is tested by: a harness each, and how it is read. The claims are in `tests/sources/test_contract*`.
+"""The test contract of all sources: a harness for each, and a reader. The claims are in `tests/sources/test_contract*`.
 
-A harness is a local server that speaks its network's protocol as the network's owners document it, behind a gate
-(`faulty.py`) that fails as told, and knows how the network writes a post. Every source passes every claim; what a
-source cannot do by nature stands in EXCEPTIONS with its reason, and a claim of its own sees that it is true.
+A harness is a local server with its network's protocol, as the network's owners document it, behind a gate
+(`faulty.py`) that fails on demand. It also knows how the network writes a post. Every source passes every claim. If a
+network lacks an ability, EXCEPTIONS has the reason, and a claim of its own checks that this is true.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import MAX_LINE, Chunk, Disconnected, Source, SourceError
 
-SILENCE = 0.6  # seconds without a word that a source of a harness bears, also when it connects
-NOTICED = 3.0  # seconds in which it must have said so
+SILENCE = 0.6  # seconds of silence, also while connecting, after which a source must give up
+NOTICED = 3.0  # seconds in which it must have given up
 
 
 def iso(when: int) -> str:
-    """Ms since 1970 as networks write times."""
+    """A time in ms since 1970, as networks write it."""
     return datetime.fromtimestamp(when / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Said(NamedTuple):
-    """A post as its network has it: numbers grow, and the id is made of the number."""
+    """A post at its network. Numbers grow, and the id contains the number."""
 
     number: int
     text: str
@@ -38,27 +38,27 @@ class Said(NamedTuple):
 
 
 class Ability(StrEnum):
-    """What a network may not be able to do by nature."""
+    """An ability that a network may lack."""
 
-    CONNECT = "connect"  # there is a line to a server
-    RESUME = "resume"  # the network gives what was missed
-    DELETE = "delete"  # it says that a post was deleted
+    CONNECT = "connect"  # the source connects to a server
+    RESUME = "resume"  # the network gives the posts of a pause
+    DELETE = "delete"  # the network reports deleted posts
 
 
 EXCEPTIONS: dict[tuple[str, Ability], str] = {
-    ("replay", Ability.CONNECT): "it reads a file of this machine",
-    ("replay", Ability.DELETE): "a file of plain posts has no notices; those of the networks' own forms have",
-    ("x", Ability.RESUME): "the filtered stream has no position; what was missed can only be searched for",
-    ("x", Ability.DELETE): "the filtered stream says nothing of deleted posts",
+    ("replay", Ability.CONNECT): "it reads a local file",
+    ("replay", Ability.DELETE): "a file of plain posts has no notices, unlike files in the networks' own formats",
+    ("x", Ability.RESUME): "the filtered stream has no position; missed posts can only be found by search",
+    ("x", Ability.DELETE): "the filtered stream does not report deleted posts",
 }
 
 
 class Harness(ABC):
-    """One network on this machine, for an `async with` block. `gate` and `folder` are there once it has begun."""
+    """One network on this machine, for an `async with` block."""
 
     name: ClassVar[str]  # the scheme of the source's URL
-    goodbye = b"0\r\n\r\n"  # how the server ends a stream: that of chunked HTTP
-    paced = True  # its sources have a pace of their own, if they can
+    goodbye = b"0\r\n\r\n"  # the bytes that end a stream: here of chunked HTTP
+    paced = True  # a source that has a rate uses it
     gate: Gate
     folder: Path
 
@@ -68,42 +68,42 @@ class Harness(ABC):
 
     @abstractmethod
     async def begin(self) -> int:
-        """Start the server; its port."""
+        """Start the server and return its port."""
 
     @abstractmethod
     async def end(self) -> None:
-        """Stop the server and all that it runs."""
+        """Stop the server and its tasks."""
 
     @abstractmethod
     def source(self, host: str = "127.0.0.1", *, tls: bool = False) -> Source:
-        """A new source of the gate (`gate.port`, with TLS `gate.tls_port`) that bears SILENCE and no longer."""
+        """A new source for the gate (`gate.port`, or `gate.tls_port` with TLS) that gives up after SILENCE."""
 
     @abstractmethod
     def id(self, number: int) -> str:
-        """The id, as it is in Post, of what was said under this number."""
+        """The id in Post of the post with this number."""
 
     @abstractmethod
     def frame(self, payload: bytes) -> bytes:
-        """A message of this payload, as `send` takes it: where others stand, but for its content."""
+        """A message with this payload, in the form for `send`."""
 
     @abstractmethod
     def payload(self, said: Said) -> bytes:
-        """A post as the network writes it, JSON."""
+        """A post in the network's JSON."""
 
     def deletion(self, number: int) -> bytes | None:
-        """The message that this post was deleted; None if the network has none."""
+        """The notice that this post was deleted; None if the network has none."""
         return None
 
     def malformed(self) -> list[bytes]:
-        """Messages that are framed well and hold nothing that could be read."""
+        """Messages with a valid frame and unreadable content."""
         return [self.frame(payload) for payload in (b"{", b"[1]", b'"x"', b"truth", b"{}")]
 
     def forms(self) -> list[bytes]:
-        """Payloads as the network's documents show them, for mutations."""
+        """Payloads from the network's documentation, for mutations."""
         return [self.payload(said) for said in some(1, 500)]
 
     def oversized(self) -> bytes:
-        """A message longer than any may be, and else a good post."""
+        """A post that is valid, but too long."""
         return self.frame(self.payload(Said(999_999, "x" * (MAX_LINE + 4096))))
 
     def endless(self) -> bytes:
@@ -113,17 +113,17 @@ class Harness(ABC):
 
     @abstractmethod
     async def send(self, *messages: bytes, keep: bool = True) -> None:
-        """Send to everybody who streams, waiting for one, each message in one write, and waiting for the socket.
+        """Wait for a client, and send to all clients, each message in one write. Wait for their sockets.
 
-        What is sent is kept for those who resume, unless not to `keep`.
+        With `keep`, the server stores the messages for clients that resume.
         """
 
     @abstractmethod
     async def keep_alive(self) -> None:
-        """Send what the network sends when it has nothing to say."""
+        """Send the network's sign of life."""
 
     def settings(self) -> dict[str, str]:
-        """What a worker must be told for it beside the source's URL, by the settings' names without their prefix."""
+        """The settings that a worker needs beside the source's URL, by their names without the prefix."""
         return {}
 
     async def say(self, *posts: Said) -> None:
@@ -145,7 +145,7 @@ class Harness(ABC):
 
 
 class Reading:
-    """A source being read, for an `async with` block: it is asked for a chunk when `until` needs one, not before."""
+    """Reads a source, for an `async with` block. It asks for a chunk only when one is needed."""
 
     def __init__(self, source: Source, position: str | None = None) -> None:
         self.got: list[Chunk] = []
@@ -169,11 +169,11 @@ class Reading:
 
     @property
     def position(self) -> str | None:
-        """The last one given."""
+        """The last position of the source."""
         return next((chunk.position for chunk in reversed(self.got) if chunk.position), None)
 
     async def chunk(self, timeout: float = NOTICED) -> Chunk:
-        """The next chunk. Raises what ends the connection, StopAsyncIteration at the end."""
+        """The next chunk. Raises the error that ends the connection, or StopAsyncIteration."""
         async with asyncio.timeout(timeout):
             chunk = await anext(self._chunks)
         self.got.append(chunk)
@@ -185,7 +185,7 @@ class Reading:
                 await self.chunk(timeout)
 
     async def over(self, timeout: float = NOTICED) -> Disconnected | SourceError | None:
-        """Read on to the end of the connection; what ended it."""
+        """Read to the end of the connection; the error that ended it."""
         try:
             async with asyncio.timeout(timeout):
                 while True:
@@ -206,7 +206,7 @@ class Reading:
 
 
 async def begun(harness: Harness, *posts: Said, position: str | None = None) -> Reading:
-    """A reading that is connected, of a network that says these posts then; they are not read yet."""
+    """A connected reading. The network sends these posts after that; they are not read yet."""
     if not harness.can(Ability.CONNECT):
         await harness.say(*posts)
         return Reading(harness.source(), position)
@@ -226,6 +226,6 @@ def some(first: int, last: int) -> list[Said]:
 
 
 def one_line(error: Exception | None) -> Exception:
-    """What ended a connection, said in one line."""
+    """The error that ended a connection, after a check that it is one line."""
     assert error is not None and str(error) and "\n" not in str(error) and len(str(error)) < 300
     return error

@@ -1,4 +1,4 @@
-"""All sources that the contract is for, each by its harness. A new source adds its own here."""
+"""The harnesses of all sources in the contract. A new source adds its harness here."""
 
 import pytest
 from support.networks.contract import EXCEPTIONS, Ability, Harness
@@ -11,10 +11,10 @@ from support.networks.x_harness import XHarness
 HARNESSES: list[type[Harness]] = [ReplayHarness, LinesHarness, MastodonHarness, BlueskyHarness, XHarness]
 
 
-def who_can(*abilities: Ability) -> pytest.MarkDecorator:
-    """Run for every source but those that cannot by nature."""
+def able_to(*abilities: Ability) -> pytest.MarkDecorator:
+    """Run for every source with these abilities."""
     able = [harness for harness in HARNESSES if not any((harness.name, ability) in EXCEPTIONS for ability in abilities)]
     return pytest.mark.parametrize("network", able, ids=lambda harness: harness.name)
 
 
-every_source = who_can()
+every_source = able_to()

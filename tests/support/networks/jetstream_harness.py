@@ -1,4 +1,4 @@
-"""The harness of `bluesky:`: a Jetstream server that speaks version 1, and the source that is asked to bear little."""
+"""The harness of `bluesky:`: a Jetstream server of version 1, and the source with short timeouts."""
 
 import struct
 import time
@@ -12,10 +12,10 @@ from tweetream.sources.bluesky.source import Bluesky
 
 
 class BlueskyHarness(Harness):
-    """Posts of one account, whose keys are their numbers."""
+    """Posts of one account; their record keys are their numbers."""
 
     name = "bluesky"
-    goodbye = b"\x88\x02\x03\xe9"  # a frame that closes, 1001: going away
+    goodbye = b"\x88\x02\x03\xe9"  # a closing frame, 1001: going away
 
     async def begin(self) -> int:
         self._server = JetstreamServer()
@@ -48,7 +48,7 @@ class BlueskyHarness(Harness):
         return encode({"did": DID, "time_us": self._last, "kind": "commit", "commit": commit})
 
     def forms(self) -> list[bytes]:
-        # Of many keys: of one post nothing would be read but the first.
+        # Many keys: with one key, all but the first post would be duplicates.
         return [encode(JETSTREAM).replace(b"3l3qo2vuowo2b", b"%d" % number) for number in range(2000)]
 
     def endless(self) -> bytes:

@@ -1,10 +1,11 @@
 """A Jetstream server on this machine: both versions of its protocol, byte for byte as its owners write it.
 
-`/subscribe` is version 1, frozen on the wire: events in JSON, cursors in µs, one that is too old silently begins at the
-oldest event, identity and account events come whatever was asked for. `/xrpc/network.bsky.jetstream.subscribeEvents` is
-version 2: frames of `xrpc.v1.json`, three filters, cursors that are numbers (too old: 400 CursorTooOld) or times (too
-old: an info frame first). From bluesky-social/jetstream, `internal/subscribe` and its lexicon. Limits: no compression,
-no filter by account, no options sent by the client. `faults` has what each next connection suffers.
+`/subscribe` is version 1, whose format does not change any more: events in JSON, and cursors in µs. With a cursor that
+is too old, it silently begins at the oldest event. Identity and account events come with any filter.
+`/xrpc/network.bsky.jetstream.subscribeEvents` is version 2: frames of `xrpc.v1.json`, three filters, and cursors that
+are numbers (too old: 400 CursorTooOld) or times (too old: an info frame first). After bluesky-social/jetstream,
+`internal/subscribe` and its lexicon. Limits: no compression, no filter by account, no options sent by the client.
+`faults` holds the faults of the next connections.
 """
 
 import asyncio
@@ -22,27 +23,27 @@ from aiohttp import WSMsgType, web
 
 METHOD = "network.bsky.jetstream.subscribeEvents"
 POSTS = "app.bsky.feed.post"
-TIMES = 10**15  # a cursor from there on is a time
+TIMES = 10**15  # a cursor of at least this is a time
 DID = "did:plc:q235v55g5unth4zjjdpacfdr"
 _ESCAPED = {char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
 @dataclass
 class Fault:
-    """What a connection suffers: an answer in place of the upgrade, or an end after so many messages, else a cut."""
+    """The fault of a connection: a response instead of the upgrade, or an end after `after` messages, else a cut."""
 
     after: int = 0
-    status: int = 0  # an answer of HTTP
+    status: int = 0  # an HTTP response
     headers: dict[str, str] = field(default_factory=dict)
-    hang: bool = False  # answers nothing
-    mute: bool = False  # says nothing from then on, not even a ping
-    half: bool = False  # half of the next message, and the end
+    hang: bool = False  # no response
+    mute: bool = False  # sends nothing from then on, not even a ping
+    half: bool = False  # sends half of the next message, and ends
     close: tuple[int, str] | None = None
 
 
 @dataclass
 class Event:
-    """One event of the log; `raw` goes to everybody as it is."""
+    """One event of the log. `raw` goes to all clients unchanged."""
 
     seq: int
     time_us: int
@@ -73,13 +74,13 @@ class Event:
 
 
 def encode(value: Any) -> bytes:
-    """JSON as Go writes it: no spaces, UTF-8, and these escaped."""
+    """JSON as Go writes it: no spaces, UTF-8, and these characters escaped."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return "".join(_ESCAPED.get(char, char) for char in text).encode("utf-8", "surrogatepass")
 
 
 class JetstreamServer:
-    """Serves a log of events, for an `async with` block. `asked` are the queries of all connections."""
+    """Serves a log of events, for an `async with` block. `asked` holds the queries of all connections."""
 
     def __init__(self, *, ping: float = 30.0, window: float = 36 * 3600, tls: ssl.SSLContext | None = None) -> None:
         self.port = 0
@@ -89,7 +90,7 @@ class JetstreamServer:
         self.pongs = 0
         self._ping, self._window, self._tls = ping, window, tls
         self._grown = asyncio.Event()
-        self._sent: dict[web.WebSocketResponse, int] = {}  # how much of the log each has had
+        self._sent: dict[web.WebSocketResponse, int] = {}  # the number of events sent to each client
         self._transports: dict[web.WebSocketResponse, asyncio.Transport] = {}
         self._runner: web.AppRunner | None = None
 
@@ -115,7 +116,7 @@ class JetstreamServer:
         assert self._runner is not None
         await self._runner.cleanup()
 
-    # What happens on the network.
+    # Events on the network.
 
     def add(self, kind: str, did: str, content: dict[str, Any], time_us: int = 0, raw: bytes | None = None) -> Event:
         last = self.log[-1].time_us if self.log else 0
@@ -145,11 +146,11 @@ class JetstreamServer:
         return self.add("account", did, content | ({"status": status} if status else {}))
 
     def raw(self, message: bytes, time_us: int = 0) -> Event:
-        """A message that no server should send."""
+        """Add a message that no server should send."""
         return self.add("raw", "", {}, time_us, message)
 
     async def send(self, *messages: bytes, keep: bool = True) -> None:
-        """Send these to everybody who streams, waiting for one and for the sockets; those to keep are in the log."""
+        """Wait for a client, and send these to all clients; wait for their sockets. With `keep` they are in the log."""
         async with asyncio.timeout(5):
             while not self._sent:
                 await asyncio.sleep(0.005)
@@ -167,11 +168,11 @@ class JetstreamServer:
             await socket.ping()
 
     async def spoil(self) -> None:
-        """Send everybody what is no frame of a WebSocket."""
+        """Send an invalid WebSocket frame to all clients."""
         for transport in list(self._transports.values()):
             transport.write(b"\xf1\x01x")
 
-    # What a client gets.
+    # Responses to a client.
 
     async def _v1(self, request: web.Request) -> web.StreamResponse:
         cursor = request.query.get("cursor", "")
@@ -198,7 +199,7 @@ class JetstreamServer:
         return await self._serve(request, start, True, notice)
 
     def _at(self, cursor: int) -> int:
-        """The index of the first event at or behind a cursor; what is in the future is the end."""
+        """The index of the first event at or after a cursor; the end, for a cursor in the future."""
         if cursor < TIMES:
             return max(0, min(cursor - 1, len(self.log)))
         return next((at for at, event in enumerate(self.log) if event.time_us >= cursor), len(self.log))
@@ -223,7 +224,7 @@ class JetstreamServer:
                 await socket.send_frame(notice, WSMsgType.TEXT)
             await self._send(socket, request, at, v2, fault)
         except ConnectionError:
-            pass  # the client has gone
+            pass  # the client has disconnected
         finally:
             del self._sent[socket], self._transports[socket]
             for task in tasks:

@@ -1,6 +1,6 @@
-"""The server of the source that docs/sources.md has as an example, and the harness of that source.
+"""The server and the harness of the example source in docs/sources.md.
 
-The source is the very text of the document: a module for the contract, an installed package for a real worker.
+The source is the text of the document itself: a module for the contract, an installed package for a real worker.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ DOCUMENT = DOCS / "sources.md"
 
 
 def _block(language: str, mark: str) -> str:
-    """The document's block of this language that has the mark."""
+    """The document's block of code in this language that contains the mark."""
     blocks = [block.split("\n```")[0] for block in DOCUMENT.read_text().split(f"```{language}\n")[1:]]
     return next(block for block in blocks if mark in block) + "\n"
 
@@ -34,7 +34,7 @@ def example() -> Any:
 
 
 def package(folder: Path) -> Path:
-    """The example as an installer leaves it: the module, and what the document's pyproject.toml says of it."""
+    """The example as if installed: the module, and the entry point from the document's pyproject.toml."""
     described = tomllib.loads(_block("toml", "[project]"))["project"]
     points = "".join(
         f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in named.items())
@@ -45,7 +45,7 @@ def package(folder: Path) -> Path:
 
 
 def install(folder: Path, name: str, points: str) -> Path:
-    """A folder for PYTHONPATH in which a package of this name has these entry points."""
+    """A folder for PYTHONPATH with an installed package of this name and these entry points."""
     about = folder / f"{name.replace('-', '_')}-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
@@ -54,7 +54,7 @@ def install(folder: Path, name: str, points: str) -> Path:
 
 
 class LinesServer:
-    """Answers GET with all lines behind `?after=`, and goes on with what is sent."""
+    """Answers GET with all lines after `?after=`, and then with each new line."""
 
     def __init__(self) -> None:
         self.port = 0

@@ -1,4 +1,4 @@
-"""The harness of `mastodon:`: what is said goes into the timeline and to the streams of mastodon_server.py."""
+"""The harness of `mastodon:`: posts go into the timeline and to the streams of mastodon_server.py."""
 
 import json
 import time
@@ -13,18 +13,18 @@ from tweetream.settings import Settings
 from tweetream.sources.base import MAX_LINE, Context
 from tweetream.sources.mastodon.source import Mastodon
 
-BEGAN = round(time.time() * 1000) - 86_400_000  # ms: a number is so many seconds later
+BEGAN = round(time.time() * 1000) - 86_400_000  # ms; the time of a post is its number of seconds later
 
 
 def source(server: MastodonServer, query: str = "", token: str = "", **options: Any) -> Mastodon:
-    """A source of this server, without TLS."""
+    """A source for this server, without TLS."""
     context = Context(Settings(_env_file=None, mastodon_token=token), dict)
     return Mastodon(f"mastodon://127.0.0.1:{server.port}?scheme=http{query}", context, **options)
 
 
 @asynccontextmanager
 async def reading(of: Mastodon, position: str | None = None) -> AsyncIterator[Reading]:
-    """A reading that is connected."""
+    """A connected reading."""
     async with Reading(of, position) as begun:
         first = await begun.chunk()
         assert not first.posts and not first.dropped
@@ -32,7 +32,7 @@ async def reading(of: Mastodon, position: str | None = None) -> AsyncIterator[Re
 
 
 class MastodonHarness(Harness):
-    """One server; what is malformed or too long is in the stream alone."""
+    """One server. Malformed and too long messages are only in the stream."""
 
     name = "mastodon"
 

@@ -1,9 +1,9 @@
 """A Mastodon server on this machine: the streaming and timeline API as its owners document it, and faults by script.
 
-Streams as Mastodon's own streaming server writes them: `:)` first, `:thump` every `thump` seconds, `event:` and `data:`
-in one write, no cursor; a token wanted if `token` is set (401 without it). Timelines: the newest first, `min_id` gives
-what follows right behind it, `max_id` what is before, 40 at most, `Link` to both sides. Limits: this machine only; a
-status is found by its id as a number.
+The streams are like those of Mastodon's own streaming server: `:)` first, `:thump` every `thump` seconds, `event:` and
+`data:` in one write, no cursor. If `token` is set, a client needs it (401 without). Timelines: newest first; `min_id`
+gives the statuses right after it, `max_id` those before it, 40 at most, with a `Link` to both sides. Limits: this
+machine only; ids are numbers.
 """
 
 import asyncio
@@ -16,16 +16,16 @@ from typing import Any, Self
 
 from aiohttp import web
 
-WHEN = 1_790_000_000_000  # ms: the time of the first status that does not say its own
+WHEN = 1_790_000_000_000  # ms: the time of the first status without a time of its own
 
 
 def snowflake(when: int, serial: int = 0) -> str:
-    """The id of a status of this time in ms, as Mastodon makes it."""
+    """The id that Mastodon gives a status of this time in ms."""
     return str((when << 16) + serial)
 
 
 def status(id: str, text: str, host: str = "127.0.0.1", **fields: Any) -> dict[str, Any]:
-    """A status as the API gives it."""
+    """A status in the API's format."""
     moment = datetime.fromtimestamp((int(id) >> 16 or WHEN) / 1000 if id.isdigit() else WHEN / 1000, UTC)
     when = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     account = {"id": "7", "username": "rina", "acct": "rina", "display_name": "Rina", "bot": False, "locked": False}
@@ -54,15 +54,15 @@ def status(id: str, text: str, host: str = "127.0.0.1", **fields: Any) -> dict[s
 
 
 class MastodonServer:
-    """For an `async with` block. `asked` are the paths asked for, with their queries; `streams` who is connected."""
+    """For an `async with` block. `asked` holds the requested paths with their queries; `streams` the open streams."""
 
     def __init__(self, *, token: str = "", thump: float = 15.0, tls: ssl.SSLContext | None = None) -> None:
         self.token, self.thump, self._tls = token, thump, tls
         self.asked: list[str] = []
-        self.answers: dict[str, list[web.Response]] = {}  # by the beginning of a path: given instead, each once
-        self.instance: dict[str, Any] | None = {}  # merged into the answer; None: there is no such endpoint
+        self.answers: dict[str, list[web.Response]] = {}  # by the beginning of a path; each is given once
+        self.instance: dict[str, Any] | None = {}  # merged into the response; None: there is no such endpoint
         self.heard: Callable[[web.Request], object] = lambda request: None
-        self.shown = True  # timelines are
+        self.shown = True  # whether timelines are accessible
         self.statuses: dict[str, dict[str, Any]] = {}
         self.streams: dict[web.StreamResponse, str] = {}
         self._requests: list[web.Request] = []
@@ -94,17 +94,17 @@ class MastodonServer:
                 request.transport.abort()
 
     async def wait(self, timeout: float = 5.0) -> None:
-        """Wait until somebody streams."""
+        """Wait for an open stream."""
         async with asyncio.timeout(timeout):
             while not self.streams:
                 await asyncio.sleep(0.005)
 
     def keep(self, *found: dict[str, Any]) -> None:
-        """Have statuses in the timeline that no stream says."""
+        """Add statuses to the timeline, but to no stream."""
         self.statuses |= {one["id"]: one for one in found}
 
     async def post(self, *found: dict[str, Any]) -> None:
-        """Post statuses: into the timeline, and to whose stream they belong."""
+        """Post statuses: to the timeline, and to the streams that they belong to."""
         for one in found:
             self.keep(one)
             await self.say("update", json.dumps(one, separators=(",", ":")), _places(one))
@@ -123,7 +123,7 @@ class MastodonServer:
         await self.send(f"event: {event}\ndata: {payload}\n\n".encode(), places)
 
     async def send(self, raw: bytes, places: Iterable[str] | None = None) -> None:
-        """Bytes to all streams, or to those of these places, each waiting for its socket."""
+        """Send bytes to all streams, or to the streams with these paths, and wait for their sockets."""
         for response, place in list(self.streams.items()):
             if places is None or place in places:
                 try:
@@ -206,5 +206,5 @@ def _places(one: dict[str, Any]) -> list[str]:
 
 
 def count(asked: Iterable[str]) -> Counter[str]:
-    """How often each path was asked for, whatever its query."""
+    """The number of requests for each path, with any query."""
     return Counter(path.partition("?")[0] for path in asked)

@@ -1,4 +1,4 @@
-"""The harness of `replay:`: the network is a file of JSON lines, and all has been said before it is read."""
+"""The harness of `replay:`: the network is a file of JSON lines, complete before it is read."""
 
 import json
 
@@ -10,7 +10,7 @@ from tweetream.sources.replay.source import Replay
 
 
 class ReplayHarness(Harness):
-    """A file of this test."""
+    """A file of the test."""
 
     name = "replay"
 
@@ -45,4 +45,4 @@ class ReplayHarness(Harness):
             file.writelines(messages)
 
     async def keep_alive(self) -> None:
-        """A file says nothing while it is read."""
+        """A file has no sign of life."""

@@ -1,4 +1,4 @@
-"""The harness of `x:`: what is said goes to who streams from x_server.py, whatever rules there are."""
+"""The harness of `x:`: posts go to all clients of x_server.py, with any rules."""
 
 import json
 import time
@@ -10,11 +10,11 @@ from support.networks.x_server import LIMITS, TOKEN, XServer
 
 from tweetream.sources.x.source import X
 
-BEGAN = 1_800_000_000_000_000_000  # a number is so much more
+BEGAN = 1_800_000_000_000_000_000  # the number of a post is added to this
 
 
 class XHarness(Harness):
-    """One server that counts no calls: each claim begins many sources, and none of these knows of the others."""
+    """One server without rate limits: each claim starts many sources, and each has its own token bucket."""
 
     name = "x"
 

@@ -1,7 +1,7 @@
-"""X's rule language, as its owners document it: what a rule may be, and which posts it matches.
+"""X's rule language, as its owners document it: valid rules, and the posts that they match.
 
-Limits: keywords, phrases, hashtags, `lang:`, `is:`, `has:`, `from:`, OR, AND, negation and parentheses; a text's words
-are what punctuation, symbols and spaces part. Knows nothing of tweetream.
+Limits: keywords, phrases, hashtags, `lang:`, `is:`, `has:`, `from:`, OR, AND, negation and parentheses. Punctuation,
+symbols and spaces separate the words of a text. This module is independent of tweetream.
 """
 
 import re
@@ -18,11 +18,11 @@ Post = Mapping[str, Any]
 
 
 class BadRule(ValueError):
-    """What X would say of it."""
+    """X's error message for a rule."""
 
 
 class Node(NamedTuple):
-    """Part of a rule: `alone` tells whether it may stand without others."""
+    """Part of a rule. `alone`: it needs no other part."""
 
     matches: Callable[[Post], bool]
     alone: bool
@@ -33,7 +33,7 @@ def words(text: str) -> list[str]:
 
 
 def parse(rule: str) -> Node:
-    """Raises BadRule."""
+    """Parse a rule. Raises BadRule."""
     if not rule.strip():
         raise BadRule("Rule must not be empty")
     if len(rule) > LONGEST:

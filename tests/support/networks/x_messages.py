@@ -1,4 +1,4 @@
-"""What X's API v2 writes: messages of the stream, errors and problems, as its owners document them."""
+"""The messages of X's API v2: posts of the stream, errors and problems, as its owners document them."""
 
 import json
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ def line(message: object) -> bytes:
 
 
 def asked_for(request: web.Request, data: dict[str, Any], includes: dict[str, Any]) -> dict[str, Any]:
-    """A message with the fields and expansions of the query alone."""
+    """A message with only the fields and expansions of the query."""
     fields = {"id", "text", "edit_history_tweet_ids", *request.query.get("tweet.fields", "").split(",")}
     expansions = request.query.get("expansions", "").split(",")
     message: dict[str, Any] = {"data": {name: value for name, value in data.items() if name in fields}}

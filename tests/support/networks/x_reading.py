@@ -1,4 +1,4 @@
-"""X's source against the server of `x_server.py`, read in a task of its own."""
+"""X's source with the server of `x_server.py`, read in a separate task."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from tweetream.sources.x.source import X
 
 
 class Faster:
-    """A clock that runs so many times as fast as the world's."""
+    """A clock that runs `times` times as fast as real time."""
 
     def __init__(self, times: float) -> None:
         self._times, self._began = times, time.time()
@@ -37,7 +37,7 @@ def source(server: XServer, tracks: dict[str, tuple[str, ...]], query: str = "",
 
 
 class Reader:
-    """Reads a connection in a task of its own; `chunks` is what it gave, `over` what ended it."""
+    """Reads a connection in a separate task. `chunks` holds its chunks; `over` gives the error that ended it."""
 
     def __init__(self, source: X) -> None:
         self.chunks: list[Chunk] = []
@@ -61,7 +61,7 @@ class Reader:
         return sum((chunk.dropped for chunk in self.chunks), Counter())
 
     async def read(self, count: int) -> list[Post]:
-        """Wait for so many posts and drops."""
+        """Wait for this number of posts and drops."""
         async with asyncio.timeout(5):
             while len(self.posts) + self.dropped.total() < count:
                 self._changed.clear()
@@ -78,7 +78,7 @@ class Reader:
 
 @contextlib.asynccontextmanager
 async def reading(source: X, patience: float = 5.0) -> AsyncIterator[Reader]:
-    """A reader that is connected, or was not in time."""
+    """A reader that has connected, or has waited `patience` seconds."""
     reader = Reader(source)
     try:
         connecting = asyncio.create_task(reader.connected.wait())

@@ -1,8 +1,8 @@
 """X's API v2 on this machine, as its owners document it: the filtered stream and its rules, limits and faults.
 
-It checks the bearer token and each rule (`x_language.py`), counts calls by the quarter of an hour, sends the posts that
-match a rule, chunked, each with CR LF behind it, and a bare CR LF to say that it is alive. It gives what was asked
-for: no field and no expansion more. Knows nothing of tweetream.
+It checks the bearer token and each rule (`x_language.py`), counts calls in each 15 minutes, and sends the posts that
+match a rule, in chunked encoding, each followed by CR LF. A bare CR LF is its sign of life. It gives only the requested
+fields and expansions. This module is independent of tweetream.
 """
 
 import asyncio
@@ -26,23 +26,23 @@ QUERY = {"expansions", "tweet.fields", "user.fields", "media.fields", "place.fie
 
 
 class XServer:
-    """One account. `script` are faults of the next connections to the stream: close, silence, or a status to answer."""
+    """One account. `script` holds faults of the next connections to the stream: close, silence, or an HTTP status."""
 
     def __init__(
         self,
         *,
         limits: dict[str, int] | None = None,
         most_rules: int = MOST_RULES,
-        minds: frozenset[str] = frozenset(),
-        spoils: bool = False,
+        forbidden: frozenset[str] = frozenset(),
+        all_or_nothing: bool = False,
         delay: float = 0.0,
         one: bool = True,
         alive: float = 20.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`minds` are words that no rule may have; `spoils`: one bad rule and none of a request is taken.
+        """No rule may have a word of `forbidden`. `all_or_nothing`: with one bad rule, X rejects the whole request.
 
-        `delay` is how many seconds a rule needs to take effect.
+        A rule takes effect after `delay` seconds.
         """
         self.rules: dict[str, dict[str, str]] = {}
         self.calls: dict[str, list[float]] = {name: [] for name in LIMITS}
@@ -56,7 +56,12 @@ class XServer:
         self.port = 0
         self._parsed: dict[str, Node] = {}
         self._added_at: dict[str, float] = {}
-        self.limits, self._most, self._minds, self._spoils = dict(limits or LIMITS), most_rules, minds, spoils
+        self.limits, self._most, self._forbidden, self._all_or_nothing = (
+            dict(limits or LIMITS),
+            most_rules,
+            forbidden,
+            all_or_nothing,
+        )
         self._one, self._alive, self._delay, self._clock = one, alive, delay, clock
         self._streams: dict[web.StreamResponse, web.Request] = {}
         self.somebody = asyncio.Event()
@@ -83,15 +88,15 @@ class XServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    # What happens at X.
+    # Events at X.
 
     @property
     def in_effect(self) -> list[str]:
-        """The ids of the rules that match posts already."""
+        """The ids of the rules that have taken effect."""
         return [id for id in self.rules if self._clock() - self._added_at.get(id, 0.0) >= self._delay]
 
     def others(self, value: str, tag: str | None = None) -> str:
-        """Another client of the account adds a rule; its id."""
+        """Another client of the account adds a rule. Returns its id."""
         (rule, node), *_ = self._made([{"value": value} | ({"tag": tag} if tag else {})], False)[0]
         self.rules[rule["id"]], self._parsed[rule["id"]] = rule, node
         return rule["id"]
@@ -101,7 +106,7 @@ class XServer:
         del self.rules[id], self._parsed[id]
 
     async def post(self, text: str, *, number: int | None = None, includes: Any = None, **fields: Any) -> list[str]:
-        """Somebody posts; the ids of the rules that match it. It is sent if there is one."""
+        """A new post at X; it is sent if a rule matches. Returns the ids of the matching rules."""
         number = number or next(self._numbers)
         data = {
             "id": str(number),
@@ -122,7 +127,7 @@ class XServer:
         return matching
 
     async def send(self, *messages: bytes) -> None:
-        """These bytes to all who stream, each in one write; waits for somebody."""
+        """Wait for a client, and send these bytes to all clients, each in one write."""
         async with asyncio.timeout(5):
             await self.somebody.wait()
         for message in messages:
@@ -130,7 +135,7 @@ class XServer:
                 await _write(answer, message)
 
     async def halve(self, message: bytes) -> None:
-        """Half a message, and a cut."""
+        """Send half a message, and cut the connection."""
         await self.send(message[: len(message) // 2])
         await asyncio.sleep(0.02)
         self.cut()
@@ -203,7 +208,7 @@ class XServer:
             }
             return web.json_response(answer | ({"errors": left} if left else {}), headers=headers)
         made, errors = self._made(body["add"], dry)
-        if self._spoils and errors:
+        if self._all_or_nothing and errors:
             made = []
         for rule, node in made:
             if not dry:
@@ -232,7 +237,7 @@ class XServer:
                 continue
             try:
                 node = parse(value)
-                if minded := self._minds.intersection(value.replace('"', " ").split()):
+                if minded := self._forbidden.intersection(value.replace('"', " ").split()):
                     raise BadRule(f"{min(minded)} is not allowed")
             except BadRule as bad:
                 errors.append(error(value, "UnprocessableEntity", "invalid-rules", details=[str(bad)]))
@@ -267,5 +272,5 @@ class XServer:
 
 
 async def _write(answer: web.StreamResponse, data: bytes) -> None:
-    with contextlib.suppress(ConnectionError):  # it has gone, and will be seen to
+    with contextlib.suppress(ConnectionError):  # the client has gone; its handler notices
         await answer.write(data)

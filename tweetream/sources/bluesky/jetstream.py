@@ -1,8 +1,8 @@
-"""How Bluesky's Jetstream writes an event in JSON, version 1 (`/subscribe`) and 2 (`subscribeEvents`).
+"""Bluesky's JSON format of an event from Jetstream, version 1 (`/subscribe`) and 2 (`subscribeEvents`).
 
-Duty: one function for each version, from a message to what it says: a post, that one was deleted, why it is neither,
-and where to go on from. What cannot be read at all is an error of `decode` (ValueError), which the caller counts.
-They hold nothing and wait for nothing. An edit is no new post: the first text stays.
+One function for each version turns a message into an Event: its outcome, and the cursor to go on from. A message that
+cannot be decoded makes `decode` raise ValueError; the caller counts it. An edit is not a new post: Tweetream keeps the
+first text.
 """
 
 import re
@@ -12,28 +12,27 @@ from msgspec import Raw, Struct, field
 from msgspec.json import Decoder
 
 from tweetream.models.drop import Drop
-from tweetream.sources.base import Retracted
-from tweetream.sources.networks import Outcome, Text
+from tweetream.sources.base import Outcome, Retracted
 from tweetream.sources.post_builder import ParseContext, decode, make_post
 
 POSTS = "app.bsky.feed.post"
 METHOD = "network.bsky.jetstream.subscribeEvents"
-GONE = ("deleted", "takendown")  # for good; who is deactivated or suspended may come back with all posts
+REMOVED = ("deleted", "takendown")  # for good; a deactivated or suspended account may come back with all posts
 
 
 class Event(NamedTuple):
-    """What a message says."""
+    """The content of a message."""
 
     outcome: Outcome
-    cursor: int = 0  # µs since 1970 in version 1, a number in the order of events in 2; 0 if it has none
-    gone: str = ""  # the DID of an account that is gone for good
-    error: str = ""  # of version 2: the server ends the stream, and why
-    notice: str = ""  # of version 2: of the stream, not of the network
+    cursor: int = 0  # version 1: µs since 1970; version 2: a sequence number; 0 if there is none
+    removed: str = ""  # the DID of an account that was removed for good
+    error: str = ""  # version 2: the reason why the server ends the stream
+    notice: str = ""  # version 2: a notice about the stream, not about the network
 
 
 class _Account(Struct):
     active: bool = True
-    status: Text = None
+    status: str | None = None
 
 
 class _Commit(Struct):
@@ -55,47 +54,47 @@ class _Payload(Struct):
     type: str = field(name="$type")
     did: str = ""
     seq: int | None = None
-    time: Text = None
+    time: str | None = None
     operation: str = ""
     collection: str = ""
     rkey: str = ""
     record: Raw = Raw()
     account: _Account | None = None
-    name: Text = None
-    message: Text = None
+    name: str | None = None
+    message: str | None = None
 
 
 class _V2(Struct):
     type: str = field(name="$type")
     payload: _Payload | None = None
-    error: Text = None
-    message: Text = None
+    error: str | None = None
+    message: str | None = None
 
 
 class _Record(Struct):
     text: str
-    createdAt: Text = None
+    createdAt: str | None = None
     langs: list[str] | None = None
 
 
 _v1, _v2, _record = Decoder(_V1), Decoder(_V2), Decoder(_Record)
 _DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]{1,300}")
-_RKEY = re.compile(r"[A-Za-z0-9._:~-]{1,150}")  # longer would not fit an id; real ones have 13
+_RKEY = re.compile(r"[A-Za-z0-9._:~-]{1,150}")  # a longer one would not fit an id; real ones have 13 characters
 
 
 def event_v1(line: bytes, at: ParseContext, langs: tuple[str, ...] = ()) -> Event:
-    """An event of version 1, of a post in one of `langs`; any if there are none."""
+    """An event of version 1. A post in none of `langs` is dropped; if `langs` is empty, every post is kept."""
     event = decode(_v1, line)
     cursor = event.time_us or 0
     if event.kind != "commit":
-        return Event(Drop.NOT_A_POST, cursor, _gone(event.did, event.account))
+        return Event(Drop.NOT_A_POST, cursor, _removed(event.did, event.account))
     if event.commit is None:
         return Event(Drop.MALFORMED, cursor)
     return Event(_post(event.commit, event.did, cursor // 1000 or None, at, langs), cursor)
 
 
 def event_v2(line: bytes, at: ParseContext, langs: tuple[str, ...] = ()) -> Event:
-    """An event of version 2, as above."""
+    """An event of version 2, with `langs` as in version 1."""
     frame = decode(_v2, line)
     if frame.type == "error":
         return Event(Drop.NOT_A_POST, error=": ".join(filter(None, (frame.error, frame.message))) or "unknown")
@@ -106,17 +105,17 @@ def event_v2(line: bytes, at: ParseContext, langs: tuple[str, ...] = ()) -> Even
     if kind == "info":
         return Event(Drop.NOT_A_POST, notice=": ".join(filter(None, (event.name, event.message))))
     if kind != "commit":
-        return Event(Drop.NOT_A_POST, cursor, _gone(event.did, event.account))
+        return Event(Drop.NOT_A_POST, cursor, _removed(event.did, event.account))
     commit = _Commit(event.operation, event.collection, event.rkey, event.record)
     return Event(_post(commit, event.did, event.time, at, langs), cursor)
 
 
-def _gone(did: str, account: _Account | None) -> str:
-    gone = account is not None and not account.active and account.status in GONE and _DID.fullmatch(did)
-    return did if gone else ""
+def _removed(did: str, account: _Account | None) -> str:
+    removed = account is not None and not account.active and account.status in REMOVED and _DID.fullmatch(did)
+    return did if removed else ""
 
 
-def _post(commit: _Commit, did: str, seen: str | float | None, at: ParseContext, langs: tuple[str, ...]) -> Outcome:
+def _post(commit: _Commit, did: str, time: str | float | None, at: ParseContext, langs: tuple[str, ...]) -> Outcome:
     if commit.collection != POSTS:
         return Drop.NOT_A_POST
     if not _DID.fullmatch(did) or not _RKEY.fullmatch(commit.rkey):
@@ -128,23 +127,23 @@ def _post(commit: _Commit, did: str, seen: str | float | None, at: ParseContext,
         return Drop.EDITED if commit.operation == "update" else Drop.NOT_A_POST
     try:
         record = decode(_record, commit.record)
-    except (ValueError, RecursionError):  # the event around it is sound, and says where to go on from
+    except (ValueError, RecursionError):  # the event around it is valid, and so is its cursor
         return Drop.MALFORMED
-    if langs and record.langs and not any(_speaks(lang, langs) for lang in record.langs):
+    if langs and record.langs and not any(_matches(lang, langs) for lang in record.langs):
         return Drop.LANGUAGE
     return make_post(
         at,
         "bluesky",
         record.text,
         id=id,
-        created=record.createdAt or seen,
+        created=record.createdAt or time,
         url=f"https://bsky.app/profile/{did}/post/{commit.rkey}",
         author=did,
         lang=record.langs[0] if record.langs else "",
     )
 
 
-def _speaks(lang: str, langs: tuple[str, ...]) -> bool:
-    """Whether a tag is one of these or a kind of it, as en-GB is of en."""
+def _matches(lang: str, langs: tuple[str, ...]) -> bool:
+    """Whether a language tag is one of these or a variant, as en-GB is a variant of en."""
     lang = lang.lower()
-    return any(lang == wanted or lang.startswith(f"{wanted}-") for wanted in langs)
+    return any(lang == tag or lang.startswith(f"{tag}-") for tag in langs)

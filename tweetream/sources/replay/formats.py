@@ -1,9 +1,7 @@
-"""A line of JSON to posts: X (v1.1, v2), Bluesky Jetstream, Mastodon, our own events, {"text": …}.
+"""Parses a line of JSON: X (v1.1, v2), Bluesky Jetstream, Mastodon, Tweetream's own events, {"text": …}.
 
-Duty: `parse` tells the formats apart by their fields and gives a post, the reason why there is none,
-the word that one was deleted, or, for a line that holds several (a page of X v2), an iterator of
-these. Limits: it never raises, whatever it is given; between lines it remembers no more than which
-server Mastodon's last posts were of (in Arrival); it does not know files.
+`parse` recognises the format by the fields. It returns an Outcome, or an iterator of outcomes for a line with several
+posts (a page of X v2). It never raises. It remembers only the server of Mastodon's last posts (in ParseContext).
 """
 
 import re
@@ -15,14 +13,15 @@ from msgspec.json import Decoder
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
-from tweetream.sources.base import Retracted
+from tweetream.sources.base import Outcome, Retracted
 from tweetream.sources.bluesky.jetstream import event_v1, event_v2
-from tweetream.sources.networks import Outcome, Text, mastodon, x_deletion, x_page, x_status, x_tweet
+from tweetream.sources.mastodon import posts as mastodon
 from tweetream.sources.post_builder import MAX_ID, ParseContext, decode, make_post
+from tweetream.sources.x import posts as x
 
 
 class _Probe(Struct):
-    """The fields that tell one format from another, not decoded yet."""
+    """The fields that distinguish the formats, not decoded yet."""
 
     did: Raw = Raw()
     event: Raw = Raw()
@@ -40,7 +39,7 @@ class _Probe(Struct):
     retracted: Raw = Raw()
 
 
-# What X sends among the posts: notices (v1.1); errors, and pages that found nothing (v2).
+# Other messages of X: notices (v1.1); errors and empty pages (v2).
 _NOTICES = frozenset(
     ("delete", "limit", "scrub_geo", "status_withheld", "user_withheld", "disconnect", "warning", "friends")
     + ("errors", "meta")
@@ -50,24 +49,24 @@ _NOTICES = frozenset(
 class _Plain(Struct):
     text: str
     id: str | int | None = None
-    source: Text = None
-    url: Text = None
-    author: Text = None
-    lang: Text = None
+    source: str | None = None
+    url: str | None = None
+    author: str | None = None
+    lang: str | None = None
     created_at: str | int | float | None = None
 
 
-_MAX_STATUSES = 10_000  # of Mastodon, remembered for their deletions
+_MAX_STATUSES = 10_000  # of Mastodon; a deletion is matched with one of these
 
 _probe, _plain, _string = Decoder(_Probe), Decoder(_Plain), Decoder(str)
 _fields, _any = Decoder(dict[str, Raw]), Decoder()
 
 
 def parse(line: bytes, at: ParseContext, column: str = "text") -> Outcome | Iterator[Outcome]:
-    """What a line holds. With another `column` than text, the field of that name is the post's text."""
+    """Parse a line. If `column` is not `text`, the field of that name is the text of the post."""
     try:
         return _parse(line, at) if column == "text" else _named(line, at, column)
-    except (ValueError, RecursionError):  # no JSON, a wrong type, brackets nested without end
+    except (ValueError, RecursionError):  # no JSON, a wrong type, too many nested brackets
         return Drop.MALFORMED
 
 
@@ -84,15 +83,15 @@ def _parse(line: bytes, at: ParseContext) -> Outcome | Iterator[Outcome]:
     if _has(seen.content) and _has(seen.account):
         return _mastodon(line, at)
     if _has(seen.data):
-        return x_page(seen.data, seen.includes if _has(seen.includes) else None, at)
+        return x.parse_tweets(seen.data, seen.includes if _has(seen.includes) else None, at)
     if bytes(seen.user).startswith(b"{") or _has(seen.id_str):
-        return x_status(line, at)
+        return x.parse_status(line, at)
     if _has(seen.author_id) or _has(seen.edit_history_tweet_ids):
-        return x_tweet(line, at)
+        return x.parse_tweet(line, at)
     if _has(seen.text):
         return _own(decode(_plain, line), at)
     if _has(seen.delete):
-        return x_deletion(seen.delete)
+        return x.parse_deletion(seen.delete)
     if _has(seen.retracted):
         id = decode(_string, seen.retracted)
         return Retracted(id) if 0 < len(id) <= MAX_ID else Drop.MALFORMED
@@ -105,7 +104,7 @@ def _has(field: Raw) -> bool:
 
 
 def _mastodon_event(seen: _Probe, at: ParseContext) -> Outcome:
-    """An event of Mastodon's streaming: its payload is JSON in a string. An edit is no new post."""
+    """An event of Mastodon's streaming API: its payload is JSON in a string. An edit is not a new post."""
     event, payload = decode(_string, seen.event), bytes(seen.payload)
     if event == "update":
         return _mastodon(decode(_string, payload).encode() if payload.startswith(b'"') else payload, at)
@@ -117,7 +116,7 @@ def _mastodon_event(seen: _Probe, at: ParseContext) -> Outcome:
 
 
 def _sse(line: bytes, at: ParseContext) -> Outcome | Iterator[Outcome]:
-    """A line of Mastodon's stream as curl keeps it. What has no data in it belongs to a line that has."""
+    """A line of Mastodon's stream as curl saves it. A line without data belongs to the next line with data."""
     name, _, data = line.partition(b":")
     data = data.strip()
     if name == b"data" and data.startswith(b"{"):
@@ -127,11 +126,11 @@ def _sse(line: bytes, at: ParseContext) -> Outcome | Iterator[Outcome]:
 
 def _mastodon_deletion(number: str, at: ParseContext) -> Outcome:
     id = at.statuses.get(number)
-    return Retracted(id) if id else Drop.NOT_A_POST  # of a post that is not in the file
+    return Retracted(id) if id else Drop.NOT_A_POST  # the file does not hold the post
 
 
 def _mastodon(line: bytes, at: ParseContext) -> Outcome:
-    found = mastodon(line, at)
+    found = mastodon.parse_status(line, at)
     if isinstance(found, Post):
         id = found.id.removesuffix(at.suffix)
         at.statuses[id.rpartition("/")[2]] = id
@@ -141,10 +140,10 @@ def _mastodon(line: bytes, at: ParseContext) -> Outcome:
 
 
 def _own(event: _Plain, at: ParseContext) -> Outcome:
-    named = event.source is not None and re.fullmatch("[a-z0-9_-]{1,32}", event.source)
+    valid = event.source is not None and re.fullmatch("[a-z0-9_-]{1,32}", event.source)
     return make_post(
         at,
-        event.source if event.source and named else "replay",
+        event.source if event.source and valid else "replay",
         event.text,
         id="" if event.id is None else str(event.id),
         created=event.created_at,

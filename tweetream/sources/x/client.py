@@ -1,10 +1,10 @@
-"""X's API by tweepy: the rules of the filtered stream, and one connection to it.
+"""X's API through tweepy: the rules of the filtered stream, and one connection to the stream.
 
-tweepy makes the requests. What it does not do well is not used: it would begin a stream that closes at once again
-without delay, try 401 for ever, read no x-rate-limit-reset, and end for good at a line that it cannot read. So
-`_connect` opens the stream and leaves it to whoever reads it, and answers that are no success are told apart before
-tweepy sees them, by what is to be done: SourceError, Interrupted, or Rejected for rules that X does not take.
-The host is written into tweepy, and is replaced in each request.
+tweepy makes the requests. Its handling of failures is not used: it would reconnect without delay after a stream that
+closes at once, retry 401 for ever, ignore x-rate-limit-reset, and stop for good at a line that it cannot read. So
+`_connect` only opens the stream, and the caller reads it. Error responses are handled before tweepy sees them: they
+become SourceError, Disconnected, or Rejected for rules that X does not accept. tweepy has a fixed host, which is
+replaced in each request.
 """
 
 import asyncio
@@ -20,33 +20,20 @@ import msgspec
 from aiohttp import hdrs
 from tweepy.asynchronous import AsyncStreamingClient
 from tweepy.streaming import StreamRule
+from typing_extensions import override
 from yarl import URL
 
 from tweetream.sources.base import Disconnected, FailureKind, SourceError
+from tweetream.sources.x.problem import Problem
 
-ANSWER = 20.0  # seconds that X has to answer, where silence is not allowed longer
+RESPONSE_TIMEOUT = 20.0  # seconds; less if the allowed silence is shorter
 TWEEPYS_HOST = "api.twitter.com"
-# Authors and texts of what a post repeats or quotes; texts over 280 characters are in note_tweet.
+# These bring authors, and texts of retweeted and quoted posts; a text over 280 characters is in note_tweet.
 FIELDS = {
     "expansions": ["author_id", "referenced_tweets.id", "referenced_tweets.id.author_id"],
     "tweet_fields": ["author_id", "created_at", "lang", "note_tweet", "referenced_tweets", "edit_history_tweet_ids"],
     "user_fields": ["username"],
 }
-
-
-class Problem(msgspec.Struct):
-    """What X says when something is wrong: in an answer, in `errors`, or in a line of the stream."""
-
-    title: str | None = None
-    type: str | None = None
-    detail: str | None = None
-    details: list[str] | None = None
-    message: str | None = None
-    value: str | None = None  # of a rule
-
-    def line(self) -> str:
-        said = " ".join((self.detail or self.message or "; ".join(self.details or ()) or self.title or "").split())
-        return "".join(filter(str.isprintable, said))[:160]
 
 
 class Rule(msgspec.Struct):
@@ -57,7 +44,7 @@ class Rule(msgspec.Struct):
     tag: str | None = None
 
 
-class _Answer(msgspec.Struct):
+class _Response(msgspec.Struct):
     data: list[Rule] = []
     errors: list[Problem] = []
     title: str | None = None
@@ -65,36 +52,37 @@ class _Answer(msgspec.Struct):
     detail: str | None = None
 
 
-_answer = msgspec.json.Decoder(_Answer)
+_response = msgspec.json.Decoder(_Response)
 
 
 class Rejected(Exception):
-    """X takes none of the rules of a request."""
+    """X accepts none of the rules of a request."""
 
     def __init__(self, problems: list[Problem], line: str) -> None:
         super().__init__(line)
         self.problems = problems
 
 
-class _NoToken(logging.Filter):
-    """At the level of debug, tweepy logs each request with the token in it."""
+class _NoDebug(logging.Filter):
+    """Drops tweepy's debug records, since they contain the token."""
 
+    @override
     def filter(self, record: logging.LogRecord) -> bool:
         return record.levelno > logging.DEBUG
 
 
-_no_token = _NoToken()
+_no_debug = _NoDebug()
 
 
 class Client(AsyncStreamingClient):
     """One session with X, for an `async with` block."""
 
     def __init__(self, token: str, api: URL, silence: float) -> None:
-        logging.getLogger("tweepy.asynchronous.client").addFilter(_no_token)  # once, however often it is added
+        logging.getLogger("tweepy.asynchronous.client").addFilter(_no_debug)  # adding it again changes nothing
         super().__init__(token, return_type=aiohttp.ClientResponse)
-        self._api, self._patience = api, min(ANSWER, silence)
+        self._api, self._timeout = api, min(RESPONSE_TIMEOUT, silence)
         self.session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._patience), middlewares=(self._send,)
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeout), middlewares=(self._send,)
         )
 
     async def __aenter__(self) -> "Client":
@@ -104,27 +92,28 @@ class Client(AsyncStreamingClient):
         await self.session.close()
 
     async def stream(self) -> aiohttp.ClientResponse:
-        """The open stream."""
+        """Open the stream."""
         async with self._in_time():
             response: aiohttp.ClientResponse = await self.filter(**FIELDS)
         return response
 
     async def rules(self) -> list[Rule]:
-        """All rules, also those of others."""
+        """All rules of the account, also foreign ones."""
         async with self._in_time():
             return (await self._read(await self.get_rules())).data
 
     async def add(self, values: Iterable[str], tag: str) -> tuple[list[Rule], list[Problem]]:
-        """The rules that X made of these, and what it says of the others."""
+        """Add rules: the rules that X made, and its problems with the others."""
         async with self._in_time(adds=True):
-            answer = await self._read(await self.add_rules([StreamRule(value, tag) for value in values]))
-        return answer.data, answer.errors
+            response = await self._read(await self.add_rules([StreamRule(value, tag) for value in values]))
+        return response.data, response.errors
 
     async def delete(self, ids: list[str]) -> list[Problem]:
-        """Delete these rules; what X says of those that it cannot delete."""
+        """Delete these rules; X's problems with those that it cannot delete."""
         async with self._in_time():
             return (await self._read(await self.delete_rules(ids))).errors
 
+    @override
     async def _connect(self, method: str, endpoint: str, **kwargs: Any) -> aiohttp.ClientResponse:
         url = f"https://{TWEEPYS_HOST}/2/tweets/{endpoint}/stream"
         headers = {hdrs.AUTHORIZATION: f"Bearer {self.bearer_token}", hdrs.USER_AGENT: self.user_agent}
@@ -143,61 +132,56 @@ class Client(AsyncStreamingClient):
         finally:
             response.close()
 
-    async def _read(self, response: aiohttp.ClientResponse) -> _Answer:
+    async def _read(self, response: aiohttp.ClientResponse) -> _Response:
         try:
-            return _answer.decode(await response.text())  # kept by tweepy's read(), unlike the connection
+            return _response.decode(await response.text())  # tweepy has read it and closed the connection
         except ValueError:
-            raise Disconnected("X gives an answer that cannot be read", FailureKind.HTTP) from None
+            raise Disconnected("X sends a response that cannot be read", FailureKind.HTTP) from None
 
     @contextlib.asynccontextmanager
     async def _in_time(self, *, adds: bool = False) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._timeout):
                 yield
         except Rejected as error:
             if adds:
                 raise
-            raise Disconnected(str(error), FailureKind.HTTP) from None  # it minds no rule: to be asked again later
+            raise Disconnected(str(error), FailureKind.HTTP) from None  # it concerns no rule: try again later
         except (aiohttp.ClientError, OSError) as error:
             raise broken(error) from None
 
 
 def broken(error: Exception) -> Disconnected:
-    """A connection that there is not or that broke, in one line."""
-    said = "it says nothing" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
-    return Disconnected(f"no connection to X: {' '.join(said.split())[:200]}")
+    """A failure to connect or a broken connection, in one line."""
+    reason = "no response in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+    return Disconnected(f"no connection to X: {' '.join(reason.split())[:200]}")
 
 
 def _failure(response: aiohttp.ClientResponse, body: bytes) -> Exception:
-    """What an answer that is no success asks for."""
+    """The exception for an error response."""
     try:
-        answer = _answer.decode(body)
+        answer = _response.decode(body)
     except ValueError:  # proxies answer in HTML
-        answer = _Answer()
-    said = Problem(answer.title, answer.type, answer.detail).line() or next(map(Problem.line, answer.errors), "")
-    line = f"X answers {response.status}" + (f": {said}" if said else "")
-    capped = any(is_cap(problem) for problem in [*answer.errors, Problem(type=answer.type)])
+        answer = _Response()
+    problems = answer.errors or [Problem(answer.title, answer.type, answer.detail)]
+    reason = Problem(answer.title, answer.type, answer.detail).line() or next(map(Problem.line, answer.errors), "")
+    line = f"X answers {response.status}" + (f": {reason}" if reason else "")
     if response.status == 429:
-        reset = response.headers.get("x-rate-limit-reset") or ""
-        later = response.headers.get(hdrs.RETRY_AFTER) or ""
-        # Another connection of the account is too many as well, and has nothing to do with the rate.
-        spent = response.headers.get("x-rate-limit-remaining", "0") == "0"
-        when = float(reset) if spent and re.fullmatch("[0-9]{1,11}", reset) else 0.0
-        if not when and re.fullmatch("[0-9]{1,6}", later):
-            when = time.time() + float(later)
-        return Disconnected(line, FailureKind.RATE, when)
+        return Disconnected(line, FailureKind.RATE, _not_before(response))
+    capped = any(problem.is_cap for problem in [*answer.errors, Problem(type=answer.type)])
     if capped or response.status in (400, 422):
-        return Rejected(answer.errors or [Problem(answer.title, answer.type, answer.detail)], line)
+        return Rejected(problems, line)
     if response.status in (401, 403):
         return SourceError(f"{line}; is TWEETREAM_X_BEARER_TOKEN the app-only Bearer token of an app with access?")
     return Disconnected(line, FailureKind.HTTP)
 
 
-def is_cap(problem: Problem) -> bool:
-    """There are as many rules as X allows."""
-    return (problem.type or "").endswith("/rule-cap")
-
-
-def is_duplicate(problem: Problem) -> bool:
-    """Somebody has this very rule."""
-    return (problem.type or "").endswith("/duplicate-rules") or problem.title == "DuplicateRule"
+def _not_before(response: aiohttp.ClientResponse) -> float:
+    """The time of the next allowed request, in seconds since 1970; 0 if X does not say."""
+    reset = response.headers.get("x-rate-limit-reset") or ""
+    later = response.headers.get(hdrs.RETRY_AFTER) or ""
+    # A second connection of the account is also answered with 429, and then the rate limit does not matter.
+    exhausted = response.headers.get("x-rate-limit-remaining", "0") == "0"
+    if exhausted and re.fullmatch("[0-9]{1,11}", reset) and float(reset):
+        return float(reset)
+    return time.time() + float(later) if re.fullmatch("[0-9]{1,6}", later) else 0.0

@@ -1,11 +1,11 @@
-"""Topics' words as rules of X's filtered stream, and the least changes from the rules there to those wanted.
+"""The words of topics as rules of X's filtered stream, and the fewest changes to get from one set of rules to another.
 
-A rule is `macet OR "dki jakarta" OR …`, with a language `(macet OR …) lang:in`. Many words share a rule, since X counts
-rules; a rule that need not change is left as it is, since X counts writes as well. Plain functions: nothing here
-talks to X.
+A rule is `macet OR "dki jakarta" OR …`, with a language `(macet OR …) lang:in`. Many words share a rule, since X limits
+the number of rules. A rule that need not change stays, since X limits writes as well. These are plain functions;
+nothing here connects to X.
 
-Limits. X compares words in its own way: where it splits a text otherwise than `tweetream.text` does (scripts without
-spaces, accents written in two ways), or finds no phrase across a comma, it does not send the post.
+Limits. X compares words in its own way. It does not send a post where it splits the text differently from
+`tweetream.text` (scripts without spaces, accents written in two ways), or finds no phrase across a comma.
 """
 
 import re
@@ -17,15 +17,15 @@ from tweetream.models.post import size_of
 from tweetream.text import normalise
 
 MOST_RULES = 1000
-MOST_CHARACTERS = 1024  # of a rule; counted in bytes here, whatever X may call a character
+MOST_CHARACTERS = 1024  # of a rule; counted in bytes here, since X does not define a character
 _OR = " OR "
 _BARE = re.compile("[a-z][a-z0-9]*")
-_OPERATORS = frozenset(("and", "or", "not"))  # X calls these ambiguous without quotes, whatever their case
+_OPERATORS = frozenset(("and", "or", "not"))  # X calls these ambiguous without quotes, in any case
 Terms = frozenset[str]
 
 
 def words_of(tracks: Mapping[str, Iterable[str]]) -> tuple[Terms, list[str]]:
-    """The words and phrases of all topics, and the names of the topics that want every post, which no rule can say."""
+    """The words and phrases of all topics, and the names of topics that want every post; no rule can express those."""
     terms: set[str] = set()
     every = []
     for name, track in tracks.items():
@@ -38,12 +38,12 @@ def words_of(tracks: Mapping[str, Iterable[str]]) -> tuple[Terms, list[str]]:
 
 
 def quoted(term: str) -> str:
-    """A word or a phrase as a rule has it. A normalised term holds no quotes that would have to be escaped."""
+    """A word or a phrase as part of a rule. A normalised term contains no quotes, so nothing needs escaping."""
     return term if _BARE.fullmatch(term) and term not in _OPERATORS else f'"{term}"'
 
 
 class Form(NamedTuple):
-    """How the rules of one source look: the languages it asks for, as X names them."""
+    """The form of the rules of one source: the languages that it asks for, as X names them."""
 
     langs: tuple[str, ...] = ()
 
@@ -62,7 +62,7 @@ class Form(NamedTuple):
         return terms if value == _OR.join(map(quoted, sorted(terms))) else None
 
     def size(self, terms: Iterable[str]) -> int:
-        """How long the rule for these terms is."""
+        """The length of the rule for these terms."""
         return size_of(self.value(terms))
 
     @property
@@ -72,7 +72,7 @@ class Form(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Rules to add, by their terms, and ids of those to delete. `left_out` finds no room."""
+    """Rules to add, by their terms, and ids of rules to delete. There is no room for the terms in `left_out`."""
 
     add: list[Terms]
     delete: list[str]
@@ -81,23 +81,23 @@ class Plan(NamedTuple):
 
 def plan(
     form: Form,
-    there: Mapping[str, Terms | None],
+    present: Mapping[str, Terms | None],
     wanted: Terms,
     most: int = MOST_RULES,
-    apart: Mapping[str, int] | None = None,
+    split_limits: Mapping[str, int] | None = None,
 ) -> Plan:
-    """From our rules that are `there`, by id (None: not of our form), to at most so many that cover `wanted`.
+    """Plan the changes from our `present` rules, by id (None: not of our form), to at most `most` that cover `wanted`.
 
-    A rule stays if all its terms are wanted and no other that stays has one of them. `apart` are terms of rules that
-    X has refused: they go into rules of their own, so many terms together at most.
+    A rule stays if all its terms are wanted and no other rule that stays has one of them. `split_limits` holds the
+    terms of rules that X has rejected: they go into separate rules, each with at most that number of terms.
     """
     kept: dict[str, Terms] = {}
     pool = set(wanted)
-    for id, terms in sorted(there.items(), key=lambda rule: (-len(rule[1] or ()), rule[0])):
+    for id, terms in sorted(present.items(), key=lambda rule: (-len(rule[1] or ()), rule[0])):
         if terms and terms <= pool:
             kept[id] = terms
             pool -= terms
-    add = _filled_up(form, kept, pool, apart or {})
+    add = _fill_up(form, kept, pool, split_limits or {})
     if len(kept) + len(add) > most:
         dense = _packed(form, wanted)
         if len(dense) <= most:
@@ -105,14 +105,14 @@ def plan(
             add = [terms for terms in dense if terms not in kept.values()]
     room = max(0, most - len(kept))
     left_out = frozenset().union(*add[room:])
-    return Plan(add[:room], sorted(there.keys() - kept.keys()), left_out)
+    return Plan(add[:room], sorted(present.keys() - kept.keys()), left_out)
 
 
-def _filled_up(form: Form, kept: dict[str, Terms], pool: set[str], apart: Mapping[str, int]) -> list[Terms]:
-    """Rules for the pool. The smallest of `kept` are taken out and go into them while they fit."""
+def _fill_up(form: Form, kept: dict[str, Terms], pool: set[str], split_limits: Mapping[str, int]) -> list[Terms]:
+    """Make rules for the pool. The smallest rules of `kept` are merged into them while they fit."""
     groups: dict[int, list[str]] = {}
     for term in sorted(pool):
-        groups.setdefault(apart.get(term, 0), []).append(term)
+        groups.setdefault(split_limits.get(term, 0), []).append(term)
     add = _packed(form, groups.pop(0, ()))
     for id in sorted(kept, key=lambda id: (form.size(kept[id]), id)) if add else ():
         emptiest = min(range(len(add)), key=lambda index: form.size(add[index]))
@@ -121,14 +121,14 @@ def _filled_up(form: Form, kept: dict[str, Terms], pool: set[str], apart: Mappin
             break
         add[emptiest] = both
         del kept[id]
-    for together, terms in sorted(groups.items()):
-        for start in range(0, len(terms), together):
-            add += _packed(form, terms[start : start + together])
+    for limit, terms in sorted(groups.items()):
+        for start in range(0, len(terms), limit):
+            add += _packed(form, terms[start : start + limit])
     return add
 
 
 def _packed(form: Form, terms: Iterable[str]) -> list[Terms]:
-    """The terms, in their order, in as few rules as hold them. Each fits one, having 100 characters at most."""
+    """The terms, in order, in as few rules as possible. A term has at most 100 characters, so it fits one rule."""
     packed: list[Terms] = []
     frame = form.size(())
     held: list[str] = []

@@ -1,39 +1,41 @@
-"""X's filtered stream, API v2: the posts that have a word of an active topic.
+"""X's filtered stream, API v2: the posts that contain a word of an active topic.
 
-Duty: `x:[?api=https://api.x.com&lang=id,en]` read and checked, and one connection: rules first (`x_keeper.py`), then
-the stream, with the rules kept in step while it runs. tweepy speaks with X (`x_client.py`).
+One connection goes like this: first the rules (`rule_sync.py`), then the stream; while it runs, the rules follow the
+topics. tweepy makes the requests (`client.py`).
 
-Limits. X's stream has no position: what is posted while nobody is connected is missed, and it does not say which posts
-were deleted. It allows one connection of an account. An edited post is another post there: the first text that was
-given stays.
+Limits. X's stream has no position, so posts that appear while the source is not connected are lost. X does not report
+deleted posts. It allows one connection for each account. An edited post is a new post at X; Tweetream keeps the first
+text.
 """
 
 import asyncio
 import re
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Container, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import Any
-from urllib.parse import parse_qsl, unquote
 
-import msgspec
 from aiohttp import ClientError, ClientResponse
-from msgspec import Raw
-from yarl import URL
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post, size_of
-from tweetream.sources.base import MAX_LINE, Chunk, Context, Disconnected, FailureKind, Retracted, SourceError
-from tweetream.sources.networks import Told, x_page
-from tweetream.sources.post_builder import ParseContext, decode
-from tweetream.sources.x.client import Client, Problem, broken
-from tweetream.sources.x.rule_sync import LOOK, RuleSync, TokenBucket
+from tweetream.sources.base import Chunk, Context, Disconnected, PostOrDrop, SourceError
+from tweetream.sources.lines import LineSplitter
+from tweetream.sources.post_builder import ParseContext
+from tweetream.sources.x.client import Client, broken
+from tweetream.sources.x.messages import parse_message
+from tweetream.sources.x.options import read_url
+from tweetream.sources.x.rule_sync import INTERVAL, RuleSync
 from tweetream.sources.x.rules import Form
+from tweetream.sources.x.token_bucket import TokenBucket
 
-API = "https://api.x.com"
 SILENCE = 45.0  # seconds; X sends an empty line every 20
-OLD_NAMES = {"id": "in", "he": "iw", "yi": "ji"}  # X still has ISO 639's names of before 1989
-GIVEN = 10_000  # posts that are remembered: X lets its users edit for an hour
+REMEMBERED = 10_000  # posts; X lets its users edit a post for an hour
 _TOKEN = re.compile("[!-~]+")
+
+
+def make(url: str, context: Context) -> "X":
+    """The source of a URL with the scheme `x`. Raises SourceError."""
+    return X(url, context)
 
 
 class X:
@@ -52,14 +54,14 @@ class X:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self.url = url
-        self._api, self._langs = _read_url(url)
+        self._options = read_url(url)
         self._token = context.settings.x_bearer_token.get_secret_value().strip()
         self._silence, self._wall, self._sleep = silence, wall, sleep
         self._connects = TokenBucket(20, 25, clock)
-        # Ours are all rules of our namespace, also those that another `lang` made: nobody else would delete them.
+        # All rules of our namespace are ours, also those made with another `lang`: no other program deletes them.
         tag = f"tweetream:{context.settings.namespace}:"
-        self._keeper = RuleSync(Form(self._langs), tag, context.tracks, clock, wall)
-        self._said = ""
+        self._rules = RuleSync(Form(self._options.langs), tag, context.tracks, clock, wall)
+        self._reported = ""  # the last reason to wait for a topic
         self._given: dict[str, None] = {}  # the ids of the last posts, oldest first
 
     def check(self) -> None:
@@ -68,65 +70,68 @@ class X:
 
     async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
         self.check()
-        async with Client(self._token, self._api, self._silence) as client:
-            await self._rules(client)
+        async with Client(self._token, self._options.api, self._silence) as client:
+            await self._wait_for_rules(client)
             if not self._connects.take():
                 until = self._wall() + self._connects.wait
                 raise Disconnected("X allows 50 connections in 15 minutes", not_before=until)
             response = await client.stream()
-            keeping = asyncio.ensure_future(self._keeper.keep(client, self._sleep))
+            syncing = asyncio.ensure_future(self._rules.run(client, self._sleep))
             try:
                 yield Chunk([], "")
-                lines = Lines()
+                lines = LineSplitter()
                 while True:
-                    over = None
-                    for chunk in self._chunked(lines.feed(await self._piece(response, keeping))):
+                    end = None
+                    for chunk in self._chunked(lines.feed(await self._piece(response, syncing))):
                         if isinstance(chunk, Disconnected):
-                            over = chunk
+                            end = chunk
                             break
                         yield chunk
-                    if over is not None:
-                        raise over
+                    if end is not None:
+                        raise end
             finally:
                 response.close()
-                await _ended(keeping)
+                await _cancelled(syncing)
 
-    async def _rules(self, client: Client) -> None:
-        """See that X has a rule of ours: without one it refuses the stream. Says once what it waits for, then waits."""
-        self._keeper.forget()
-        await self._keeper.step(client, now=True)
-        while not self._keeper.any:
-            waits = self._keeper.waits
-            if not waits and self._keeper.exhausted:
+    async def _wait_for_rules(self, client: Client) -> None:
+        """Wait until X has a rule of ours, since it refuses a stream without rules.
+
+        The first time there is a reason to wait, this raises Disconnected, so that the status of the source shows it.
+        """
+        self._rules.forget()
+        await self._rules.step(client, now=True)
+        while not self._rules.any:
+            reason = self._rules.missing
+            if not reason and self._rules.exhausted:
                 raise Disconnected("X allows 100 changes of rules in 15 minutes", not_before=self._wall() + 20.0)
-            if waits and waits != self._said:
-                self._said = waits
-                raise Disconnected(waits)
-            await self._sleep(LOOK)
-            await self._keeper.step(client, now=True)
-        self._said = ""
+            if reason and reason != self._reported:
+                self._reported = reason
+                raise Disconnected(reason)
+            await self._sleep(INTERVAL)
+            await self._rules.step(client, now=True)
+        self._reported = ""
 
-    async def _piece(self, response: ClientResponse, keeping: asyncio.Future[None]) -> bytes:
-        """What X sends next. Raises what ends the connection, also what ended the keeping of the rules."""
+    async def _piece(self, response: ClientResponse, syncing: asyncio.Future[None]) -> bytes:
+        """The next piece of the stream. Raises the error that ended the connection or the sync of the rules."""
         reading = asyncio.ensure_future(response.content.readany())
         try:
-            both: set[asyncio.Future[Any]] = {reading, keeping}
+            both: set[asyncio.Future[Any]] = {reading, syncing}
             await asyncio.wait(both, timeout=self._silence, return_when=asyncio.FIRST_COMPLETED)
-            if keeping.done():
-                keeping.result()
+            if syncing.done():
+                syncing.result()
             if not reading.done():
-                raise Disconnected(f"X has said nothing for {self._silence:.0f} s, not even that it is alive")
+                raise Disconnected(f"X has sent nothing for {self._silence:.0f} s, not even a sign of life")
             piece = reading.result()
         except (ClientError, OSError) as error:
             raise broken(error) from None
         finally:
-            await _ended(reading)
+            await _cancelled(reading)
         if not piece:
             raise Disconnected("X has closed the stream")
         return piece
 
     def _chunked(self, lines: list[bytes | None]) -> Iterator[Chunk | Disconnected]:
-        """The posts of these lines, with what was dropped, and the end of the connection if one of them says so."""
+        """The chunks of these lines, and Disconnected after them if one of the lines ends the stream."""
         chunk, size = Chunk([], ""), 0
         for outcome in self._outcomes(lines):
             if isinstance(outcome, Disconnected):
@@ -140,143 +145,35 @@ class X:
                     chunk, size = Chunk([], ""), 0
                 chunk.posts.append(outcome)
                 size += length
-            elif isinstance(outcome, Retracted):
-                chunk.retracted.append(outcome.id)
-                chunk.dropped[Drop.NOT_A_POST] += 1
             else:
                 chunk.dropped[outcome] += 1
         if chunk.posts or chunk.dropped:
             yield chunk
 
-    def _outcomes(self, lines: list[bytes | None]) -> Iterator[Told | Disconnected]:
+    def _outcomes(self, lines: list[bytes | None]) -> Iterator[PostOrDrop | Disconnected]:
         at = ParseContext(round(self._wall() * 1000))
         for line in lines:
-            found = Drop.TOO_LONG if line is None else read_line(line, at, self._given)
+            if line is not None and not (line := line.strip()):
+                continue  # an empty line is X's sign of life
+            found = Drop.TOO_LONG if line is None else parse_message(line, at, self._given)
             for outcome in found if isinstance(found, Iterator) else (found,):
                 if not isinstance(outcome, Post):
                     yield outcome
-                elif not self._speaks(outcome.lang):  # strangers' rules bring other languages
+                elif not self._options.accepts(outcome.lang):  # foreign rules bring other languages
                     yield Drop.LANGUAGE
                 elif outcome.id in self._given:
                     yield Drop.DUPLICATE
                 else:
                     self._given[outcome.id] = None
-                    if len(self._given) > GIVEN:
+                    if len(self._given) > REMEMBERED:
                         del self._given[next(iter(self._given))]
                     yield outcome
 
-    def _speaks(self, lang: str) -> bool:
-        return not self._langs or not lang or OLD_NAMES.get(lang, lang) in self._langs
 
-
-class Lines:
-    """Pieces of a stream to lines that end in CR LF, without the empty ones, which say that X is alive.
-
-    None stands for a line over MAX_LINE, of which nothing is kept.
-    """
-
-    def __init__(self) -> None:
-        self._rest: list[bytes] = []
-        self._size = 0
-
-    def feed(self, piece: bytes) -> list[bytes | None]:
-        first, *others = piece.split(b"\n")
-        self._add(first)
-        lines: list[bytes | None] = []
-        for other in others:
-            whole = b"".join(self._rest).strip() if self._size <= MAX_LINE else None
-            if whole != b"":
-                lines.append(whole)
-            self._rest, self._size = [], 0
-            self._add(other)
-        return lines
-
-    def _add(self, part: bytes) -> None:
-        self._size += len(part)
-        self._rest.append(part)
-        if self._size > MAX_LINE:
-            self._rest.clear()
-
-
-class _Line(msgspec.Struct):
-    data: Raw = Raw()
-    includes: Raw = Raw()
-    errors: list[Problem] = []
-    title: str | None = None
-    type: str | None = None
-    detail: str | None = None
-
-
-class _Edits(msgspec.Struct):
-    edit_history_tweet_ids: list[str] = []
-
-
-_line, _edits = msgspec.json.Decoder(_Line), msgspec.json.Decoder(_Edits)
-_ENDS = ("operational-disconnect", "client-disconnected", "streaming-connection")
-
-
-def read_line(line: bytes, at: ParseContext, given: Container[str] = ()) -> Told | Iterator[Told] | Disconnected:
-    """What a line of the stream holds. Which rules it matched does not matter: topics are matched by ourselves.
-
-    `given` are ids of posts; a new text of one of them is EDITED.
-    """
-    try:
-        seen = decode(_line, line)
-        if _has(seen.data):
-            if bytes(seen.data).startswith(b"{"):
-                *before, _ = decode(_edits, seen.data).edit_history_tweet_ids or [""]
-                if any(f"x:{id}" in given for id in before):
-                    return Drop.EDITED
-            return x_page(seen.data, seen.includes if _has(seen.includes) else None, at)
-    except (ValueError, RecursionError):
-        return Drop.MALFORMED
-    problems = seen.errors or [Problem(seen.title, seen.type, seen.detail)]
-    for problem in problems:
-        if (problem.type or "").rpartition("/")[2] in _ENDS or problem.title == "operational-disconnect":
-            many = (problem.type or "").endswith("/streaming-connection")
-            return Disconnected(
-                f"X ends the stream: {problem.line()}", FailureKind.RATE if many else FailureKind.NETWORK
-            )
-    return Drop.NOT_A_POST if any(map(Problem.line, problems)) else Drop.MALFORMED
-
-
-def _has(field: Raw) -> bool:
-    return bytes(field) not in (b"", b"null")
-
-
-async def _ended(task: asyncio.Future[Any]) -> None:
-    """Cancel a task and wait for its end. What it raised was looked at, or nobody wants it any more."""
+async def _cancelled(task: asyncio.Future[Any]) -> None:
+    """Cancel a task and wait for its end. Its error is marked as seen, since the caller has read it or ignores it."""
     if not task.done():
         task.cancel()
         await asyncio.wait({task})
     if not task.cancelled():
         task.exception()
-
-
-def _read_url(url: str) -> tuple[URL, tuple[str, ...]]:
-    """Where the API is, and the languages asked for, as X names them. Raises SourceError."""
-    if "@" in unquote(url):  # before any line that shows the URL
-        raise SourceError("x: a URL holds no password; put the token into TWEETREAM_X_BEARER_TOKEN")
-    if not url.isprintable():
-        raise SourceError(f"{url!r}: percent-encode what cannot be printed in the URL of a source")
-    rest, _, query = url.partition(":")[2].partition("?")
-    if rest not in ("", "//"):
-        raise SourceError(f"{url}: write x:, with the options api and lang behind a ? if wanted")
-    pairs = parse_qsl(query, keep_blank_values=True)
-    given = dict(pairs)
-    if unknown := sorted(given.keys() - {"api", "lang"}):
-        raise SourceError(f"{url}: unknown option {unknown[0]!r}; x knows api and lang")
-    if len(given) < len(pairs):
-        raise SourceError(f"{url}: an option is given twice; give each once")
-    try:
-        api = URL(given.get("api", API))
-        fine = api.scheme in ("http", "https") and bool(api.host) and api.path in ("", "/") and not api.query_string
-        fine = fine and api.port is not None
-    except ValueError:
-        fine = False
-    if not fine:
-        raise SourceError(f"{url}: api is an address such as {API}")
-    langs = given["lang"].lower().split(",") if "lang" in given else []
-    if not all(re.fullmatch("[a-z]{2,3}", lang) for lang in langs):
-        raise SourceError(f"{url}: lang is a language such as id, or several with commas between them")
-    return api, tuple(sorted({OLD_NAMES.get(lang, lang) for lang in langs}))

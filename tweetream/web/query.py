@@ -1,41 +1,17 @@
-"""The hub that this worker's clients share, and what they may ask for in a query."""
+"""What a request may ask for in its query: numbers, times, filters and positions. Each error is a Problem with 400."""
 
 import datetime
 import re
 
 from aiohttp import web
 
-from tweetream.app import app, kafka, settings
-from tweetream.feeds.hub import Hub
 from tweetream.feeds.record import Filter
-from tweetream.kafka.compacted import Record
-from tweetream.topology import RETRACTED, compacted
-from tweetream.web.middleware import Problem
-
-hub = Hub(kafka, dedup_window=settings.dedup_window, feed_idle_timeout=settings.feed_idle_timeout)
+from tweetream.models.feed import BadPosition, Position, parse_positions
+from tweetream.models.topic import BadTopic, check_name
+from tweetream.web.problems import Problem
 
 
-def _take_back(records: list[Record]) -> None:
-    for notice in records:
-        id = notice.key.decode(errors="replace")
-        if notice.value is None:
-            hub.retractions.forget(id)
-        elif id:
-            hub.retract(id, notice.timestamp)
-
-
-compacted.follow(RETRACTED, _take_back)
-
-
-@app.before
-async def _start() -> None:
-    await hub.start()
-
-
-app.after(hub.stop)
-
-
-def number(request: web.Request, name: str, default: int, most: int, least: int = 0) -> int:
+def whole_number(request: web.Request, name: str, default: int, most: int, least: int = 0) -> int:
     """A whole number of the query, from `least` to `most`."""
     text = request.query.get(name)
     if text is None:
@@ -45,15 +21,15 @@ def number(request: web.Request, name: str, default: int, most: int, least: int 
     return int(text)
 
 
-def wanted(request: web.Request) -> Filter:
-    """Which posts the query lets pass, by `label` and `min_score`."""
+def post_filter(request: web.Request) -> Filter:
+    """The filter that `label` and `min_score` of the query make."""
     text = request.query.get("min_score", "0")
     if not re.fullmatch(r"(0|1|0\.[0-9]{1,20}|1\.0{1,20})", text):
         raise Problem(400, "min_score is a number from 0 to 1, such as 0.75")
     return Filter(request.query.get("label"), float(text))
 
 
-def when(request: web.Request) -> int | None:
+def since(request: web.Request) -> int | None:
     """`since` of the query, ISO 8601 or ms since 1970, as ms since 1970."""
     text = request.query.get("since")
     if text is None:
@@ -68,3 +44,19 @@ def when(request: web.Request) -> int | None:
     if time.tzinfo is None:
         time = time.replace(tzinfo=datetime.UTC)
     return max(0, int(time.timestamp() * 1000))
+
+
+def positions(text: str) -> dict[str, Position]:
+    """The positions in an id, by topic."""
+    try:
+        return parse_positions(text)
+    except BadPosition as error:
+        raise Problem(400, str(error)) from None
+
+
+def topic_name(text: str) -> str:
+    """`text`, if a topic can have that name."""
+    try:
+        return check_name(text)
+    except BadTopic as error:
+        raise Problem(400, str(error)) from None

@@ -1,0 +1,84 @@
+"""`make model` makes the shipped model from the inputs that it declares, and from no others."""
+
+import hashlib
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from support.paths import ROOT
+
+from tweetream.classifier.model import SHIPPED, Classifier
+
+DATA = ROOT / "data"
+
+
+@pytest.fixture
+def program() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_model", DATA / "make_model.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def small(program: ModuleType, tmp_path: Path) -> ModuleType:
+    """The program with a few posts, which it finds and knows; the tweets are in the folder `tweets`."""
+    (tmp_path / "tweets").mkdir()
+    traffic = [f"jalan tol macet km{i} kota{i % 9}" for i in range(40)]
+    other = [f"rezeki sayang hari{i} kota{i % 9}" for i in range(40)]
+    rows = [f"{post},{label}" for label, posts in (("traffic", traffic), ("non_traffic", other)) for post in posts]
+    contents = {
+        "posts-train.csv": ["text,label", *rows],
+        "posts-test.csv": ["text,label", *rows[::7]],
+        "tweets/traffic_tweets.txt": traffic,
+        "tweets/non_traffic_tweets.txt": other,
+    }
+    for name, lines in contents.items():
+        (tmp_path / name).write_text("\n".join(lines) + "\n", "utf-8")
+    for declared, folder in ((program.POSTS, tmp_path), (program.TWEETS, tmp_path / "tweets")):
+        declared.update({name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in declared})
+    program.HERE = tmp_path
+    return program
+
+
+def test_the_declared_inputs_are_the_files_here_and_those_of_the_shipped_card(program: ModuleType) -> None:
+    card = SHIPPED.with_suffix(".md").read_text("utf-8")
+    for name, digest in program.POSTS.items():
+        assert hashlib.sha256((DATA / name).read_bytes()).hexdigest() == digest
+    for digest in (*program.POSTS.values(), *program.TWEETS.values()):
+        assert f"(SHA-256 `{digest}`)" in card
+    assert Path(str(SHIPPED)) == program.MODEL
+
+
+def test_two_runs_give_the_same_bytes(small: ModuleType, tmp_path: Path) -> None:
+    made = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        small.main([str(tmp_path / "tweets")], tmp_path / name / "model.skops")
+        made.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
+    assert made[0] == made[1] and made[0].keys() == {"model.skops", "model.md"}
+    assert Classifier.load(tmp_path / "one" / "model.skops").labels == ("non_traffic", "traffic")
+
+
+@pytest.mark.parametrize("name", ["posts-train.csv", "posts-test.csv", "tweets/traffic_tweets.txt"])
+def test_another_file_and_a_missing_one_are_refused_in_one_line_before_training(
+    small: ModuleType, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "model.skops"
+    (tmp_path / name).write_text("other", "utf-8")
+    with pytest.raises(SystemExit, match="is another file: its SHA-256 is") as changed:
+        small.main([str(tmp_path / "tweets")], out)
+    (tmp_path / name).unlink()
+    with pytest.raises(SystemExit, match="cannot be read: No such file") as missing:
+        small.main([str(tmp_path / "tweets")], out)
+    for refusal in (changed, missing):
+        assert Path(name).name in str(refusal.value) and "\n" not in str(refusal.value)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("arguments", [[], [""], ["one", "two"]])
+def test_without_a_folder_it_says_how_it_is_called(program: ModuleType, tmp_path: Path, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit, match="make model TWEETS=FOLDER"):
+        program.main(arguments, tmp_path / "model.skops")

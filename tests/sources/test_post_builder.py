@@ -1,0 +1,58 @@
+"""All parsers build posts with the same limits, and repair the same faults."""
+
+import json
+
+import pytest
+from support.networks.formats import NOW, SKEET, TOOT, V1, read
+
+from tweetream.models.drop import Drop
+from tweetream.models.post import Post
+from tweetream.sources.base import MAX_TEXT
+from tweetream.sources.post_builder import plain_text, post_time
+
+
+@pytest.mark.parametrize(
+    "when, moment",
+    [
+        ("2005-12-31T23:59:59Z", NOW),
+        ("2006-01-01T00:00:00Z", 1136073600000),
+        (NOW + 86_400_001, NOW),
+        (NOW + 86_400_000, NOW + 86_400_000),
+        (1_700_000_000, 1_700_000_000_000),
+        ("1700000000000", 1_700_000_000_000),
+        ("2019-06-04 23:12:08", 1559689928000),
+        ("yesterday", NOW),
+        ("0001-01-01T00:00:00+23:59", NOW),
+        (float("nan"), NOW),
+        (float("inf"), NOW),
+        (None, NOW),
+    ],
+)
+def test_an_implausible_time_is_replaced_by_the_time_of_arrival(when, moment):
+    assert post_time(when, NOW) == moment
+
+
+def test_fields_that_are_too_long_are_malformed_and_long_texts_too_long():
+    for name, limit in (("author", 256), ("lang", 16), ("id", 512)):
+        assert isinstance(read({"text": "t", name: "a" * limit}), Post)
+        assert read({"text": "t", name: "a" * (limit + 1)}) is Drop.MALFORMED
+    assert read({"text": "t", "url": "https://" + "a" * 2048}) is Drop.MALFORMED
+    assert isinstance(read({"text": "é" * (MAX_TEXT // 2)}), Post)
+    assert read({"text": "é" * (MAX_TEXT // 2) + "e"}) is Drop.TOO_LONG
+
+
+def test_a_link_that_would_run_a_script_in_the_page_is_left_out():
+    assert read({"text": "t", "url": "javascript:alert(1)"}).url == ""
+    assert read(V1 | {"user": {"screen_name": "../../evil?"}}).url.startswith("https://x.com/i/status/")
+    assert read(SKEET | {"did": "did:plc:abc/../x"}) is Drop.MALFORMED
+
+
+def test_common_faults_are_repaired():
+    assert read(rb'{"text": "a\ud83d b\ud83d\ude00 \\ud83d \udc00"}').text == "a\ufffd b😀 \\ud83d \ufffd"
+    assert read(b'{"text": "a\xff\xfe\x00\rb", "id": "x:1"}\r').text == "a\ufffd\ufffd\x00\rb"
+    payload = json.dumps(TOOT | {"content": "c"}).replace('"c"', r'"c\ud83d"')
+    assert read({"event": "update", "payload": payload}).text == "c\ufffd"
+
+
+def test_html_of_nothing_but_brackets_takes_no_quadratic_time():
+    assert plain_text("<" * 500_000) == "<" * 500_000

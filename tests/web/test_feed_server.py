@@ -1,0 +1,30 @@
+"""The feed server takes any record of the topic of retracted ids, also those that others wrote."""
+
+import pytest
+
+from tweetream.feeds.record import Record as FeedRecord
+from tweetream.kafka.compacted import Record
+from tweetream.kafka.connection import Connection
+from tweetream.settings import Settings
+from tweetream.web.feed_server import FeedServer
+
+
+@pytest.fixture
+def server() -> FeedServer:
+    return FeedServer(Connection(["127.0.0.1:1"]), Settings())  # Kafka is never asked
+
+
+def record(id: str) -> FeedRecord:
+    return FeedRecord(0, f'{{"id":"{id}","topic":"t"}}'.encode(), "traffic", 0.5, 0)
+
+
+def test_a_key_retracts_the_post_with_that_id_until_a_tombstone_revokes_it(server: FeedServer) -> None:
+    server.take_retractions([Record(b"x:1", b"1", 5), Record(b"x:2", b"", 6), Record(b"x:1", b"1", 7)])
+    assert server.hub.retractions.kept([record("x:1"), record("x:2"), record("x:3")]) == [record("x:3")]
+    server.take_retractions([Record(b"x:1", None, 8), Record(b"x:9", None, 8)])
+    assert server.hub.retractions.kept([record("x:1"), record("x:2")]) == [record("x:1")]
+
+
+def test_a_key_that_is_no_id_retracts_nothing_and_raises_nothing(server: FeedServer) -> None:
+    server.take_retractions([Record(b"", b"1", 5), Record(b"\xff\x00", b"1", 5), Record(b"x:1", b"1", -5)])
+    assert server.hub.retractions.kept([record(""), record("x:1")]) == [record("")]

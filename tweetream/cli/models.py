@@ -1,0 +1,24 @@
+"""The model of a subcommand, with the settings' abbreviations; ends with one line if it cannot be used."""
+
+from pathlib import Path
+
+from tweetream import settings
+from tweetream.classifier import pipeline
+from tweetream.classifier.model import BadModel, Classifier
+from tweetream.text import BadAbbreviations
+
+
+def load_text_classifier(model: Path | None) -> pipeline.TextClassifier:
+    """For posts as they were written: the model in `model`, or else the one of the settings."""
+    try:
+        return pipeline.load(settings.load(), model)
+    except (BadModel, BadAbbreviations) as error:
+        settings.fail(str(error))
+
+
+def load_classifier(model: Path | None) -> Classifier:
+    """For cleaned posts: the model in `model`, or else the shipped one."""
+    try:
+        return Classifier.load(model)
+    except BadModel as error:
+        settings.fail(str(error))

@@ -1,0 +1,81 @@
+"""The tables that every worker has: the topics with their tombstones, and the counts of each feed."""
+
+from collections.abc import Iterable
+
+from typing_extensions import override
+
+from tweetream.engine.table import ReplicatedTable
+from tweetream.models import codec
+from tweetream.models.topic import Counts, Topic
+
+
+class TopicsTable(ReplicatedTable):
+    """The topics and tombstones by name, and the offset of the last command applied (`applied`)."""
+
+    _APPLIED = b"\x00applied"
+
+    @property
+    def applied(self) -> int:
+        """The offset of the last command applied; -1 before the first."""
+        return int(self.get(self._APPLIED, b"-1"))
+
+    def apply(self, offset: int, *changed: Topic, forgotten: str = "") -> None:
+        """Write the changes of a command, and then that it has been applied."""
+        for topic in changed:
+            self[topic.name.encode()] = codec.encode(topic)
+        if forgotten:
+            self.pop(forgotten.encode(), None)
+        self[self._APPLIED] = str(offset).encode()
+
+    @override
+    def is_outdated(self, key: bytes, there: bytes, new: bytes | None) -> bool:
+        if key == self._APPLIED:
+            return new is None or int(new) < int(there)
+        old = codec.decode(there, Topic)
+        return old.alive if new is None else codec.decode(new, Topic).command < old.command
+
+    _decoded: dict[str, Topic]
+    _decoded_version = -1
+
+    def entry(self, name: str) -> Topic | None:
+        """The topic or tombstone of that name."""
+        return self._entries().get(name)
+
+    def entries(self) -> Iterable[Topic]:
+        """All topics and tombstones."""
+        return self._entries().values()
+
+    def _entries(self) -> dict[str, Topic]:
+        """The table decoded, once for each version of it: agents ask once a batch."""
+        if self._decoded_version != self.version:
+            topics = [codec.decode(data, Topic) for key, data in self.items() if key != self._APPLIED]
+            self._decoded = {topic.name: topic for topic in topics}
+            self._decoded_version = self.version
+        return self._decoded
+
+    async def wait_applied(self, offset: int) -> None:
+        """Wait until this worker has applied the command at `offset`."""
+        while self.applied < offset:
+            await self.wait_change()
+
+    def alive(self) -> list[Topic]:
+        """The active topics, by name."""
+        return sorted((topic for topic in self.entries() if topic.alive), key=lambda topic: topic.name)
+
+
+class CountsTable(ReplicatedTable):
+    """How many posts each feed has had, by the feed's Kafka topic."""
+
+    def entry(self, kafka_topic: str) -> Counts:
+        data = self.get(kafka_topic.encode())
+        return Counts() if data is None else codec.decode(data, Counts)
+
+    def put(self, kafka_topic: str, entry: Counts) -> None:
+        self[kafka_topic.encode()] = codec.encode(entry)
+
+    @override
+    def is_outdated(self, key: bytes, there: bytes, new: bytes | None) -> bool:
+        if new is None:
+            return False
+        old, counted = codec.decode(there, Counts), codec.decode(new, Counts).stamps
+        return any(stamp > counted.get(partition, (-1, -1, -1)) for partition, stamp in old.stamps.items())

@@ -1,0 +1,44 @@
+"""Epochs in the posts topic: which worker wrote last, as the records themselves tell. No Faust here."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from tweetream.kafka.connection import Connection
+from tweetream.models import codec
+from tweetream.models.post import PostBatch
+
+FIRST_TAIL = 64  # records of a partition that are read first
+
+
+async def highest_epoch(kafka: Connection, topic: str, partition: int, offset: int, start: int | None = None) -> int:
+    """The highest epoch of the records from `start` up to `offset`; 0 if there are none.
+
+    Without `start`, the last FIRST_TAIL records before `offset` are read.
+    """
+    first = max(0, offset - FIRST_TAIL) if start is None else start
+    return max([batch.epoch async for _, batch in read_batches(kafka, topic, partition, first, offset)], default=0)
+
+
+async def read_batches(
+    kafka: Connection, topic: str, partition: int, start: int, end: int
+) -> AsyncIterator[tuple[int, PostBatch]]:
+    """The batches from offset `start` up to `end`, each with its time (ms since 1970)."""
+    if start >= end:
+        return
+    tp = TopicPartition(topic, partition)
+    consumer = AIOKafkaConsumer(**kafka.arguments(), enable_auto_commit=False, auto_offset_reset="earliest")
+    try:
+        await consumer.start()
+        consumer.assign([tp])
+        earliest = (await consumer.beginning_offsets([tp]))[tp]
+        consumer.seek(tp, max(start, earliest))
+        async for record in consumer:
+            if record.offset < end:
+                with contextlib.suppress(codec.Undecodable):  # preprocessing makes it a dead letter
+                    yield record.timestamp, codec.decode(record.value, PostBatch)
+            if record.offset >= end - 1:
+                return
+    finally:
+        await consumer.stop()

@@ -1,0 +1,61 @@
+"""Waiting for Kafka: never longer than a limit, or until it answers, with a line every few seconds. No Faust here."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from tweetream.kafka.connection import Connection, probe
+
+log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
+REMIND_EVERY = 5.0  # seconds between two lines about the same trouble
+PAUSE = 0.5  # seconds between two attempts
+
+
+class Unavailable(Exception):
+    """Kafka did not do it in time; the next attempt may succeed."""
+
+
+class Reminder:
+    """Logs a warning that lasts every few seconds, not once an attempt."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._due = 0.0
+
+    def warn(self, message: str, *arguments: object) -> bool:
+        """Log the warning if it is due. Returns whether it was."""
+        now = time.monotonic()
+        if now < self._due:
+            return False
+        self._due = now + REMIND_EVERY
+        self._logger.warning(message, *arguments)
+        return True
+
+    @property
+    def due(self) -> bool:
+        """Whether the next warning is logged."""
+        return time.monotonic() >= self._due
+
+
+async def wait_at_most(seconds: float, work: Awaitable[Any], *, cancel: bool = False) -> None:
+    """Await `work` for so long. Then go on without it: it is cancelled, or it ends in the background."""
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    await asyncio.wait({task}, timeout=seconds)
+    if cancel:
+        task.cancel()
+
+
+async def retry_until_available(kafka: Connection, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Repeat `attempt` while it raises Unavailable, and log the reason every few seconds. Raises AccessDenied."""
+    reminder = Reminder(log)
+    while True:
+        try:
+            return await attempt()
+        except Unavailable as error:
+            if reminder.due:
+                reminder.warn("waiting for Kafka at %s: %s", kafka, await probe(kafka) or error)
+            await asyncio.sleep(PAUSE)

@@ -1,0 +1,127 @@
+"""Serves feeds to this worker's clients: owns the hub, the fan-out, the open streams and their limits.
+
+One FeedServer is made for each worker, before the app's services start. Views reach it by `feed_server()`.
+"""
+
+import asyncio
+import contextlib
+from functools import cache
+
+from aiohttp import web
+from aiokafka.errors import KafkaError
+
+from tweetream import metrics
+from tweetream.app import app, kafka, settings
+from tweetream.feeds.hub import Hub
+from tweetream.kafka.compacted import Record
+from tweetream.kafka.connection import Connection
+from tweetream.models.topic import Topic
+from tweetream.settings import Settings
+from tweetream.topology import RETRACTED, feed_name, services, topics
+from tweetream.web.fanout import FanOut
+from tweetream.web.limits import ClientAddresses, StreamLimits, raise_open_files
+from tweetream.web.stream import Stream, StreamQuery
+
+FINISH_TIMEOUT = 0.5  # seconds that streams have to finish by themselves
+
+
+class FeedServer:
+    """The streams of a worker, and what they share."""
+
+    def __init__(self, kafka: Connection, settings: Settings) -> None:
+        self._settings = settings
+        self.hub = Hub(kafka, dedup_window=settings.dedup_window, feed_idle_timeout=settings.feed_idle_timeout)
+        self.addresses = ClientAddresses(settings.trusted_proxies)
+        self.limits = StreamLimits(settings.max_streams, settings.max_streams_per_address)
+        self._fan_out = FanOut()
+        self.hub.on_records = self._fan_out.flush
+        self._streams: set[Stream] = set()
+        self._closing = False
+        self._stream_ended = asyncio.Event()
+
+    async def start(self) -> None:
+        raise_open_files(self._settings.max_streams)
+        await self.hub.start()
+        await self._fan_out.start()
+
+    async def stop(self) -> None:
+        await self._fan_out.stop()
+        await self.hub.stop()
+
+    async def serve(
+        self, request: web.Request, response: web.StreamResponse, query: StreamQuery, found: dict[str, Topic | None]
+    ) -> None:
+        """Run a stream of the topics `found` until it ends for any reason."""
+        stream = Stream(self.hub, self._fan_out, self._settings, request, response, query)
+        self._streams.add(stream)
+        metrics.sse_clients.inc()
+        if self._closing:
+            stream.finish()
+        try:
+            await stream.run(found)
+        except (ConnectionError, KafkaError):
+            pass  # the client has gone, or will reconnect when Kafka is back
+        except asyncio.CancelledError:
+            if not self._closing:
+                raise
+        finally:
+            self._streams.discard(stream)
+            self._stream_ended.set()
+            metrics.sse_clients.dec()
+
+    async def close_streams(self) -> None:
+        """End every stream after an event; aiohttp would wait for minutes for an open one."""
+        self._closing = True
+        for stream in list(self._streams):
+            stream.finish()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_TIMEOUT):
+                while self._streams:
+                    self._stream_ended.clear()
+                    await self._stream_ended.wait()
+        for stream in list(self._streams):  # these wait for Kafka, or for a client that does not read
+            stream.end()
+
+    def drop_deleted(self) -> None:
+        """Drop the feeds of deleted topics, before Kafka's own topic is deleted."""
+        for kafka_topic in self.hub.followed():
+            topic = topics.entry(feed_name(kafka_topic).topic)
+            if topic is None or not topic.alive or topic.kafka_topic != kafka_topic:
+                self.hub.drop(kafka_topic)
+
+    def take_retractions(self, records: list[Record]) -> None:
+        """Take records of the topic of retracted ids: each key is the id of a post, each tombstone revokes one."""
+        for record in records:
+            id = record.key.decode(errors="replace")
+            if record.value is None:
+                self.hub.retractions.forget(id)
+            elif id:
+                self.hub.retract(id, record.timestamp)
+
+
+@cache
+def feed_server() -> FeedServer:
+    """This worker's own, made at the first call."""
+    return FeedServer(kafka, settings)
+
+
+@app.before
+async def _start() -> None:
+    server = feed_server()
+    services.compacted.follow(RETRACTED, server.take_retractions)
+    await server.start()
+
+
+@app.timer(0.25)
+async def _drop_deleted() -> None:
+    feed_server().drop_deleted()
+
+
+@app.closing
+async def _close_streams() -> None:
+    await feed_server().close_streams()
+
+
+@app.after
+async def _stop() -> None:
+    await feed_server().stop()

@@ -1,0 +1,61 @@
+"""What a supervisor or a monitor asks a worker: `/livez`, `/readyz` and `/metrics`."""
+
+import asyncio
+from typing import Any, cast
+
+from aiohttp import web
+from faust.exceptions import ConsumerNotStarted
+from faust.web import View
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from typing_extensions import override
+
+from tweetream import metrics
+from tweetream.app import app
+from tweetream.engine.consumer import Consumer
+from tweetream.topology import POSTS, TAGGED, recovered
+from tweetream.web.problems import Problem
+
+
+def require_recovered() -> None:
+    """Raise Problem until this worker has read its tables and the retractions."""
+    if not recovered():
+        raise Problem(503, "the worker is starting", {"Retry-After": "1"})
+
+
+@app.page("/livez")
+class Liveness(View):
+    """The worker answers."""
+
+    @override
+    async def get(self, request: Any) -> web.StreamResponse:
+        return web.Response(text="alive\n")
+
+
+@app.page("/readyz")
+class Readiness(View):
+    """The tables are read and records flow."""
+
+    @override
+    async def get(self, request: Any) -> web.StreamResponse:
+        if not recovered() or app.rebalancing or not app.is_flowing():
+            raise Problem(503, "the worker is starting or its group is rebalancing", {"Retry-After": "1"})
+        return web.Response(text="ready\n")
+
+
+@app.page("/metrics")
+class Metrics(View):
+    """The counters and gauges, for Prometheus."""
+
+    @override
+    async def get(self, request: Any) -> web.StreamResponse:
+        metrics.tasks.set(len(asyncio.all_tasks()))
+        for topic in (POSTS, TAGGED):
+            metrics.consumer_lag.labels(topic).set(_lag(topic))
+        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _lag(topic: str) -> int:
+    try:
+        return cast(Consumer, app.consumer).lag(topic)
+    except ConsumerNotStarted:
+        return 0
