@@ -5,6 +5,7 @@ import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from support.paths import ROOT
@@ -27,7 +28,9 @@ def check() -> ModuleType:
     return module
 
 
-def test_the_check_passes_and_the_card_has_what_it_prints(check: ModuleType, capsys) -> None:
+def test_the_check_passes_and_the_card_has_what_it_prints(
+    check: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         check.main()
     printed, breaches = capsys.readouterr()
@@ -35,7 +38,7 @@ def test_the_check_passes_and_the_card_has_what_it_prints(check: ModuleType, cap
     assert printed in (DATA / "README.md").read_text("utf-8")
 
 
-def copy(folder: Path, change) -> None:
+def copy(folder: Path, change: Any) -> None:
     """The data set in `folder`, its training and test rows changed."""
     for part in ("train", "test"):
         lines = (DATA / f"posts-{part}.csv").read_text("utf-8").split("\n")
@@ -61,9 +64,11 @@ def copy(folder: Path, change) -> None:
     ],
     ids=["few", "family", "overlap", "large", "label", "shortcut"],
 )
-def test_a_breach_is_found(check: ModuleType, tmp_path: Path, capsys, change, reason: str) -> None:
+def test_a_breach_is_found(
+    check: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Any, reason: str
+) -> None:
     copy(tmp_path, change)
-    check.HERE = tmp_path
+    vars(check)["HERE"] = tmp_path
     with pytest.raises(SystemExit) as ended:
         check.main()
     assert ended.value.code == 1
@@ -71,7 +76,7 @@ def test_a_breach_is_found(check: ModuleType, tmp_path: Path, capsys, change, re
 
 
 def test_the_shipped_models_card_tells_of_these_files_and_its_numbers_are_right() -> None:
-    card = SHIPPED.with_suffix(".md").read_text("utf-8")
+    card = Path(str(SHIPPED)).with_suffix(".md").read_text("utf-8")
     for part in ("train", "test"):
         digest = hashlib.sha256((DATA / f"posts-{part}.csv").read_bytes()).hexdigest()
         assert f"`posts-{part}.csv` (SHA-256 `{digest}`)" in card

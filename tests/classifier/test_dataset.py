@@ -1,19 +1,20 @@
 """Labelled posts: read from files, sampled, balanced, and split."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from tweetream.classifier.dataset import BadData, Post, balance, folds, read, sample
 
 
-def test_a_text_file_is_a_post_a_line_and_a_line_ends_at_lf(tmp_path) -> None:
+def test_a_text_file_is_a_post_a_line_and_a_line_ends_at_lf(tmp_path: Path) -> None:
     path = tmp_path / "a=b.txt"
     path.write_bytes("\ufeffsatu\rdua\u2028tiga\n\n \nempat\r\nlima ".encode() + b"\xff")
     assert read([f"x={path}"]) == [Post("satu\rdua\u2028tiga", "x"), Post("empat", "x"), Post("lima \ufffd", "x")]
 
 
-def test_a_csv_has_columns_text_and_label_and_may_have_families(tmp_path) -> None:
+def test_a_csv_has_columns_text_and_label_and_may_have_families(tmp_path: Path) -> None:
     path = tmp_path / "posts.csv"
     path.write_text('id,label,text\n1,traffic,"macet,\nparah"\n2,talk,rezeki\n3,talk,\n', "utf-8")
     assert read([str(path)]) == [Post("macet,\nparah", "traffic"), Post("rezeki", "talk")]
@@ -36,7 +37,7 @@ def test_a_csv_has_columns_text_and_label_and_may_have_families(tmp_path) -> Non
         ('text,label\n"' + "a" * 200_000 + '",x\n', "field larger"),
     ],
 )
-def test_a_csv_that_cannot_serve_is_refused_in_one_line(tmp_path, content: str, reason: str) -> None:
+def test_a_csv_that_cannot_serve_is_refused_in_one_line(tmp_path: Path, content: str, reason: str) -> None:
     path = tmp_path / "posts.csv"
     path.write_text(content, "utf-8")
     with pytest.raises(BadData, match=reason) as error:
@@ -51,7 +52,7 @@ def test_arguments_that_name_no_posts_are_refused(given: list[str]) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_a_sample_is_the_same_every_time_and_in_order(tmp_path) -> None:
+def test_a_sample_is_the_same_every_time_and_in_order(tmp_path: Path) -> None:
     path = tmp_path / "posts.txt"
     path.write_text("\n".join(f"{i:03}" for i in range(200)), "utf-8")
     found = read([f"x={path}"], at_most=50)
@@ -59,7 +60,7 @@ def test_a_sample_is_the_same_every_time_and_in_order(tmp_path) -> None:
     assert sample(found, 60) == found
 
 
-def test_a_csv_is_taken_whole(tmp_path) -> None:
+def test_a_csv_is_taken_whole(tmp_path: Path) -> None:
     path = tmp_path / "posts.csv"
     path.write_text("text,label\n" + "".join(f"kata{i},a\n" for i in range(20)), "utf-8")
     assert len(read([str(path)], at_most=5)) == 20

@@ -48,7 +48,7 @@ def test_a_batch_gives_what_its_texts_give_alone_and_what_their_words_add_up_to(
         assert shares.weights.sum(axis=0) + shares.rest == pytest.approx(row)
 
 
-def test_a_full_memory_is_emptied_and_nothing_changes(monkeypatch) -> None:
+def test_a_full_memory_is_emptied_and_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream has ever new words; a worker would grow by them for years."""
     monkeypatch.setattr(scorers, "REMEMBERED", 20)
     pipeline = train(posts(2))

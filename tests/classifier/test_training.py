@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,7 @@ POSTS = {
 
 
 @pytest.fixture
-def args(tmp_path) -> list[str]:
+def args(tmp_path: Path) -> list[str]:
     for label, posts in POSTS.items():
         (tmp_path / f"{label}.txt").write_text("\n".join(posts) + "\n\n", "utf-8")
     return [f"{label}={tmp_path / label}.txt" for label in POSTS]
@@ -56,9 +57,10 @@ def test_the_texts_are_cleaned_before_they_are_learnt() -> None:
 
 
 @pytest.mark.process
-def test_the_same_input_gives_the_same_bytes_in_another_process(args: list[str], tmp_path) -> None:
+def test_the_same_input_gives_the_same_bytes_in_another_process(args: list[str], tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
-    one.mkdir(), other.mkdir()
+    one.mkdir()
+    other.mkdir()
     run(args, one / "m.skops")
     imports = "import sys; from pathlib import Path; from tweetream.classifier.training import run; "
     code = imports + "run(sys.argv[2:], Path(sys.argv[1]))"
@@ -67,13 +69,13 @@ def test_the_same_input_gives_the_same_bytes_in_another_process(args: list[str],
     assert {p.name: p.read_bytes() for p in one.iterdir()} == {p.name: p.read_bytes() for p in other.iterdir()}
 
 
-def test_what_run_writes_can_be_loaded_and_used(args: list[str], tmp_path) -> None:
+def test_what_run_writes_can_be_loaded_and_used(args: list[str], tmp_path: Path) -> None:
     line = run(args, tmp_path / "m.skops")
     assert Classifier.load(tmp_path / "m.skops").predict(["jalan tol macet", "rezeki sayang"])[0] == ["traffic", "talk"]
     assert "100.00%" in line and "\n" not in line
 
 
-def test_the_card_has_the_computed_numbers_and_the_origin(args: list[str], tmp_path) -> None:
+def test_the_card_has_the_computed_numbers_and_the_origin(args: list[str], tmp_path: Path) -> None:
     run(args, tmp_path / "m.skops", "naive-bayes")
     card = (tmp_path / "m.md").read_text("utf-8")
     assert "| `traffic` | 60 | 60 |" in card and "| `talk` | 40 | 40 |" in card
@@ -82,7 +84,7 @@ def test_the_card_has_the_computed_numbers_and_the_origin(args: list[str], tmp_p
     assert "`naive-bayes`" in card
 
 
-def test_no_text_is_both_learnt_and_tested(args: list[str], tmp_path) -> None:
+def test_no_text_is_both_learnt_and_tested(args: list[str], tmp_path: Path) -> None:
     """Equal posts are common; on both sides they would flatter the model."""
     noise = [Post(f"kata{i} lain{i}", "ab"[i * 7 % 5 % 2]) for i in range(100)] * 5
     assert cross_validate(noise, 5, "words-svm").accuracy < 0.7
@@ -94,7 +96,7 @@ def test_every_post_is_answered_once_in_a_cross_validation() -> None:
     assert result.accuracy == 1
 
 
-def test_a_test_file_is_what_the_card_tells_of(args: list[str], tmp_path) -> None:
+def test_a_test_file_is_what_the_card_tells_of(args: list[str], tmp_path: Path) -> None:
     test = tmp_path / "test.csv"
     test.write_text("text,label\njalan tol macet,traffic\nrezeki sayang,traffic\nrezeki cinta,talk\n", "utf-8")
     line = run(args, tmp_path / "m.skops", test=[str(test)])
@@ -104,27 +106,27 @@ def test_a_test_file_is_what_the_card_tells_of(args: list[str], tmp_path) -> Non
     assert "tweetream train traffic=traffic.txt talk=talk.txt --test=test.csv --classifier=svm" in card
 
 
-def test_of_each_text_file_so_many_posts_are_taken(args: list[str], tmp_path) -> None:
+def test_of_each_text_file_so_many_posts_are_taken(args: list[str], tmp_path: Path) -> None:
     run(args, tmp_path / "m.skops", at_most=25)
     card = (tmp_path / "m.md").read_text("utf-8")
     assert "| `traffic` | 25 | 25 |" in card and "| `talk` | 25 | 25 |" in card and "--at-most=25" in card
 
 
-def test_a_test_without_posts_is_refused(args: list[str], tmp_path) -> None:
+def test_a_test_without_posts_is_refused(args: list[str], tmp_path: Path) -> None:
     test = tmp_path / "test.csv"
     test.write_text("text,label\n", "utf-8")
     with pytest.raises(BadData, match="no posts"):
         run(args, tmp_path / "m.skops", test=[str(test)])
 
 
-def test_a_label_with_just_enough_posts_is_enough(tmp_path) -> None:
+def test_a_label_with_just_enough_posts_is_enough(tmp_path: Path) -> None:
     path = tmp_path / "posts.csv"
     lines = [f"{of} kata{i} x{i % 3},{of}" for of in ("satu", "dua1") for i in range(FEWEST)]
     path.write_text("text,label\n" + "\n".join(lines) + "\n", "utf-8")
     assert "of 8 held-out" in run([str(path)], tmp_path / "m.skops")
 
 
-def test_a_card_never_replaces_what_it_is_about(args: list[str], tmp_path) -> None:
+def test_a_card_never_replaces_what_it_is_about(args: list[str], tmp_path: Path) -> None:
     run(args, tmp_path / "mine.1")
     assert (tmp_path / "mine.1.md").exists() and Classifier.load(tmp_path / "mine.1").labels == ("talk", "traffic")
     text = (tmp_path / "talk.txt").rename(tmp_path / "mine.md")
@@ -134,14 +136,14 @@ def test_a_card_never_replaces_what_it_is_about(args: list[str], tmp_path) -> No
     assert text.read_bytes() == before
 
 
-def test_a_label_does_not_break_the_cards_tables(tmp_path) -> None:
+def test_a_label_does_not_break_the_cards_tables(tmp_path: Path) -> None:
     path = tmp_path / "posts.csv"
     path.write_text("text,label\n" + "".join(f"{of}{i} kata,{of}|x\n" for of in "ab" for i in range(30)), "utf-8")
     run([str(path)], tmp_path / "m.skops")
     assert "| `a\\|x` | 30 | 30 |" in (tmp_path / "m.md").read_text("utf-8")
 
 
-def test_the_card_has_the_hash_of_the_model(args: list[str], tmp_path) -> None:
+def test_the_card_has_the_hash_of_the_model(args: list[str], tmp_path: Path) -> None:
     run(args, tmp_path / "m.skops")
     digest = hashlib.sha256((tmp_path / "m.skops").read_bytes()).hexdigest()
     assert digest in (tmp_path / "m.md").read_text("utf-8")
@@ -154,12 +156,12 @@ def test_wrong_answers_show_in_the_numbers() -> None:
     assert 0.2 < check(model, [post._replace(text=post.text[:5]) for post in noise]).accuracy < 0.8
 
 
-def test_a_place_that_cannot_be_written_is_one_line(tmp_path) -> None:
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="cannot be written"):
         save(train(posts(**POSTS)), tmp_path / "no" / "m.skops")
 
 
-def test_more_labels_than_two_are_in_the_card(tmp_path) -> None:
+def test_more_labels_than_two_are_in_the_card(tmp_path: Path) -> None:
     path = tmp_path / "posts.csv"
     lines = [f"{of} kata{i} x{i % 3},{of}" for of in ("satu", "dua1", "tiga") for i in range(30)]
     path.write_text("text,label\n" + "\n".join(lines) + "\n", "utf-8")
@@ -168,7 +170,7 @@ def test_more_labels_than_two_are_in_the_card(tmp_path) -> None:
     assert "| true label | given `dua1` | given `satu` | given `tiga` |\n| --- | --: | --: | --: |" in card
 
 
-def test_a_card_never_replaces_somebody_elses_file(args: list[str], tmp_path) -> None:
+def test_a_card_never_replaces_somebody_elses_file(args: list[str], tmp_path: Path) -> None:
     (tmp_path / "notes.md").write_text("mine", "utf-8")
     for name in ("notes", "notes.skops"):
         with pytest.raises(BadData, match="another file"):

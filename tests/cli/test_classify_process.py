@@ -8,6 +8,9 @@ import sys
 import termios
 import threading
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 COMMAND = [sys.executable, "-m", "tweetream", "classify"]
 
@@ -48,7 +51,9 @@ def test_a_reader_that_goes_away_ends_it_without_a_traceback(model: Path, tmp_pa
         assert process.stderr.read() == b""
 
 
-def test_a_terminal_sees_a_progress_bar_and_a_pipe_none(tweetream, model: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_terminal_sees_a_progress_bar_and_a_pipe_none(
+    tweetream: Any, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "posts.txt"
     path.write_text("macet kata1\n" * 5_000, "utf-8")
     assert tweetream("classify", "--model", model, path).stderr == b""

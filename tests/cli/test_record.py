@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ async def recording(source: str, out: Path, *more: str, number: int = signal.SIG
 
 
 @pytest.mark.parametrize("end, unpack", [("", bytes), (".gz", gzip.decompress), (".bz2", bz2.decompress)])
-def test_it_replays_as_it_came(tmp_path, capsys, end, unpack) -> None:
+def test_it_replays_as_it_came(tmp_path: Path, capsys: pytest.CaptureFixture[str], end: Any, unpack: Any) -> None:
     said, out = write(tmp_path, FORMS), tmp_path / f"capture.jsonl{end}"
     record.record(f"replay:{said}?rate=0", str(out), None)
     (posts, gone), (again, gone_again) = read(said), read(out)
@@ -106,7 +107,7 @@ def test_it_replays_as_it_came(tmp_path, capsys, end, unpack) -> None:
     assert error.startswith(f"tweetream: {counts}, in ") and error.count("\n") == 1
 
 
-def test_a_capture_is_whole_after_each_write_without_being_closed(tmp_path) -> None:
+def test_a_capture_is_whole_after_each_write_without_being_closed(tmp_path: Path) -> None:
     for end, unpack in ((".gz", gzip.decompress), (".bz2", bz2.decompress), ("", bytes)):
         capture = record.Capture(str(tmp_path / f"a.jsonl{end}"))
         for number in range(3):
@@ -118,7 +119,7 @@ def test_a_capture_is_whole_after_each_write_without_being_closed(tmp_path) -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_ends_it_with_all_that_came_and_the_counts(tmp_path, number) -> None:
+async def test_a_signal_ends_it_with_all_that_came_and_the_counts(tmp_path: Path, number: Any) -> None:
     out = tmp_path / "a.jsonl.gz"
     async with MastodonServer() as server:
         url = f"mastodon://127.0.0.1:{server.port}?scheme=http"
@@ -135,12 +136,12 @@ async def test_a_signal_ends_it_with_all_that_came_and_the_counts(tmp_path, numb
     assert lines[2] == {"retracted": lines[0]["id"]} and lines[0]["created_at"] == "2023-11-14T22:13:20.000Z"
 
 
-async def test_over_tls_it_streams_from_a_server_whose_certificate_the_machine_trusts(tmp_path) -> None:
+async def test_over_tls_it_streams_from_a_server_whose_certificate_the_machine_trusts(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     certificate, key, _ = authority.issue("server")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
-    settings = {"SSL_CERT_FILE": str(authority.cafile), "TWEETREAM_MASTODON_TOKEN": "secret"}
+    settings: dict[str, Any] = {"SSL_CERT_FILE": str(authority.cafile), "TWEETREAM_MASTODON_TOKEN": "secret"}
     async with MastodonServer(token="secret", tls=tls) as server:
         # A server that sends us elsewhere in clear does not get our token in clear.
         server.instance = {"configuration": {"urls": {"streaming": f"ws://127.0.0.1:{server.port}"}}}
@@ -151,7 +152,9 @@ async def test_over_tls_it_streams_from_a_server_whose_certificate_the_machine_t
     assert said[1] == 0 and "posts 1," in said[0] and "secret" not in said[0]
 
 
-async def test_of_x_it_asks_for_the_topics_named_or_for_those_of_the_settings(tmp_path, monkeypatch) -> None:
+async def test_of_x_it_asks_for_the_topics_named_or_for_those_of_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TWEETREAM_X_BEARER_TOKEN", TOKEN)
     monkeypatch.setenv("TWEETREAM_TOPICS", "hujan")
     for topics, text in ((["macet", "bogor"], "macet"), (None, "hujan")):
@@ -172,7 +175,7 @@ async def test_of_x_it_asks_for_the_topics_named_or_for_those_of_the_settings(tm
         assert [(post.id, post.text) for post in posts] == [("x:42", text)]
 
 
-def test_a_disk_that_is_full_is_one_line_and_what_was_written_stays(tmp_path) -> None:
+def test_a_disk_that_is_full_is_one_line_and_what_was_written_stays(tmp_path: Path) -> None:
     chance = random.Random(4)
     said = write(tmp_path, [{"id": f"x:{n}", "text": chance.randbytes(500).hex()} for n in range(4000)])
     for end in (".jsonl", ".jsonl.gz"):
@@ -184,7 +187,7 @@ def test_a_disk_that_is_full_is_one_line_and_what_was_written_stays(tmp_path) ->
             capture_output=True,
             text=True,
             timeout=60,
-            preexec_fn=lambda limit=limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+            preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit)),
         )
         posts, _ = read(out)
         assert process.returncode == 2 and 1000 < len(posts) < 4000
@@ -193,7 +196,7 @@ def test_a_disk_that_is_full_is_one_line_and_what_was_written_stays(tmp_path) ->
         assert process.stderr == whole
 
 
-def test_on_a_terminal_it_shows_how_far_it_is(tmp_path) -> None:
+def test_on_a_terminal_it_shows_how_far_it_is(tmp_path: Path) -> None:
     said = write(tmp_path, [{"text": f"post {n}"} for n in range(30)])
     ours, theirs = pty.openpty()
     command = [*COMMAND, "--source", f"replay:{said}?rate=20", "--out", str(tmp_path / "a.jsonl")]
@@ -222,7 +225,9 @@ def test_on_a_terminal_it_shows_how_far_it_is(tmp_path) -> None:
         ("replay:{said}", "a.jsonl", ["Not a name"], "topic: "),
     ],
 )
-def test_what_cannot_be_is_one_line_and_no_file(tmp_path, capsys, source, out, topic, why) -> None:
+def test_what_cannot_be_is_one_line_and_no_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], source: Any, out: Any, topic: Any, why: Any
+) -> None:
     said = write(tmp_path, [{"text": "a"}])
     before = said.read_bytes()
     with pytest.raises(SystemExit) as ended:
@@ -233,11 +238,11 @@ def test_what_cannot_be_is_one_line_and_no_file(tmp_path, capsys, source, out, t
     assert [path.name for path in tmp_path.iterdir()] == ["said.jsonl"] and said.read_bytes() == before
 
 
-async def test_a_source_that_refuses_leaves_no_file_and_says_what_to_do(tmp_path) -> None:
+async def test_a_source_that_refuses_leaves_no_file_and_says_what_to_do(tmp_path: Path) -> None:
     async with MastodonServer(token="secret") as server:
         url = f"mastodon://127.0.0.1:{server.port}?scheme=http"
         async with recording(url, tmp_path / "a.jsonl") as said:
             while not server.asked:
                 await asyncio.sleep(0.02)
-    assert said[1] == 1 and not list(tmp_path.iterdir())
+    assert said[1] == 1 and not os.listdir(tmp_path)
     assert "TWEETREAM_MASTODON_TOKEN" in said[0] and "Traceback" not in said[0]

@@ -1,6 +1,7 @@
 """All parsers build posts with the same limits, and repair the same faults."""
 
 import json
+from typing import Any
 
 import pytest
 from support.networks.formats import NOW, SKEET, TOOT, V1, read
@@ -28,11 +29,11 @@ from tweetream.sources.post_builder import plain_text, post_time
         (None, NOW),
     ],
 )
-def test_an_implausible_time_is_replaced_by_the_time_of_arrival(when, moment):
+def test_an_implausible_time_is_replaced_by_the_time_of_arrival(when: Any, moment: Any) -> None:
     assert post_time(when, NOW) == moment
 
 
-def test_fields_that_are_too_long_are_malformed_and_long_texts_too_long():
+def test_fields_that_are_too_long_are_malformed_and_long_texts_too_long() -> None:
     for name, limit in (("author", 256), ("lang", 16), ("id", 512)):
         assert isinstance(read({"text": "t", name: "a" * limit}), Post)
         assert read({"text": "t", name: "a" * (limit + 1)}) is Drop.MALFORMED
@@ -41,18 +42,18 @@ def test_fields_that_are_too_long_are_malformed_and_long_texts_too_long():
     assert read({"text": "é" * (MAX_TEXT // 2) + "e"}) is Drop.TOO_LONG
 
 
-def test_a_link_that_would_run_a_script_in_the_page_is_left_out():
+def test_a_link_that_would_run_a_script_in_the_page_is_left_out() -> None:
     assert read({"text": "t", "url": "javascript:alert(1)"}).url == ""
     assert read(V1 | {"user": {"screen_name": "../../evil?"}}).url.startswith("https://x.com/i/status/")
     assert read(SKEET | {"did": "did:plc:abc/../x"}) is Drop.MALFORMED
 
 
-def test_common_faults_are_repaired():
+def test_common_faults_are_repaired() -> None:
     assert read(rb'{"text": "a\ud83d b\ud83d\ude00 \\ud83d \udc00"}').text == "a\ufffd b😀 \\ud83d \ufffd"
     assert read(b'{"text": "a\xff\xfe\x00\rb", "id": "x:1"}\r').text == "a\ufffd\ufffd\x00\rb"
     payload = json.dumps(TOOT | {"content": "c"}).replace('"c"', r'"c\ud83d"')
     assert read({"event": "update", "payload": payload}).text == "c\ufffd"
 
 
-def test_html_of_nothing_but_brackets_takes_no_quadratic_time():
+def test_html_of_nothing_but_brackets_takes_no_quadratic_time() -> None:
     assert plain_text("<" * 500_000) == "<" * 500_000

@@ -2,6 +2,7 @@
 
 import time
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 from support.networks.contract import Reading, one_line
@@ -33,7 +34,7 @@ async def end(reading: Reading) -> Exception:
     ],
     ids=["hang", "mute", "cut", "going-away", "policy", "own-code"],
 )
-async def test_the_end_of_a_connection_has_a_reason_of_one_line(fault, said):
+async def test_the_end_of_a_connection_has_a_reason_of_one_line(fault: Any, said: Any) -> None:
     async with JetstreamServer() as server:
         server.faults.append(fault)
         error = await end(Reading(source(server.url)))
@@ -41,7 +42,7 @@ async def test_the_end_of_a_connection_has_a_reason_of_one_line(fault, said):
         assert said in str(error) and "127.0.0.1" in str(error)
 
 
-async def test_posts_before_the_end_are_given_and_half_a_message_is_none():
+async def test_posts_before_the_end_are_given_and_half_a_message_is_none() -> None:
     async with JetstreamServer() as server:
         for number in range(3):
             server.post(str(number), "halo")
@@ -52,14 +53,14 @@ async def test_posts_before_the_end_are_given_and_half_a_message_is_none():
         assert reading.position == str(server.log[1].time_us) and not reading.dropped
 
 
-async def test_pings_alone_keep_a_quiet_stream_alive_and_are_answered():
+async def test_pings_alone_keep_a_quiet_stream_alive_and_are_answered() -> None:
     async with JetstreamServer(ping=0.1) as server, await connected(source(server.url)) as reading:
         with pytest.raises(TimeoutError):
             await reading.over(1.2)
         assert server.pongs >= 8
 
 
-async def test_answers_in_place_of_a_stream_say_what_to_do():
+async def test_answers_in_place_of_a_stream_say_what_to_do() -> None:
     later = time.time() + 100
     cases = {
         400: (Disconnected, FailureKind.HTTP),
@@ -78,7 +79,7 @@ async def test_answers_in_place_of_a_stream_say_what_to_do():
                 assert error.kind is trouble and abs(error.not_before - later) <= 1
 
 
-async def test_a_public_server_that_refuses_is_left_for_the_next_one():
+async def test_a_public_server_that_refuses_is_left_for_the_next_one() -> None:
     async with JetstreamServer() as server, JetstreamServer() as next_one:
         bluesky = source(server.url)
         (first_url,) = bluesky.options.servers
@@ -92,7 +93,7 @@ async def test_a_public_server_that_refuses_is_left_for_the_next_one():
         assert len(server.asked) == len(next_one.asked) == 2
 
 
-async def test_version_2_ends_the_stream_with_an_error_of_its_own():
+async def test_version_2_ends_the_stream_with_an_error_of_its_own() -> None:
     async with JetstreamServer() as server, await connected(source(server.url_v2)) as reading:
         server.post("1", "halo")
         server.raw(b'{"$type":"error","error":"ConsumerTooSlow","message":"reading below\\nthe floor rate"}')
@@ -100,7 +101,7 @@ async def test_version_2_ends_the_stream_with_an_error_of_its_own():
         assert "ConsumerTooSlow: reading below the floor rate" in str(error) and reading.ids == [id("1")]
 
 
-async def test_an_invalid_frame_gets_a_second_chance_and_is_then_skipped():
+async def test_an_invalid_frame_gets_a_second_chance_and_is_then_skipped() -> None:
     """A broken proxy may send a frame with reserved bits: here three times, at the same position."""
     async with JetstreamServer() as server:
         known = server.post("1", "halo", time_us=time.time_ns() // 1000 - 30_000_000)
@@ -114,18 +115,19 @@ async def test_an_invalid_frame_gets_a_second_chance_and_is_then_skipped():
         assert positions[0] == positions[1] and int(positions[1]) < int(positions[2]) < int(positions[3])
 
 
-async def test_a_supervisor_carries_it_through_faults_and_nothing_is_missing_or_twice():
+async def test_a_supervisor_carries_it_through_faults_and_nothing_is_missing_or_twice() -> None:
     async with JetstreamServer() as server:
         faults = [Fault(mute=True), Fault(after=3, half=True), Fault(after=9), Fault(after=14, close=(1001, "bye"))]
         server.faults.extend([*faults, Fault(status=503), Fault(after=20, half=True)])
         for number in range(60):
             server.post(str(number), "halo")
-        waits, ids = [], []
+        waits: list[Any] = []
+        ids: list[Any] = []
 
-        async def sleep(seconds):
+        async def sleep(seconds: Any) -> None:
             waits.append(seconds)
 
-        async def take(chunk):
+        async def take(chunk: Any) -> None:
             ids.extend(post.id for post in chunk.posts)
             if len(ids) >= 60:
                 raise EOFError

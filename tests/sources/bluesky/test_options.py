@@ -1,5 +1,7 @@
 """The URL of Bluesky as a source: its options, and faults, which are one line without a password."""
 
+from typing import Any
+
 import pytest
 
 from tweetream.settings import Settings
@@ -10,7 +12,7 @@ from tweetream.sources.bluesky.source import Bluesky
 
 
 @pytest.mark.parametrize("url", ["bluesky:", "bluesky://", "bluesky:?", "bluesky://?lang=id", "BLUESKY:?lang=id"])
-def test_without_a_server_it_is_those_of_bluesky(url):
+def test_without_a_server_it_is_those_of_bluesky(url: Any) -> None:
     source = open_source(url, Context(Settings(), dict))
     source.check()
     assert isinstance(source, Bluesky) and source.url == url
@@ -21,7 +23,7 @@ def test_without_a_server_it_is_those_of_bluesky(url):
     }
 
 
-def test_a_server_of_ones_own_keeps_its_port_path_and_what_else_it_is_asked():
+def test_a_server_of_ones_own_keeps_its_port_path_and_what_else_it_is_asked() -> None:
     (server,) = read_url("bluesky:?url=ws://localhost:8080/jet/subscribe?wantedDids=did:plc:a").servers
     assert (server.host, server.port, server.path) == ("localhost", 8080, "/jet/subscribe")
     assert server.query["wantedDids"] == "did:plc:a" and server.query["wantedCollections"] == "app.bsky.feed.post"
@@ -31,7 +33,7 @@ def test_a_server_of_ones_own_keeps_its_port_path_and_what_else_it_is_asked():
     )
 
 
-def test_the_path_says_which_version_is_spoken():
+def test_the_path_says_which_version_is_spoken() -> None:
     method = "network.bsky.jetstream.subscribeEvents"
     for url, v2 in (
         (f"wss://h/xrpc/{method}", True),
@@ -42,7 +44,7 @@ def test_the_path_says_which_version_is_spoken():
         assert options.v2 is v2 and not options.public
 
 
-def test_languages_are_a_list():
+def test_languages_are_a_list() -> None:
     assert read_url("bluesky:?lang=ID, en,pt-BR").langs == ("id", "en", "pt-br") and read_url("bluesky:").langs == ()
 
 
@@ -72,7 +74,7 @@ def test_languages_are_a_list():
         ("bluesky://me:hunter2@host/", "write bluesky:"),
     ],
 )
-def test_what_is_wrong_is_one_line_that_says_what_to_write(url, said):
+def test_what_is_wrong_is_one_line_that_says_what_to_write(url: Any, said: Any) -> None:
     with pytest.raises(SourceError) as caught:
         open_source(url, Context(Settings(), dict))
     assert said in str(caught.value) and "\n" not in str(caught.value) and "hunter2" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import Any
 
 import pytest
 from support.networks.contract import Reading
@@ -15,13 +16,13 @@ from tweetream.sources.bluesky.websocket import MAX_MESSAGE
 
 
 @pytest.fixture(params=[1, 2], ids=["v1", "v2"])
-async def both(request):
+async def both(request: pytest.FixtureRequest) -> Any:
     """A server, and its address in this version of the protocol."""
     async with JetstreamServer() as server:
         yield server, server.url if request.param == 1 else server.url_v2
 
 
-async def test_posts_come_with_what_they_are_and_all_else_is_counted(both):
+async def test_posts_come_with_what_they_are_and_all_else_is_counted(both: Any) -> None:
     server, url = both
     async with await connected(source(url)) as reading:
         server.post("3a", "Macet & <banjir> di Jakarta 🌧\u2028", langs=["id"])
@@ -41,7 +42,7 @@ async def test_posts_come_with_what_they_are_and_all_else_is_counted(both):
         assert reading.position == str(last.seq if url == server.url_v2 else last.time_us)
 
 
-async def test_nothing_but_posts_is_asked_for():
+async def test_nothing_but_posts_is_asked_for() -> None:
     async with JetstreamServer() as server:
         for url in (server.url, server.url_v2, server.url.replace("subscribe", "")):
             async with await connected(source(url)) as reading:
@@ -54,17 +55,17 @@ async def test_nothing_but_posts_is_asked_for():
         )
 
 
-async def test_posts_in_a_language_of_the_url_or_without_one_are_kept(both):
+async def test_posts_in_a_language_of_the_url_or_without_one_are_kept(both: Any) -> None:
     server, url = both
     async with await connected(source(url, "&lang=ID,en,pt-br")) as reading:
-        claims = (["id"], ["en-GB"], ["fr", "en"], ["pt-BR"], None, [], ["fr"], ["pt"], ["idx"])
+        claims: list[Any] = [["id"], ["en-GB"], ["fr", "en"], ["pt-BR"], None, [], ["fr"], ["pt"], ["idx"]]
         for number, langs in enumerate(claims):
             server.post(str(number), "halo", **({} if langs is None else {"langs": langs}))
         await first(reading, 9)
         assert reading.ids == [id(str(number)) for number in range(6)] and reading.dropped == {Drop.LANGUAGE: 3}
 
 
-async def test_it_goes_on_after_its_position_and_gives_no_post_twice(both):
+async def test_it_goes_on_after_its_position_and_gives_no_post_twice(both: Any) -> None:
     server, url = both
     bluesky = source(url)
     async with await connected(bluesky) as one:
@@ -83,7 +84,7 @@ async def test_it_goes_on_after_its_position_and_gives_no_post_twice(both):
         assert set(second.ids) <= set(other.ids) and not other.dropped
 
 
-async def test_what_a_position_does_not_cover_is_given_again(both):
+async def test_what_a_position_does_not_cover_is_given_again(both: Any) -> None:
     server, url = both
     bluesky = source(url)
     async with await connected(bluesky) as one:
@@ -96,7 +97,7 @@ async def test_what_a_position_does_not_cover_is_given_again(both):
         assert (await first(second, 2)).ids == [id("2")]
 
 
-async def test_version_1_goes_back_a_few_seconds_since_clocks_differ():
+async def test_version_1_goes_back_a_few_seconds_since_clocks_differ() -> None:
     async with JetstreamServer() as server:
         now = time.time_ns() // 1000
         for seconds in (20, 8, 4, 2):
@@ -107,7 +108,7 @@ async def test_version_1_goes_back_a_few_seconds_since_clocks_differ():
             assert reading.got[1].position == str(now - 2 * SECOND)
 
 
-async def test_a_bad_position_is_said_and_it_goes_on_from_now(both, caplog):
+async def test_a_bad_position_is_said_and_it_goes_on_from_now(both: Any, caplog: pytest.LogCaptureFixture) -> None:
     server, url = both
     server.post("1", "halo")
     async with await connected(source(url), "17x") as reading:
@@ -116,7 +117,7 @@ async def test_a_bad_position_is_said_and_it_goes_on_from_now(both, caplog):
     assert [record.levelno for record in caplog.records] == [logging.WARNING] and "'17x'" in caplog.text
 
 
-async def test_a_cursor_that_the_server_has_forgotten_is_said_in_one_line(caplog):
+async def test_a_cursor_that_the_server_has_forgotten_is_said_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     async with JetstreamServer(window=3600) as server:
         now = time.time_ns() // 1000
         server.post("old", "halo", time_us=now - 7200 * SECOND)
@@ -127,7 +128,7 @@ async def test_a_cursor_that_the_server_has_forgotten_is_said_in_one_line(caplog
     assert "posts may be missing" in record.getMessage()
 
 
-async def test_version_2_refuses_such_a_cursor_and_is_asked_for_its_oldest_event():
+async def test_version_2_refuses_such_a_cursor_and_is_asked_for_its_oldest_event() -> None:
     async with JetstreamServer(window=3600) as server:
         now = time.time_ns() // 1000
         for age in (7200, 7100, 60):
@@ -140,7 +141,7 @@ async def test_version_2_refuses_such_a_cursor_and_is_asked_for_its_oldest_event
             assert reading.ids == [id("60")] and reading.position == "3"
 
 
-async def test_the_last_posts_of_a_removed_account_are_retracted(both):
+async def test_the_last_posts_of_a_removed_account_are_retracted(both: Any) -> None:
     server, url = both
     other = "did:plc:other"
     async with await connected(source(url)) as reading:
@@ -158,7 +159,7 @@ async def test_the_last_posts_of_a_removed_account_are_retracted(both):
         assert retracted(reading) == [id("0"), id("1"), id("2"), id("9", other)]
 
 
-async def test_many_at_once_are_few_chunks_of_bounded_size(both):
+async def test_many_at_once_are_few_chunks_of_bounded_size(both: Any) -> None:
     server, url = both
     for number in range(1000):
         server.post(str(number), "halo " * 60)
@@ -169,7 +170,7 @@ async def test_many_at_once_are_few_chunks_of_bounded_size(both):
         assert len(reading.got) < 60 and all(len(chunk.posts) <= MAX_POSTS for chunk in reading.got)
 
 
-async def test_what_is_no_event_is_counted_and_the_stream_goes_on(both):
+async def test_what_is_no_event_is_counted_and_the_stream_goes_on(both: Any) -> None:
     server, url = both
     bad = (b"{", b"[1]", b"{}", b'"x"', b"", b"\xff\xfe", b'{"did":5,"kind":"commit"}', b"[" * 5000)
     async with await connected(source(url)) as reading:
@@ -182,7 +183,7 @@ async def test_what_is_no_event_is_counted_and_the_stream_goes_on(both):
         assert reading.ids == [id("2")] and reading.dropped == {Drop.MALFORMED: len(bad) + 2}
 
 
-async def test_a_time_that_cannot_be_is_no_position():
+async def test_a_time_that_cannot_be_is_no_position() -> None:
     async with JetstreamServer() as server, await connected(source(server.url)) as reading:
         known = server.post("1", "halo")
         for absurd in (-1, 0, 10**14, 2**63):
@@ -191,7 +192,7 @@ async def test_a_time_that_cannot_be_is_no_position():
         assert reading.position == str(known.time_us)
 
 
-async def test_a_long_message_is_counted_and_the_position_moves_past_it(both):
+async def test_a_long_message_is_counted_and_the_position_moves_past_it(both: Any) -> None:
     server, url = both
     async with await connected(source(url)) as reading:
         event = server.add("commit", DID, server.post("1", "halo").content | {"rkey": "2", "filler": "x" * MAX_LINE})
@@ -203,7 +204,7 @@ async def test_a_long_message_is_counted_and_the_position_moves_past_it(both):
         assert reading.position == str(event.seq if url == server.url_v2 else event.time_us)
 
 
-async def test_a_message_over_4_mib_is_skipped_and_does_not_come_again(both):
+async def test_a_message_over_4_mib_is_skipped_and_does_not_come_again(both: Any) -> None:
     server, url = both
     now = time.time_ns() // 1000
     server.post("1", "halo", time_us=now - 60 * SECOND)
@@ -222,5 +223,5 @@ async def test_a_message_over_4_mib_is_skipped_and_does_not_come_again(both):
             assert int(reading.position or 0) > int(position)
         finally:
             await reading.close()
-        found, position = found + reading.ids, reading.position
+        found, position = found + reading.ids, reading.position or ""
     assert found == [id("1"), id("2")]

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -26,7 +27,7 @@ from tweetream.sources.base import Context, Disconnected, FailureKind, SourceErr
         ),
     ],
 )
-async def test_local_streams_and_hashtags_get_only_their_posts(query, stream, timeline):
+async def test_local_streams_and_hashtags_get_only_their_posts(query: Any, stream: Any, timeline: Any) -> None:
     async with MastodonServer() as server, reading(source(server, query)) as got:
         assert server.asked == ["/api/v2/instance", timeline, stream]
         far = {"acct": "budi@other.example"}
@@ -35,18 +36,23 @@ async def test_local_streams_and_hashtags_get_only_their_posts(query, stream, ti
         assert got.ids == ["mastodon:127.0.0.1/2"]
 
 
-async def test_it_uses_the_streaming_address_of_the_server_or_else_its_own():
+async def test_it_uses_the_streaming_address_of_the_server_or_else_its_own() -> None:
     async with MastodonServer() as there, MastodonServer() as server:
         server.instance = {"configuration": {"urls": {"streaming": f"ws://127.0.0.1:{there.port}"}}}
         async with reading(source(server)):
             assert there.asked == ["/api/v1/streaming/public"]
-        for instance in (None, {"configuration": {}}, {"configuration": {"urls": {"streaming": "javascript:x"}}}):
+        answers: list[Any] = [
+            None,
+            {"configuration": {}},
+            {"configuration": {"urls": {"streaming": "javascript:x"}}},
+        ]
+        for instance in answers:
             server.instance = instance
             async with reading(source(server)):
                 assert server.asked[-1] == "/api/v1/streaming/public"
 
 
-async def test_a_token_is_sent_to_its_server_and_without_one_a_refusal_is_final():
+async def test_a_token_is_sent_to_its_server_and_without_one_a_refusal_is_final() -> None:
     async with MastodonServer(token="secret") as server:
         async with reading(source(server, token="secret")):
             pass
@@ -58,7 +64,7 @@ async def test_a_token_is_sent_to_its_server_and_without_one_a_refusal_is_final(
             await Reading(source(server, token="secret")).chunk()
 
 
-async def test_a_token_goes_only_to_its_server_also_after_a_redirect():
+async def test_a_token_goes_only_to_its_server_also_after_a_redirect() -> None:
     async with MastodonServer() as there, MastodonServer(token="one") as server:
         told = []
         there.heard = lambda request: told.append(request.headers.get("Authorization"))
@@ -79,14 +85,14 @@ async def test_a_token_goes_only_to_its_server_also_after_a_redirect():
         (" a.b=x , c.d=y ", "x"),
     ],
 )
-def test_each_of_several_servers_has_its_own_token(token, found):
+def test_each_of_several_servers_has_its_own_token(token: Any, found: Any) -> None:
     settings = Settings(_env_file=None, mastodon_token=token, sources="mastodon://a.b mastodon://a.b?tag=x")
-    one = open_source("mastodon://A.b", Context(settings, dict))
+    one: Any = open_source("mastodon://A.b", Context(settings, dict))
     one.check()
     assert one._token == found
 
 
-def test_one_token_for_two_servers_is_refused():
+def test_one_token_for_two_servers_is_refused() -> None:
     for token, fine in (("secret", False), ("a.b=secret", True), ("", True)):
         settings = Settings(_env_file=None, mastodon_token=token, sources="mastodon://a.b MASTODON://c.d")
         one = open_source("mastodon://a.b", Context(settings, dict))
@@ -99,7 +105,7 @@ def test_one_token_for_two_servers_is_refused():
 
 
 @pytest.mark.parametrize("path", ["/api/v2/instance", "/api/v1/timelines", "/api/v1/streaming"])
-async def test_too_many_requests_say_when_they_may_go_on(path):
+async def test_too_many_requests_say_when_they_may_go_on(path: Any) -> None:
     async with MastodonServer() as server:
         soon, late = (datetime.fromtimestamp(time.time() + s, UTC).isoformat() for s in (60, 7200))
         for reset, seconds in ((soon, 60), (late, 7200), (f"{time.time() + 90:.0f}", 90), ("soon", 0)):
@@ -109,7 +115,7 @@ async def test_too_many_requests_say_when_they_may_go_on(path):
             assert over.value.kind is FailureKind.RATE and abs(over.value.not_before - time.time() - seconds) < 2
 
 
-async def test_wrong_answers_are_of_the_kind_that_waits_long():
+async def test_wrong_answers_are_of_the_kind_that_waits_long() -> None:
     async with MastodonServer() as server:
         for answer in (
             web.Response(status=503),
@@ -127,7 +133,7 @@ async def test_wrong_answers_are_of_the_kind_that_waits_long():
             assert over.value.kind is FailureKind.HTTP
 
 
-async def test_a_failed_connection_has_a_clear_reason():
+async def test_a_failed_connection_has_a_clear_reason() -> None:
     async with MastodonServer() as server, reading(source(server)) as got:
         await server.wait()
         server.cut()
@@ -154,7 +160,7 @@ async def test_a_failed_connection_has_a_clear_reason():
         ("mastodon://h?tag=a&tag=b", "twice"),
     ],
 )
-def test_a_url_that_cannot_be_is_one_line(url, why):
+def test_a_url_that_cannot_be_is_one_line(url: Any, why: Any) -> None:
     with pytest.raises(SourceError, match=why) as error:
         open_source(url, Context(Settings(_env_file=None), dict))
     assert "secret" not in str(error.value) and "\n" not in str(error.value)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from typing import Any
 
 import pytest
 from support.networks.mastodon_harness import reading, source
@@ -16,25 +17,25 @@ NOW = round(time.time() * 1000)
 HOST = "mastodon:127.0.0.1/"
 
 
-async def read(got, number):
+async def read(got: Any, number: Any) -> None:
     """Read until this number of messages has arrived."""
     await got.until(lambda: got.read >= number)
 
 
-def numbers(got):
+def numbers(got: Any) -> Any:
     return [id.removeprefix(HOST) for id in got.ids]
 
 
-def some(first, last, **fields):
+def some(first: Any, last: Any, **fields: Any) -> Any:
     """Statuses with one second between their ids; the last is a minute old."""
     return [status(snowflake(NOW - 3_600_000 + n * 1000), f"post {n}", **fields) for n in range(first, last + 1)]
 
 
-def ids(found):
+def ids(found: Any) -> Any:
     return [one["id"] for one in found]
 
 
-async def test_posts_come_as_they_are_said_with_this_servers_number_and_plain_text():
+async def test_posts_come_as_they_are_said_with_this_servers_number_and_plain_text() -> None:
     async with MastodonServer() as server, reading(source(server)) as got:
         far = {"acct": "budi@other.example", "id": "8", "username": "budi"}
         one = status(
@@ -49,7 +50,7 @@ async def test_posts_come_as_they_are_said_with_this_servers_number_and_plain_te
         assert server.asked[-1] == "/api/v1/streaming/public"
 
 
-async def test_what_was_missed_comes_first_and_in_order_then_the_stream_each_once():
+async def test_what_was_missed_comes_first_and_in_order_then_the_stream_each_once() -> None:
     gap = some(1, 130)
     async with MastodonServer() as server:
         server.keep(*gap[:10])
@@ -66,7 +67,7 @@ async def test_what_was_missed_comes_first_and_in_order_then_the_stream_each_onc
             assert count(server.asked)["/api/v1/timelines/public"] == 5
 
 
-async def test_a_stop_at_any_chunk_loses_nothing_also_while_the_gap_is_filled():
+async def test_a_stop_at_any_chunk_loses_nothing_also_while_the_gap_is_filled() -> None:
     missed = some(1, 90)
     async with MastodonServer() as server:
         server.keep(*missed)
@@ -83,7 +84,7 @@ async def test_a_stop_at_any_chunk_loses_nothing_also_while_the_gap_is_filled():
             assert [id for id in numbers(again) if id not in had] == [id for id in whole if id not in had]
 
 
-async def test_a_post_that_comes_later_than_its_id_says_is_not_missed():
+async def test_a_post_that_comes_later_than_its_id_says_is_not_missed() -> None:
     on_time, late = some(10, 20), some(5, 5)
     async with MastodonServer() as server:
         async with reading(source(server)) as got:
@@ -96,7 +97,7 @@ async def test_a_post_that_comes_later_than_its_id_says_is_not_missed():
             await again.until(lambda: HOST + some(6, 6)[0]["id"] in again.ids)
 
 
-async def test_started_again_it_drops_only_posts_given_before_the_position():
+async def test_started_again_it_drops_only_posts_given_before_the_position() -> None:
     async with MastodonServer() as server:
         again = source(server)
         async with reading(again) as got:
@@ -109,8 +110,9 @@ async def test_started_again_it_drops_only_posts_given_before_the_position():
                 assert numbers(more) == ids(some(n + 1, 4)) and more.dropped[Drop.DUPLICATE] == n
 
 
-async def test_before_the_first_post_there_is_a_position_to_go_on_from():
-    for there in ([], some(1, 3)):
+async def test_before_the_first_post_there_is_a_position_to_go_on_from() -> None:
+    posts: list[list[Any]] = [[], some(1, 3)]
+    for there in posts:
         async with MastodonServer() as server:
             server.keep(*there)
             async with reading(source(server)) as got:
@@ -121,7 +123,7 @@ async def test_before_the_first_post_there_is_a_position_to_go_on_from():
                 await again.until(lambda again=again, there=there: len(again.posts) >= len(there) + 2)
 
 
-async def test_a_gap_that_is_too_wide_is_filled_partly_and_one_line_says_so(caplog):
+async def test_a_gap_that_is_too_wide_is_filled_partly_and_one_line_says_so(caplog: pytest.LogCaptureFixture) -> None:
     async with MastodonServer() as server:
         server.keep(*some(1, 200))
         async with reading(source(server, pages=3), some(1, 1)[0]["id"]) as got:
@@ -134,7 +136,7 @@ async def test_a_gap_that_is_too_wide_is_filled_partly_and_one_line_says_so(capl
     ]
 
 
-async def test_a_server_that_shows_no_timeline_streams_nevertheless(caplog):
+async def test_a_server_that_shows_no_timeline_streams_nevertheless(caplog: pytest.LogCaptureFixture) -> None:
     async with MastodonServer() as server:
         server.shown = False
         async with reading(source(server), "5") as got:
@@ -145,7 +147,7 @@ async def test_a_server_that_shows_no_timeline_streams_nevertheless(caplog):
             assert got.got[0].position == ""
 
 
-async def test_deletes_edits_and_other_events_are_counted_and_a_deleted_post_named():
+async def test_deletes_edits_and_other_events_are_counted_and_a_deleted_post_named() -> None:
     async with MastodonServer() as server, reading(source(server)) as got:
         first, second = some(1, 2)
         await server.post(first, second)
@@ -161,7 +163,7 @@ async def test_deletes_edits_and_other_events_are_counted_and_a_deleted_post_nam
         assert [id for chunk in got.got for id in chunk.retracted] == [HOST + first["id"]]
 
 
-async def test_languages_not_asked_for_are_counted_and_move_the_position():
+async def test_languages_not_asked_for_are_counted_and_move_the_position() -> None:
     async with MastodonServer() as server, reading(source(server, "&lang=id,en")) as got:
         said = [some(n, n, language=language)[0] for n, language in enumerate(("id", "EN-gb", None, "de", "zh-TW"), 1)]
         await server.post(*said)
@@ -170,7 +172,7 @@ async def test_languages_not_asked_for_are_counted_and_move_the_position():
         assert got.got[-1].position == said[-1]["id"]
 
 
-async def test_a_missing_heartbeat_ends_it_and_one_that_comes_does_not():
+async def test_a_missing_heartbeat_ends_it_and_one_that_comes_does_not() -> None:
     async with MastodonServer(thump=0.05) as server, reading(source(server, silence=0.3)) as got:
         quiet = asyncio.ensure_future(got.chunk())
         await asyncio.sleep(0.8)
@@ -180,7 +182,7 @@ async def test_a_missing_heartbeat_ends_it_and_one_that_comes_does_not():
             await quiet
 
 
-async def test_a_cut_in_the_middle_of_an_event_gives_nothing_of_it():
+async def test_a_cut_in_the_middle_of_an_event_gives_nothing_of_it() -> None:
     async with MastodonServer() as server, reading(source(server)) as got:
         await server.post(*some(1, 1))
         await read(got, 1)
@@ -193,13 +195,13 @@ async def test_a_cut_in_the_middle_of_an_event_gives_nothing_of_it():
         assert over.value.kind is FailureKind.NETWORK and numbers(got) == ids(some(1, 1))
 
 
-async def test_an_id_from_the_future_is_given_and_hides_no_later_post():
+async def test_an_id_from_the_future_is_given_and_hides_no_later_post() -> None:
     async with MastodonServer() as server, reading(source(server)) as got:
         await server.post(*some(1, 1), status("9" * 19, "of the year 6000"), status("x" * 64, "of no time at all"))
         await read(got, 3)
         assert got.got[-1].position == some(1, 1)[0]["id"]
 
 
-def test_ids_are_compared_as_their_servers_do():
+def test_ids_are_compared_as_their_servers_do() -> None:
     assert sorted(["10", "9", "0", "112"], key=order) == ["0", "9", "10", "112"]
     assert max("AhS3b", "AhS3a", key=order) == "AhS3b"

@@ -21,14 +21,14 @@ EVENTS = [
 ]
 
 
-def test_however_it_is_cut_the_events_are_the_same():
+def test_however_it_is_cut_the_events_are_the_same() -> None:
     for size in (*range(1, 12), len(STREAM)):
         events = EventParser()
         pieces = [STREAM[at : at + size] for at in range(0, len(STREAM), size)]
         assert [event for piece in pieces for event in events.feed(piece)] == EVENTS
 
 
-def test_an_event_too_long_is_said_to_be_and_nothing_of_it_kept():
+def test_an_event_too_long_is_said_to_be_and_nothing_of_it_kept() -> None:
     events = EventParser()
     assert list(events.feed(b"event: update\ndata: ")) == []
     tracemalloc.start()
@@ -40,7 +40,7 @@ def test_an_event_too_long_is_said_to_be_and_nothing_of_it_kept():
     assert list(events.feed(b"\n\ndata: fine\n\n")) == [Event(b"update", None), Event(b"message", b"fine")]
 
 
-def test_many_lines_of_one_event_are_bounded_too():
+def test_many_lines_of_one_event_are_bounded_too() -> None:
     events = EventParser()
     line = b"data: " + b"y" * 50_000 + b"\n"
     for _ in range(MAX_LINE // 50_000 + 2):

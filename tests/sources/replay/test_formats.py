@@ -2,6 +2,7 @@
 
 import json
 import random
+from typing import Any
 
 import pytest
 from support.networks.formats import NOW, OWN, SKEET, TOOT, TWEET, V1, read
@@ -11,19 +12,19 @@ from tweetream.models.post import Post
 from tweetream.sources.base import Retracted
 
 
-def test_our_own_retraction_comes_back():
+def test_our_own_retraction_comes_back() -> None:
     assert read({"retracted": "x:9"}) == Retracted("x:9")
     assert read({"retracted": ""}) is Drop.MALFORMED and read({"retracted": "x" * 513}) is Drop.MALFORMED
     assert read({"retracted": 9}) is Drop.MALFORMED
 
 
-def test_our_own_events_come_back_as_they_were():
+def test_our_own_events_come_back_as_they_were() -> None:
     post = read(OWN)
     assert (post.id, post.source, post.url, post.author, post.lang) == ("x:9", "x", OWN["url"], "a", "in")
     assert post.created_at == 1725911162102 and post.received_at == NOW
 
 
-def test_a_plain_object_gets_the_id_of_its_line():
+def test_a_plain_object_gets_the_id_of_its_line() -> None:
     assert read({"text": "halo"}) == Post("replay:f:1", "replay", "halo", NOW, NOW)
     assert read({"body": "halo", "text": 5, "id": 7}, column="body").text == "halo"
     assert read({"text": "halo"}, column="body") is Drop.MALFORMED
@@ -37,11 +38,11 @@ def test_a_plain_object_gets_the_id_of_its_line():
     + [b'{"uri": "https://[", "content": "a", "account": {"acct": "a"}, "id": 1}', b'{"text": null, "user": {}}']
     + [b'{"retweeted_status":' * 5000, b'{"event": "update"}', b'{"created_at": 1e999, "text": "t"}'],
 )
-def test_what_no_format_has_is_malformed(line):
+def test_what_no_format_has_is_malformed(line: Any) -> None:
     assert read(line) is Drop.MALFORMED
 
 
-def test_no_mutation_of_a_line_makes_it_raise():
+def test_no_mutation_of_a_line_makes_it_raise() -> None:
     chance = random.Random(3)
     seeds = [
         V1,

@@ -1,6 +1,7 @@
 """Lines that X, Bluesky and Mastodon write become posts with the networks' ids."""
 
 import json
+from typing import Any
 
 import pytest
 from support.networks.formats import NOW, SKEET, TOOT, TWEET, V1, read
@@ -12,7 +13,7 @@ from tweetream.sources.post_builder import ParseContext
 from tweetream.sources.replay.formats import parse
 
 
-def test_x_v1_gives_the_id_the_author_the_time_and_the_url():
+def test_x_v1_gives_the_id_the_author_the_time_and_the_url() -> None:
     post = read(V1 | {"full_text": "the whole text &amp; more"})
     assert post == Post(
         "x:1050118621198921728",
@@ -26,7 +27,7 @@ def test_x_v1_gives_the_id_the_author_the_time_and_the_url():
     )
 
 
-def test_x_v1_takes_the_longest_text_and_that_of_a_retweeted_post():
+def test_x_v1_takes_the_longest_text_and_that_of_a_retweeted_post() -> None:
     assert read(V1).text == "cut…"
     assert read(V1 | {"extended_tweet": {"full_text": "long"}, "full_text": "less"}).text == "long"
     again = read(V1 | {"retweeted_status": {"text": "inner…", "extended_tweet": {"full_text": "inner whole"}}})
@@ -34,11 +35,11 @@ def test_x_v1_takes_the_longest_text_and_that_of_a_retweeted_post():
 
 
 @pytest.mark.parametrize("notice", ["limit", "scrub_geo", "status_withheld", "disconnect", "warning"])
-def test_notices_of_x_are_no_posts(notice):
+def test_notices_of_x_are_no_posts(notice: Any) -> None:
     assert read({notice: {"status": {"id": 1}}}) is Drop.NOT_A_POST
 
 
-def test_x_v1_says_which_post_was_deleted():
+def test_x_v1_says_which_post_was_deleted() -> None:
     status = {"id": 1050118621198921728, "id_str": "1050118621198921728", "user_id": 7, "user_id_str": "7"}
     notice = {"delete": {"status": status, "timestamp_ms": "1539202764000"}}
     assert read(notice) == Retracted("x:1050118621198921728")
@@ -49,7 +50,7 @@ def test_x_v1_says_which_post_was_deleted():
     assert read({"delete": 5}) is Drop.MALFORMED
 
 
-def test_a_capture_of_mastodon_says_which_of_its_posts_was_deleted():
+def test_a_capture_of_mastodon_says_which_of_its_posts_was_deleted() -> None:
     at = ParseContext(NOW, suffix="~2")
     gone = json.dumps({"event": "delete", "payload": "113"}).encode()
     assert parse(gone, at) is Drop.NOT_A_POST  # its server is not known
@@ -60,17 +61,17 @@ def test_a_capture_of_mastodon_says_which_of_its_posts_was_deleted():
     assert parse(gone, at) is Drop.NOT_A_POST and len(at.statuses) == 10_000
 
 
-def test_a_stream_of_mastodon_as_curl_keeps_it_is_read_line_by_line():
+def test_a_stream_of_mastodon_as_curl_keeps_it_is_read_line_by_line() -> None:
     at = ParseContext(NOW)
     toot = json.dumps(TOOT).encode()
     lines = [b":)", b"event: update", b"data: " + toot, b":thump", b"event: delete", b"data: 113", b"data: 114"]
-    found = [parse(line, at) for line in lines]
+    found: list[Any] = [parse(line, at) for line in lines]
     assert found[2].id == "mastodon:social.example/113" and found[5] == Retracted("mastodon:social.example/113")
     assert {found[n] for n in (0, 1, 3, 4, 6)} == {Drop.NOT_A_POST}
     assert read(b"data: data: {}") is Drop.NOT_A_POST and read(b"data: {") is Drop.MALFORMED
 
 
-def test_x_v2_of_a_stream_finds_its_author_and_its_long_text():
+def test_x_v2_of_a_stream_finds_its_author_and_its_long_text() -> None:
     line = {
         "data": TWEET | {"note_tweet": {"text": "panjang"}},
         "includes": {"users": [{"id": "7", "username": "rina"}]},
@@ -81,7 +82,7 @@ def test_x_v2_of_a_stream_finds_its_author_and_its_long_text():
     assert read({"data": TWEET}).url == "https://x.com/i/status/42"
 
 
-def test_x_v2_takes_the_whole_text_of_a_retweeted_post():
+def test_x_v2_takes_the_whole_text_of_a_retweeted_post() -> None:
     quote = {"referenced_tweets": [{"type": "retweeted", "id": "5"}]}
     line = {"data": TWEET | quote, "includes": {"tweets": [{"id": "5", "text": "c…", "note_tweet": {"text": "whole"}}]}}
     assert read(line).text == "whole"
@@ -93,7 +94,7 @@ def test_x_v2_takes_the_whole_text_of_a_retweeted_post():
     assert read({"data": TWEET | quote}).text == "halo"
 
 
-def test_a_page_of_x_gives_each_post_and_a_bad_one_does_not_take_the_others_with_it():
+def test_a_page_of_x_gives_each_post_and_a_bad_one_does_not_take_the_others_with_it() -> None:
     page = {"data": [TWEET, {"id": 5}, TWEET | {"id": "43"}], "includes": {"users": [{"id": "7", "username": "r"}]}}
     first, bad, last = read(page)
     assert (first.id, bad, last.id, last.author) == ("x:42", Drop.MALFORMED, "x:43", "r")
@@ -101,7 +102,7 @@ def test_a_page_of_x_gives_each_post_and_a_bad_one_does_not_take_the_others_with
     assert read({"errors": [{"title": "operational-disconnect"}]}) is Drop.NOT_A_POST
 
 
-def test_bluesky_gives_posts_created_and_nothing_else():
+def test_bluesky_gives_posts_created_and_nothing_else() -> None:
     post = read(SKEET)
     assert (post.id, post.source, post.lang) == ("at://did:plc:abc/app.bsky.feed.post/3l3qo2vuowo2b", "bluesky", "id")
     assert post.url == "https://bsky.app/profile/did:plc:abc/post/3l3qo2vuowo2b" and post.created_at == 1725911162102
@@ -114,7 +115,7 @@ def test_bluesky_gives_posts_created_and_nothing_else():
     assert read(SKEET | {"commit": SKEET["commit"] | {"record": {"text": 5}}}) is Drop.MALFORMED
 
 
-def test_bluesky_in_version_2_gives_the_same():
+def test_bluesky_in_version_2_gives_the_same() -> None:
     kind = "network.bsky.jetstream.subscribeEvents#"
     commit = SKEET["commit"] | {"$type": kind + "commit", "did": SKEET["did"], "seq": 7}
     assert read({"$type": "message", "payload": commit}) == read(SKEET)
@@ -124,7 +125,7 @@ def test_bluesky_in_version_2_gives_the_same():
     assert read({"text": "halo", "payload": {}}).text == "halo"
 
 
-def test_mastodon_gives_text_without_html_from_a_status_or_an_event():
+def test_mastodon_gives_text_without_html_from_a_status_or_an_event() -> None:
     for line in (TOOT, {"event": "update", "payload": json.dumps(TOOT)}, {"event": "update", "payload": TOOT}):
         post = read(line)
         assert (post.id, post.text) == ("mastodon:social.example/113", "macet & banjir\nlagi\ndua")

@@ -1,6 +1,8 @@
 """A wrong replay URL is refused in one line, before anything starts."""
 
 import os
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from tweetream.sources.base import Context, SourceError
 CONTEXT = Context(Settings(), dict)
 
 
-def write(path, data):
+def write(path: Any, data: Any) -> Any:
     path.write_bytes(data)
     return path
 
@@ -30,13 +32,13 @@ def write(path, data):
         ("rate=1&rate=2", "given twice"),
     ],
 )
-def test_a_bad_option_is_refused_in_one_line(tmp_path, query, words):
+def test_a_bad_option_is_refused_in_one_line(tmp_path: Path, query: Any, words: Any) -> None:
     with pytest.raises(SourceError, match=words) as error:
         open_source(f"replay:{write(tmp_path / 'a.txt', b'a')}?{query}", CONTEXT).check()
     assert "\n" not in str(error.value)
 
 
-def test_a_missing_file_a_directory_and_a_missing_column_are_known_before_it_starts(tmp_path):
+def test_a_missing_file_a_directory_and_a_missing_column_are_known_before_it_starts(tmp_path: Path) -> None:
     for path, words in ((tmp_path / "none.txt", "No such file"), (tmp_path, "not a file")):
         with pytest.raises(SourceError, match=words):
             open_source(f"replay:{path}", CONTEXT).check()
@@ -50,7 +52,7 @@ def test_a_missing_file_a_directory_and_a_missing_column_are_known_before_it_sta
     open_source(f"replay:{write(tmp_path / 'empty.txt', b'')}", CONTEXT).check()
 
 
-def test_an_unknown_kind_of_source_names_the_known_ones_and_no_secret():
+def test_an_unknown_kind_of_source_names_the_known_ones_and_no_secret() -> None:
     for url in ("ftp://user:secret@host/x", "posts.txt", ""):
         with pytest.raises(SourceError, match="replay:") as error:
             open_source(url, CONTEXT)
@@ -60,7 +62,7 @@ def test_an_unknown_kind_of_source_names_the_known_ones_and_no_secret():
             open_source(url, CONTEXT)
 
 
-async def test_paths_are_relative_absolute_or_percent_encoded(tmp_path, monkeypatch):
+async def test_paths_are_relative_absolute_or_percent_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "what? é.txt", b"a\n")
     for url in ("replay:what%3F%20%C3%A9.txt", "replay:what%3F é.txt", f"replay://{tmp_path}/what%3F é.txt?rate=0"):

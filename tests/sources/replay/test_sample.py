@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import tweetream
 from tweetream.models.drop import Drop
@@ -14,7 +15,7 @@ CONTEXT = Context(Settings(), dict)
 SAMPLE = Path(tweetream.__file__).parent / "data" / "sample.csv"
 
 
-async def posts_and_drops():
+async def posts_and_drops() -> Any:
     source = open_source(f"replay:{SAMPLE}?rate=0", CONTEXT)
     source.check()
     posts, dropped = [], Counter[Drop]()
@@ -24,7 +25,7 @@ async def posts_and_drops():
     return posts, dropped
 
 
-async def test_every_row_is_a_post_with_author_and_language_and_no_two_are_the_same():
+async def test_every_row_is_a_post_with_author_and_language_and_no_two_are_the_same() -> None:
     posts, dropped = await posts_and_drops()
     assert len(posts) >= 295 and not dropped
     assert len({post.text for post in posts}) == len(posts)
@@ -32,13 +33,13 @@ async def test_every_row_is_a_post_with_author_and_language_and_no_two_are_the_s
     assert {"id", "en", "jv", "su", "ms"} <= {post.lang for post in posts}
 
 
-async def test_good_topics_appear_often_enough():
+async def test_good_topics_appear_often_enough() -> None:
     posts, _ = await posts_and_drops()
     words = Counter(word for post in posts for word in set(re.findall(r"\w+", post.text.lower())))
     assert all(words[word] >= 12 for word in ("jakarta", "bandung", "surabaya", "london", "macet", "banjir", "hujan"))
 
 
-async def test_it_has_what_posts_have_and_links_to_nobody():
+async def test_it_has_what_posts_have_and_links_to_nobody() -> None:
     posts, _ = await posts_and_drops()
     texts = "\n".join(post.text for post in posts)
     assert texts.count("#") > 20 and "@" in texts and not texts.isascii()

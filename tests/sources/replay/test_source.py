@@ -6,6 +6,8 @@ import json
 import random
 import tracemalloc
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -21,23 +23,24 @@ NOW = 1_800_000_000_000
 class Clock:
     """Time that passes only in sleep()."""
 
-    def __init__(self):
-        self.now, self.naps = 100.0, []
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.naps: list[float] = []
 
-    def __call__(self):
+    def __call__(self) -> Any:
         return self.now
 
-    async def sleep(self, seconds):
+    async def sleep(self, seconds: Any) -> None:
         self.naps.append(seconds)
         self.now += seconds
 
 
-def replay(path, query="rate=0", clock=None):
+def replay(path: Any, query: Any = "rate=0", clock: Any = None) -> Any:
     clock = clock or Clock()
     return Replay(f"replay:{path}?{query}", clock=clock, sleep=clock.sleep, wall=lambda: NOW)
 
 
-async def read(source, position=None, most=10**9):
+async def read(source: Any, position: Any = None, most: Any = 10**9) -> Any:
     chunks, posts = [], 0
     async for chunk in source.chunks(position):
         assert len(chunk.posts) <= MAX_POSTS and chunk.position
@@ -49,17 +52,17 @@ async def read(source, position=None, most=10**9):
     return chunks
 
 
-async def everything(source, position=None, most=10**9):
+async def everything(source: Any, position: Any = None, most: Any = 10**9) -> Any:
     chunks = await read(source, position, most)
     return [p for c in chunks for p in c.posts], sum((c.dropped for c in chunks), Counter())
 
 
-def write(path, data):
+def write(path: Any, data: Any) -> Any:
     path.write_bytes(data)
     return path
 
 
-async def test_each_line_of_a_text_is_a_post_with_its_number(tmp_path):
+async def test_each_line_of_a_text_is_a_post_with_its_number(tmp_path: Path) -> None:
     posts, dropped = await everything(replay(write(tmp_path / "a.txt", b"\xef\xbb\xbfone\n\n  \ntwo\r\nthree")))
     assert [(p.id, p.text) for p in posts] == [
         ("replay:a.txt:1", "one"),
@@ -70,13 +73,13 @@ async def test_each_line_of_a_text_is_a_post_with_its_number(tmp_path):
     assert {(p.source, p.created_at, p.received_at) for p in posts} == {("replay", NOW, NOW)}
 
 
-async def test_a_line_ends_at_lf_and_nowhere_else(tmp_path):
+async def test_a_line_ends_at_lf_and_nowhere_else(tmp_path: Path) -> None:
     text = "a\rb\u2028c\x00d\x85e\x0bf\x0cg\x1ch"
     posts, _ = await everything(replay(write(tmp_path / "a.txt", text.encode() + b"\nx\xff\xc3y\n")))
     assert [p.text for p in posts] == [text, "x\ufffd\ufffdy"]
 
 
-async def test_a_line_of_5_mb_is_counted_and_not_kept(tmp_path):
+async def test_a_line_of_5_mb_is_counted_and_not_kept(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.txt", b"a\n" + b"x" * 5_000_000 + b"\nb\n" + b"y" * (MAX_TEXT + 1) + b"\nc\n" + b"z" * MAX_TEXT
     )
@@ -89,7 +92,7 @@ async def test_a_line_of_5_mb_is_counted_and_not_kept(tmp_path):
     assert (await everything(replay(write(tmp_path / "b", b"x" * (MAX_LINE + 1)))))[1] == {Drop.TOO_LONG: 1}
 
 
-async def test_chunks_stay_within_their_limits(tmp_path):
+async def test_chunks_stay_within_their_limits(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", b"".join(b"%d " % i + b"x" * 30_000 + b"\n" for i in range(100)) + b"s\n" * 1000)
     posts, _ = await everything(replay(path))
     assert len(posts) == 1100
@@ -97,7 +100,7 @@ async def test_chunks_stay_within_their_limits(tmp_path):
     assert sum(c.dropped[Drop.BLANK] for c in many) == 100_000 and max(c.dropped.total() for c in many) <= 400
 
 
-def sample_of_each(tmp_path):
+def sample_of_each(tmp_path: Path) -> Any:
     chance = random.Random(1)
     pages = [{"id": str(i), "text": f"t{i}"} for i in range(700)]
     text = b"".join(chance.choice([b"line %d\n" % i, b"\n", b"a\rb\n", b"x\xff\n"]) for i in range(1500))
@@ -115,7 +118,7 @@ def sample_of_each(tmp_path):
 
 @pytest.mark.parametrize("which", range(5))
 @pytest.mark.parametrize("loop", [False, True])
-async def test_from_any_position_it_gives_exactly_what_follows(tmp_path, which, loop):
+async def test_from_any_position_it_gives_exactly_what_follows(tmp_path: Path, which: Any, loop: Any) -> None:
     path = sample_of_each(tmp_path)[which]
     query = "rate=0&loop=true" if loop else "rate=0"
     once = sum(len(c.posts) for c in await read(replay(path)))
@@ -132,7 +135,7 @@ async def test_from_any_position_it_gives_exactly_what_follows(tmp_path, which, 
             assert dropped == sum((c.dropped for c in chunks[i + 1 :]), Counter())
 
 
-async def test_cut_after_any_single_post_it_goes_on_with_the_next(tmp_path):
+async def test_cut_after_any_single_post_it_goes_on_with_the_next(tmp_path: Path) -> None:
     for path in sample_of_each(tmp_path)[1:3]:
         source = replay(path, "rate=20")
         chunks = await read(source)
@@ -144,7 +147,9 @@ async def test_cut_after_any_single_post_it_goes_on_with_the_next(tmp_path):
             assert [p.id for p in following] == ids[done:]
 
 
-async def test_a_position_that_is_none_starts_from_the_beginning_with_a_warning(tmp_path, caplog):
+async def test_a_position_that_is_none_starts_from_the_beginning_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = write(tmp_path / "a.txt", b"a\nb\n")
     for position in ("x", "", "-1", "1~0", "1.", "١", "9" * 40):
         assert len((await everything(replay(path), position))[0]) == 2
@@ -152,7 +157,7 @@ async def test_a_position_that_is_none_starts_from_the_beginning_with_a_warning(
     assert (await everything(replay(path), "99"))[0] == []
 
 
-async def test_looped_posts_are_new_posts_of_the_present(tmp_path):
+async def test_looped_posts_are_new_posts_of_the_present(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", b'{"text":"a","id":"x:1","created_at":"2020-01-01T00:00:00Z"}\n{"text":"b"}\n')
     posts, _ = await everything(replay(path, "rate=0&loop=true"), most=5)
     assert [p.id for p in posts][:5] == ["x:1", "replay:a.jsonl:2", "x:1~2", "replay:a.jsonl:2~2", "x:1~3"]
@@ -160,7 +165,7 @@ async def test_looped_posts_are_new_posts_of_the_present(tmp_path):
     assert (await everything(replay(path)))[0][0].created_at == 1577836800000
 
 
-async def test_a_deletion_in_a_file_names_the_post_and_in_a_further_round_that_rounds_post(tmp_path):
+async def test_a_deletion_in_a_file_names_the_post_and_in_a_further_round_that_rounds_post(tmp_path: Path) -> None:
     lines = [{"text": "a", "id": "x:1"}, {"delete": {"status": {"id": 1}}}, {"retracted": "x:1"}]
     path = write(tmp_path / "a.jsonl", b"".join(json.dumps(line).encode() + b"\n" for line in lines))
     (chunk,) = await read(replay(path))
@@ -171,7 +176,7 @@ async def test_a_deletion_in_a_file_names_the_post_and_in_a_further_round_that_r
     await rounds.aclose()
 
 
-async def test_a_file_without_posts_does_not_spin_when_it_loops(tmp_path):
+async def test_a_file_without_posts_does_not_spin_when_it_loops(tmp_path: Path) -> None:
     clock = Clock()
     source = replay(write(tmp_path / "a.txt", b"\n\n"), "rate=0&loop=true", clock)
     rounds = source.chunks(None)
@@ -181,7 +186,7 @@ async def test_a_file_without_posts_does_not_spin_when_it_loops(tmp_path):
     await rounds.aclose()
 
 
-async def test_at_20_a_second_posts_come_one_by_one_each_at_its_time(tmp_path):
+async def test_at_20_a_second_posts_come_one_by_one_each_at_its_time(tmp_path: Path) -> None:
     clock = Clock()
     times = []
     async for chunk in replay(write(tmp_path / "a.txt", b"a\n" * 100), "rate=20", clock).chunks(None):
@@ -191,7 +196,7 @@ async def test_at_20_a_second_posts_come_one_by_one_each_at_its_time(tmp_path):
     assert times == pytest.approx([i / 20 for i in range(100)])
 
 
-async def test_at_2000_a_second_small_chunks_keep_the_rate(tmp_path):
+async def test_at_2000_a_second_small_chunks_keep_the_rate(tmp_path: Path) -> None:
     clock = Clock()
     sizes = []
     async for chunk in replay(write(tmp_path / "a.txt", b"a\n" * 10_000), "rate=2000", clock).chunks(None):
@@ -200,7 +205,7 @@ async def test_at_2000_a_second_small_chunks_keep_the_rate(tmp_path):
     assert sum(sizes) / (clock.now - 100) == pytest.approx(2000, rel=0.01) and max(sizes) <= 50
 
 
-async def test_after_a_slow_consumer_it_makes_up_for_one_second_at_most(tmp_path):
+async def test_after_a_slow_consumer_it_makes_up_for_one_second_at_most(tmp_path: Path) -> None:
     clock = Clock()
     source = replay(write(tmp_path / "a.txt", b"a\n" * 1000), "rate=100", clock).chunks(None)
     await anext(source)
@@ -212,7 +217,7 @@ async def test_after_a_slow_consumer_it_makes_up_for_one_second_at_most(tmp_path
     await source.aclose()
 
 
-async def test_closing_closes_the_file_at_once(tmp_path):
+async def test_closing_closes_the_file_at_once(tmp_path: Path) -> None:
     for suffix, pack in (("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress)):
         path = write(tmp_path / f"a.txt{suffix}", pack(b"a\n" * 100_000))
         source = replay(path).chunks(None)
@@ -222,7 +227,7 @@ async def test_closing_closes_the_file_at_once(tmp_path):
         assert str(path) not in [file.path for file in psutil.Process().open_files()]
 
 
-async def test_csv_reads_its_named_columns_and_newlines_within_quotes(tmp_path):
+async def test_csv_reads_its_named_columns_and_newlines_within_quotes(tmp_path: Path) -> None:
     rows = (
         b"\xef\xbb\xbfid,body,author,lang,url,created_at,other\r\n"
         b'x:1,"two\r\nlines, ""quoted""",rina,id,https://example.org/1,2020-01-01T00:00:00Z,z\r\n'
@@ -244,14 +249,14 @@ async def test_csv_reads_its_named_columns_and_newlines_within_quotes(tmp_path):
     assert [(p.text, p.author) for p in (await everything(replay(tabs)))[0]] == [("a\tb", "c"), ("d,e", "f")]
 
 
-async def test_a_quote_nobody_closes_takes_one_record_and_bounded_memory(tmp_path):
+async def test_a_quote_nobody_closes_takes_one_record_and_bounded_memory(tmp_path: Path) -> None:
     rows = b'text\nfine\n"never closed\n' + b"a row of 20 bytes..\n" * 100_000
     posts, dropped = await everything(replay(write(tmp_path / "a.csv", rows)))
     assert dropped == {Drop.TOO_LONG: 1} and posts[0].text == "fine"
     assert len(posts) > 40_000 and posts[-1].id == "replay:a.csv:100003"
 
 
-async def test_no_line_stops_it_and_each_is_counted_once(tmp_path):
+async def test_no_line_stops_it_and_each_is_counted_once(tmp_path: Path) -> None:
     chance = random.Random(5)
     seed = json.dumps({"data": {"id": "1", "text": "t"}}).encode()
     noise = []
@@ -269,7 +274,9 @@ async def test_no_line_stops_it_and_each_is_counted_once(tmp_path):
 
 
 @pytest.mark.parametrize("suffix, pack", [("gz", gzip.compress), ("bz2", bz2.compress)])
-async def test_an_archive_cut_in_the_middle_gives_its_lines_and_then_one_line_of_error(tmp_path, suffix, pack):
+async def test_an_archive_cut_in_the_middle_gives_its_lines_and_then_one_line_of_error(
+    tmp_path: Path, suffix: Any, pack: Any
+) -> None:
     chance = random.Random(2)
     data = b"".join(b"%d %s\n" % (i, chance.randbytes(30).hex().encode()) for i in range(30_000))
     path = write(tmp_path / f"a.txt.{suffix}", pack(data)[:-5000])
@@ -283,7 +290,7 @@ async def test_an_archive_cut_in_the_middle_gives_its_lines_and_then_one_line_of
         replay(write(tmp_path / f"b.{suffix}", b"this is no archive at all")).check()
 
 
-async def test_it_says_so_when_the_file_is_gone_at_the_next_round(tmp_path):
+async def test_it_says_so_when_the_file_is_gone_at_the_next_round(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", b"a\n")
     source = replay(path, "rate=0&loop=true").chunks(None)
     assert len((await anext(source)).posts) == 1

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from support.networks.x_reading import Faster, ended, reading, source, until
@@ -22,7 +23,7 @@ def words(server: XServer, ids: Iterable[str] | None = None) -> list[str]:
     return sorted(term for value in ours for term in Form().terms(value) or [f"no rule of ours: {value}"])
 
 
-def fast(times: float = 50.0, **options) -> tuple[XServer, dict]:
+def fast(times: float = 50.0, **options: Any) -> tuple[XServer, dict[str, Any]]:
     """A server and options for a source, with the same fast clock."""
     clock = Faster(times)
     return XServer(clock=clock, alive=0.5, **options), {"clock": clock, "wall": clock, "sleep": clock.sleep}

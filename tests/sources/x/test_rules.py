@@ -1,6 +1,7 @@
 """The words of topics become few and valid rules of X, and a change of topics changes few of them."""
 
 import random
+from typing import Any
 
 import pytest
 from support.networks.x_language import LONGEST, BadRule, parse
@@ -15,7 +16,7 @@ def matched(value: str, text: str, lang: str = "in") -> bool:
     return parse(value).matches({"text": text, "lang": lang})
 
 
-def run(form: Form, wanted: set[str], there: dict[str, frozenset[str]], **options) -> dict[str, frozenset[str]]:
+def run(form: Form, wanted: set[str], there: dict[str, frozenset[str]], **options: Any) -> dict[str, frozenset[str]]:
     """The rules at X after the plan. Each added rule is checked with X's grammar."""
     planned = plan(form, there, frozenset(wanted), **options)
     after = {id: terms for id, terms in there.items() if id not in planned.delete}
