@@ -192,7 +192,8 @@ async def test_the_reason_is_one_line_without_a_password(final: bool, caplog: An
 
 @pytest.mark.parametrize("error", [ValueError("no number"), KeyError("x"), RecursionError(), StopAsyncIteration()])
 async def test_a_source_that_raises_any_error_is_started_again_and_stops_no_other(error: Exception) -> None:
-    broken = World(*([chunk(n, position=str(n)), error] for n in range(3)), [])
+    connections: list[list[Step]] = [[chunk(n, position=str(n)), error] for n in range(3)]
+    broken = World(*connections, [])
     sound = World([chunk(*range(5))])
     async with asyncio.TaskGroup() as sources:
         sources.create_task(sound.run())

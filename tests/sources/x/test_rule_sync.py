@@ -31,7 +31,7 @@ def fast(times: float = 50.0, **options: Any) -> tuple[XServer, dict[str, Any]]:
 
 async def test_topics_come_and_go_while_the_stream_stays() -> None:
     server, options = fast()
-    tracks = {"a": ("macet",)}
+    tracks: dict[str, tuple[str, ...]] = {"a": ("macet",)}
     async with server, reading(source(server, tracks, **options)) as reader:
         foreign = server.others("macet -is:retweet", "somebody")
         tracks["b"] = ("dki jakarta", "hujan")
