@@ -1,9 +1,9 @@
-"""The page in Chromium, by the browser's own tracing: what it weighs after ever more posts, how long it is busy, and
-when it first shows something. On the embedded broker of this machine; one table.
+"""The page in Chromium, by the browser's own tracing: its memory after more and more posts, its longest tasks, and its
+first content. On the embedded broker of this machine; one table.
 
-Each part of the posts is written as fast as it gets through; the page must show its last one before it is weighed,
-with its garbage collected. The exit status is 1 when a bar is missed. Limits: one tab, one topic; whatever else the
-machine does is in the times.
+Each part of the posts is written as fast as it gets through; the page must show its last one before it is measured,
+after a garbage collection. The exit status is 1 when a bar is missed. Limits: one tab, one topic; other work of the
+machine is part of the times.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from tweetream.kafka.embedded import EmbeddedBroker  # noqa: E402
 
 @contextmanager
 def running(chromium: str) -> Iterator[tuple[Browser, Worker, PostWriter]]:
-    """A browser, a worker without sources, and who writes its posts."""
+    """A browser, a worker without sources, and a writer of its posts."""
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedBroker(Path(folder)) as broker,

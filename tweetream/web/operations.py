@@ -95,11 +95,11 @@ After 15 s without an event the stream sends a comment. 204 means that all topic
 
 OPERATIONS: dict[str, dict[str, Operation]] = {
     "/": {"get": Operation("The page", {200: "text/html"})},
-    "/static/{name}": {
+    "/static/{path}": {
         "get": Operation(
             "The page's files",
             {200: "*/*"},
-            (Parameter("name", "path", {"type": "string", "minLength": 1}, "the file"),),
+            (Parameter("path", "path", {"type": "string", "minLength": 1}, "the file, with its folder"),),
             (404,),
         )
     },

@@ -1,7 +1,9 @@
 """The page and its files."""
 
+from functools import cache
 from importlib.resources import files
-from pathlib import Path
+from importlib.resources.abc import Traversable
+from pathlib import PurePosixPath
 from typing import Any
 
 from aiohttp import web
@@ -11,31 +13,44 @@ from typing_extensions import override
 from tweetream.app import app
 from tweetream.web.problems import Problem
 
-STATIC = files("tweetream.web") / "static"
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_FILES = {file.name: file.read_bytes() for file in STATIC.iterdir() if Path(file.name).suffix in _TYPES}
 
 
-def _file(name: str) -> web.Response:
-    if name not in _FILES:
+def read_files(folder: Traversable, prefix: str = "") -> dict[str, bytes]:
+    """The files of the page by their paths. Nothing else is ever served, so no path leads out of the folder."""
+    found: dict[str, bytes] = {}
+    for entry in folder.iterdir():
+        path = prefix + entry.name
+        if entry.is_dir():
+            found |= read_files(entry, f"{path}/")
+        elif PurePosixPath(path).suffix in _TYPES:
+            found[path] = entry.read_bytes()
+    return found
+
+
+@cache
+def _files() -> dict[str, bytes]:
+    return read_files(files("tweetream.web") / "static")
+
+
+def file_answer(path: str) -> web.Response:
+    """One file of the page. Browsers ask each time whether it changed: a page and its modules must fit together."""
+    content = _files().get(path)
+    if content is None:
         raise Problem(404, "there is no such file")
-    return web.Response(
-        body=_FILES[name],
-        content_type=_TYPES[Path(name).suffix],
-        charset="utf-8",
-        headers={"Cache-Control": "no-cache"},
-    )
+    content_type = _TYPES[PurePosixPath(path).suffix]
+    return web.Response(body=content, content_type=content_type, charset="utf-8", headers={"Cache-Control": "no-cache"})
 
 
 @app.page("/")
 class Page(View):
     @override
     async def get(self, request: Any) -> web.StreamResponse:
-        return _file("index.html")
+        return file_answer("index.html")
 
 
-@app.page("/static/{name}")
+@app.page("/static/{path:.+}")
 class Static(View):
     @override
-    async def get(self, request: Any, name: str) -> web.StreamResponse:
-        return _file(name)
+    async def get(self, request: Any, path: str) -> web.StreamResponse:
+        return file_answer(path)

@@ -1,12 +1,13 @@
-"""One worker for all tests of the page, which write its posts themselves; a browser for each file of tests."""
+"""One worker and one browser for all tests of the page, which write its posts themselves. Each process has its own."""
 
 import uuid
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 from support.browser.tab import Open, add, launch, tab
 from support.kafka.post_writer import PostWriter
 from support.workers import Worker, workers
@@ -14,11 +15,12 @@ from support.workers import Worker, workers
 from tweetream.kafka.embedded import EmbeddedBroker
 
 NAMESPACE = "page"
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Worker, PostWriter]]:
-    """A worker without sources, and who writes its posts."""
+    """A worker without sources, and a writer of its posts."""
     folder = tmp_path_factory.mktemp("page")
     with (
         EmbeddedBroker(folder) as broker,
@@ -30,7 +32,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Worker, Pos
 
 @pytest.fixture
 def worker(desk: tuple[Worker, PostWriter]) -> Iterator[Worker]:
-    """Its topics go with the test."""
+    """The worker; the topics of a test are deleted after it."""
     yield desk[0]
     for name in desk[0].topics():
         httpx.delete(f"{desk[0].url}/topics/{name}", timeout=30)
@@ -49,13 +51,43 @@ def topic(worker: Worker) -> str:
     return name
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    """Not for the whole run: the loop that playwright runs in this thread would be in the way of other tests."""
-    with sync_playwright() as playwright:
-        browser = launch(playwright, chromium)
-        yield browser
-        browser.close()
+class Chromium:
+    """A browser that starts when a test asks for it, and ends before a test of another folder begins.
+
+    The loop that playwright runs in this thread would be in the way of asynchronous tests.
+    """
+
+    def __init__(self) -> None:
+        self._playwright: Playwright | None = None
+        self._browser: Browser | None = None
+
+    def open(self, path: str) -> Browser:
+        if self._browser is None:
+            self._playwright = sync_playwright().start()
+            self._browser = launch(self._playwright, path)
+        return self._browser
+
+    def close(self) -> None:
+        if self._browser is not None:
+            self._browser.close()
+        if self._playwright is not None:
+            self._playwright.stop()
+        self._playwright = self._browser = None
+
+
+CHROMIUM = pytest.StashKey[Chromium]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    yield
+    if CHROMIUM in item.config.stash and (nextitem is None or HERE not in nextitem.path.parents):
+        item.config.stash[CHROMIUM].close()
+
+
+@pytest.fixture
+def browser(chromium: str, pytestconfig: pytest.Config) -> Browser:
+    return pytestconfig.stash.setdefault(CHROMIUM, Chromium()).open(chromium)
 
 
 @pytest.fixture

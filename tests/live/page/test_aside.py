@@ -1,4 +1,4 @@
-"""What stands beside the posts, and why a label: no barrier in it, and the focus comes back."""
+"""The parts beside the posts, and the dialog "why this label": no barrier, and the focus comes back."""
 
 import pytest
 from support.browser.axe import violations

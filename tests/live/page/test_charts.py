@@ -41,7 +41,7 @@ def test_they_agree_with_the_servers_counts_and_with_the_feed_and_so_after_a_rel
     posting.write(*(post(f"{topic} dari tempat lain {n}", source="bluesky") for n in range(10)))
     until(lambda: worker.count(topic) == 100, 15, "all are counted")
     with visit(viewport={"width": 1440, "height": 900}) as tab:
-        page = tab.open(f"/#{topic}").open_charts()
+        page = tab.with_clock().open(f"/#{topic}").open_charts()
         for _ in range(2):
             assert tab.charted() == Counter(bars(page, "charts-share")) == in_feed(worker, topic)
             assert in_feed(worker, topic) == counted(worker, topic) and len(in_feed(worker, topic)) == 2
@@ -49,6 +49,8 @@ def test_they_agree_with_the_servers_counts_and_with_the_feed_and_so_after_a_rel
             page.reload()
             tab.open_charts()
         posting.write(*everyday(topic, 25))
+        until(lambda: worker.count(topic) == 125, 15, "the new ones are counted")
+        tab.later(6000)
         tab.wait_for("""() => [...document.querySelectorAll("#charts-table td")]
             .reduce((sum, cell) => sum + Number(cell.textContent), 0) === 125""")
         assert tab.charted() == in_feed(worker, topic)
@@ -98,8 +100,9 @@ def test_a_chart_that_could_not_be_fetched_comes_later_and_the_words_at_once(
         route.abort() if len(tries) == 1 else route.continue_()
 
     with visit(viewport={"width": 1440, "height": 900}) as tab:
-        tab.page.route("**/static/uPlot.esm.js", fail_once)
-        tab.open(f"/#{topic}").open_charts()
+        tab.page.route("**/static/vendor/uPlot.esm.js", fail_once)
+        tab.with_clock().open(f"/#{topic}").open_charts()
         assert tab.charted().total() == 30
+        tab.later(6000)
         expect(tab.page.locator("#charts-time canvas")).to_be_visible()
         assert len(tries) == 2

@@ -1,4 +1,4 @@
-"""What those need who watch all day, listen instead of look, or read another language."""
+"""The page by keyboard, by screen reader, with little motion, and in another language."""
 
 from collections.abc import Iterator
 

@@ -1,10 +1,12 @@
-"""Reading while posts come: what one reads stays, what is older comes on scrolling, and little is in the document."""
+"""Reading while posts come in: the screen does not move, scrolling loads older posts, the document stays small."""
 
 import pytest
 from playwright.sync_api import expect
 from support.browser.page_load import everyday
 from support.browser.tab import Open, Tab
 from support.kafka.post_writer import PostWriter, post
+from support.waiting import until
+from support.workers import Worker
 
 MOST = 300  # elements of posts in the document
 
@@ -65,7 +67,38 @@ def test_older_posts_come_on_scrolling_each_once_and_few_are_in_the_document(
         seen, most = tab.walk()
         assert seen == ids[::-1]
         assert most <= MOST
-        expect(tab.page.locator("#posts-end")).to_have_text("These are the first posts that are kept.")
+        expect(tab.page.locator("#posts-end")).to_have_text("No older posts are kept.")
+
+
+# Slows the drawing of the list, and shows the state again and again. Notes whether the first post is in the document
+# when the page says that there are no older ones.
+HURRIED = """first => {
+  const frame = requestAnimationFrame;
+  window.requestAnimationFrame = (act) => setTimeout(() => frame(act), 300);
+  setInterval(() => document.dispatchEvent(new Event("visibilitychange")), 20);
+  window.told = null;
+  const end = document.querySelector("#posts-end");
+  new MutationObserver(() => {
+    if (end.textContent.startsWith("No older posts")) {
+      window.told ??= document.querySelector(`#posts [data-id="${first}"]`) !== null;
+    }
+  }).observe(end, { childList: true, characterData: true, subtree: true });
+}"""
+
+
+def test_the_end_is_told_only_when_the_first_posts_are_there(
+    visit: Open, worker: Worker, topic: str, posting: PostWriter
+) -> None:
+    ids = posting.write(*everyday(topic, 95))  # two pages, and more than the document takes at once
+    until(lambda: worker.count(topic) == 95, 15, "none is left to come by the stream")
+    with visit() as tab:
+        page = tab.open(f"/#{topic}").page
+        tab.wait_for_post(ids[-1])
+        tab.wait_for_state("live")
+        page.evaluate(HURRIED, ids[0])
+        page.evaluate("() => setInterval(() => scrollTo(0, document.scrollingElement.scrollHeight), 50)")
+        tab.wait_for("() => window.told !== null")
+        assert page.evaluate("() => window.told")
 
 
 def test_a_pause_holds_the_list_and_counts_what_waits(visit: Open, topic: str, posting: PostWriter) -> None:

@@ -57,6 +57,8 @@ def test_deleting_waits_six_seconds_can_be_taken_back_and_is_not_done_by_who_lea
     for name in ("hapus", "simpan", "tinggal", "lain"):
         add(worker, name)
     with visit() as tab, visit() as leaver, visit() as reader:
+        for one in (tab, leaver, reader):
+            one.with_clock()
         reader.open("/#simpan,lain")
         for one, name in ((leaver, "tinggal"), (tab, "simpan"), (tab, "hapus")):
             if one.page.url == "about:blank":
@@ -67,10 +69,14 @@ def test_deleting_waits_six_seconds_can_be_taken_back_and_is_not_done_by_who_lea
         reader.page.get_by_role("button", name="Delete the topic lain").click()
         tab.page.get_by_role("button", name="Undo: keep the topic simpan").click()
         expect(tab.page.locator('[data-topic="simpan"]')).to_be_visible()
-        tab.page.wait_for_timeout(3500)
-        assert {"hapus", "simpan", "tinggal", "lain"} <= set(worker.topics()), "nothing was asked of the server yet"
+        for one in (tab, reader):
+            one.later(5000)
+            assert not {"/topics/hapus", "/topics/simpan", "/topics/lain"} & set(one.requests), "not yet asked for"
+        assert {"hapus", "simpan", "tinggal", "lain"} <= set(worker.topics())
+        for one in (tab, reader):
+            one.later(1500)
         tab.wait_for_state("deleted")
-        tab.page.wait_for_timeout(1500)
+        until(lambda: "lain" not in worker.topics(), 15, "the reader's is deleted too")
         expect(reader.page.locator("#feed-title")).to_have_text("simpan")
         assert reader.page.url.endswith("/#simpan"), "of several followed the others are left"
         assert {"simpan", "tinggal"} <= set(worker.topics()) and not {"hapus", "lain"} & set(worker.topics())

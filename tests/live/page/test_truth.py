@@ -1,4 +1,4 @@
-"""What the page says stays true where clocks, lines and hands are not as they should be."""
+"""The page tells the truth with a wrong clock, a dead line or an unusual order of clicks."""
 
 import time
 
@@ -47,15 +47,16 @@ def test_what_came_in_an_hours_sleep_is_no_rate_of_a_minute(
 def test_who_adds_a_topic_that_is_about_to_be_deleted_keeps_it(visit: Open, worker: Worker) -> None:
     add(worker, "tetap")
     with visit() as tab:
-        page = tab.open("/#tetap").page
+        page = tab.with_clock().open("/#tetap").page
         page.get_by_role("button", name="Delete the topic tetap").click()
         page.locator("#add > summary").click()
         page.get_by_label("Name").fill("tetap")
         page.get_by_role("button", name="Add topic").click()
         expect(page.locator('[data-topic="tetap"]')).to_be_visible()
         expect(page.locator("#undo")).to_be_empty()
-        page.wait_for_timeout(6500)
-        assert set(worker.topics()) == {"tetap"}
+        tab.later(6500)
+        expect(page.locator('[data-topic="tetap"]')).to_be_visible()
+        assert "/topics/tetap" not in tab.requests and set(worker.topics()) == {"tetap"}
 
 
 def test_single_keys_work_also_where_a_box_or_a_slider_has_the_focus(
@@ -97,14 +98,16 @@ def test_what_is_typed_for_one_change_stays_when_another_wants_the_token_too(vis
     add(worker, "satu")
     add(worker, "dua")
     with visit(extra_http_headers={"X-Forwarded-For": "198.51.100.7"}) as tab:  # not this machine's own
-        page = tab.open("/#satu").page
+        page = tab.with_clock().open("/#satu").page
         page.get_by_role("button", name="Delete the topic satu").click()
-        page.wait_for_timeout(1500)
+        tab.later(1500)
         page.get_by_role("button", name="Delete the topic dua").click()
+        tab.later(5000)
         field = page.get_by_label("Token", exact=True)
         field.fill("half of i")
+        with page.expect_response("**/topics/dua"):
+            tab.later(1500)
         expect(page.locator("#undo")).to_be_empty()
-        page.wait_for_timeout(500)
         expect(field).to_have_value("half of i")
         page.get_by_role("button", name="Cancel").click()
         for name in ("satu", "dua"):
@@ -124,14 +127,17 @@ def test_the_labels_to_choose_from_stay_while_an_alert_sounds(visit: Open, topic
 def test_a_stream_of_a_worker_whose_kafka_is_away_is_not_shown_as_live(
     visit: Open, topic: str, posting: PostWriter
 ) -> None:
+    newest = "**/posts?last=1"
     with visit() as tab:
-        tab.open(f"/#{topic}").wait_for_state("live")
-        tab.page.route("**/posts?last=1", lambda route: route.fulfill(status=503))  # all else goes on answering
-        tab.page.set_default_timeout(30_000)
+        tab.with_clock().open(f"/#{topic}").wait_for_state("live")
+        tab.page.route(newest, lambda route: route.fulfill(status=503))  # all else goes on answering
+        tab.later(13_000)
         tab.wait_for_state("doubt")
-        tab.page.wait_for_timeout(4500)
+        with tab.page.expect_response(newest):
+            tab.later(4500)
         tab.wait_for_state("doubt")
-        tab.page.unroute("**/posts?last=1")
+        tab.page.unroute(newest)
+        tab.later(4500)
         tab.wait_for_state("live")
         (id,) = posting.write(post(f"{topic} lagi"))
         tab.wait_for_post(id)

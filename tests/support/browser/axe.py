@@ -1,6 +1,6 @@
-"""axe-core of npm in a page that is open: what stands in the way of people who see, hear or point otherwise.
+"""axe-core of npm in an open page: it finds barriers for people with disabilities.
 
-It is handed to the browser from outside, so the page's policy stays as it is. All of its rules but the experimental.
+It is injected from outside, so the page's policy stays as it is. It runs all rules but the experimental ones.
 """
 
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from support import node_clients
 from support.browser.tab import Tab
 
-LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (360, 1440)]
+LOOKS: list[tuple[Any, int]] = [(scheme, width) for scheme in ("light", "dark") for width in (360, 1440)]
 RUN = "() => axe.run(document, { resultTypes: ['violations'] }).then(found => found.violations)"
 
 
@@ -20,7 +20,7 @@ def violations(tab: Tab) -> list[str]:
     for scheme, width in LOOKS:
         tab.page.emulate_media(color_scheme=scheme)
         tab.page.set_viewport_size({"width": width, "height": 900})
-        tab.page.wait_for_timeout(100)  # what depends on the width is drawn anew
+        tab.page.wait_for_timeout(100)  # parts that depend on the width are drawn again
         found += [f"{scheme}, {width} px: {line}" for each in tab.page.evaluate(RUN) for line in _lines(each)]
     return found
 

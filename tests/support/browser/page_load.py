@@ -43,7 +43,7 @@ def first_content(browser: Browser, tab: Tab, address: str) -> Trace:
 
     def work() -> None:
         tab.open(address).page.wait_for_selector("#posts [data-id]")
-        tab.page.wait_for_timeout(500)  # for what is painted after it
+        tab.page.wait_for_timeout(500)  # for later paints
 
     return traced(browser, tab.page, work)
 
@@ -93,7 +93,7 @@ class Measured(NamedTuple):
 
     def missed(self) -> list[str]:
         """The bars that it missed."""
-        first, last = self.weights[1], self.weights[-1]  # in the first part its code is made ready
+        first, last = self.weights[1], self.weights[-1]  # during the first part the browser compiles the code
         bars = {
             "first content": self.first <= FIRST,
             "longest task": self.steady.tasks[0] <= LONGEST,
@@ -123,7 +123,7 @@ def measure(browser: Browser, worker: Worker, posting: PostWriter, posts: int, r
     """All of it, each in a tab of its own; adds three topics."""
     for name in ("awal", "banyak", "tetap"):
         add(worker, name)
-    with tab(browser, worker.url) as visitor:  # what is never loaded twice is loaded now: not the page's doing
+    with tab(browser, worker.url) as visitor:  # load now what is loaded only once, so that it is not measured
         visitor.open("/").wait_for_state("live", "connecting")
     posting.write(*everyday("awal", 60))
     with tab(browser, worker.url) as visitor:

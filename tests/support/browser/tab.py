@@ -1,4 +1,4 @@
-"""The page in a real browser: opening it, what it shows, and what must never happen in it.
+"""The page in a real browser: opens it, reads it, and checks for things that must never happen.
 
 A tab notes every error of its scripts, every violation of the content security policy and every request to another
 host; `check` says that there were none. Limits: Chromium.
@@ -16,7 +16,7 @@ from support.workers import Worker
 
 END = """() => Math.ceil(scrollY + innerHeight) >= document.scrollingElement.scrollHeight
   && /^[^…]+$/.test(document.querySelector("#posts-end").textContent)"""
-PATIENCE = 15_000  # ms that a busy machine may take for what takes a moment
+PATIENCE = 15_000  # ms for a step that an idle machine does at once
 expect.set_options(timeout=PATIENCE)
 
 
@@ -52,6 +52,15 @@ class Tab:
     def open(self, address: str = "/") -> "Tab":
         self.page.goto(self.origin + address)
         return self
+
+    def with_clock(self) -> "Tab":
+        """Before `open`: the page's clock runs as ever, and `later` can move it on."""
+        self.page.clock.install()
+        return self
+
+    def later(self, ms: int) -> None:
+        """Move the page's clock on, and do what is due by then."""
+        self.page.clock.fast_forward(ms)
 
     def ids(self) -> list[str]:
         """The ids of the posts shown, newest first."""

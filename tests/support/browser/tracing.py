@@ -1,4 +1,4 @@
-"""What the browser's own tracing says of a page: how long its main thread was busy at a stretch, when it first painted.
+"""Figures from the browser's own tracing: the longest tasks of a page's main thread, and its first paint.
 
 Limits: Chromium, one page that is traced at a time.
 """
@@ -16,7 +16,7 @@ class Trace(NamedTuple):
     """Milliseconds."""
 
     tasks: list[float]  # of the renderer's main thread, longest first
-    work: list[float]  # the same in CPU time: what others on the machine take is not in it
+    work: list[float]  # the same in CPU time, without the time that other programs take
     first_paint: float | None  # of content, from the beginning of the navigation; None without one
     largest_paint: float | None
 

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,22 +12,22 @@ pytestmark = pytest.mark.node
 COLUMNS = ["id", "topic", "source", "url", "author", "text", "lang", "created_at", "received_at", "label", "score"]
 
 
-def exported(folder: Path, posts: list[dict[str, Any]]) -> str:
-    script = f'import {{ csvOf }} from "./csv.js"; console.log(JSON.stringify(csvOf({json.dumps(posts)})));'
-    return page_modules.run(folder, script)
+def exported(posts: list[dict[str, Any]]) -> str:
+    script = f'import {{ csvOf }} from "#page/posts/csv.js"; console.log(JSON.stringify(csvOf({json.dumps(posts)})));'
+    return page_modules.run(script)
 
 
-def cells(folder: Path, *texts: Any) -> list[str]:
+def cells(*texts: Any) -> list[str]:
     """The texts, as a reader of CSV finds them in the column of texts."""
-    document = exported(folder, [{"id": str(number), "text": text} for number, text in enumerate(texts)])
+    document = exported([{"id": str(number), "text": text} for number, text in enumerate(texts)])
     rows = list(csv.DictReader(io.StringIO(document.removeprefix("\ufeff"), newline=""), strict=True))
     assert [row["id"] for row in rows] == [str(number) for number in range(len(texts))]
     return [row["text"] for row in rows]
 
 
-def test_every_post_is_a_line_with_all_that_is_known_of_it(tmp_path: Path) -> None:
+def test_every_post_is_a_line_with_all_that_is_known_of_it() -> None:
     post = {name: f"a {name}" for name in COLUMNS} | {"score": 0.5, "more": "not shown"}
-    lines = exported(tmp_path, [post, {"id": "x:1"}]).split("\r\n")
+    lines = exported([post, {"id": "x:1"}]).split("\r\n")
     assert lines == [
         "\ufeff" + ",".join(COLUMNS),
         ",".join(str(post[name]) for name in COLUMNS),
@@ -37,22 +36,22 @@ def test_every_post_is_a_line_with_all_that_is_known_of_it(tmp_path: Path) -> No
     ]
 
 
-def test_marks_of_the_format_and_ends_of_lines_come_back_as_they_were(tmp_path: Path) -> None:
+def test_marks_of_the_format_and_ends_of_lines_come_back_as_they_were() -> None:
     texts = ['say "ya"', "a,b", "two\nlines", "\r", " in blanks ", "\u2028", "‮reversed", "🚦 macet", "", '"', "a\r\nb"]
-    assert cells(tmp_path, *texts) == [text if text != "\r" else "'\r" for text in texts]
+    assert cells(*texts) == [text if text != "\r" else "'\r" for text in texts]
 
 
-def test_a_text_that_a_spreadsheet_would_run_begins_with_an_apostrophe(tmp_path: Path) -> None:
+def test_a_text_that_a_spreadsheet_would_run_begins_with_an_apostrophe() -> None:
     texts = [
         *('=HYPERLINK("http://example.org")', "+1+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1+1"),
         *("  =1+1", "\u00a0=1", "\ufeff=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x", "@mention, hi", '=1,"2"'),
     ]
-    assert cells(tmp_path, *texts) == [f"'{text}" for text in texts]
+    assert cells(*texts) == [f"'{text}" for text in texts]
 
 
-def test_nor_does_one_run_that_begins_a_cell_where_lists_are_separated_by_semicolons(tmp_path: Path) -> None:
+def test_nor_does_one_run_that_begins_a_cell_where_lists_are_separated_by_semicolons() -> None:
     texts = ["macet;=1+1", "macet; +1", "macet\n=1+1", "a\r\n@b", "\n=1", "a;b\nc", ";-)"]
-    assert cells(tmp_path, *texts) == [
+    assert cells(*texts) == [
         "macet;'=1+1",
         "macet; '+1",
         "macet\n'=1+1",
@@ -63,24 +62,24 @@ def test_nor_does_one_run_that_begins_a_cell_where_lists_are_separated_by_semico
     ]
 
 
-def test_a_number_stays_a_number_also_below_nothing(tmp_path: Path) -> None:
-    document = exported(tmp_path, [{"id": "1", "score": -0.25}])
+def test_a_number_stays_a_number_also_below_nothing() -> None:
+    document = exported([{"id": "1", "score": -0.25}])
     assert document.split("\r\n")[1].endswith(",-0.25")
 
 
-def test_a_text_that_has_such_a_sign_within_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_text_that_has_such_a_sign_within_stays_as_it_is() -> None:
     texts = ["a=b", "1 + 1", "mail a@b.example", "'quoted'", "…=1"]
-    assert cells(tmp_path, *texts) == texts
+    assert cells(*texts) == texts
 
 
-def test_the_files_name_says_what_and_when_and_is_safe(tmp_path: Path) -> None:
+def test_the_files_name_says_what_and_when_and_is_safe() -> None:
     script = """
-    import { fileName } from "./csv.js";
+    import { fileName } from "#page/posts/csv.js";
     const at = new Date(2026, 0, 2, 3, 4);
     const topics = [["jakarta", "tol-1"], ["../x", "y".repeat(300)], []];
     console.log(JSON.stringify(topics.map((names) => fileName(names, at))));
     """
-    two, odd, none = page_modules.run(tmp_path, script)
+    two, odd, none = page_modules.run(script)
     assert two == "tweetream-jakarta-tol-1-20260102-0304.csv"
     assert "/" not in odd and ".." not in odd and len(odd) < 120
     assert none == "tweetream-20260102-0304.csv"

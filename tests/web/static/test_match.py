@@ -2,7 +2,6 @@
 
 import csv
 import json
-from pathlib import Path
 
 import pytest
 from support.browser import page_modules
@@ -22,7 +21,7 @@ NASTY = (
     "@" + "a-" * 5_000 + "macet",
 )
 SCRIPT = """
-import { Marker } from "./match.js";
+import { Marker } from "#page/posts/match.js";
 const [tracks, texts] = %s;
 const found = tracks.map((track) => {
   const marker = new Marker(track);
@@ -32,11 +31,11 @@ console.log(JSON.stringify(found));
 """
 
 
-def test_it_finds_something_exactly_where_the_server_does(tmp_path: Path) -> None:
-    with SAMPLE.open(newline="") as lines:
+def test_it_finds_something_exactly_where_the_server_does() -> None:
+    with Path(str(SAMPLE)).open(newline="") as lines:
         texts = [row["text"] for row in csv.DictReader(lines)] + list(NASTY)
     tracks = [*TRACKS, ("strasse", "οδός", "οδος")]
-    marked = page_modules.run(tmp_path, SCRIPT % json.dumps([tracks, texts]))
+    marked = page_modules.run(SCRIPT % json.dumps([tracks, texts]))
     matcher = Matcher({number: track for number, track in enumerate(tracks)})  # type: ignore[misc]
     told = [
         (number, text)
@@ -48,8 +47,8 @@ def test_it_finds_something_exactly_where_the_server_does(tmp_path: Path) -> Non
     assert sum(bool(words) for words in marked[0]) > 20
 
 
-def test_what_it_marks_are_the_words_themselves(tmp_path: Path) -> None:
-    marked = page_modules.run(tmp_path, SCRIPT % json.dumps([[("macet", "lancar jaya")], list(NASTY[:1] + NASTY[3:4])]))
+def test_what_it_marks_are_the_words_themselves() -> None:
+    marked = page_modules.run(SCRIPT % json.dumps([[("macet", "lancar jaya")], list(NASTY[:1] + NASTY[3:4])]))
     assert marked == [
         [
             ["MACET", "macet", "macet", "lancar, jaya", "lancar\njaya"],

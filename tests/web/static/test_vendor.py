@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browser.page_modules import STATIC
+from support.paths import STATIC
 
-VENDORED: list[dict[str, Any]] = json.loads((STATIC / "vendor.json").read_text())
+FOLDER = STATIC / "vendor"
+VENDORED: list[dict[str, Any]] = json.loads((FOLDER / "vendor.json").read_text())
 OURS = {".html", ".css", ".js", ".svg"}
 FILES = {file["file"]: file["sha256"] for package in VENDORED for file in package["files"]}
 
@@ -22,24 +23,32 @@ def digest(content: bytes) -> str:
 
 def test_each_vendored_file_is_the_one_recorded() -> None:
     assert FILES
-    assert {name: digest((STATIC / name).read_bytes()) for name in FILES} == FILES
+    assert {name: digest((FOLDER / name).read_bytes()) for name in FILES} == FILES
 
 
 def test_a_vendored_package_is_named_with_its_licence_and_the_licences_text() -> None:
     for package in VENDORED:
         assert set(package) == {"name", "version", "licence", "why", "files"}
         (licence,) = [file["file"] for file in package["files"] if file["file"].endswith(".LICENSE")]
-        assert package["licence"] in (STATIC / licence).read_text()
+        assert package["licence"] in (FOLDER / licence).read_text()
 
 
-def test_no_file_of_others_stands_there_unrecorded() -> None:
+def test_the_folder_holds_what_is_recorded_and_nothing_else() -> None:
+    assert {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file()} == {
+        "vendor.json",
+        *FILES,
+    }
+
+
+def test_no_file_of_others_stands_outside_the_folder() -> None:
     """Ours say nothing of a licence of their own; a file of others does, or is no file of ours by its suffix."""
     others = {
-        path.name
-        for path in STATIC.iterdir()
+        path.relative_to(STATIC).as_posix()
+        for path in STATIC.rglob("*")
+        if path.is_file() and not path.is_relative_to(FOLDER)
         if path.suffix not in OURS or "All rights reserved" in path.read_text() or "(c)" in path.read_text()
     }
-    assert others - {"vendor.json"} <= set(FILES)
+    assert others == set()
 
 
 @pytest.mark.node
@@ -50,10 +59,12 @@ def test_a_vendored_file_is_what_npm_has_of_that_version(package: dict[str, Any]
     assert done.returncode == 0, done.stderr
     (archive,) = tmp_path.glob("*.tgz")
     with tarfile.open(fileobj=io.BytesIO(archive.read_bytes())) as tar:
-        published = {member.name: tar.extractfile(member) for member in tar.getmembers() if member.isfile()}
+        published: dict[str, Any] = {
+            member.name: tar.extractfile(member) for member in tar.getmembers() if member.isfile()
+        }
         about = json.loads(published["package/package.json"].read())
         assert [about[key] for key in ("name", "version", "license")] == [
             package[key] for key in ("name", "version", "licence")
         ]
         for file in package["files"]:
-            assert published[f"package/{file['from']}"].read() == (STATIC / file["file"]).read_bytes()
+            assert published[f"package/{file['from']}"].read() == (FOLDER / file["file"]).read_bytes()

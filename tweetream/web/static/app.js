@@ -1,30 +1,32 @@
-// The map of the page: the address chooses topics and filters, their feeds fill the list, the server's topics are asked
-// for every few seconds while the page is seen. State is shown as it is.
+// @ts-check
+// The map of the page: it joins the parts. The address chooses topics and filters, and their feeds fill the list. While
+// the page is visible, it asks the server for the topics every few seconds.
 
-import { AddForm } from "./add.js";
-import { addressOf, filterOf, isName, serverQuery, toggled, topicsOf } from "./address.js";
-import { Announcer } from "./announce.js";
-import { Api } from "./api.js";
-import { Charts } from "./charts.js";
-import { copyButton } from "./copy.js";
-import { save } from "./csv.js";
-import { Feed } from "./feed.js";
-import { Filters, textFilter } from "./filters.js";
-import { labelText } from "./format.js";
-import { listen } from "./keys.js";
-import { chooseLanguageBy } from "./language.js";
-import { Marker } from "./match.js";
-import { Alerts } from "./notify.js";
-import { PostList } from "./posts.js";
-import { Rates } from "./rates.js";
-import { Sources } from "./sources.js";
-import { setText, StateView, waitingText } from "./state.js";
-import { tokenAsker } from "./token.js";
-import { TopicList } from "./topics.js";
-import { postOf } from "./timeline.js";
-import { Undo } from "./undo.js";
-import { Why } from "./why.js";
-import { onLanguage, t, translate } from "./words.js";
+import { Announcer } from "./alerts/announce.js";
+import { Alerts } from "./alerts/notify.js";
+import { Charts } from "./charts/charts.js";
+import { FeedConnection } from "./feed/connection.js";
+import { StateView, waitingText } from "./feed/state-view.js";
+import { addressOf, filterOf, isName, serverQuery, toggled, topicsOf } from "./lib/address.js";
+import { copyButton } from "./lib/copy.js";
+import { setText } from "./lib/elements.js";
+import { listen } from "./lib/keys.js";
+import { save } from "./posts/csv.js";
+import { Filters, textFilter } from "./posts/filters.js";
+import { PostList } from "./posts/list.js";
+import { Marker } from "./posts/match.js";
+import { postOf } from "./posts/timeline.js";
+import { Why } from "./posts/why.js";
+import { Api } from "./server/api.js";
+import { tokenAsker } from "./server/token.js";
+import { Sources } from "./sources/sources.js";
+import { AddForm } from "./topics/add.js";
+import { TopicList } from "./topics/list.js";
+import { Rates } from "./topics/rates.js";
+import { Undo } from "./topics/undo.js";
+import { labelText } from "./words/format.js";
+import { chooseLanguageBy } from "./words/language.js";
+import { onLanguage, t, translate } from "./words/words.js";
 
 const REFRESH = 4000;
 
@@ -34,7 +36,7 @@ const byId = (id) => document.getElementById(id);
 const api = new Api(tokenAsker(document));
 const announcer = new Announcer(byId("announcer"));
 const posts = new PostList({ list: byId("posts"), above: byId("posts-above"), head: byId("feed-head") }, showState);
-const feed = new Feed({
+const feed = new FeedConnection({
   begin,
   exists: (name) => api.exists(name),
   newest: (name) => api.newest(name),
@@ -59,16 +61,16 @@ const topicList = new TopicList(byId("topics"), { toggle, remove });
 const addForm = new AddForm(document, add);
 const charts = new Charts(byId("charts"), api);
 const why = new Why(document, api);
-posts.now = () => Date.now() + api.ahead;
+posts.now = () => Date.now() + api.clockOffset;
 const alerts = new Alerts(byId("alerts"), () => posts.toTop());
 
 let topics = null; // null: not known yet
 let chosen = [];
-let lastKnown = {}; // the Kafka topics of the chosen: made anew after a delete, it is another
+let lastKnown = {}; // the chosen topics' Kafka topics: a topic that is deleted and added again has a new one
 let marked = "";
 let first = true;
 let asking = false;
-let changes = 0; // an answer from before a change of ours is out of date
+let changes = 0; // of topics, made here: an answer to an earlier question is out of date
 let timer = 0;
 
 const find = (name) => topics?.find((topic) => topic.name === name);
@@ -77,7 +79,7 @@ function toFeed() {
   byId("feed-title").focus({ preventScroll: true });
 }
 
-// The past of the topics that are there.
+// Reads the past of the topics, and finds out which do not exist.
 async function begin(names) {
   const missing = [];
   const query = serverQuery(filters.value);
@@ -95,7 +97,7 @@ async function begin(names) {
   return { position, missing };
 }
 
-// A live post. What else wants to know of it is told here; only what is seen is parsed.
+// A live post goes to the list, the announcer and the alerts. Only posts that are shown are parsed.
 function came(data, position) {
   const entry = posts.add(data, position);
   if (!entry) return;
@@ -118,7 +120,7 @@ function choose(names) {
   showTopics();
 }
 
-// What is chosen, by the filters as they are.
+// Follows the chosen topics with the current filters.
 function follow() {
   announcer.hush();
   state.gone = [];
@@ -135,7 +137,7 @@ function fromAddress() {
   const filtered = addressOf([], asked) !== addressOf([], filters.value);
   if (!names.length && first && topics?.length) {
     names = [topics[0].name];
-    history.replaceState(null, "", addressOf(names, asked)); // so that "back" does not come here again
+    history.replaceState(null, "", addressOf(names, asked)); // so that "back" does not lead here again
   }
   if (names.length || topics) first = false;
   if (filtered) filters.set(asked);
@@ -170,7 +172,7 @@ function showState() {
   state.show({ chosen, topics, filtered: filters.active });
 }
 
-// A topic that was gone and is there again, made anew, is followed again.
+// A deleted topic that was added again is followed again.
 function followAgain() {
   const there = (name) => find(name) && find(name).kafka_topic !== lastKnown[name];
   if (state.gone.some((name) => chosen.includes(name) && there(name))) choose(chosen);
@@ -185,13 +187,13 @@ async function refresh() {
   clearTimeout(timer);
   if (asking) return;
   asking = true;
-  const [before, ahead] = [changes, api.ahead];
+  const [before, offset] = [changes, api.clockOffset];
   try {
     const answer = await api.topics();
     if (before === changes) topics = answer.sort((a, b) => a.name.localeCompare(b.name));
     topics ??= [];
-    rates.add(topics, Date.now()); // which goes on while a computer sleeps
-    if (api.ahead !== ahead) posts.refreshTimes();
+    rates.add(topics, Date.now()); // a clock that goes on while a computer sleeps
+    if (api.clockOffset !== offset) posts.refreshTimes();
     if (!topics.length) addForm.offer();
     note(topics.length ? "" : t("topics.none"));
     feed.trust();
@@ -210,7 +212,7 @@ async function refresh() {
 }
 
 async function add(name, track) {
-  undo.keep(name); // who adds it wants it
+  undo.keep(name); // a person who adds a topic no longer wants to delete it
   await api.add(name, track);
   changes += 1;
   if (chosen.join() === name) choose([name]);
@@ -224,7 +226,7 @@ function remove(name) {
     await api.remove(name);
     changes += 1;
     topics = topics.filter((topic) => topic.name !== name);
-    if (chosen.length < 2) return; // who followed it alone is told that it is no more
+    if (chosen.length < 2) return; // the page then says that this topic was deleted
     chosen = chosen.filter((other) => other !== name);
     history.replaceState(null, "", addressOf(chosen, filters.value));
   };
@@ -237,7 +239,7 @@ function pauseOrResume() {
   announcer.hush();
 }
 
-function escape(event) {
+function onEscape(event) {
   if (event.target === filters.text && filters.text.value) return filters.clear.click();
   if (!event.target.matches("input, select, .post *, .post")) return false;
   event.target.blur();
@@ -262,7 +264,7 @@ listen(document, {
   j: () => posts.step(1),
   k: () => posts.step(-1),
   p: () => !byId("pause").hidden && pauseOrResume(),
-  Escape: escape,
+  Escape: onEscape,
 });
 addEventListener("hashchange", fromAddress);
 addEventListener("popstate", fromAddress);
@@ -278,7 +280,7 @@ byId("newest").addEventListener("click", () => {
 byId("posts-more").addEventListener("click", () => posts.older(true));
 byId("try-now").addEventListener("click", () => feed.resume());
 byId("skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the address is the topics'
+  event.preventDefault(); // the fragment of the address holds the topics
   toFeed();
 });
 byId("csv").addEventListener("click", () => {

@@ -1,0 +1,45 @@
+// The page's modules: what is loaded first is what is needed first, and imports go one way.
+
+import assert from "node:assert/strict";
+import { posix } from "node:path";
+import { test } from "node:test";
+import { pageFiles } from "./files.js";
+
+const FILES = new Map(pageFiles().map(({ path, text }) => [path, text]));
+const HTML = FILES.get("index.html");
+const imports = (path) =>
+  [...FILES.get(path).matchAll(/^import\b[^"]*"(\.[^"]*)";/gm)].map(([, to]) => posix.join(posix.dirname(path), to));
+
+// A module with all that it imports, and what they import.
+function reached(path, found = new Set()) {
+  if (found.has(path)) return found;
+  found.add(path);
+  for (const next of imports(path)) reached(next, found);
+  return found;
+}
+
+test("the modules that are loaded early are those that the page imports, in the order of their paths", () => {
+  const early = [...HTML.matchAll(/rel="modulepreload" href="\/static\/([^"]+)"/g)].map(([, path]) => path);
+  assert.deepEqual(early, [...reached("app.js")].filter((path) => path !== "app.js").sort());
+});
+
+test("every file that the page names is there, and every module is used", () => {
+  const named = [...HTML.matchAll(/(?:href|src)="\/static\/([^"]+)"/g)].map(([, path]) => path);
+  for (const path of named.filter((one) => /\.(js|css)$/.test(one))) assert.ok(FILES.has(path), path);
+  const late = [...FILES].flatMap(([path, text]) =>
+    [...text.matchAll(/\bimport\("(\.[^"]*)"\)/g)].map(([, to]) => posix.join(posix.dirname(path), to)));
+  const used = new Set(["app.js", ...late].flatMap((path) => [...reached(path)]));
+  assert.deepEqual([...FILES.keys()].filter((path) => path.endsWith(".js") && !used.has(path)), []);
+});
+
+test("no module imports itself by way of others", () => {
+  for (const path of reached("app.js")) {
+    for (const next of imports(path)) assert.ok(!reached(next).has(path), `${path} and ${next}`);
+  }
+});
+
+test("each of our modules is type-checked, and says what it is for in its next line", () => {
+  for (const [path, text] of FILES) {
+    if (path.endsWith(".js") && !path.startsWith("vendor/")) assert.match(text, /^\/\/ @ts-check\n\/\/ \S/, path);
+  }
+});

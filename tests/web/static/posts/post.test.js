@@ -1,0 +1,44 @@
+// A post's text with its links and marks: what others wrote takes no time and fills no document.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+// Elements as far as `pieces` makes them.
+globalThis.document = {
+  documentElement: {},
+  querySelectorAll: () => [],
+  createElement: (tag) => ({
+    tag,
+    words: "",
+    append(...texts) {
+      this.words += texts.join("");
+    },
+  }),
+};
+const { pieces } = await import("#page/posts/post.js");
+const links = (text) => pieces(text, []).filter(({ tag }) => tag === "a").map(({ href }) => href);
+
+test("a link ends where its sentence goes on", () => {
+  const texts = {
+    "(http://a.id/b)": "http://a.id/b",
+    "http://a.id/b_(c)": "http://a.id/b_(c)",
+    "http://a.id/b_(c)).": "http://a.id/b_(c)",
+    "(http://a.id/(b)(c)), d": "http://a.id/(b)(c)",
+    "http://a.id/b?!": "http://a.id/b",
+  };
+  for (const [text, link] of Object.entries(texts)) assert.equal(links(text)[0], link);
+});
+
+test("a post of brackets alone does not halt the page", () => {
+  const before = performance.now();
+  assert.deepEqual(links(`http://a.id/${")".repeat(64_000)}`), ["http://a.id/"]);
+  assert.ok(performance.now() - before < 1000, "it was half a minute");
+});
+
+test("a post of links and marks alone makes few elements and keeps its text", () => {
+  const text = "http://a.id/b macet ".repeat(3000);
+  const marks = Array.from({ length: 3000 }, (_, nth) => [nth * 20 + 14, nth * 20 + 19]);
+  const parts = pieces(text, marks);
+  assert.equal(parts.map((part) => part.words ?? part).join(""), text);
+  assert.ok(400 < parts.length && parts.length < 1000);
+});

@@ -1,0 +1,109 @@
+// The posts that the page has, and their past: each once, in order, and nothing missing above the lower end.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Past } from "#page/posts/past.js";
+import { entryOf, postOf, Timeline } from "#page/posts/timeline.js";
+
+const time = (at) => new Date(1.7e12 + at * 1000).toISOString();
+const json = (id, topic, at, text = "") =>
+  JSON.stringify({
+    ...{ id, topic, source: "x", url: "", author: "", text, lang: "" },
+    ...{ created_at: time(at), received_at: time(at), label: "traffic", score: 1 },
+  });
+
+// An entry as a stream gives it.
+const live = (topic, offset, { id = `${topic}${offset}`, at = offset, text = "" } = {}) =>
+  entryOf(json(id, topic, at, text), `${topic}@g:${offset}`);
+const ids = (entries) => entries.map((entry) => entry.id);
+const down = (count) => [...Array(count).keys()].reverse();
+
+// A server's feeds of numbered posts: how many each has, and how it gives pages of the past.
+function server() {
+  const feeds = { a: 0, b: 0 };
+  const page = async (name, { before, last }) => {
+    const end = before ? Number(before.split(":")[1]) : feeds[name];
+    const start = Math.max(0, end - last);
+    const posts = [];
+    for (let n = start; n < end; n += 1) {
+      posts.push({ ...JSON.parse(json(`${name}${n}`, name, n)), position: `${name}@g:${n}` });
+    }
+    return { posts, before: start ? `${name}@g:${start}` : null, after: end ? `${name}@g:${end - 1}` : null };
+  };
+  return { feeds, page };
+}
+
+// Lets in what waits, then reads all of the past: ids, newest first.
+async function all(timeline, past) {
+  timeline.release();
+  timeline.trim();
+  for (const [name, before] of timeline.takeDropped()) past.back(name, before);
+  while (!past.ended) timeline.addOlder(await past.next(50), past.ended);
+  return ids(timeline.entries);
+}
+
+test("a flood is cut at its lower end and the rest can be read back", async () => {
+  const { feeds, page } = server();
+  const [timeline, past] = [new Timeline(false), new Past(page, ["a"])];
+  for (; feeds.a < 2000; feeds.a += 1) timeline.add(live("a", feeds.a), true);
+  assert.equal(timeline.waiting, 2000);
+  assert.ok(timeline.queued <= 600 && timeline.overflowing);
+  assert.deepEqual(await all(timeline, past), down(2000).map((n) => `a${n}`));
+});
+
+test("several topics are ordered by time and cut at one time", async () => {
+  const { feeds, page } = server();
+  const [timeline, past] = [new Timeline(true), new Past(page, ["a", "b"])];
+  for (; feeds.a < 1500; feeds.a += 1) timeline.add(live("a", feeds.a), false); // a stream catches up so:
+  for (; feeds.b < 1500; feeds.b += 1) timeline.add(live("b", feeds.b), false); // a piece of each in turn
+  const seen = await all(timeline, past);
+  assert.deepEqual([...seen].sort(), ["a", "b"].flatMap((topic) => down(1500).map((n) => `${topic}${n}`)).sort());
+  const times = seen.map((id) => Number(id.slice(1)));
+  assert.deepEqual(times, [...times].sort((a, b) => b - a));
+});
+
+test("a post of two topics is one entry with both", () => {
+  const timeline = new Timeline(true);
+  assert.deepEqual(["a", "b"].map((topic) => timeline.add(live(topic, 1, { id: "x" }), true)), [true, false]);
+  timeline.release();
+  timeline.add(live("a", 1, { id: "x" }), false);
+  assert.equal(timeline.waiting, 0);
+  assert.deepEqual(timeline.entries.map((entry) => [entry.id, entry.topics]), [["x", ["a", "b"]]]);
+});
+
+test("what was taken back is gone from list, queue and past and does not come again", async () => {
+  const { feeds, page } = server();
+  const [timeline, past] = [new Timeline(false), new Past(page, ["a"])];
+  feeds.a = 5;
+  timeline.retract("a1");
+  timeline.addOlder(await past.next(50), past.ended);
+  timeline.add(live("a", 5), true);
+  timeline.add(live("a", 6), true);
+  for (const id of ["a3", "a5", "nobody"]) timeline.retract(id);
+  assert.equal(timeline.waiting, 1);
+  timeline.release();
+  timeline.add(live("a", 5), false);
+  timeline.release();
+  assert.deepEqual(ids(timeline.entries), ["a6", "a4", "a2", "a0"]);
+});
+
+test("fields are found without parsing and not in what somebody wrote", () => {
+  const text = '","label":"fake","received_at":"1999-01-01T00:00:00.000Z" \\","label":"fake';
+  const entry = live("a", 7, { text });
+  assert.equal(entry.label, "traffic");
+  assert.equal(entry.time, Date.parse(time(7)));
+  assert.ok(!("post" in entry));
+  assert.equal(postOf(entry).text, text);
+  assert.equal(entryOf(json('q"\\u0041', "a", 1), "a@g:1").id, 'q"\\u0041');
+});
+
+test("what is no post is no entry", () => {
+  for (const data of ["", "null", "[]", '{"id":1}', '{"id":"a"', "x"]) assert.equal(entryOf(data, ""), null);
+});
+
+test("a post of two topics in one page of the past is one entry of both", () => {
+  const timeline = new Timeline(true);
+  timeline.addOlder([live("a", 1, { id: "p" }), live("b", 7, { id: "p", at: 1 }), live("a", 0)], true);
+  assert.deepEqual(ids(timeline.entries), ["p", "a0"]);
+  assert.deepEqual(timeline.entries[0].topics, ["a", "b"]);
+});

@@ -1,0 +1,16 @@
+// @ts-check
+// Positions as the server writes them: `NAME@GENERATION:OFFSET`, joined by commas. Knows no DOM.
+
+const POSITION = /^([^@]+)@([0-9a-z]+):([0-9]+)$/;
+
+// {name: {generation, offset}}; a part that is no position is left out.
+export function positionsOf(text) {
+  const found = {};
+  for (const part of (text ?? "").split(",")) {
+    const match = POSITION.exec(part);
+    if (match) found[match[1]] = { generation: match[2], offset: Number(match[3]) };
+  }
+  return found;
+}
+
+export const positionText = (name, { generation, offset }) => `${name}@${generation}:${offset}`;

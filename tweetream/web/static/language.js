@@ -1,9 +1,0 @@
-// The choice of a language, in the head of the page; each is written in itself.
-
-import { language, onLanguage, setLanguage } from "./words.js";
-
-export function chooseLanguageBy(select) {
-  select.value = language();
-  select.addEventListener("change", () => setLanguage(select.value));
-  onLanguage((now) => (select.value = now));
-}

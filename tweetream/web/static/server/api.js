@@ -1,0 +1,185 @@
+// @ts-check
+// Talks to the server's REST interface. Every failure is a Problem whose message can be shown as it is.
+//
+// Where the server refuses a change without a token, the person is asked for one and the change is sent again. The token
+// stays in this tab. The server's own error texts are shown unchanged.
+
+import { retryAfter } from "../words/format.js";
+import { t } from "../words/words.js";
+
+const KEY = "tweetream-token";
+
+export class Problem extends Error {
+  // status 0: no answer came.
+  constructor(status, message, wait = 0) {
+    super(message);
+    this.status = status;
+    this.wait = wait;
+  }
+}
+
+function token() {
+  try {
+    return sessionStorage.getItem(KEY) ?? "";
+  } catch {
+    return ""; // storage can be forbidden; then the token is asked for each time
+  }
+}
+
+function keepToken(value) {
+  try {
+    if (value) sessionStorage.setItem(KEY, value);
+    else sessionStorage.removeItem(KEY);
+  } catch {
+    // see token()
+  }
+}
+
+async function problemOf(response) {
+  let body = {};
+  try {
+    body = (await response.json()) ?? {};
+  } catch {
+    // not JSON, for example the answer of a proxy
+  }
+  const said = [body.title, body.detail].filter((part) => typeof part === "string" && part);
+  const message = said.length ? said.join(": ") : t("server.answered", { status: `${response.status} ${response.statusText}`.trim() });
+  return new Problem(response.status, message, retryAfter(response.headers.get("Retry-After"), Date.now()));
+}
+
+async function call(method, path, { body = undefined, bearer = "", timeout = 10000 } = {}) {
+  const headers = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (bearer) headers.Authorization = `Bearer ${bearer}`;
+  let response;
+  try {
+    response = await fetch(path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(timeout),
+      cache: "no-store",
+    });
+  } catch (error) {
+    const late = error.name === "TimeoutError";
+    throw new Problem(0, t(late ? "server.late" : "server.away"));
+  }
+  if (!response.ok) throw await problemOf(response);
+  if (response.status === 204) return { status: 204, data: null };
+  const date = Date.parse(response.headers.get("Date") ?? "");
+  try {
+    return { status: response.status, data: await response.json(), date };
+  } catch {
+    throw new Problem(0, t("server.unreadable"));
+  }
+}
+
+/**
+ * @typedef {{name: string, track: string[], created_at: string, kafka_topic: string, posts: Record<string, number>}} Topic
+ * @typedef {{minute: string, labels: Record<string, number>, sources: Record<string, number>}} Minute
+ */
+
+export class Api {
+  // askToken(reason) resolves to a token, or to "" when the person cancels.
+  constructor(askToken) {
+    this.askToken = askToken;
+    this.clockOffset = 0; // ms from our clock to the server's; the header Date has whole seconds
+  }
+
+  /** @returns {Promise<Topic[]>} */
+  topics() {
+    return this.#list("/topics");
+  }
+
+  /** The last minute is still running. @returns {Promise<Minute[]>} */
+  stats(name) {
+    return this.#list(`/topics/${encodeURIComponent(name)}/stats?minutes=60`);
+  }
+
+  sources() {
+    return this.#list("/sources");
+  }
+
+  // {label, score, decision, bias, words: [[word, weight], …]} of a text as it was written
+  async why(text) {
+    const { data } = await call("POST", "/classify", { body: { texts: [text] } });
+    if (!Array.isArray(data?.[0]?.words)) throw new Problem(0, t("server.unreadable"));
+    return data[0];
+  }
+
+  // Resolves to null when the server does not answer
+  async exists(name) {
+    try {
+      await call("GET", `/topics/${encodeURIComponent(name)}`);
+      return true;
+    } catch (problem) {
+      return problem.status === 404 ? false : null;
+    }
+  }
+
+  // A page of a topic's past: {posts, before, after}; `query` is a filter. A topic that is not there has none.
+  async page(name, { before = "", last }, query = "") {
+    const place = before ? `&before=${encodeURIComponent(before)}` : "";
+    const path = `/topics/${encodeURIComponent(name)}/posts?last=${last}${place}${query && `&${query}`}`;
+    const { data } = await call("GET", path, { timeout: 20000 });
+    if (!Array.isArray(data?.posts)) throw new Problem(0, t("server.unreadable"));
+    return data;
+  }
+
+  // Whether the past of a topic can be read, which needs Kafka
+  async reads(name) {
+    try {
+      await this.page(name, { last: 1 });
+      return true;
+    } catch (problem) {
+      return ![0, 502, 503, 504].includes(problem.status);
+    }
+  }
+
+  // The position of a topic's newest post, or "" when the server does not tell it
+  async newest(name) {
+    try {
+      return (await this.page(name, { last: 1 })).after ?? "";
+    } catch {
+      return "";
+    }
+  }
+
+  // With an empty track the server uses the name. It may take 15 s to answer.
+  async add(name, track) {
+    const { status, data } = await this.#change("POST", "/topics", track.length ? { name, track } : { name });
+    return { made: status === 201, topic: data };
+  }
+
+  async remove(name) {
+    try {
+      await this.#change("DELETE", `/topics/${encodeURIComponent(name)}`);
+    } catch (problem) {
+      if (problem.status !== 404) throw problem; // it was deleted before
+    }
+  }
+
+  async #list(path) {
+    const { data, date } = await call("GET", path);
+    const offset = date + 500 - Date.now();
+    if (!Number.isNaN(offset)) this.clockOffset = Math.abs(offset) > 2000 ? offset : 0;
+    if (!Array.isArray(data)) throw new Problem(0, t("server.unreadable"));
+    return data;
+  }
+
+  async #change(method, path, body) {
+    let bearer = token();
+    for (;;) {
+      try {
+        const answer = await call(method, path, { body, bearer, timeout: 30000 });
+        if (bearer) keepToken(bearer);
+        return answer;
+      } catch (problem) {
+        if (problem.status !== 401 && problem.status !== 403) throw problem;
+        keepToken("");
+        bearer = await this.askToken(problem.message);
+        if (!bearer) throw problem;
+      }
+    }
+  }
+}
