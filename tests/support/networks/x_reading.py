@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from support.networks.x_server import TOKEN, XServer
@@ -94,9 +94,3 @@ async def reading(source: X, patience: float = 5.0) -> AsyncIterator[Reader]:
 async def ended(source: X) -> Exception:
     async with reading(source) as reader:
         return await reader.over()
-
-
-async def until(condition: Callable[..., bool], timeout: float = 10.0) -> None:
-    async with asyncio.timeout(timeout):
-        while not condition():
-            await asyncio.sleep(0.01)
