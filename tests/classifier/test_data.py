@@ -80,7 +80,7 @@ def test_a_breach_is_found(
     check: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Any, reason: str
 ) -> None:
     copy(tmp_path, change)
-    check.HERE = tmp_path
+    vars(check)["HERE"] = tmp_path
     with pytest.raises(SystemExit) as ended:
         check.main()
     assert ended.value.code == 1
@@ -88,7 +88,7 @@ def test_a_breach_is_found(
 
 
 def test_the_shipped_models_card_tells_of_these_files_and_its_numbers_are_right(found: Result) -> None:
-    card = SHIPPED.with_suffix(".md").read_text("utf-8")
+    card = Path(str(SHIPPED)).with_suffix(".md").read_text("utf-8")
     for part in ("train", "test"):
         digest = hashlib.sha256((DATA / f"posts-{part}.csv").read_bytes()).hexdigest()
         assert f"`posts-{part}.csv` (SHA-256 `{digest}`)" in card

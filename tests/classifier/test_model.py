@@ -1,6 +1,7 @@
 """Labels, scores and explanations of a model in use; `test_model_file` has what can be wrong with its file."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,7 +76,7 @@ def test_the_marks_of_a_texts_edges_are_no_words(shipped: Classifier) -> None:
 
 
 def test_the_card_beside_the_shipped_model_is_its_own(shipped: Classifier) -> None:
-    assert f"`{shipped.digest}`" in SHIPPED.with_suffix(".md").read_text("utf-8")
+    assert f"`{shipped.digest}`" in Path(str(SHIPPED)).with_suffix(".md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("classifier", CLASSIFIERS)

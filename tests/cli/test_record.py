@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ async def test_over_tls_it_streams_from_a_server_whose_certificate_the_machine_t
     certificate, key, _ = authority.issue("server")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
-    settings = {"SSL_CERT_FILE": str(authority.cafile), "TWEETREAM_MASTODON_TOKEN": "secret"}
+    settings: dict[str, Any] = {"SSL_CERT_FILE": str(authority.cafile), "TWEETREAM_MASTODON_TOKEN": "secret"}
     async with MastodonServer(token="secret", tls=tls) as server:
         # A server that sends us elsewhere in clear does not get our token in clear.
         server.instance = {"configuration": {"urls": {"streaming": f"ws://127.0.0.1:{server.port}"}}}
@@ -186,7 +187,7 @@ def test_a_disk_that_is_full_is_one_line_and_what_was_written_stays(tmp_path: Pa
             capture_output=True,
             text=True,
             timeout=60,
-            preexec_fn=lambda limit=limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+            preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit)),
         )
         posts, _ = read(out)
         assert process.returncode == 2 and 1000 < len(posts) < 4000
@@ -243,5 +244,5 @@ async def test_a_source_that_refuses_leaves_no_file_and_says_what_to_do(tmp_path
         async with recording(url, tmp_path / "a.jsonl") as said:
             while not server.asked:
                 await asyncio.sleep(0.02)
-    assert said[1] == 1 and not list(tmp_path.iterdir())
+    assert said[1] == 1 and not os.listdir(tmp_path)
     assert "TWEETREAM_MASTODON_TOKEN" in said[0] and "Traceback" not in said[0]

@@ -161,7 +161,7 @@ class Composed(ApacheKafka):
 async def test_kafka_starts_with_these_settings_is_healthy_and_makes_no_topic_by_itself() -> None:
     with Composed() as broker:
         test = services()["kafka"]["healthcheck"]["test"]
-        assert test[:4] == ["CMD", "/opt/kafka/bin/kafka-admin.sh", "cluster-id", "--bootstrap-server"]
+        assert test[:4] == ["CMD", "/opt/kafka/bin/kafka-cluster.sh", "cluster-id", "--bootstrap-server"]
         said = broker.java("org.apache.kafka.tools.ClusterTool", "cluster-id", "--bootstrap-server", broker.bootstrap)
         assert services()["kafka"]["environment"]["CLUSTER_ID"] in said
         async with AIOKafkaProducer(bootstrap_servers=broker.bootstrap, request_timeout_ms=2000) as producer:

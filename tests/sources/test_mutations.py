@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 from support.faults.mutations import FORMS, mutations
 from support.networks.contract import Ability, Harness, Reading, Said, begun
@@ -48,7 +49,7 @@ def test_10_000_mutated_lines_of_all_networks_are_each_a_post_or_counted() -> No
     at = ParseContext(round(time.time() * 1000), name="replay:f:1")
     read = 0
     for line in mutations(FORMS, MESSAGES):
-        found = parse(line, at)
+        found: Any = parse(line, at)
         for outcome in [found] if not hasattr(found, "__next__") else list(found):
             read += 1
             assert isinstance(outcome, Drop) or codec.encode(PostBatch(1, 1, 1, {}, [outcome]))

@@ -5,7 +5,8 @@ from playwright.sync_api import expect
 from support.browser.page_load import everyday
 from support.browser.tab import Open, Tab
 from support.kafka.post_writer import PostWriter, post
-from support.workers import Worker, until
+from support.waiting import until
+from support.workers import Worker
 
 MOST = 300  # elements of posts in the document
 

@@ -98,6 +98,8 @@ def test_a_client_that_does_not_read_is_dropped_the_others_do_not_notice_and_it_
             before = client.events
             after = events(worker, f"/feeds/{name}", 1500, before[-1].id)
             assert all_there(apache_kafka, worker, name, before + after)
+        for client in [*clients["time"], *clients["bytes"]]:
+            client.socket.close()
         observer.join(20)
 
 

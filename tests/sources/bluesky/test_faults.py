@@ -121,7 +121,8 @@ async def test_a_supervisor_carries_it_through_faults_and_nothing_is_missing_or_
         server.faults.extend([*faults, Fault(status=503), Fault(after=20, half=True)])
         for number in range(60):
             server.post(str(number), "halo")
-        waits, ids = [], []
+        waits: list[Any] = []
+        ids: list[Any] = []
 
         async def sleep(seconds: Any) -> None:
             waits.append(seconds)

@@ -58,7 +58,7 @@ async def test_nothing_but_posts_is_asked_for() -> None:
 async def test_posts_in_a_language_of_the_url_or_without_one_are_kept(both: Any) -> None:
     server, url = both
     async with await connected(source(url, "&lang=ID,en,pt-br")) as reading:
-        claims = (["id"], ["en-GB"], ["fr", "en"], ["pt-BR"], None, [], ["fr"], ["pt"], ["idx"])
+        claims: list[Any] = [["id"], ["en-GB"], ["fr", "en"], ["pt-BR"], None, [], ["fr"], ["pt"], ["idx"]]
         for number, langs in enumerate(claims):
             server.post(str(number), "halo", **({} if langs is None else {"langs": langs}))
         await first(reading, 9)
@@ -223,5 +223,5 @@ async def test_a_message_over_4_mib_is_skipped_and_does_not_come_again(both: Any
             assert int(reading.position or 0) > int(position)
         finally:
             await reading.close()
-        found, position = found + reading.ids, reading.position
+        found, position = found + reading.ids, reading.position or ""
     assert found == [id("1"), id("2")]

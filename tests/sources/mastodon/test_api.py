@@ -41,7 +41,12 @@ async def test_it_uses_the_streaming_address_of_the_server_or_else_its_own() -> 
         server.instance = {"configuration": {"urls": {"streaming": f"ws://127.0.0.1:{there.port}"}}}
         async with reading(source(server)):
             assert there.asked == ["/api/v1/streaming/public"]
-        for instance in (None, {"configuration": {}}, {"configuration": {"urls": {"streaming": "javascript:x"}}}):
+        answers: list[Any] = [
+            None,
+            {"configuration": {}},
+            {"configuration": {"urls": {"streaming": "javascript:x"}}},
+        ]
+        for instance in answers:
             server.instance = instance
             async with reading(source(server)):
                 assert server.asked[-1] == "/api/v1/streaming/public"
@@ -82,7 +87,7 @@ async def test_a_token_goes_only_to_its_server_also_after_a_redirect() -> None:
 )
 def test_each_of_several_servers_has_its_own_token(token: Any, found: Any) -> None:
     settings = Settings(_env_file=None, mastodon_token=token, sources="mastodon://a.b mastodon://a.b?tag=x")
-    one = open_source("mastodon://A.b", Context(settings, dict))
+    one: Any = open_source("mastodon://A.b", Context(settings, dict))
     one.check()
     assert one._token == found
 

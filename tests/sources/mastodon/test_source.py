@@ -111,7 +111,8 @@ async def test_started_again_it_drops_only_posts_given_before_the_position() -> 
 
 
 async def test_before_the_first_post_there_is_a_position_to_go_on_from() -> None:
-    for there in ([], some(1, 3)):
+    posts: list[list[Any]] = [[], some(1, 3)]
+    for there in posts:
         async with MastodonServer() as server:
             server.keep(*there)
             async with reading(source(server)) as got:

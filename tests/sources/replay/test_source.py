@@ -24,7 +24,8 @@ class Clock:
     """Time that passes only in sleep()."""
 
     def __init__(self) -> None:
-        self.now, self.naps = 100.0, []
+        self.now = 100.0
+        self.naps: list[float] = []
 
     def __call__(self) -> Any:
         return self.now

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from support.networks.x_reading import Faster, ended, reading, source, until
+from support.networks.x_reading import Faster, ended, reading, source
 from support.networks.x_server import LIMITS, WINDOW, XServer
+from support.waiting import until_async
 
 from tweetream.sources.base import Disconnected, SourceError
 from tweetream.sources.x.rules import Form
@@ -23,7 +24,7 @@ def words(server: XServer, ids: Iterable[str] | None = None) -> list[str]:
     return sorted(term for value in ours for term in Form().terms(value) or [f"no rule of ours: {value}"])
 
 
-def fast(times: float = 50.0, **options: Any) -> tuple[XServer, dict]:
+def fast(times: float = 50.0, **options: Any) -> tuple[XServer, dict[str, Any]]:
     """A server and options for a source, with the same fast clock."""
     clock = Faster(times)
     return XServer(clock=clock, alive=0.5, **options), {"clock": clock, "wall": clock, "sleep": clock.sleep}
@@ -31,17 +32,17 @@ def fast(times: float = 50.0, **options: Any) -> tuple[XServer, dict]:
 
 async def test_topics_come_and_go_while_the_stream_stays() -> None:
     server, options = fast()
-    tracks = {"a": ("macet",)}
+    tracks: dict[str, tuple[str, ...]] = {"a": ("macet",)}
     async with server, reading(source(server, tracks, **options)) as reader:
         foreign = server.others("macet -is:retweet", "somebody")
         tracks["b"] = ("dki jakarta", "hujan")
-        await until(lambda: words(server) == ["dki jakarta", "hujan", "macet"])
+        await until_async(lambda: words(server) == ["dki jakarta", "hujan", "macet"])
         assert await server.post("hujan lebat")
         del tracks["a"], tracks["b"]
-        await until(lambda: not words(server))
+        await until_async(lambda: not words(server))
         assert [*server.rules] == [foreign]
         tracks["c"] = ("banjir",)
-        await until(lambda: words(server) == ["banjir"])
+        await until_async(lambda: words(server) == ["banjir"])
         assert await server.post("banjir")
         assert [post.text for post in await reader.read(2)] == ["hujan lebat", "banjir"]
         assert len(server.calls["connects"]) == 1
@@ -54,7 +55,7 @@ async def test_500_topics_added_and_deleted_quickly_stay_within_the_limits_and_n
     always = {term for track in tracks.values() for term in track}
     uncovered: list[set[str]] = []
     async with server, reading(source(server, tracks, **options)) as reader:
-        await until(lambda: set(words(server, server.in_effect)) == always)
+        await until_async(lambda: set(words(server, server.in_effect)) == always)
         server.changed = lambda: uncovered.append(always - set(words(server, server.in_effect)))
         server.others("kucing has:images")
         names = [f"baru{number}" for number in range(500)]
@@ -66,7 +67,7 @@ async def test_500_topics_added_and_deleted_quickly_stay_within_the_limits_and_n
             del tracks[name]
             await options["sleep"](0.2)
         wanted = sorted(term for track in tracks.values() for term in track)
-        await until(lambda: words(server) == wanted, 20)
+        await until_async(lambda: words(server) == wanted, 20)
         assert not reader.task.done() and len(server.calls["connects"]) == 1
     assert not server.refused and not any(uncovered) and len(uncovered) > 20
     assert 20 < len(server.calls["writes"]) <= LIMITS["writes"] and server.most_at_once < 1000
@@ -94,9 +95,9 @@ async def test_a_word_that_x_refuses_is_named_once_and_the_others_have_rules(
     good = [f"kata{number}" for number in range(150)]
     tracks = {word: (word,) for word in good} | {"x": ("buruk",), "y": ("kata jelek",)}
     async with server, reading(source(server, tracks, **options)) as reader:
-        await until(lambda: words(server) == sorted(good))
+        await until_async(lambda: words(server) == sorted(good))
         tracks["lagi"] = ("lagi",)
-        await until(lambda: words(server) == sorted([*good, "lagi"]))
+        await until_async(lambda: words(server) == sorted([*good, "lagi"]))
         assert not reader.task.done() and not server.refused
     assert caplog.text.count("X accepts no rule for 'buruk': buruk is not allowed") == 1
     assert caplog.text.count("X accepts no rule for 'kata jelek'") == 1
@@ -106,7 +107,7 @@ async def test_with_a_lower_limit_at_x_words_without_room_are_named(caplog: pyte
     server, options = fast(most_rules=3)
     tracks = {str(number): (f"{number:03}{'x' * 90}",) for number in range(40)}
     async with server, reading(source(server, tracks, **options)) as reader:
-        await until(lambda: "no room for" in caplog.text)
+        await until_async(lambda: "no room for" in caplog.text)
         assert len(words(server)) == 30 and len(server.rules) == 3
         await asyncio.sleep(0.2)
         writes = len(server.calls["writes"])
@@ -140,7 +141,7 @@ async def test_a_foreign_rule_covers_its_word_until_it_is_deleted() -> None:
             await options["sleep"](30)
             assert not words(server) and len(server.calls["writes"]) == 1, "X has no rule twice, and is not asked again"
             server.gone(foreign)
-            await until(lambda: words(server) == ["macet"])
+            await until_async(lambda: words(server) == ["macet"])
 
 
 async def test_rules_that_cannot_be_changed_now_are_changed_later_and_the_stream_goes_on() -> None:
@@ -155,7 +156,7 @@ async def test_rules_that_cannot_be_changed_now_are_changed_later_and_the_stream
             else:
                 server.rule_script.append(status)
             tracks["b"] = ("hujan",)
-            await until(lambda server=server: {*words(server)} == {"hujan", "macet"})
+            await until_async(lambda server=server: {*words(server)} == {"hujan", "macet"})
             waited = max(server.calls["writes"]) - min(server.calls["writes"])
             assert waited > (890 if status == "429" else 10) and server.refused["writes"] <= 1
             assert await server.post("hujan") and await reader.read(1)
@@ -165,10 +166,10 @@ async def test_rules_that_x_does_not_delete_are_deleted_later_and_the_stream_goe
     server, options = fast(500)
     tracks = {"a": ("macet",), "b": ("hujan",)}
     async with server, reading(source(server, tracks, **options)) as reader:
-        await until(lambda: words(server) == ["hujan", "macet"])
+        await until_async(lambda: words(server) == ["hujan", "macet"])
         server.delete_script.append("400")
         del tracks["b"]
-        await until(lambda: words(server) == ["macet"])
+        await until_async(lambda: words(server) == ["macet"])
         assert not server.delete_script and len(server.calls["connects"]) == 1
         assert await server.post("macet") and await reader.read(1)
 
@@ -187,7 +188,7 @@ async def test_rules_that_others_delete_are_written_again() -> None:
     server, options = fast(200)
     async with server, reading(source(server, {"a": ("macet",)}, **options)):
         server.gone(next(iter(server.rules)))
-        await until(lambda: words(server) == ["macet"])
+        await until_async(lambda: words(server) == ["macet"])
 
 
 def test_a_token_bucket_never_allows_more_than_x_in_any_15_minutes() -> None:

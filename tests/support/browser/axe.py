@@ -8,7 +8,7 @@ from typing import Any
 from support import node_clients
 from support.browser.tab import Tab
 
-LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (360, 1440)]
+LOOKS: list[tuple[Any, int]] = [(scheme, width) for scheme in ("light", "dark") for width in (360, 1440)]
 RUN = "() => axe.run(document, { resultTypes: ['violations'] }).then(found => found.violations)"
 
 

@@ -39,7 +39,7 @@ LARGE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
 def sample() -> list[dict[str, str]]:
-    with SAMPLE.open(encoding="utf-8", newline="") as file:
+    with Path(str(SAMPLE)).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -179,7 +179,7 @@ class Reading:
         self.got.append(chunk)
         return chunk
 
-    async def until(self, enough: Callable[[], bool], timeout: float = NOTICED) -> None:
+    async def until(self, enough: Callable[..., bool], timeout: float = NOTICED) -> None:
         async with asyncio.timeout(timeout):
             while not enough():
                 await self.chunk(timeout)

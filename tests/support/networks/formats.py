@@ -16,8 +16,14 @@ V1 = {
     "user": {"screen_name": "rina_k", "id_str": "7"},
     "lang": "in",
 }
-TWEET = {"id": "42", "text": "halo", "author_id": "7", "lang": "in", "created_at": "2019-06-04T23:12:08.000Z"}
-SKEET = {
+TWEET: dict[str, Any] = {
+    "id": "42",
+    "text": "halo",
+    "author_id": "7",
+    "lang": "in",
+    "created_at": "2019-06-04T23:12:08.000Z",
+}
+SKEET: dict[str, Any] = {
     "did": "did:plc:abc",
     "time_us": 1725911162329308,
     "kind": "commit",
@@ -30,7 +36,7 @@ SKEET = {
         "cid": "b",
     },
 }
-TOOT = {
+TOOT: dict[str, Any] = {
     "id": "113",
     "uri": "https://social.example/users/a/statuses/113",
     "url": "https://social.example/@a/113",

@@ -66,7 +66,7 @@ class Event:
         if self.raw is not None:
             return self.raw
         moment = datetime.fromtimestamp(self.time_us // 1_000_000, UTC).replace(microsecond=self.time_us % 1_000_000)
-        fields = self.content if self.kind == "commit" else {self.kind: self.content}
+        fields: dict[str, Any] = self.content if self.kind == "commit" else {self.kind: self.content}
         fields = fields | {"did": self.did, "seq": self.seq, "time": moment.isoformat(timespec="microseconds")}
         fields["time"] = fields["time"].replace("+00:00", "Z")
         payload = {"$type": f"{METHOD}#{self.kind}"} | {name: fields[name] for name in sorted(fields)}

@@ -108,7 +108,7 @@ class XServer:
     async def post(self, text: str, *, number: int | None = None, includes: Any = None, **fields: Any) -> list[str]:
         """A new post at X; it is sent if a rule matches. Returns the ids of the matching rules."""
         number = number or next(self._numbers)
-        data = {
+        data: dict[str, Any] = {
             "id": str(number),
             "text": text,
             "author_id": "7",
@@ -116,7 +116,7 @@ class XServer:
             "edit_history_tweet_ids": [str(number)],
         }
         data |= {"created_at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")} | fields
-        whole = {"text": data.get("note_tweet", {}).get("text", text), "lang": data["lang"]}
+        whole: dict[str, Any] = {"text": data.get("note_tweet", {}).get("text", text), "lang": data["lang"]}
         matching = [id for id in self.in_effect if self._parsed[id].matches(whole)]
         if matching:
             found = includes or {"users": [{"id": "7", "name": "Rina", "username": "rina"}]}

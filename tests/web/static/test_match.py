@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
 from support.browser import page_modules
@@ -32,7 +33,7 @@ console.log(JSON.stringify(found));
 
 
 def test_it_finds_something_exactly_where_the_server_does() -> None:
-    with SAMPLE.open(newline="") as lines:
+    with Path(str(SAMPLE)).open(newline="") as lines:
         texts = [row["text"] for row in csv.DictReader(lines)] + list(NASTY)
     tracks = [*TRACKS, ("strasse", "οδός", "οδος")]
     marked = page_modules.run(SCRIPT % json.dumps([tracks, texts]))

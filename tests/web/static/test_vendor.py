@@ -59,7 +59,9 @@ def test_a_vendored_file_is_what_npm_has_of_that_version(package: dict[str, Any]
     assert done.returncode == 0, done.stderr
     (archive,) = tmp_path.glob("*.tgz")
     with tarfile.open(fileobj=io.BytesIO(archive.read_bytes())) as tar:
-        published = {member.name: tar.extractfile(member) for member in tar.getmembers() if member.isfile()}
+        published: dict[str, Any] = {
+            member.name: tar.extractfile(member) for member in tar.getmembers() if member.isfile()
+        }
         about = json.loads(published["package/package.json"].read())
         assert [about[key] for key in ("name", "version", "license")] == [
             package[key] for key in ("name", "version", "licence")
