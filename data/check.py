@@ -1,10 +1,10 @@
-"""Checks the data set of labelled posts against what README.md beside it says; prints a table, ends with 1 on a breach.
+"""Checks the data set of labelled posts against README.md beside it; prints tables, and ends with status 1 on a breach.
 
     python data/check.py
 
-The parts are split by family; no test post shares more than half of its characters, five in a row, with a training one;
-and what has not to do with the road does not tell the labels apart: length, questions, emoji and place names are alike.
-The second labels are those of a reader who saw the texts of the test part alone.
+The parts are split by family. No test post shares more than half of its five-letter pieces with one training post.
+Properties that have nothing to do with roads (length, questions, emoji, place names) are alike for both labels. The
+second labels come from a reader who saw only the texts of the test part.
 """
 
 import csv
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _sizes(parts: dict[str, list[Post]]) -> list[str]:
-    """Print the counts; returns what is wrong with them."""
+    """Print the counts; returns the breaches."""
     everything = [post for part in PARTS for post in parts[part]]
     print(f"{'part':<6} {'posts':>6} {'families':>9} " + " ".join(f"{label:>12}" for label in LABELS))
     for part in PARTS:
@@ -51,20 +51,20 @@ def _sizes(parts: dict[str, list[Post]]) -> list[str]:
     both = {post.family for post in parts["train"]} & {post.family for post in parts["test"]}
     twice = [text for text, times in Counter(normalise(post.text) for post in everything).items() if times > 1]
     checks = [
-        (len(everything) >= FEWEST_POSTS, f"{len(everything)} posts, {FEWEST_POSTS} are wanted"),
-        (len(sizes) >= FEWEST_FAMILIES, f"{len(sizes)} families, {FEWEST_FAMILIES} are wanted"),
-        (len(parts["test"]) >= FEWEST_TESTED, f"{len(parts['test'])} test posts, {FEWEST_TESTED} are wanted"),
+        (len(everything) >= FEWEST_POSTS, f"{len(everything)} posts, {FEWEST_POSTS} are required"),
+        (len(sizes) >= FEWEST_FAMILIES, f"{len(sizes)} families, {FEWEST_FAMILIES} are required"),
+        (len(parts["test"]) >= FEWEST_TESTED, f"{len(parts['test'])} test posts, {FEWEST_TESTED} are required"),
         (max(sizes.values()) <= LARGEST_FAMILY, f"families of more than {LARGEST_FAMILY}: {sizes.most_common(3)}"),
         ("" not in sizes, "posts without a family"),
         ({post.label for post in everything} == {*LABELS}, "other labels than " + ", ".join(LABELS)),
         (not both, f"families in both parts: {sorted(both)[:3]}"),
         (not twice, f"the same text twice: {twice[:3]}"),
     ]
-    return [said for good, said in checks if not good]
+    return [breach for good, breach in checks if not good]
 
 
 def _likeness(posts: Sequence[Post]) -> list[str]:
-    """Print what a shortcut could go by, for each label; returns what differs too much."""
+    """Print for each label the properties that a classifier could use as a shortcut; returns the breaches."""
     words = TweetTokenizer().tokenize
     places = {
         word
@@ -90,12 +90,14 @@ def _likeness(posts: Sequence[Post]) -> list[str]:
             means.append(sum(values) / max(len(values), 1))
         print(f"{name:<12} " + " ".join(f"{mean:>12.3f}" for mean in means))
         if abs(means[0] - means[1]) > most:
-            breaches.append(f"the labels differ in {name}: {means[0]:.3f} and {means[1]:.3f}, by {most} at most")
+            breaches.append(
+                f"the labels differ in {name}: {means[0]:.3f} and {means[1]:.3f}, {most} at most is allowed"
+            )
     return breaches
 
 
 def _overlap(training: Sequence[Post], testing: Sequence[Post]) -> list[str]:
-    """The test posts more than half of whose characters, five in a row, are in one training post."""
+    """Print the greatest overlap; returns a breach for each test post that shares too much with one training post."""
     having: dict[str, list[int]] = {}
     for place, post in enumerate(training):
         for gram in _grams(post.text):
@@ -119,7 +121,7 @@ def _grams(text: str) -> set[str]:
 
 
 def _agreement(testing: Sequence[Post]) -> None:
-    """Print Cohen's kappa of the labels and the second reader's."""
+    """Print the agreement and Cohen's kappa of the two readers."""
     with (HERE / "second-labels.csv").open(encoding="utf-8", newline="") as file:
         second = {row["text"]: row["label"] for row in csv.DictReader(file)}
     found = [post for post in testing if post.text in second]

@@ -1,4 +1,4 @@
-"""What a word is, and what the classifier gets to see."""
+"""What a word is, and how a text is cleaned for the classifier."""
 
 import time
 from pathlib import Path
@@ -118,7 +118,7 @@ def test_abbreviations_are_expanded_and_km_is_a_distance() -> None:
 
 
 def test_stop_words_stay() -> None:
-    """They tell a question or a memory from a report."""
+    """Stop words tell a question or a memory from a report."""
     assert Cleaner().clean("kok macet di jalan itu") == "kok macet di jalan itu"
     assert Cleaner().clean("i was stuck on the road") == "i was stuck on the road"
 

@@ -1,10 +1,10 @@
-"""Find the topics of a post: one pass of Aho-Corasick over its normalised text, whatever the number of topics.
+"""Finds the topics of a post: one pass of Aho-Corasick over its normalised text, for any number of topics.
 
-Terms match whole words and phrases, since text and terms are padded with spaces. A term goes through the same
-`normalise` as the text, so case, `#` and punctuation never matter; `lancar jaya` also finds `lancar, jaya`.
+Terms match whole words and phrases, since text and terms are padded with spaces. Terms are normalised like the text, so
+case, `#` and punctuation do not matter: `lancar jaya` also finds `lancar, jaya`.
 
-Limit: words are what `tweetream.text` says they are. In scripts without spaces between words (Japanese, Chinese, Thai)
-a run of letters is one word, so a term is found only where spaces, punctuation or a `#` set it apart.
+Limit: words are those of `tweetream.text`. In scripts without spaces between words (Japanese, Chinese, Thai) a run of
+letters is one word, so a term is found only where spaces, punctuation or a `#` separate it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,21 +19,21 @@ EVERYTHING = "*"
 
 def _normalise_term(term: object) -> str:
     if not isinstance(term, str):
-        raise BadTopic("a term to track must be a text")
+        raise BadTopic("a term of track must be a text")
     if len(term) > MAX_TERM:
-        raise BadTopic(f"a term to track has at most {MAX_TERM} characters")
+        raise BadTopic(f"a term of track has at most {MAX_TERM} characters")
     if term.strip() == EVERYTHING:
         return EVERYTHING
     words = normalise(term)
     if not words:
-        raise BadTopic(f"no words to look for in {term!r}: addresses, @names and emoji are not matched")
+        raise BadTopic(f"no words in the term {term!r}: addresses, @names and emoji are not matched")
     return words
 
 
 def normalise_track(terms: object) -> tuple[str, ...]:
-    """`terms` in the form in which two tracks compare: normalised, each once, sorted. Raises BadTopic.
+    """`terms` in a form in which two tracks can be compared: normalised, each once, sorted. Raises BadTopic.
 
-    Takes anything, since it is given JSON from outside.
+    It accepts any object, since it gets JSON from outside.
     """
     if not isinstance(terms, list | tuple):
         raise BadTopic("track must be a list of texts")
@@ -43,9 +43,9 @@ def normalise_track(terms: object) -> tuple[str, ...]:
 
 
 class Matcher:
-    """The topics as one automaton; built anew when they change, so it never changes itself.
+    """The topics as one automaton. It never changes: when topics change, a new Matcher is built.
 
-    A set of topics is an integer, a bit each. Few sets occur, so the keys of each are worked out once.
+    A set of topics is an integer with a bit for each topic. Few sets occur, so the keys of each are remembered.
     """
 
     _SETS = 4096
@@ -61,7 +61,7 @@ class Matcher:
                     self._every |= 1 << number
                 elif words := normalise(term):
                     owners[words] = owners.get(words, 0) | 1 << number
-        # An automaton without words refuses to search.
+        # An automaton without words cannot search.
         self._search = self._build(owners) if owners else None
         self._found: dict[int, tuple[str, ...]] = {}
 

@@ -1,4 +1,4 @@
-"""What is counted, for Prometheus. A post that is neither matched nor dropped is a fault of ours."""
+"""The metrics for Prometheus. A post that is counted neither as matched nor as dropped is a bug."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -11,10 +11,18 @@ posts_read = Counter("tweetream_posts_read", "Posts and lines read", ["source"],
 posts_matched = Counter("tweetream_posts_matched", "Posts that matched at least one topic", registry=registry)
 posts_dropped = Counter("tweetream_posts_dropped", "Posts dropped", ["reason"], registry=registry)
 posts_fed = Counter("tweetream_posts_fed", "Posts written to feeds", ["topic"], registry=registry)
-dead_letters = Counter("tweetream_dead_letters", "Records put aside", ["topic"], registry=registry)
-duplicates = Counter("tweetream_duplicates", "Feed records skipped, being there already", registry=registry)
-retracted = Counter("tweetream_retracted", "Records taken out of followed feeds: posts taken back", registry=registry)
-offset_gaps = Counter("tweetream_offset_gaps", "Jumps in the offsets delivered, each caught", registry=registry)
+dead_letters = Counter(
+    "tweetream_dead_letters", "Records that could not be read or delivered", ["topic"], registry=registry
+)
+duplicates = Counter("tweetream_duplicates", "Feed records skipped as duplicates", registry=registry)
+retracted = Counter(
+    "tweetream_retracted", "Records removed from followed feeds because the post was retracted", registry=registry
+)
+offset_gaps = Counter(
+    "tweetream_offset_gaps",
+    "Jumps in the offsets delivered; the consumer fetches the missing records",
+    registry=registry,
+)
 sse_clients = Gauge("tweetream_sse_clients", "Streams open", registry=registry)
 sse_sent = Counter("tweetream_sse_sent", "Events sent to streams", registry=registry)
 sse_dropped = Counter("tweetream_sse_dropped", "Streams cut off", ["reason"], registry=registry)
@@ -22,11 +30,11 @@ consumer_lag = Gauge(
     "tweetream_consumer_lag", "Records in this worker's partitions not committed yet", ["topic"], registry=registry
 )
 source_state = Gauge(
-    "tweetream_source_state", "1 for what a source does now, on the worker that runs it", ["source", "state"],
+    "tweetream_source_state", "1 for the present state of a source, on the worker that runs it", ["source", "state"],
     registry=registry,
 )  # fmt: skip
 source_reconnects = Counter(
-    "tweetream_source_reconnects", "Connections of a source begun again", ["source"], registry=registry
+    "tweetream_source_reconnects", "Times that a source connected again", ["source"], registry=registry
 )
 source_last_post = Gauge(
     "tweetream_source_last_post_timestamp_seconds", "When a source gave its last post", ["source"], registry=registry
@@ -35,7 +43,7 @@ tasks = Gauge("tweetream_tasks", "Tasks of the worker's event loop", registry=re
 
 
 def forget_sources() -> None:
-    """Another worker runs the sources now, and shows how they do."""
+    """Stop showing the sources, since another worker runs them now."""
     source_state.clear()
     source_last_post.clear()
 

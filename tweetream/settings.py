@@ -1,7 +1,7 @@
 """Settings, read once from the environment and `.env`, typed; every name begins with TWEETREAM_.
 
-An unknown TWEETREAM_ name or a bad value stops the program with one line. Names that begin with
-TWEETREAM_FAUST_ go to Faust as they are. Names that Kubernetes sets for a service are ignored.
+An unknown TWEETREAM_ name or a bad value ends the program with one line. Names that begin with TWEETREAM_FAUST_ are
+passed to Faust. Names that Kubernetes sets for a service are ignored.
 """
 
 import ipaddress
@@ -192,7 +192,7 @@ def _dotenv() -> dict[str, str]:
 
 
 def unknown_names(dotenv: dict[str, str]) -> list[str]:
-    """The TWEETREAM_ names in the environment and in `.env` that are no settings."""
+    """The TWEETREAM_ names in the environment and in `.env` that are not settings."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     names = {*os.environ, *dotenv}
     return sorted(name for name in names if name.startswith(PREFIX) and name not in known and not _PASSED.match(name))
@@ -205,7 +205,7 @@ def fail(line: str) -> NoReturn:
 
 
 def load() -> Settings:
-    """The settings. Ends the program with one line if a name or a value is wrong."""
+    """Read the settings. A wrong name or value ends the program with one line."""
     try:
         dotenv = _dotenv()
         unknown = unknown_names(dotenv)

@@ -1,17 +1,17 @@
-r"""Text of posts: `normalise` for finding topics, `Cleaner` for the classifier. Plain functions; reads two tables.
+r"""The text of posts: `normalise` prepares it for matching topics, `Cleaner` for the classifier.
 
-What a word is. After entities are decoded, case is folded, and addresses and @names are out, a word is a run of
-letters, digits and underscores with the marks that belong to them (`\w` of regular expressions), without underscores at
-its ends. Everything else, a hyphen, a full stop, an emoji, NUL or U+2028, only separates words. So `#lancar`,
-`lancar-lancar` and `LANCAR...` have the word `lancar`; `lancar2`, `kelancaran` and `info_lancar` are others.
+What a word is. First entities are decoded, case is folded, and addresses and @names are removed. Then a word is a run
+of letters, digits and underscores with their combining marks (`\w` of regular expressions), without underscores at its
+ends. All other characters (a hyphen, a full stop, an emoji, NUL, U+2028) only separate words. So `#lancar`,
+`lancar-lancar` and `LANCAR...` have the word `lancar`; `lancar2`, `kelancaran` and `info_lancar` are other words.
 
-Posts that are ASCII, nearly all of them, take a table look-up; the others get Unicode's NFKC with case folding, so that
-full-width letters, ligatures and accents written in two ways compare equal. Invisible characters inside words (soft
-hyphens, joiners) are dropped. Accents themselves are kept: `jalán` is not `jalan`.
+Nearly all posts are ASCII, and take a table look-up. The others get Unicode's NFKC with case folding, so that
+full-width letters, ligatures and the two ways to write an accent compare equal. Invisible characters inside words (soft
+hyphens, joiners) are removed. Accents are kept: `jalán` is not `jalan`.
 
-Limits. A script written without spaces (Japanese, Chinese, Thai) gives one word for a whole run of letters. An address
-is known by its scheme, by `www.`, or by a common ending followed by a path; a bare `detik.com` stays as two words.
-Emoji are no words.
+Limits. In a script without spaces (Japanese, Chinese, Thai) a whole run of letters is one word. An address has a
+scheme, or begins with `www.`, or has a common domain ending and a path; a bare `detik.com` stays as two words. Emoji
+are not words.
 """
 
 import html
@@ -23,28 +23,26 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import product
 
-_DATA = files("tweetream") / "data"
 _SUFFIX = r"\.(?:com|co|net|org|edu|gov|info|id|my|sg|io|ly|gl|me|tv|be|app|dev|social|news|blog|xyz)"
 
-# Only entities closed by a semicolon: html.unescape alone reads `salam&parade` as a pilcrow and `de`, and raises on a
-# number of thousands of digits.
+# Only entities that end with a semicolon: html.unescape alone reads `salam&parade` as a pilcrow and `de`, and raises an
+# error for a number with thousands of digits.
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
-# All patterns below expect folded text. The possessive `++` keep a long run of letters or dots from being tried again
-# from every place in it.
-# A t.co address ends with its code, whatever is glued to it. Others run through the characters that RFC 3986 allows,
-# so that a word in another script right behind is not swallowed.
+# All patterns below expect folded text. The possessive `++` prevents backtracking in a long run of letters or dots.
+# A t.co address ends with its code, even if other characters follow at once. Other addresses end at the first character
+# that RFC 3986 does not allow, so a word in another script that follows at once is kept.
 _IN_URL = r"[!#-;=?\[\]_a-z~@]"
 _URL = re.compile(rf"https?://(?:t\.co/[0-9a-z]++|{_IN_URL}++)")
 _WWW = re.compile(rf"(?<!\w)www\.{_IN_URL}++")
 _BARE_URL = re.compile(rf"(?<![\w.@-])[0-9a-z-]++(?:\.[0-9a-z-]++)*{_SUFFIX}/{_IN_URL}*+")
-# @user, @user@host as Mastodon writes it, @user.host.tld as Bluesky does. A dotted name counts only if it ends like a
-# host, since people write the next word right after a full stop.
+# @user, Mastodon's @user@host, Bluesky's @user.host.tld. A name with dots counts only if it ends like a host, since
+# people write the next word directly after a full stop.
 _NAME = re.compile(rf"@\w++(?:(?:[.-]\w++)*+@\w++(?:[.-]\w++)*+|(?:[.-]\w++)*{_SUFFIX}\b)?")
 _OUTER_UNDERSCORES = re.compile(r"(?<!\w)_++|(?<!_)_++(?!\w)")
 _INVISIBLE = re.compile("[\u00ad\u034f\u061c\u200c-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff]+")
 _ASCII = bytes(ord(chr(i).lower()) if i < 128 and (chr(i).isalnum() or chr(i) == "_") else 32 for i in range(256))
 _LENGTHENED = re.compile(r"([^\W\d_])\1{2,}")
-# Common words with a double letter, for telling `maaaf` from `macettt`.
+# Common words with a double letter: `maaaf` keeps two letters, `macettt` only one.
 _DOUBLES = """
     maaf saat taat manfaat tunggu nunggu tinggi tinggal tanggal hingga sehingga minggu sungguh pinggir panggil
     panggung tangga tetangga bangga anggota anggap ganggu gangguan enggak nggak ngga engga longgar pengguna
@@ -64,13 +62,13 @@ class BadAbbreviations(ValueError):
 
 @cache
 def _word_pattern() -> re.Pattern[str]:
-    """A word outside ASCII: `\\w` knows no combining marks, and without them Thai or Hindi words fall to pieces."""
+    """A word outside ASCII: `\\w` has no combining marks, and without them Thai or Hindi words are split."""
     marks = [chr(code) for code in range(0x300, 0xD800) if unicodedata.category(chr(code)) in ("Mn", "Mc")]
     return re.compile(rf"\w[\w{''.join(marks)}]*+")
 
 
 def normalise(text: str) -> str:
-    """The words of `text`, folded and joined by single spaces; the terms of a topic's `track` go the same way."""
+    """The words of `text`, folded and joined by single spaces; the terms of a topic's `track` are normalised too."""
     if "&" in text:
         text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
     text = text.casefold()
@@ -80,7 +78,7 @@ def normalise(text: str) -> str:
         text = _WWW.sub(" ", text)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
-        # Compatibility forms may hide capitals, and folding may take composed letters apart again.
+        # NFKC can produce capitals, and folding can decompose letters again.
         text = unicodedata.normalize("NFKC", text.casefold())
     if "/" in text:
         text = _BARE_URL.sub(" ", text)
@@ -88,16 +86,16 @@ def normalise(text: str) -> str:
         text = _NAME.sub(" ", text)
     if "_" in text:
         text = _OUTER_UNDERSCORES.sub(" ", text)
-    # Bytes have the fastest translate and know only ASCII's spaces, so no rare separator slips through.
+    # bytes.translate is the fastest, and bytes know only ASCII's spaces, so a rare separator cannot pass.
     if text.isascii():
         return " ".join(text.encode("ascii").translate(_ASCII).decode("ascii").split())
     return " ".join(_word_pattern().findall(text))
 
 
 def load_abbreviations(path: Traversable) -> dict[str, str]:
-    """The table in `path`: a line each, the short form, a tab, the words it stands for; `#` starts a comment line.
+    """The table in `path`: in each line the short form, a tab, and its full words; `#` starts a comment line.
 
-    Both sides are normalised; the short form must come out as one word. A later line wins. Raises BadAbbreviations.
+    Both sides are normalised; the short form must be one word. A later line wins. Raises BadAbbreviations.
     """
     try:
         lines = path.read_bytes().decode("utf-8-sig").split("\n")
@@ -113,9 +111,14 @@ def load_abbreviations(path: Traversable) -> dict[str, str]:
         short, tab, full = line.partition("\t")
         short, full = normalise(short), normalise(full)
         if not tab or not full or not short or " " in short:
-            raise BadAbbreviations(f"{path}, line {place}: expected one short word, a tab and what it stands for")
+            raise BadAbbreviations(f"{path}, line {place}: expected one short word, a tab and its full words")
         table[short] = full
     return table
+
+
+@cache
+def _shipped_abbreviations() -> dict[str, str]:
+    return load_abbreviations(files("tweetream") / "data" / "abbreviations.tsv")
 
 
 @cache
@@ -124,9 +127,9 @@ def _doubles() -> frozenset[str]:
 
 
 def shorten(word: str) -> str:
-    """`word` without lengthening: a letter three times or more becomes one, or two if that makes a known word.
+    """`word` without lengthening: three or more equal letters become one, or two if that makes a known word.
 
-    Two equal letters stay: `tunggu` and `saat` are right, and nothing here could tell `macett` from a name.
+    Two equal letters stay: `tunggu` and `saat` are right, and nothing here can tell `macett` from a name.
     """
     if not _LENGTHENED.search(word):
         return word
@@ -140,19 +143,19 @@ def shorten(word: str) -> str:
 
 
 class Cleaner:
-    """Reduces normalised text to what the classifier sees: without lengthening and abbreviations.
+    """Reduces normalised text for the classifier: shortens lengthened words and expands abbreviations.
 
-    Stop words stay: who asks "kok macet?" or says "was stuck" tells it by them (docs/model.md).
+    Stop words stay: in "kok macet?" and "was stuck" they show a question and a memory (docs/model.md).
 
-    `abbreviations` extend the shipped table and win over it. What a word becomes is worked out once and remembered;
-    the memory is emptied when full, since a stream has ever new words.
+    `abbreviations` extend the shipped table and win over it. The result for a word is remembered. The memory is emptied
+    when it is full, since a stream has ever new words.
     """
 
     _REMEMBERED = 50_000
     _LONGEST = 64
 
     def __init__(self, abbreviations: Mapping[str, str] | None = None) -> None:
-        self._abbreviations = {**load_abbreviations(_DATA / "abbreviations.tsv"), **(abbreviations or {})}
+        self._abbreviations = _shipped_abbreviations() | dict(abbreviations or {})
         self._known: dict[str, str] = {}
 
     def clean(self, normalised: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from tweetream.agents import counting
 from tweetream.kafka.producer import RecordRejected
 from tweetream.models import codec
-from tweetream.models.topic import CountRecord
+from tweetream.models.counts import CountRecord
 from tweetream.topology import counts_table, now_ms
 
 FEED = "t-feed-counted-1"

@@ -8,7 +8,8 @@ import pytest
 from tweetream.agents import streamer
 from tweetream.kafka import admin
 from tweetream.kafka.producer import Abandoned, RecordRejected
-from tweetream.models.topic import Command, Topic
+from tweetream.models.command import Command
+from tweetream.models.topic import Topic
 from tweetream.topology import topics
 
 sweep: Any = inspect.unwrap(streamer.sweep)  # without the timer

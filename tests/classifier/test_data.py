@@ -1,4 +1,4 @@
-"""The data set of labelled posts is what its card says, and the model in the package was made of it."""
+"""The data set of labelled posts is as its README says, and the shipped model was made from it."""
 
 import hashlib
 import importlib.util
@@ -11,12 +11,24 @@ import pytest
 from support.paths import ROOT
 
 from tweetream.classifier.dataset import Post, read
+from tweetream.classifier.evaluation import Result
 from tweetream.classifier.model import SHIPPED, Classifier
 from tweetream.classifier.training import check as results
 from tweetream.classifier.training import clean
 from tweetream.text import Cleaner, normalise
 
 DATA = ROOT / "data"
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Classifier:
+    return Classifier.load()
+
+
+@pytest.fixture(scope="module")
+def found(shipped: Classifier) -> Result:
+    """The shipped model's results on the test part."""
+    return results(shipped, clean(read([str(DATA / "posts-test.csv")])))
 
 
 @pytest.fixture
@@ -49,7 +61,7 @@ def copy(folder: Path, change: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda part, lines: [*lines[:900], ""], "posts, 3000 are wanted"),
+        (lambda part, lines: [*lines[:900], ""], "posts, 3000 are required"),
         (lambda part, lines: [*lines[:-1], "zz-1,traffic,sama persis di sini", ""], "families in both parts"),
         (
             lambda part, lines: [*lines[:-1], f"zz-{part},traffic,jalan raya bogor macet total {part}", ""],
@@ -75,20 +87,18 @@ def test_a_breach_is_found(
     assert reason in capsys.readouterr().err
 
 
-def test_the_shipped_models_card_tells_of_these_files_and_its_numbers_are_right() -> None:
+def test_the_shipped_models_card_tells_of_these_files_and_its_numbers_are_right(found: Result) -> None:
     card = Path(str(SHIPPED)).with_suffix(".md").read_text("utf-8")
     for part in ("train", "test"):
         digest = hashlib.sha256((DATA / f"posts-{part}.csv").read_bytes()).hexdigest()
         assert f"`posts-{part}.csv` (SHA-256 `{digest}`)" in card
-    found = results(Classifier.load(), clean(read([str(DATA / "posts-test.csv")])))
     assert (
         f"Tested on {found.tested} posts: accuracy {found.accuracy:.4f}; calibration error {found.calibration:.4f}"
         in card
     )
 
 
-def test_the_shipped_model_is_right_and_knows_how_often() -> None:
-    found = results(Classifier.load(), clean(read([str(DATA / "posts-test.csv")])))
+def test_the_shipped_model_is_right_and_knows_how_often(found: Result) -> None:
     assert found.accuracy >= 0.95
     assert found.calibration <= 0.03
 
@@ -104,12 +114,12 @@ def test_the_shipped_model_is_right_and_knows_how_often() -> None:
         ("strawberry jam on toast", "non_traffic"),
     ],
 )
-def test_everyday_words_that_borrow_from_traffic_do_not_deceive_it(text: str, label: str) -> None:
-    assert Classifier.load().predict([Cleaner().clean(normalise(text))])[0] == [label]
+def test_everyday_words_that_borrow_from_traffic_do_not_deceive_it(shipped: Classifier, text: str, label: str) -> None:
+    assert shipped.predict([Cleaner().clean(normalise(text))])[0] == [label]
 
 
 def test_no_shortcut_of_length_or_punctuation_knows_the_label() -> None:
-    """What is alike on average may still tell when put together; a tree over it should be near chance."""
+    """Properties that are alike on average may tell the labels together; a tree over them should be near chance."""
     from sklearn.model_selection import cross_val_score
     from sklearn.tree import DecisionTreeClassifier
 

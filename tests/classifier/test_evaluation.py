@@ -1,4 +1,4 @@
-"""The numbers of an evaluation, against some that were worked out by hand."""
+"""The figures of an evaluation, compared with figures that were computed by hand."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the classifier sees: words, their pieces and kinds, and words together."""
+"""The features of a text: words, their pieces and kinds, and words together."""
 
 import numpy as np
 import pytest
@@ -79,7 +79,7 @@ def test_pieces_are_those_of_each_word_alone() -> None:
 
 
 def test_known_features_are_found_and_no_others() -> None:
-    """Also those that share their first bits, and the last of all."""
+    """Also features with the same first bits, and the last of all features."""
     chosen = np.random.default_rng(3)
     features = Features()
     known = chosen.integers(0, 2**63, 5_000, dtype=np.uint64)
@@ -92,7 +92,7 @@ def test_known_features_are_found_and_no_others() -> None:
 
 
 def test_a_name_has_the_same_number_everywhere() -> None:
-    """Python's own hash is another in every run."""
+    """Python's own hash differs from run to run."""
     assert hashed("macet") == 2407608557007318505
 
 

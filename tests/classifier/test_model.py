@@ -62,9 +62,9 @@ def test_scores_are_scikit_learns_probability_of_the_label_given(classifier: str
     assert all(1 / len(labels) - 1e-9 <= score <= 1 for score in scores)
 
 
-def test_no_chance_for_any_label_is_an_even_chance_for_each() -> None:
+def test_labels_that_all_have_probability_zero_are_equally_likely() -> None:
     model = Classifier(train(posts("a1", "b1", "c1")))
-    model._chances.shift[:] = -math.inf
+    model._calibrator.shift[:] = -math.inf
     assert model.predict(["a1"])[1] == pytest.approx([1 / 3])
 
 

@@ -94,7 +94,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_file_of_format_2_is_refused_by_its_age_and_not_by_a_class_that_has_moved(
     fresh: Path, tmp_path: Path
 ) -> None:
-    """It had no member of ours, and named its classes where they were before they moved into rooms."""
+    """Such a file has no tweetream.json, and names classes in their old modules."""
 
     def older(name: str, content: bytes) -> bytes | None:
         if name == MEMBER:
@@ -113,7 +113,7 @@ def test_a_file_of_format_2_is_refused_by_its_age_and_not_by_a_class_that_has_mo
 def test_a_file_of_another_format_is_refused_before_skops_reads_it(
     fresh: Path, tmp_path: Path, number: int, reason: Any
 ) -> None:
-    """Its features may mean something else, and every label would be wrong without a word."""
+    """Its features may have other meanings: every label would be wrong, and nothing would say so."""
 
     def other(name: str, content: bytes) -> bytes:
         return b'{"format":%d}' % number if name == MEMBER else b"nothing that skops could read"
@@ -146,7 +146,7 @@ def test_a_saved_model_predicts_as_before(tmp_path: Path, classifier: str) -> No
     + [("feature", -7), ("feature", 10**9)],
 )
 def test_a_tree_that_leads_out_of_itself_is_refused(tmp_path: Path, place: str, value: int) -> None:
-    """scikit-learn's compiled code follows it unchecked: a crafted file could read any memory, or never end."""
+    """scikit-learn's compiled code follows branches unchecked: a crafted file could read any memory, or never end."""
     pipeline = train(posts("a1", "b1"), "decision-tree")
     tree = pipeline.named_steps[CLASSIFIER].calibrated_classifiers_[0].estimator.tree_
     state = tree.__getstate__()
@@ -192,7 +192,7 @@ def _signed(model: Any, features: Any) -> None:
     "spoil", [_short, _no_number, _no_probability, _fewer_labels, _same_labels, _disorder, _alike, _signed]
 )
 def test_a_model_whose_parts_do_not_fit_is_refused(tmp_path: Path, spoil: Any) -> None:
-    """It would load, and end at the first post, or label every post wrongly without a word."""
+    """Without the check it would fail at the first post, or give every post a wrong label."""
     pipeline = train(posts("a1", "b1", "c1"))
     spoil(pipeline.named_steps[CLASSIFIER], pipeline.named_steps[FEATURES])
     save(pipeline, tmp_path / "m.skops")

@@ -1,4 +1,4 @@
-"""The plain numbers against scikit-learn's own, and a scorer that has to forget."""
+"""Decisions equal those of scikit-learn, and a full memory changes none."""
 
 import numpy as np
 import pytest
@@ -44,12 +44,12 @@ def test_a_batch_gives_what_its_texts_give_alone_and_what_their_words_add_up_to(
     together = model.decisions(TEXTS)
     for text, row in zip(TEXTS, together, strict=True):
         assert model.decisions([text])[0] == pytest.approx(row)
-        shares = model.shares(text)
-        assert shares.weights.sum(axis=0) + shares.rest == pytest.approx(row)
+        found = model.contributions(text)
+        assert found.weights.sum(axis=0) + found.bias == pytest.approx(row)
 
 
 def test_a_full_memory_is_emptied_and_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream has ever new words; a worker would grow by them for years."""
+    """A stream has ever new words, so a memory without a limit would grow for years."""
     monkeypatch.setattr(scorers, "REMEMBERED", 20)
     pipeline = train(posts(2))
     estimator = pipeline.named_steps[CLASSIFIER].calibrated_classifiers_[0].estimator
@@ -63,7 +63,7 @@ def test_a_full_memory_is_emptied_and_nothing_changes(monkeypatch: pytest.Monkey
 
 
 def test_a_text_is_cut_at_so_many_words() -> None:
-    """Pairs within a window are many: a text of 60 KB must not hold up a batch."""
+    """A text of 60 KB has many pairs of words: it must not delay a batch."""
     pipeline = train(posts(2))
     estimator = pipeline.named_steps[CLASSIFIER].calibrated_classifiers_[0].estimator
     model = scorer(pipeline.named_steps[FEATURES], estimator)
@@ -78,7 +78,7 @@ def test_what_is_no_model_of_ours_has_no_scorer() -> None:
 
 @pytest.mark.parametrize("text", ["1", "ab", "é", "\U0001f697", "a b", "x" * 5_000])
 def test_a_first_word_of_any_length_is_scored(text: str) -> None:
-    """A word of one letter has no piece of five; it was all there was, and a worker put aside every post after it."""
+    """A word of one letter has no piece of five letters. As the first word it once broke all later posts."""
     pipeline = train(posts(2))
     estimator = pipeline.named_steps[CLASSIFIER].calibrated_classifiers_[0].estimator
     model = scorer(pipeline.named_steps[FEATURES], estimator)

@@ -85,7 +85,7 @@ def test_the_card_has_the_computed_numbers_and_the_origin(args: list[str], tmp_p
 
 
 def test_no_text_is_both_learnt_and_tested(args: list[str], tmp_path: Path) -> None:
-    """Equal posts are common; on both sides they would flatter the model."""
+    """Equal posts are common; on both sides they would make the figures too good."""
     noise = [Post(f"kata{i} lain{i}", "ab"[i * 7 % 5 % 2]) for i in range(100)] * 5
     assert cross_validate(noise, 5, "words-svm").accuracy < 0.7
 

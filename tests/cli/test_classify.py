@@ -1,4 +1,4 @@
-"""`tweetream classify`: the same rows in their order, with label and score, from every form of input."""
+"""`tweetream classify`: the same rows in their order, with label and score, from every format of input."""
 
 import bz2
 import csv
@@ -68,7 +68,7 @@ def test_lines_of_json_keep_what_they_have(classify: Any) -> None:
 
 
 def test_json_that_cannot_be_written_again_as_it_came_stops_nothing(classify: Any) -> None:
-    """Half of a character that JSON escapes has no UTF-8, and numbers without end no JSON."""
+    """UTF-8 has no half characters, which JSON can escape; JSON has no infinite numbers."""
     stdin = b'{"text": "macet"}\n{"text": "\\ud800 macet"}\n{"text": "macet", "n": 1e999}\n{"text": "rezeki"}\n'
     done = classify("--input-format", "jsonl", stdin=stdin)
     found = [json.loads(line) for line in done.stdout.decode("utf-8").splitlines()]

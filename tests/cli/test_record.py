@@ -1,4 +1,4 @@
-"""`tweetream record`: what it writes replays as it came, and the file is whole however it ends."""
+"""`tweetream record`: its file replays the same posts, and is complete however the recording ends."""
 
 import asyncio
 import bz2
@@ -54,7 +54,7 @@ def write(folder: Path, lines: list[object]) -> Path:
 
 
 async def everything(path: Path) -> tuple[list[Post], list[str]]:
-    """The posts, received at no time, and the ids taken back."""
+    """The posts, with received_at 0, and the ids of deleted posts."""
     posts, gone = [], []
     async for chunk in Replay(f"replay:{path}?rate=0").chunks(None):
         posts += [msgspec.structs.replace(post, received_at=0) for post in chunk.posts]
@@ -72,7 +72,7 @@ def environment() -> dict[str, str]:
 
 @asynccontextmanager
 async def recording(source: str, out: Path, *more: str, number: int = signal.SIGTERM, **settings: str) -> Any:
-    """A recording, ended by a signal behind the block; what it said is in the list then, and its status."""
+    """A recording, ended by a signal after the block. Then the list has its standard error and its status."""
     command = [*COMMAND, "--source", source, "--out", str(out), *more]
     process = await asyncio.create_subprocess_exec(*command, env=environment() | settings, stderr=subprocess.PIPE)
     said: list[Any] = []

@@ -10,7 +10,7 @@ from support.kafka.feed_writer import Writer, numbers
 from support.records import cursor, delete_before, read
 from support.waiting import until_async
 
-from tweetream.feeds import hub, ring
+from tweetream.feeds import past, ring
 from tweetream.feeds.cursor import Cursor, Gap
 from tweetream.feeds.hub import Hub
 from tweetream.feeds.ring import FeedRing
@@ -24,8 +24,8 @@ Broker = EmbeddedBroker | KafkaAddress
 async def feed(writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FeedRing]:
     """Followed from the beginning, with ten records behind the ring's start."""
     await writer.write(*range(10))
-    for module in (hub, ring):
-        monkeypatch.setattr(module, "PIECE", 4)  # of what was there before, the ring has no more
+    for module in (past, ring):
+        monkeypatch.setattr(module, "FETCH_RECORDS", 4)  # of what was there before, the ring has no more
     async with live.follow(writer.topic, asyncio.Event()) as feed:
         yield feed
 
@@ -38,7 +38,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_from_now_on_means_from_the_end(writer: Writer, live: Hub, feed: FeedRing) -> None:
     one = cursor(live, feed, None)
-    assert await one.check() is None and one.at == 10
+    assert await one.check() is None and one.offset == 10
     assert await one.next() == [] and one.position == Position("x", "1", 9)
     await writer.write(10, 11)
     assert numbers(await read(one, 12)) == [10, 11]
@@ -74,7 +74,7 @@ async def test_replay_meets_the_ring_with_nothing_missing_or_doubled_while_recor
     async def slowly(one: Cursor) -> list[int]:
         found: list[Any] = []
         async with asyncio.timeout(40):
-            while not (appending.done() and one.at >= feed.end and feed.end == end):
+            while not (appending.done() and one.offset >= feed.end and feed.end == end):
                 records = await one.next()
                 found += records
                 await asyncio.sleep(0 if records else 0.005)
@@ -117,7 +117,7 @@ async def test_a_place_in_the_log_gives_no_gap(writer: Writer, live: Hub, feed: 
 async def test_a_place_past_the_end_is_a_gap_and_moves_to_the_end(writer: Writer, live: Hub, feed: FeedRing) -> None:
     one = cursor(live, feed, 2**63)
     assert await one.check() == Gap("x", Position("x", "1", 2**63 - 1), Position("x", "1", 10))
-    assert one.at == 10 and await one.check() is None
+    assert one.offset == 10 and await one.check() is None
     await writer.write(10)
     assert numbers(await read(one, 11)) == [10]
 
@@ -126,7 +126,7 @@ async def test_a_hub_that_is_a_little_behind_makes_no_gap(writer: Writer, live: 
     one = cursor(live, feed, 12)
     checking = asyncio.create_task(one.check())
     await writer.write(10, 11, 12)
-    assert await checking is None and one.at == 12
+    assert await checking is None and one.offset == 12
     assert numbers(await read(one, 13)) == [12]
 
 
@@ -143,7 +143,7 @@ async def test_a_place_that_retention_has_passed_is_a_gap_and_moves_to_the_first
         async with live.follow(writer.topic, asyncio.Event()) as feed:
             one = cursor(live, feed, 3)
             gap = await one.check()
-            assert gap is not None and gap.start == Position("x", "1", 2) and one.at == 8
+            assert gap is not None and gap.start == Position("x", "1", 2) and one.offset == 8
             assert numbers(await read(one, 20)) == list(range(8, 20))
     finally:
         await live.stop()

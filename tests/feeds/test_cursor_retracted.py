@@ -11,7 +11,7 @@ from support.kafka.feed_writer import Writer
 from support.records import cursor, read
 from support.waiting import until_async
 
-from tweetream.feeds import hub, ring
+from tweetream.feeds import past, ring
 from tweetream.feeds.hub import Hub
 from tweetream.feeds.retractions import SLACK, id_of
 from tweetream.feeds.ring import FeedRing
@@ -25,8 +25,8 @@ Broker = EmbeddedBroker | KafkaAddress
 @pytest.fixture
 async def feed(writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FeedRing]:
     """Sixty posts, half of them behind the ring."""
-    for module in (hub, ring):
-        monkeypatch.setattr(module, "PIECE", 4)
+    for module in (past, ring):
+        monkeypatch.setattr(module, "FETCH_RECORDS", 4)
     monkeypatch.setattr(ring, "RING", 30)
     async with live.follow(writer.topic, asyncio.Event()) as feed:
         await post(writer, *range(60))
@@ -70,7 +70,7 @@ async def test_what_was_taken_back_comes_to_nobody_behind_the_ring_or_in_it_and_
     await until_async(lambda: feed.end == 62)
     assert not early.caught_up and early.retracted() == [], "what was taken back before it came nobody has had"
     assert ids(await read(early, 62)) == ids(await read(slow, 62)) == [61] and early.caught_up
-    assert ids(await live.last(writer.topic, 3)) == [57, 58, 61]
+    assert ids(await live.past.last(writer.topic, 3)) == [57, 58, 61]
     live.retract("61", 60_000)
     await post(writer, *range(62, 110))
     await until_async(lambda: feed.end == 110)
@@ -81,24 +81,26 @@ async def test_what_was_taken_back_comes_to_nobody_behind_the_ring_or_in_it_and_
 async def test_who_comes_again_is_told_of_what_was_taken_back_meanwhile(
     live: Hub, feed: FeedRing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert await cursor(live, feed, 60).missed(59) == []
+    assert await cursor(live, feed, 60).missed_retractions(59) == []
     arrived = feed.arrival(59)
     assert arrived is not None
     for n in (12, 20, 57):
         live.retract(str(n), arrived)
     live.retract("58", arrived - 3 * SLACK)  # of that it was told when it was there
-    assert gone(await cursor(live, feed, 60).missed(59)) == [57]
-    assert gone(await cursor(live, feed, 57).missed(56)) == [], "it has not had it, and never gets it"
-    assert feed.start > 22 and gone(await cursor(live, feed, 22).missed(21)) == [20]
-    monkeypatch.setattr(hub, "PIECE", 50)
-    assert gone(await cursor(live, feed, 22).missed(21)) == [12, 20], "behind the ring some of what lies before"
-    assert gone(await cursor(live, feed, 4).missed(3)) == []
+    assert gone(await cursor(live, feed, 60).missed_retractions(59)) == [57]
+    assert gone(await cursor(live, feed, 57).missed_retractions(56)) == [], "it has not had it, and never gets it"
+    assert feed.start > 22 and gone(await cursor(live, feed, 22).missed_retractions(21)) == [20]
+    monkeypatch.setattr(past, "FETCH_RECORDS", 50)
+    assert gone(await cursor(live, feed, 22).missed_retractions(21)) == [12, 20], (
+        "behind the ring some of what lies before"
+    )
+    assert gone(await cursor(live, feed, 4).missed_retractions(3)) == []
 
 
 async def test_what_was_taken_back_before_a_feed_is_followed_is_known_to_who_comes_again(
     writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub, "PIECE", 5)
+    monkeypatch.setattr(past, "FETCH_RECORDS", 5)
     await post(writer, *range(20))
     other = Hub(writer.kafka)
     await other.start()
@@ -110,7 +112,9 @@ async def test_what_was_taken_back_before_a_feed_is_followed_is_known_to_who_com
             now = cursor(other, feed, None)
             assert now.caught_up and now.position == Position("x", "1", 18)
             again = cursor(other, feed, 20)
-            assert gone(await again.missed(19)) == [3, 17, 19], "also what was read to know what came before"
+            assert gone(await again.missed_retractions(19)) == [3, 17, 19], (
+                "also what was read to know what came before"
+            )
             await post(writer, 20)
             assert ids(await read(again, 21)) == [20]
     finally:
@@ -129,7 +133,7 @@ async def test_what_is_taken_back_while_a_feed_is_joined_is_not_in_its_ring(
         other.retract(str(found[-1].offset), 0)
         return found
 
-    monkeypatch.setattr("tweetream.feeds.hub.next_records", piecemeal)
+    monkeypatch.setattr(past, "next_records", piecemeal)
     try:
         async with other.follow(writer.topic, asyncio.Event()) as feed:
             assert ids(feed.after(0)) == [n for n in range(20) if n not in (4, 9, 14, 19)]

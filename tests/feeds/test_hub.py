@@ -13,7 +13,7 @@ from support.kafka.feed_writer import Broker, Writer, numbers
 from support.records import counted
 from support.waiting import until_async
 
-from tweetream.feeds import hub
+from tweetream.feeds import hub, past
 from tweetream.feeds.hub import Hub
 from tweetream.feeds.record import Filter, Stamps
 from tweetream.kafka import readers
@@ -48,7 +48,7 @@ async def test_what_has_come_is_told_also_when_kafka_fails_right_after_it(
 
     async def failing(self: AIOKafkaConsumer, *tps: TopicPartition, **options: Any) -> Any:
         nonlocal failed
-        if options["timeout_ms"] == hub.AGAIN_MS:
+        if options["timeout_ms"] == hub.SECOND_POLL_MS:
             failed += 1
             raise KafkaError("the connection broke")
         return await whole(self, *tps, **options)
@@ -104,11 +104,11 @@ async def test_junk_in_a_feed_is_passed_over_and_what_follows_it_comes(writer: W
         await until_async(lambda: feed.end == 6)
         assert numbers(feed.after(0)) == [1]
         assert counted("dead_letters", topic=writer.topic) == 5
-    assert numbers(await live.last(writer.topic, 10)) == [1]
+    assert numbers(await live.past.last(writer.topic, 10)) == [1]
     live.drop(writer.topic)
-    assert numbers(await live.last(writer.topic, 10)) == [1]
+    assert numbers(await live.past.last(writer.topic, 10)) == [1]
     async with live.follow(writer.topic, asyncio.Event()):
-        await live.stamps_at(writer.topic, 6)
+        await live.past.stamps_before(writer.topic, 6)
     assert counted("dead_letters", topic=writer.topic) == 5, "each is put aside once, however often it is read"
 
 
@@ -159,18 +159,18 @@ async def test_dropping_a_feed_wakes_its_clients_and_lets_it_go(writer: Writer, 
 async def test_bounds_are_the_first_offset_and_the_next_one(writer: Writer, live: Hub, count: int) -> None:
     if count:
         await writer.write(*range(count))
-    assert await live.bounds(writer.topic) == (0, count)
+    assert await live.past.bounds(writer.topic) == (0, count)
 
 
 async def test_a_piece_is_fetched_and_the_cursor_behind_it_known(
     writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub, "PIECE", 10)
+    monkeypatch.setattr(past, "FETCH_RECORDS", 10)
     await writer.write(*range(20))
     await writer.write(*range(15, 40))  # 15 to 19 again
     stamps, cursor, found = Stamps(), 0, []
     while cursor < 45:
-        records, cursor = await live.fetch(writer.topic, cursor, stamps, 45)
+        records, cursor = await live.past.fetch(writer.topic, cursor, stamps, 45)
         assert len(records) <= 10
         found += records
     assert numbers(found) == list(range(40)) and cursor == 45
@@ -178,15 +178,15 @@ async def test_a_piece_is_fetched_and_the_cursor_behind_it_known(
 
 async def test_nothing_is_fetched_from_the_end_given_on(writer: Writer, live: Hub) -> None:
     await writer.write(*range(20))
-    records, cursor = await live.fetch(writer.topic, 5, Stamps(), 8)
+    records, cursor = await live.past.fetch(writer.topic, 5, Stamps(), 8)
     assert (numbers(records), cursor) == ([5, 6, 7], 8)
 
 
 async def test_a_reader_in_the_middle_knows_what_came_before(writer: Writer, live: Hub) -> None:
     await writer.write(0, 1, 2)
     await writer.write(1, 2, 3)
-    stamps = await live.stamps_at(writer.topic, 3)
-    records, _ = await live.fetch(writer.topic, 3, stamps, 6)
+    stamps = await live.past.stamps_before(writer.topic, 3)
+    records, _ = await live.past.fetch(writer.topic, 3, stamps, 6)
     assert numbers(records) == [3]
 
 
@@ -194,38 +194,38 @@ async def test_a_reader_in_the_middle_knows_what_came_before(writer: Writer, liv
 async def test_the_last_records_come_oldest_first(
     writer: Writer, live: Hub, number: int, expected: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub, "PIECE", 8)
+    monkeypatch.setattr(past, "FETCH_RECORDS", 8)
     await writer.write(*range(100))
     await writer.write(*range(60, 100))  # all of it again
-    assert numbers(await live.last(writer.topic, number)) == expected
+    assert numbers(await live.past.last(writer.topic, number)) == expected
 
 
 async def test_the_last_records_of_a_label_are_looked_for_as_far_as_need_be(
     writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub, "PIECE", 8)
+    monkeypatch.setattr(past, "FETCH_RECORDS", 8)
     await writer.write(*range(10), *range(11, 201, 2))
-    assert numbers(await live.last(writer.topic, 4, Filter("traffic"))) == [2, 4, 6, 8]
+    assert numbers(await live.past.last(writer.topic, 4, Filter("traffic"))) == [2, 4, 6, 8]
     looked: list[Any] = []
-    stamps_at = live.stamps_at
+    stamps_before = live.past.stamps_before
 
     async def counting(*args: Any) -> Any:
         looked.append(args)
-        return await stamps_at(*args)
+        return await stamps_before(*args)
 
-    monkeypatch.setattr(live, "stamps_at", counting)
-    assert await live.last(writer.topic, 4, Filter("unknown")) == []
+    monkeypatch.setattr(live.past, "stamps_before", counting)
+    assert await live.past.last(writer.topic, 4, Filter("unknown")) == []
     assert len(looked) <= 5, "each looks back up to 50,000 records"
 
 
 async def test_an_empty_feed_has_no_last_records(writer: Writer, live: Hub) -> None:
-    assert await live.last(writer.topic, 5) == []
+    assert await live.past.last(writer.topic, 5) == []
 
 
 async def test_many_readers_at_once_are_all_served(writer: Writer, live: Hub) -> None:
     await writer.write(*range(50))
     async with asyncio.timeout(20):
-        found = await asyncio.gather(*(live.last(writer.topic, 5) for _ in range(30)))
+        found = await asyncio.gather(*(live.past.last(writer.topic, 5) for _ in range(30)))
     assert all(numbers(records) == [45, 46, 47, 48, 49] for records in found)
 
 
@@ -237,7 +237,7 @@ async def test_a_reader_that_failed_is_replaced(apache_kafka: KafkaAddress, name
     await live.start()
     for _ in range(readers.READERS + 1):
         with pytest.raises(KafkaError):
-            await live.fetch(writer.topic, 99, Stamps(), 100)  # past the end
-    assert numbers(await live.last(writer.topic, 1)) == [0]
+            await live.past.fetch(writer.topic, 99, Stamps(), 100)  # past the end
+    assert numbers(await live.past.last(writer.topic, 1)) == [0]
     await live.stop()
     await writer.producer.stop()

@@ -12,7 +12,7 @@ from support.records import delete_before
 
 from tweetream.feeds import pages
 from tweetream.feeds.hub import Hub
-from tweetream.feeds.pages import Asked, Page
+from tweetream.feeds.pages import Page, PageQuery
 from tweetream.feeds.record import Filter, Record
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.models.feed import Position
@@ -35,8 +35,8 @@ def at(offset: int | None, generation: str = "1") -> Any:
 
 
 async def page(live: Hub, writer: Writer, number: int, **asked: Any) -> Page:
-    wanted = Filter(asked.pop("label", None), asked.pop("min_score", 0.0))
-    return await pages.page(live, writer.topic, "1", Asked(number, wanted=wanted, **asked))
+    post_filter = Filter(asked.pop("label", None), asked.pop("min_score", 0.0))
+    return await pages.page(live.past, writer.topic, "1", PageQuery(number, post_filter=post_filter, **asked))
 
 
 async def backwards(live: Hub, writer: Writer, number: int, **asked: Any) -> list[Record]:
@@ -71,7 +71,7 @@ async def forwards(live: Hub, writer: Writer, number: int, after: int, **asked: 
 async def test_what_was_taken_back_is_on_no_page_and_all_else_once(
     writer: Writer, followed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "PIECE", 5)
+    monkeypatch.setattr(pages, "FETCH_RECORDS", 5)
     for n in range(40):
         await writer.raw(b'{"id":"%d","topic":"x","n":%d}' % (n, n), writer.headers(n))
     gone = {0, 7, *range(15, 28), 39}
@@ -105,7 +105,7 @@ async def test_what_came_again_long_after_is_skipped_wherever_a_page_begins(
     writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The look-back is so short that it ends amid what came again."""
-    monkeypatch.setattr(pages, "PIECE", 5)
+    monkeypatch.setattr(pages, "FETCH_RECORDS", 5)
     await writer.write_singly(*range(60))
     await asyncio.sleep(0.2)
     await writer.write_singly(*range(20, 70))
@@ -147,7 +147,7 @@ async def test_a_filter_that_matches_little_costs_short_pages_and_comes_to_an_en
     writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "SCAN", 40)
-    monkeypatch.setattr(pages, "PIECE", 10)
+    monkeypatch.setattr(pages, "FETCH_RECORDS", 10)
     await writer.write(2, *range(3, 203, 2), 204, *range(205, 405, 2))  # `traffic` is what is even
     await writer.write(*range(305, 405, 2))
     async with hub_of(writer) as live:
@@ -166,7 +166,7 @@ async def test_lines_of_others_are_passed_over_however_many_they_are(
     writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "SCAN", 10)
-    monkeypatch.setattr(pages, "PIECE", 5)
+    monkeypatch.setattr(pages, "FETCH_RECORDS", 5)
     await writer.write(*range(5))
     for _ in range(30):
         await writer.raw(b"junk", [])

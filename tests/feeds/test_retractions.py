@@ -65,7 +65,7 @@ def test_the_records_that_were_taken_back_have_the_time_of_that_up_to_a_minute()
 
 
 def test_of_too_many_the_oldest_are_forgotten_and_what_is_said_again_is_new() -> None:
-    known = Retractions(most=10)
+    known = Retractions(max_ids=10)
     for nth in range(1000):
         known.add("always", nth)
         known.add(f"x:{nth}", nth)

@@ -10,13 +10,13 @@ from tweetream.feeds import ring
 from tweetream.feeds.record import EVERY_POST, Filter, Record, Stamps
 from tweetream.feeds.retractions import Retracted, Retractions, id_of
 from tweetream.feeds.ring import FeedRing, StampCheckpoints
-from tweetream.kafka.readers import PIECE
+from tweetream.kafka.readers import FETCH_RECORDS
 from tweetream.models.feed import Stamp
 
 
 def test_a_ring_keeps_the_newest_records_and_says_from_where(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "RING", 10)
-    monkeypatch.setattr(ring, "PIECE", 4)
+    monkeypatch.setattr(ring, "FETCH_RECORDS", 4)
     feed = FeedRing("t", 100, Stamps())
     feed.whole = True
     for n in range(50):
@@ -30,7 +30,7 @@ def test_a_ring_keeps_the_newest_records_and_says_from_where(monkeypatch: pytest
 
 def test_posts_of_any_size_take_no_more_memory_than_a_ring_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "RING_BYTES", 10_000)
-    monkeypatch.setattr(ring, "PIECE_BYTES", 2_000)
+    monkeypatch.setattr(ring, "FETCH_BYTES", 2_000)
     feed = FeedRing("t", 0, Stamps())
     feed.whole = True
     large = b"{%s}" % (b" " * 698)
@@ -64,7 +64,7 @@ def knows(stamps: Stamps, n: int) -> bool:
 
 
 def test_a_feed_knows_at_many_places_what_came_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ring, "PIECE", 4)
+    monkeypatch.setattr(ring, "FETCH_RECORDS", 4)
     feed = FeedRing("t", 100, Stamps())
     for n in range(50):
         feed.take([raw(100 + n, n)])
@@ -76,17 +76,17 @@ def test_a_feed_knows_at_many_places_what_came_before(monkeypatch: pytest.Monkey
 
 
 def test_a_waypoint_is_a_copy_near_by_and_there_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ring, "WAYPOINTS", 10)
+    monkeypatch.setattr(ring, "MAX_CHECKPOINTS", 10)
     checkpoints, stamps = StampCheckpoints(), Stamps()
     assert checkpoints.before(5) is None
     checkpoints.add(5, stamps)
     stamps.admit(Stamp(0, 1, 0, 0))
     found = checkpoints.before(5)
     assert found is not None and not knows(found[1], 0), "not what was learnt later"
-    assert checkpoints.before(4) is None and checkpoints.before(5 + 10 * PIECE) is not None
-    assert checkpoints.before(6 + 10 * PIECE) is None, "to look back is nearer"
+    assert checkpoints.before(4) is None and checkpoints.before(5 + 10 * FETCH_RECORDS) is not None
+    assert checkpoints.before(6 + 10 * FETCH_RECORDS) is None, "to look back is nearer"
     for nth in range(100):
-        checkpoints.add(nth * PIECE, stamps)
+        checkpoints.add(nth * FETCH_RECORDS, stamps)
     assert len(checkpoints._offsets) == len(checkpoints._stamps) <= 10
     assert checkpoints._offsets == sorted(checkpoints._offsets)
 
@@ -96,7 +96,7 @@ def ids(records: list[Record]) -> list[int]:
 
 
 def test_a_post_that_is_taken_back_leaves_the_ring_wherever_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ring, "PIECE", 10)
+    monkeypatch.setattr(ring, "FETCH_RECORDS", 10)
     feed = FeedRing("t", 0, Stamps())
     feed.whole = True
     feed.take([post(offset, n) for offset, n in enumerate([0, 1, 2, 3, 3, 4])])
@@ -108,7 +108,7 @@ def test_a_post_that_is_taken_back_leaves_the_ring_wherever_it_is_there(monkeypa
     feed.take([post(7, 7)])
     for n in (7, 0, 1, 3, 4):
         assert feed.retract(b"%d" % n, 9)
-    assert feed.after(0) == [] and (feed.start, feed.end, feed._held) == (0, 8, 0)
+    assert feed.after(0) == [] and (feed.start, feed.end, feed._size) == (0, 8, 0)
     assert [(one.id, one.offset) for one in feed.retracted_since(2)] == [
         (b"7", 7), (b"0", 0), (b"1", 1), (b"3", 3), (b"4", 5)
     ]  # fmt: skip
@@ -131,7 +131,7 @@ def test_a_post_that_was_taken_back_before_it_came_never_gets_into_the_ring() ->
 
 def test_a_ring_finds_what_is_taken_back_while_it_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "RING", 20)
-    monkeypatch.setattr(ring, "PIECE", 5)
+    monkeypatch.setattr(ring, "FETCH_RECORDS", 5)
     chance, feed, gone = random.Random(3), FeedRing("t", 0, Stamps()), set()
     for n in range(0, 1000, 2):
         feed.take([post(n, n), post(n + 1, n + 1)])
@@ -141,7 +141,7 @@ def test_a_ring_finds_what_is_taken_back_while_it_moves_on(monkeypatch: pytest.M
         gone |= {back} if here else set()
         held = ids(feed.between(feed.start, feed.end))
         assert held == [n for n in range(held[0], n + 2) if n not in gone]
-        assert feed._held == sum(len(post(n, n).value) for n in held)
+        assert feed._size == sum(len(post(n, n).value) for n in held)
         assert len(feed._by_id) <= 2 * 25 + 5 + 2
         assert {len(offsets) for offsets in feed._by_id.values()} <= {1}, "each is looked at once"
     assert len(gone) > 200
@@ -150,7 +150,7 @@ def test_a_ring_finds_what_is_taken_back_while_it_moves_on(monkeypatch: pytest.M
 def test_a_feed_remembers_the_last_that_were_taken_back_and_how_many_there_were(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ring, "RETRACTED", 5)
+    monkeypatch.setattr(ring, "MIN_RETRACTED", 5)
     feed = FeedRing("t", 0, Stamps())
     feed.take([post(n, n) for n in range(100)])
     for n in range(100):

@@ -90,12 +90,12 @@ async def test_the_wrong_protocol_is_guessed_at(secure_kafka: SecureKafka, proto
     context = ssl.create_default_context(cafile=secure_kafka.cafile) if protocol == "SSL" else None
     right = connection(secure_kafka, "PLAIN")
     kafka = Connection(right.servers, protocol, "PLAIN", right.username, right.password, context)
-    assert f"is it {protocol} that it wants there?" in await probe(kafka)
+    assert f"does it expect {protocol} there?" in await probe(kafka)
 
 
 async def test_tls_to_a_plain_listener_is_guessed_at(secure_kafka: SecureKafka) -> None:
     kafka = Connection([secure_kafka.bootstrap], "SSL", context=ssl.create_default_context())
-    assert "is it SSL that it wants there?" in await probe(kafka)
+    assert "does it expect SSL there?" in await probe(kafka)
 
 
 async def test_one_broker_of_several_is_enough(secure_kafka: SecureKafka) -> None:

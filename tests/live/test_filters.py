@@ -12,9 +12,9 @@ from support.waiting import until
 from support.workers import Worker, workers
 
 from tweetream.kafka.embedded import EmbeddedBroker
-from tweetream.kafka.readers import PIECE
+from tweetream.kafka.readers import FETCH_RECORDS
 
-DULL, TAIL = 6 * PIECE, 10
+DULL, TAIL = 6 * FETCH_RECORDS, 10
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from support.waiting import until
 from support.workers import Worker, workers, write_lines
 
 from tweetream.kafka.embedded import EmbeddedBroker
-from tweetream.kafka.readers import PIECE
+from tweetream.kafka.readers import FETCH_RECORDS
 
-POSTS = 5 * PIECE  # more than a worker reads ahead for a client that does not read
+POSTS = 5 * FETCH_RECORDS  # more than a worker reads ahead for a client that does not read
 
 
 def retract(bootstrap: str, namespace: str, ids: Iterable[str]) -> None:
@@ -58,7 +58,7 @@ def test_a_deleted_post_leaves_streams_and_pages_and_who_may_have_it_is_told(
     file = write_lines(tmp_path / "posts.txt", [f"hapus {number}" for number in range(POSTS)])
     settings = {"SOURCES": f"replay:{file}?rate=0", "TOPICS": "hapus", "PARTITIONS": 1}
     name = [f"replay:posts.txt:{number}" for number in range(POSTS + 1)]  # the first line is 1
-    behind, here, last = name[POSTS - PIECE - 200], name[POSTS - 500], name[POSTS - 1]
+    behind, here, last = name[POSTS - FETCH_RECORDS - 200], name[POSTS - 500], name[POSTS - 1]
     with workers(1, any_broker.url, namespace, tmp_path, **settings) as (worker,):
         until(lambda: worker.count("hapus") == POSTS, 30, "all posts are in the feed")
         with (

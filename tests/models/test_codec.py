@@ -9,8 +9,10 @@ import pytest
 
 from tweetream.models import codec
 from tweetream.models.codec import TooNew, Undecodable, decode, encode, json_line
+from tweetream.models.command import Command
+from tweetream.models.counts import CountRecord, Counts
 from tweetream.models.post import Post, PostBatch, TaggedBatch, TaggedPost
-from tweetream.models.topic import Command, CountRecord, Counts, Topic
+from tweetream.models.topic import Topic
 
 TEXT = 'macet \U0001f697 \u2028\u2029 nul \x00 cr \r lf \n tab \t \x7f \x1b "quoted" \\ jalan é \U0010ffff'
 POST = Post("x:1", "x", TEXT, 1, 2, "https://x.com/1", "kurir", "id")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tweetream.models.topic import BadTopic, Counts, Topic, check_name
+from tweetream.models.topic import BadTopic, Topic, check_name
 
 
 @pytest.mark.parametrize("name", ["a", "0", "macet", "jalan-tol_2", "a" * 64, "9--__"])
@@ -23,11 +23,3 @@ def test_a_bad_name_is_refused_with_what_is_wanted(name: object) -> None:
 def test_a_topic_with_a_time_of_deletion_is_a_tombstone() -> None:
     assert Topic("a", ("a",), 1, 1, "t-feed-a-1", 0).alive
     assert not Topic("a", ("a",), 1, 1, "t-feed-a-1", 0, deleted_at=5).alive
-
-
-def test_two_entries_of_counts_share_nothing() -> None:
-    one, other = Counts(), Counts()
-    one.labels["traffic"] = 1
-    one.minutes[1] = {}
-    one.stamps[0] = (1, 1, 1)
-    assert other == Counts({}, {}, {})

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
@@ -206,6 +207,7 @@ async def test_an_error_of_the_consumer_ends_the_run_and_closes_the_source() -> 
     closed: list[bool] = []
 
     class Source(World):
+        @override
         async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
             try:
                 while True:
@@ -224,6 +226,7 @@ async def test_an_error_of_the_consumer_ends_the_run_and_closes_the_source() -> 
 
 async def test_a_source_that_fails_to_close_can_still_be_stopped(caplog: Any) -> None:
     class Source(World):
+        @override
         async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
             try:
                 yield chunk(1)

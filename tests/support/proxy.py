@@ -17,6 +17,7 @@ import httpx
 from support.paths import ROOT
 from support.waiting import until
 from support.workers import Worker
+from typing_extensions import override
 
 from tweetream.kafka.embedded import dies_with_parent, end_process, free_ports
 
@@ -38,6 +39,7 @@ class Nameserver(socketserver.ThreadingUDPServer):
 
 
 class _Question(socketserver.BaseRequestHandler):
+    @override
     def handle(self) -> None:
         asked, reply_to = self.request
         end = asked.index(b"\0", 12) + 5  # header, name, type and class

@@ -1,4 +1,4 @@
-"""Records, cursors and subscriptions for tests of feeds, and what a counter shows."""
+"""Records, cursors and subscriptions for tests of feeds, and the value of a counter."""
 
 import asyncio
 from types import SimpleNamespace
@@ -20,31 +20,33 @@ from tweetream.models.feed import Stamp
 
 
 def raw(offset: int, n: int, value: bytes = b"") -> SimpleNamespace:
-    stamp = {"label": LABELS[n % 2], "score": b"0.5", "origin": Stamp(0, 1, n, 0).pack()}
+    """Record n as Kafka's client gives it; its value is {"n":n} unless one is given."""
+    headers = {"label": LABELS[n % 2], "score": b"0.5", "origin": Stamp(0, 1, n, 0).pack()}
     return SimpleNamespace(
-        topic="t", offset=offset, value=value or b'{"n":%d}' % n, timestamp=0, headers=tuple(stamp.items())
+        topic="t", offset=offset, value=value or b'{"n":%d}' % n, timestamp=0, headers=tuple(headers.items())
     )  # fmt: skip
 
 
 def post(offset: int, n: int) -> SimpleNamespace:
-    """The same as a post with the id n."""
+    """A record whose post has the id n."""
     return raw(offset, n, b'{"id":"%d","topic":"t","n":%d}' % (n, n))
 
 
 def subscription(*feeds: FeedRing, post_filter: Filter = EVERY_POST) -> Subscription:
-    """At the end of the feeds."""
-    hub = Hub(Connection(["127.0.0.1:1"]))  # never asked: all is in the rings
-    return Subscription(post_filter, [Cursor(hub, one, one.kafka_topic, "1", None) for one in feeds])
+    """A subscription at the end of the feeds."""
+    past = Hub(Connection(["127.0.0.1:1"])).past  # never used: all records are in the rings
+    return Subscription(post_filter, [Cursor(past, one, one.kafka_topic, "1", None) for one in feeds])
 
 
-def cursor(live: Hub, feed: FeedRing, at: int | None) -> Cursor:
-    return Cursor(live, feed, "x", "1", at)
+def cursor(live: Hub, feed: FeedRing, offset: int | None) -> Cursor:
+    return Cursor(live.past, feed, "x", "1", offset)
 
 
-async def read(one: Cursor, upto: int) -> list[Any]:
+async def read(one: Cursor, until: int) -> list[Any]:
+    """What a cursor gives until its offset is `until`."""
     found: list[Any] = []
     async with asyncio.timeout(30):
-        while one.at < upto:
+        while one.offset < until:
             records = await one.next()
             found += records
             if not records:

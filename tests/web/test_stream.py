@@ -37,7 +37,7 @@ async def test_a_post_that_comes_while_kafka_is_asked_where_to_begin_is_not_miss
 ) -> None:
     writer = Writer(embedded_broker, f"{namespace}-feed-x-1")
     await writer.begin()
-    ask = getattr(hub, asked)
+    ask = getattr(hub.past, asked)
 
     async def slowly(*args: Any) -> Any:
         found = await ask(*args)
@@ -45,7 +45,7 @@ async def test_a_post_that_comes_while_kafka_is_asked_where_to_begin_is_not_miss
         await until_async(lambda: hub._feeds[writer.topic].end == 1)
         return found
 
-    monkeypatch.setattr(hub, asked, slowly)
+    monkeypatch.setattr(hub.past, asked, slowly)
     near, far = socket.socketpair()
     transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=near)
     request: Any = SimpleNamespace(transport=transport, version=(1, 1))

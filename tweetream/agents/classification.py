@@ -19,9 +19,9 @@ from tweetream.app import app, settings
 from tweetream.kafka.producer import Abandoned, Headers, StillAssigned
 from tweetream.models import codec
 from tweetream.models.codec import json_line
+from tweetream.models.counts import CountRecord
 from tweetream.models.feed import feed_entry, pack_stamp
 from tweetream.models.post import TaggedBatch
-from tweetream.models.topic import CountRecord
 from tweetream.topology import COUNTS, feed_name, is_dead, services, tagged
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from tweetream.agents.at_least_once import give_up, is_still_assigned
 from tweetream.app import app
 from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.models import codec
-from tweetream.models.topic import CountRecord, Counts
+from tweetream.models.counts import CountRecord, Counts
 from tweetream.topology import counts, counts_table, dead_letter, now_ms
 
 log = logging.getLogger(__name__)

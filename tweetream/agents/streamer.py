@@ -19,7 +19,8 @@ from tweetream.kafka import admin
 from tweetream.kafka.producer import Abandoned, RecordRejected, StillAssigned
 from tweetream.kafka.retry import Unavailable
 from tweetream.models import codec
-from tweetream.models.topic import Command, Topic
+from tweetream.models.command import Command
+from tweetream.models.topic import Topic
 from tweetream.topology import COMMANDS, commands, feed_spec, feed_topic, now_ms, owns_commands, services, topics
 
 log = logging.getLogger(__name__)

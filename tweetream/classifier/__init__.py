@@ -1,1 +1,1 @@
-"""The classifier: its model, what it sees of a text, and how it is trained and measured. No Kafka, no Faust here."""
+"""The classifier: its features, its model, and how it is trained and measured. It knows no Kafka and no Faust."""

@@ -1,7 +1,7 @@
 """Labelled posts: read from files, sampled, and split for training and testing.
 
-A file is text, a post a line (ending at LF), named as LABEL=FILE; or CSV with columns `text` and `label`, and `family`
-if posts are related, so that a split keeps them together. All rows are held in memory.
+A file is text with a post a line (ending at LF), given as LABEL=FILE, or CSV with the columns `text` and `label`. A CSV
+may have a column `family` for related posts: a split keeps a family together. All rows are held in memory.
 """
 
 import csv
@@ -17,7 +17,7 @@ SEED = 2016
 
 
 class BadData(ValueError):
-    """Posts that cannot be read, or not be learnt from; the message is one line that says why."""
+    """Posts that cannot be read, or are not enough for training; the message is one line with the reason."""
 
 
 class Post(NamedTuple):
@@ -29,7 +29,7 @@ class Post(NamedTuple):
 
 
 def read(args: Sequence[str], at_most: int | None = None) -> list[Post]:
-    """The posts of `LABEL=FILE` and of CSV files, blank ones left out; of each text file `at_most` at random.
+    """The posts of `LABEL=FILE` and of CSV files, without blank ones; of each text file `at_most`, chosen at random.
 
     Raises BadData.
     """
@@ -75,7 +75,7 @@ def _csv(path: Path, file: Iterable[str]) -> Iterator[Post]:
         if not {"text", "label"} <= set(reader.fieldnames or ()):
             raise BadData(f"{path} has no columns text and label: for a post a line, write LABEL={path}")
         if len(set(reader.fieldnames or ())) < len(reader.fieldnames or ()):
-            raise BadData(f"{path} has two columns of one name")
+            raise BadData(f"{path} has two columns of the same name")
         for row in reader:
             label = (row["label"] or "").strip()
             if not label or not label.isprintable():
@@ -99,9 +99,9 @@ def balance(posts: Sequence[Post]) -> list[Post]:
 
 
 def folds(posts: Sequence[Post], number: int) -> list[tuple[list[int], list[int]]]:
-    """(train, test) places of `posts`, `number` times, labels in like proportion, seed fixed. Raises BadData.
+    """The places of training and test posts, `number` times: labels in equal proportion, seed fixed. Raises BadData.
 
-    Equal texts and posts of a family are always on one side: on both they would flatter the model.
+    Equal texts and posts of a family are always on one side: on both sides, they would make the figures too good.
     """
     label_of: dict[tuple[str, str], str] = {}
     for post in posts:
@@ -110,8 +110,10 @@ def folds(posts: Sequence[Post], number: int) -> list[tuple[list[int], list[int]
     of_post = np.array([groups[_group(post)] for post in posts])
     labels = list(label_of.values())
     if not 2 <= number <= len(groups):
-        raise BadData(f"folds are 2 or more, and {len(groups)} at most, the texts or families there are; not {number}")
-    # A family has the label of its first post here, so one label may be the first of too few.
+        raise BadData(
+            f"the number of folds is 2 to {len(groups)} (the number of different texts or families), not {number}"
+        )
+    # A family counts for the label of its first post, so a label may have too few families for stratified folds.
     kind = StratifiedKFold if min(Counter(labels).values()) >= number else KFold
     parts = kind(number, shuffle=True, random_state=SEED).split(labels, labels)
     inside = (np.isin(of_post, test) for _, test in parts)

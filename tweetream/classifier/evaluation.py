@@ -1,7 +1,7 @@
-"""The numbers that say how well labels and scores fit the truth; plain functions over held-out answers.
+"""How well predicted labels and their scores agree with the true labels: plain functions over held-out posts.
 
-The calibration error is the mean distance of score and share of
-right answers over ten bins with as many posts in each (Guo et al. 2017, with bins of equal mass).
+The calibration error is the mean distance between the score and the proportion of right labels, over ten bins with as
+many posts in each (Guo et al. 2017, with bins of equal mass).
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ _CORNER = "true \\ given"
 
 
 class Result(NamedTuple):
-    """What was found: shares are 0 to 1; `labels` has (label, precision, recall, F1, posts) for each label."""
+    """The figures, from 0 to 1; `labels` has (label, precision, recall, F1, posts) for each label."""
 
     tested: int
     accuracy: float
     kappa: float
     calibration: float
     labels: list[tuple[str, float, float, float, int]]
-    confusion: list[list[int]]  # a row a true label, a column a given one, in the order of `labels`
+    confusion: list[list[int]]  # rows are true labels, columns are predicted ones, in the order of `labels`
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for JSON."""
+        """The figures for JSON."""
         names = [name for name, *_ in self.labels]
         return {
             "posts": self.tested,
@@ -40,7 +40,7 @@ class Result(NamedTuple):
         }
 
     def table(self) -> str:
-        """The same to read."""
+        """The figures as text."""
         names = [name for name, *_ in self.labels]
         width = max(map(len, [*names, _CORNER]))
         columns = [max(len(name), len(str(self.tested))) for name in names]
@@ -61,16 +61,16 @@ class Result(NamedTuple):
         return "\n".join(lines)
 
 
-def result(truth: Sequence[str], given: Sequence[str], scores: Sequence[float]) -> Result:
-    """Compare labels and scores given with the truth; all three have one entry a post, in the same order."""
-    right = np.array([a == b for a, b in zip(truth, given, strict=True)])
-    names = sorted({*truth, *given})
-    precision, recall, f1, support = precision_recall_fscore_support(truth, given, labels=names, zero_division=0.0)
-    confusion = ConfusionMatrix(list(truth), list(given))
+def result(truth: Sequence[str], predicted: Sequence[str], scores: Sequence[float]) -> Result:
+    """Compare predicted labels and their scores with the truth; all three have one entry for each post, in order."""
+    right = np.array([a == b for a, b in zip(truth, predicted, strict=True)])
+    names = sorted({*truth, *predicted})
+    precision, recall, f1, support = precision_recall_fscore_support(truth, predicted, labels=names, zero_division=0.0)
+    confusion = ConfusionMatrix(list(truth), list(predicted))
     return Result(
         tested=len(right),
         accuracy=float(right.mean()),
-        kappa=float(cohen_kappa_score(truth, given)) if len(names) > 1 else 1.0,
+        kappa=float(cohen_kappa_score(truth, predicted)) if len(names) > 1 else 1.0,
         calibration=calibration_error(right, np.asarray(scores)),
         labels=[
             (name, float(p), float(r), float(f), int(n))
@@ -81,7 +81,7 @@ def result(truth: Sequence[str], given: Sequence[str], scores: Sequence[float]) 
 
 
 def calibration_error(right: Any, scores: Any) -> float:
-    """The mean distance of score and share of right answers over BINS bins of equal mass. Both arrays: one a post."""
+    """The mean distance of score and proportion of right labels, over BINS bins of equal mass."""
     order = np.argsort(scores, kind="stable")
     bins = [part for part in np.array_split(order, BINS) if len(part)]
     gaps = [abs(right[part].mean() - scores[part].mean()) * len(part) for part in bins]

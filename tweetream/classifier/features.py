@@ -1,12 +1,12 @@
-"""What the classifier sees of a cleaned text, as a scikit-learn transformer: features of words, and of words together.
+"""The features of a cleaned text, as a scikit-learn transformer: features of single words, and of words together.
 
-Of a word: itself, its pieces of three to five letters, so that an unknown spelling is still like a known one, and its
-kind (a place, a vehicle, money, a time…) from a list of words. Of words together: neighbours, and the kinds of any two
-within a window and of three in a row, since the company of `macet` or `stuck` tells a road from a payment.
+A word gives itself, its pieces of three to five letters, so that an unknown spelling still resembles a known one, and
+its kind (a place, a vehicle, money, a time…) from a list of words. Words together give neighbours, the kinds of any two
+within a window, and the kinds of three in a row, since the words near `macet` or `stuck` tell a road from a payment.
 
-A feature is a 64-bit number made of its parts, without a table; those of too few training posts are left out. So a text
-costs a look-up a word and arithmetic on arrays. A row of the matrix has, for each feature, how often the text has it,
-divided by the square root of the sum of these. Texts are cut at LONGEST words.
+A feature is a 64-bit hash of its parts, so it needs no vocabulary. Features of too few training posts are left out. So
+a text costs one look-up for each word, and arithmetic on arrays. A row of the matrix has, for each feature, its count
+in the text, divided by the square root of the sum of the counts. Texts are cut at LONGEST words.
 """
 
 import re
@@ -23,9 +23,9 @@ from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin
 from typing_extensions import override
 
-LONGEST = 120
-LONGEST_WORD = 64  # letters of which it sees the pieces
-WINDOW = 4  # words apart, at most, that are seen together
+LONGEST = 120  # words
+LONGEST_WORD = 64  # letters whose pieces become features
+WINDOW = 4  # the greatest distance of two words whose pair becomes a feature
 PIECES = (3, 4, 5)
 BEGIN, END = "<s>", "</s>"
 AT_ONCE = 1_000  # texts
@@ -33,38 +33,37 @@ Hashes = NDArray[np.uint64]
 Places = NDArray[np.intp]
 Pairs = tuple[Hashes, Places, Places]
 
-_SHIPPED = files("tweetream") / "data" / "kinds.txt"
 _ODD = np.array(
     [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xFF51AFD7ED558CCD],
     dtype=np.uint64,
 )
 _A, _B, _C, *_ = _ODD
-# Each sort of feature has a number of its own, so that a word and a kind never meet by their names.
+# Each sort of feature has its own number, so that a word and a kind of the same name are two features.
 _NEIGHBOURS, _TRIPLES, _NEAR, _PIECE = np.arange(1, 5, dtype=np.uint64) * np.uint64(0x27D4EB2F1656)
 _BITS = 20
 _SHIFT = np.uint64(64 - _BITS)
-# Endings and beginnings of Indonesian, Malay, Javanese, Tagalog and English that a word's kind does not hang on.
-_ENDING = re.compile(r"(?:nya|ku|mu|lah|kah|pun|in|kan|an|i|e|ne|ing|ed|es|s|ly)$")
-_BEGINNING = re.compile(r"^(?:menge|meng|meny|men|mem|me|nge|ng|ny|di|ke|se|ber|ter|per|pe|ma|na|um|mag|nag)")
-_ROOT = 3  # letters that must be left of it
+# Suffixes and prefixes of Indonesian, Malay, Javanese, Tagalog and English that do not change a word's kind.
+_SUFFIX = re.compile(r"(?:nya|ku|mu|lah|kah|pun|in|kan|an|i|e|ne|ing|ed|es|s|ly)$")
+_PREFIX = re.compile(r"^(?:menge|meng|meny|men|mem|me|nge|ng|ny|di|ke|se|ber|ter|per|pe|ma|na|um|mag|nag)")
+_ROOT = 3  # letters, at least, of a word without them
 
 
 def shipped_kinds() -> str:
     """The list of words by kind that comes with the package, without its comments."""
-    lines = _SHIPPED.read_text("utf-8").splitlines()
+    lines = (files("tweetream") / "data" / "kinds.txt").read_text("utf-8").splitlines()
     return "\n".join(line for line in lines if line and not line.startswith("#"))
 
 
 def hashed(name: str) -> int:
-    """A number for a name, the same in every run and on every machine."""
+    """The hash of a name, the same in every run and on every machine."""
     data = name.encode("utf-8", "surrogatepass")
     return zlib.crc32(data) << 32 | zlib.crc32(data[::-1], 1)
 
 
 def pairs(word: Hashes, kind: Hashes, text: Places) -> Iterator[Pairs]:
-    """The features of words together, as (features, places of the first words, places of the last).
+    """The features of words together, as (features, places of the first words, places of the last words).
 
-    All three arrays have an entry a word, one text after the other; `text` is the number of the word's text.
+    All three arguments have an entry for each word, one text after the other; `text` is the number of the word's text.
     """
     for apart in range(1, min(WINDOW + 1, len(text))):
         first = np.flatnonzero(text[apart:] == text[:-apart])
@@ -78,7 +77,7 @@ def pairs(word: Hashes, kind: Hashes, text: Places) -> Iterator[Pairs]:
 
 
 def pieces(words: Sequence[str]) -> tuple[Hashes, Places]:
-    """The features of the pieces of words, edges marked; and of each the number of its word. Long words are cut."""
+    """The features of the pieces of words, with marked edges, and the number of each one's word. Long words are cut."""
     edged = [f"<{word[:LONGEST_WORD]}>" for word in words]
     letters = np.frombuffer("".join(edged).encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
     of_letter = np.repeat(np.arange(len(words)), [len(word) for word in edged])
@@ -94,19 +93,19 @@ def pieces(words: Sequence[str]) -> tuple[Hashes, Places]:
 
 
 class Features(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Texts to counts of features. `kinds` has a line for each kind of words: its name, a colon, the words."""
+    """Turns texts into counts of features. `kinds` has a line for each kind: its name, a colon, its words."""
 
     def __init__(self, min_posts: int = 2, kinds: str = "") -> None:
         self.min_posts = min_posts
         self.kinds = kinds
 
     def fit(self, texts: Sequence[str], labels: Any = None) -> Self:
-        """Learn which features there are: those of `min_posts` texts or more."""
+        """Learn the features: those of `min_posts` texts or more."""
         self.fit_transform(texts)
         return self
 
     def fit_transform(self, texts: Sequence[str], labels: Any = None, **_: Any) -> csr_matrix:
-        """Learn and count in one. Raises ValueError if no feature is in `min_posts` texts."""
+        """Learn and count in one step. Raises ValueError if no feature is in `min_posts` texts."""
         self._forget()
         rows = self._rows(texts)
         features, posts = np.unique(np.concatenate([np.unique(row) for row in rows]), return_counts=True)
@@ -116,15 +115,15 @@ class Features(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._matrix(rows)
 
     def transform(self, texts: Sequence[str]) -> csr_matrix:
-        """Counts of the features that are known; a row a text."""
+        """Counts of the known features; a row for each text."""
         return self._matrix(self._rows(texts))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.str_]:
-        """A name for each column; a feature is a number, so the name is no word."""
+        """A name for each column: the feature's number, since its word is not kept."""
         return self.kept_.astype(str)
 
     def of_words(self, words: Sequence[str]) -> tuple[Hashes, Hashes, Hashes, Places]:
-        """Of words: their numbers; their kinds' numbers, or their own; what each has alone, and whose that is."""
+        """The hashes of words, of their kinds (or else their own), and of single features with their words."""
         own = np.array([hashed(word) for word in words], dtype=np.uint64)
         kinds = [self._kind(word) for word in words]
         kind = np.array([hashed(f"~{name}") if name else 0 for name in kinds], dtype=np.uint64)
@@ -136,7 +135,8 @@ class Features(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def place(self, hashes: Hashes) -> tuple[Places, Places]:
         """Which of `hashes` are known features, and the columns of these.
 
-        They are in order: tables say, for the first bits of a number, where such begin and how many there are.
+        Known features are sorted. Two tables give, for the first bits of a number, where such features begin and how
+        many there are.
         """
         begins = (hashes >> _SHIFT).view(np.int64)
         likely = np.flatnonzero(self._runs[begins])
@@ -174,14 +174,14 @@ class Features(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return matrix
 
     def _kind(self, word: str) -> str:
-        """A word's kind, of one of its forms if need be; "" if it has none."""
+        """The kind of a word, or else of the word without suffix or prefix; "" if it has none."""
         kinds = self._kind_of
         if word in kinds:
             return kinds[word]
         if word.isdecimal():
             return "number"
-        shorter = _ENDING.sub("", word)
-        for form in (shorter, _BEGINNING.sub("", word), _BEGINNING.sub("", shorter)):
+        shorter = _SUFFIX.sub("", word)
+        for form in (shorter, _PREFIX.sub("", word), _PREFIX.sub("", shorter)):
             if len(form) >= _ROOT and form in kinds:
                 return kinds[form]
         return ""
@@ -193,17 +193,17 @@ class Features(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     @cached_property
     def _runs(self) -> NDArray[np.uint8]:
-        """How many known features begin with each of the first bits."""
+        """How many known features begin with each value of the first bits."""
         return np.bincount((self.kept_ >> _SHIFT).view(np.int64), minlength=2**_BITS).astype(np.uint8)
 
     @cached_property
     def _starts(self) -> NDArray[np.int32]:
-        """The column of the first of them."""
+        """The column of the first such feature."""
         return (np.cumsum(self._runs, dtype=np.int32) - self._runs).astype(np.int32)
 
     @cached_property
     def _padded(self) -> Hashes:
-        """The known features, and as many more as a look-up may run behind the last."""
+        """The known features, then zeros for look-ups that run past the last."""
         return np.append(self.kept_, np.zeros(int(self._runs.max()), dtype=np.uint64))
 
     def _forget(self) -> None:
@@ -217,7 +217,7 @@ class Features(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def grown(array: Any, size: int) -> Any:
-    """`array`, or a copy that has room for `size` rows and as many again."""
+    """`array`, or a copy with room for `size` rows and as many again."""
     if len(array) >= size:
         return array
     larger = np.zeros((2 * size, *array.shape[1:]), dtype=array.dtype)
@@ -226,7 +226,7 @@ def grown(array: Any, size: int) -> Any:
 
 
 class Table:
-    """The words that were seen, numbered, and what each gives. Emptied at `most` words: a stream has ever new ones."""
+    """The words seen so far, numbered, with their features. Emptied at `most` words: a stream has ever new ones."""
 
     def __init__(self, features: Features, most: int = 2**31) -> None:
         self._features = features
@@ -237,16 +237,16 @@ class Table:
         self._numbers: dict[str, int] = {}
         self.word: Hashes = np.zeros(0, dtype=np.uint64)
         self.kind: Hashes = np.zeros(0, dtype=np.uint64)
-        self.alone: list[Hashes] = []  # the features that each word has alone
+        self.alone: list[Hashes] = []  # the features of each single word
         self._add([BEGIN, END])
 
     @staticmethod
     def words(text: str) -> list[str]:
-        """The words of a cleaned text that count; such a text has no `<`, which marks its edges here."""
+        """The words of a cleaned text, cut at LONGEST; `<` marks edges here, and cleaned texts have none."""
         return text.replace("<", " ").split()[:LONGEST]
 
     def number(self, texts: Sequence[str]) -> tuple[Places, Places]:
-        """The numbers of all words, the edges of each text too, and the number of each word's text."""
+        """The numbers of all words and of each text's edges, and the number of each word's text."""
         if len(self._numbers) > self._most:
             self._clear()
         plain = [len(text) < 2 * LONGEST and "<" not in text for text in texts]
@@ -268,11 +268,11 @@ class Table:
         after = len(self._numbers)
         self.word, self.kind = grown(self.word, after), grown(self.kind, after)
         self.word[before:after], self.kind[before:after] = own, kind
-        if before == 0:  # every text has its edges: they say something only together with words
+        if before == 0:  # every text has edges, so they tell nothing without words
             alone, owner = alone[:0], owner[:0]
         self._keep(alone, owner, before, after)
 
     def _keep(self, alone: Hashes, owner: Places, before: int, after: int) -> None:
-        """Remember what the words numbered from `before` up to `after` have alone; owner 0 is the first of these."""
+        """Remember the single features of the words from `before` up to `after`; owner 0 is the first of these."""
         order = np.argsort(owner, kind="stable")
         self.alone += np.split(alone[order], np.cumsum(np.bincount(owner, minlength=after - before))[:-1])

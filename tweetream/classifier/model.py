@@ -32,7 +32,7 @@ class BadModel(ValueError):
 
 
 class Explanation(NamedTuple):
-    """A label, its score, and why: the decision for it is the bias and the weights of the words, added up."""
+    """A label, its score, and the reason: the decision is the sum of the bias and the words' weights."""
 
     label: str
     score: float
@@ -42,51 +42,51 @@ class Explanation(NamedTuple):
 
 
 class Calibrator:
-    """Probabilities from decisions by Platt's sigmoids, as a fitted CalibratedClassifierCV has them."""
+    """Probabilities from decisions by Platt's sigmoids, with the parameters of a fitted CalibratedClassifierCV."""
 
     def __init__(self, model: CalibratedClassifierCV) -> None:
         (fitted,) = model.calibrated_classifiers_
-        # Platt: p = 1 / (1 + exp(a * response + b)), a and b for each column.
+        # Platt: p = 1 / (1 + exp(a * response + b)), with a and b for each column.
         self.slope = np.array([-calibrator.a_ for calibrator in fitted.calibrators])
         self.shift = np.array([-calibrator.b_ for calibrator in fitted.calibrators])
-        # Calibrated was what the estimator gives by itself; naive Bayes gives probabilities, its sums are logarithms.
+        # The response is what the estimator itself gives. Naive Bayes gives probabilities, and its sums are logarithms.
         self._logarithms = isinstance(fitted.estimator, BernoulliNB)
 
-    def of(self, decisions: Numbers) -> Numbers:
+    def probabilities(self, decisions: Numbers) -> Numbers:
         """The probability of each label, a row a text."""
         if self._logarithms:
             decisions = expit(decisions) if decisions.shape[1] == 1 else softmax(decisions, axis=1)
-        chances: Numbers = expit(decisions * self.slope + self.shift)
-        if chances.shape[1] == 1:  # two labels: the column is the second one's
-            return np.concatenate((1 - chances, chances), axis=1)
-        total = chances.sum(axis=1, keepdims=True)
-        even = np.full_like(chances, 1 / chances.shape[1])
-        np.divide(chances, total, out=even, where=total > 0)
-        return even
+        probabilities: Numbers = expit(decisions * self.slope + self.shift)
+        if probabilities.shape[1] == 1:  # of two labels, the column is the second one's
+            return np.concatenate((1 - probabilities, probabilities), axis=1)
+        total = probabilities.sum(axis=1, keepdims=True)
+        normalised = np.full_like(probabilities, 1 / probabilities.shape[1])  # if all are 0, each label is as likely
+        np.divide(probabilities, total, out=normalised, where=total > 0)
+        return normalised
 
 
 class Classifier:
-    """A model in use. `labels` are what it can say, in the model's order; `digest` is its file's SHA-256, if any."""
+    """A model in use. `labels` are in the model's order; `digest` is the SHA-256 of its file, if it has one."""
 
     def __init__(self, pipeline: Pipeline, digest: str = "") -> None:
-        """`pipeline` is trained. Raises AttributeError, KeyError, TypeError or ValueError for one that is not ours."""
+        """`pipeline` is trained. Raises AttributeError, KeyError, TypeError or ValueError if it is not of our form."""
         self.labels: tuple[str, ...] = tuple(pipeline.classes_.tolist())
         if len(self.labels) < 2 or not all(isinstance(label, str) for label in self.labels):
             raise TypeError("labels must be two or more texts")
         self.digest = digest
         model = pipeline.named_steps[CLASSIFIER]
-        self._chances = Calibrator(model)
+        self._calibrator = Calibrator(model)
         self._scorer = scorer(pipeline.named_steps[FEATURES], model.calibrated_classifiers_[0].estimator)
         columns = 1 if len(self.labels) == 2 else len(self.labels)
-        shapes = {self._scorer.decisions([""]).shape[1], len(self._chances.slope), len(self._chances.shift)}
+        shapes = {self._scorer.decisions([""]).shape[1], len(self._calibrator.slope), len(self._calibrator.shift)}
         if shapes != {columns} or len(set(self.labels)) < len(self.labels):
-            raise ValueError("labels, decisions and probabilities are not as many")
-        if not np.isfinite([self._chances.slope, self._chances.shift]).all():
-            raise ValueError("a probability is no number")
+            raise ValueError("labels, decisions and probabilities differ in number")
+        if not np.isfinite([self._calibrator.slope, self._calibrator.shift]).all():
+            raise ValueError("a parameter of the calibration is not finite")
 
     @classmethod
     def load(cls, path: Path | None = None) -> "Classifier":
-        """The model in `path`, or the shipped one. Raises BadModel."""
+        """The model in `path`, or the shipped model. Raises BadModel."""
         file: Traversable = SHIPPED if path is None else path
         try:
             content = file.read_bytes()
@@ -96,7 +96,7 @@ class Classifier:
             reason = error.strerror or str(error)
         except BadFormat as error:
             reason = str(error)
-        # A damaged file makes skops, NumPy and scikit-learn raise nearly anything; all of it means one thing here.
+        # A damaged file makes skops, NumPy and scikit-learn raise nearly any exception; each means the same here.
         except Exception as error:  # noqa: BLE001
             reason = f"it is damaged ({type(error).__name__})"
         else:
@@ -108,24 +108,24 @@ class Classifier:
         """The label of each cleaned text, and the probability of that label."""
         if not texts:
             return [], []
-        chances = self._chances.of(self._scorer.decisions(texts))
-        best = chances.argmax(axis=1)
-        return [self.labels[i] for i in best.tolist()], chances[np.arange(len(best)), best].tolist()
+        probabilities = self._calibrator.probabilities(self._scorer.decisions(texts))
+        best = probabilities.argmax(axis=1)
+        return [self.labels[i] for i in best.tolist()], probabilities[np.arange(len(best)), best].tolist()
 
     def explain(self, text: str) -> Explanation:
-        """What predict() says of a cleaned text, and what each word has in it; weights for the label are positive."""
-        shares = self._scorer.shares(text)
-        decision = shares.rest + shares.weights.sum(axis=0)
-        chances = self._chances.of(decision[None, :])[0]
-        best = int(chances.argmax())
-        if len(decision) == 1:  # two labels: the column is the second one's
+        """The prediction for a cleaned text, with each word's weight in it. A positive weight speaks for the label."""
+        contributions = self._scorer.contributions(text)
+        decision = contributions.bias + contributions.weights.sum(axis=0)
+        probabilities = self._calibrator.probabilities(decision[None, :])[0]
+        best = int(probabilities.argmax())
+        if len(decision) == 1:  # of two labels, the column is the second one's
             column, sign = 0, 1 if best else -1
         else:
             column, sign = best, 1
         return Explanation(
             self.labels[best],
-            float(chances[best]),
+            float(probabilities[best]),
             float(sign * decision[column]),
-            float(sign * shares.rest[column]),
-            list(zip(shares.words, (sign * shares.weights[:, column]).tolist(), strict=True)),
+            float(sign * contributions.bias[column]),
+            list(zip(contributions.words, (sign * contributions.weights[:, column]).tolist(), strict=True)),
         )

@@ -1,8 +1,8 @@
 """Train a model from labelled posts, test it on posts it has not seen, and write it with its model card.
 
-The steps: read posts; clean; train on a part and test on the rest, or on a file given; train again on everything; write
-the model and, beside it, its card. Seeds are fixed and the file is put in one canonical form, so the same input gives
-the same bytes with the same versions of the libraries.
+The steps: read posts; clean them; train on a part and test on the rest, or on given files; train again on all posts;
+write the model and, beside it, its card. Seeds are fixed and a model file has one canonical form, so the same input
+gives the same bytes with the same versions of the libraries.
 """
 
 import hashlib
@@ -28,22 +28,22 @@ from tweetream.classifier.model_file import pack
 from tweetream.classifier.scorers import WORD
 from tweetream.text import Cleaner, normalise
 
-FEWEST = 20  # different posts a label; with fewer, neither the test nor the calibration means anything
-PARTS = 5  # of the posts: one is the test's; and so many times the calibration's
+FEWEST = 20  # different posts of a label; with fewer, neither the test nor the calibration means anything
+PARTS = 5  # of the posts, for the test (one part) and for the calibration (each part once)
 
 
-def _together() -> Features:
+def _our_features() -> Features:
     return Features(min_posts=2, kinds=shipped_kinds())
 
 
 def _words() -> CountVectorizer:
-    # Words of one post alone are names and slips; they would double the file and say little.
+    # Words of a single post are names and typing errors: they would double the file and tell little.
     return CountVectorizer(token_pattern=WORD, lowercase=False, binary=True, min_df=2, dtype=np.float64)
 
 
-# What each classifier sees of a text, and what decides; `words-svm`, `naive-bayes` and `decision-tree` are the paper's.
+# The features and the estimator of each classifier; `words-svm`, `naive-bayes` and `decision-tree` are the paper's.
 CLASSIFIERS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
-    "svm": (_together, lambda: LinearSVC(random_state=SEED)),
+    "svm": (_our_features, lambda: LinearSVC(random_state=SEED)),
     "words-svm": (_words, lambda: LinearSVC(random_state=SEED)),
     "naive-bayes": (_words, BernoulliNB),
     "decision-tree": (_words, lambda: DecisionTreeClassifier(random_state=SEED)),
@@ -51,13 +51,13 @@ CLASSIFIERS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
 
 
 def clean(posts: Sequence[Post]) -> list[Post]:
-    """Posts as the classifier sees them, without those that have no words left."""
+    """Cleaned posts, without those that have no words left."""
     reduce = Cleaner().clean
     return [post._replace(text=text) for post in posts if (text := reduce(normalise(post.text)))]
 
 
 def train(posts: Sequence[Post], classifier: str = "svm", fewest: int = FEWEST) -> Pipeline:
-    """A pipeline trained on cleaned posts, `fewest` different ones of each label. Raises BadData."""
+    """A pipeline trained on cleaned posts. Raises BadData, as for a label with fewer than `fewest` different posts."""
     if classifier not in CLASSIFIERS:
         raise BadData(f"no classifier {classifier!r}; there are {', '.join(CLASSIFIERS)}")
     labels = sorted({post.label for post in posts})
@@ -67,7 +67,7 @@ def train(posts: Sequence[Post], classifier: str = "svm", fewest: int = FEWEST) 
         if (number := len({post.text for post in posts if post.label == label})) < fewest:
             raise BadData(f"label {label!r} has {number} different posts with words; {fewest} are needed")
     features, estimator = CLASSIFIERS[classifier]
-    # One model on all posts, its calibration from posts held out PARTS times.
+    # The model is trained on all posts, its calibration on PARTS parts that were held out in turn.
     model = CalibratedClassifierCV(estimator(), method="sigmoid", cv=folds(posts, PARTS), ensemble=False)
     pipeline = Pipeline([(FEATURES, features()), (CLASSIFIER, model)])
     try:
@@ -75,13 +75,13 @@ def train(posts: Sequence[Post], classifier: str = "svm", fewest: int = FEWEST) 
             pipeline.fit([post.text for post in posts], np.array([post.label for post in posts]))
     except ValueError as error:  # no word occurs twice
         raise BadData(f"cannot train with these posts: {str(error).splitlines()[0]}") from None
-    model.set_params(cv=PARTS)  # the places of posts are no part of a model
+    model.set_params(cv=PARTS)  # the folds name posts, which do not belong in a model
     _tidy(pipeline.named_steps[FEATURES])
     return pipeline
 
 
 def _tidy(features: Any) -> None:
-    """Leave out what is another in every run, and NumPy's numbers: skops writes a file for each, one a word."""
+    """Leave out what differs from run to run, and NumPy's integers: skops writes a file for each of them."""
     if isinstance(features, CountVectorizer):
         features.vocabulary_ = {word: int(column) for word, column in sorted(features.vocabulary_.items())}
         vars(features).pop("_stop_words_id", None)
@@ -95,7 +95,7 @@ def save(model: Pipeline, path: Path) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """All of it or nothing: a worker may be reading the file that is replaced."""
+    """Replace the file in one step: a worker may be reading it."""
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_bytes(content)
@@ -111,9 +111,9 @@ def run(
     test: Sequence[str] = (),
     at_most: int | None = None,
 ) -> str:
-    """Train from `args` as labelled.read() takes them, write the model to `out` and its card beside it as `.md`.
+    """Train from `args`, as dataset.read() takes them; write the model to `out` and its card beside it as `.md`.
 
-    `test` names files to test on; without, a part of the posts is held out. Returns a line on how the model did.
+    `test` names files to test on; without them, a part of the posts is held out. Returns a line with the result.
     Raises BadData.
     """
     written = _card_of(out, [path for _, path in [*files(args), *(files(test) if test else ())]])
@@ -129,19 +129,19 @@ def run(
 
 
 def _card_of(out: Path, inputs: Sequence[Path]) -> Path:
-    """Where the card of a model goes; what would be found wrong after minutes of training is said at once."""
+    """The path of a model's card. Raises BadData before training for paths that could not be written after it."""
     for path in inputs:
         if path.exists() and not path.is_file():
-            raise BadData(f"{path} is no file that can be read twice: its SHA-256 goes into the card")
+            raise BadData(f"{path} is not a regular file: it is read twice, since its SHA-256 goes into the card")
     if out.suffix == ".md" or not out.name:
         raise BadData(
-            f"{out} cannot be the model: give a name such as mine.skops; its card is written beside it as .md"
+            f"{out} cannot be the model: give a name such as mine.skops. The card gets the same name with .md"
         )
     if out.is_dir() or not out.parent.is_dir():
         raise BadData(f"{out} cannot be written: {'it is' if out.is_dir() else 'there is no'} directory")
     card_path = out.with_suffix(".md") if out.suffix == ".skops" else out.with_name(out.name + ".md")
     if card_path.exists() and not card_path.read_bytes().startswith(model_card.TITLE.encode()):
-        raise BadData(f"{card_path}, where the card belongs, is another file")
+        raise BadData(f"{card_path} is another file, and the model card would replace it")
     if {out.resolve(), card_path.resolve()} & {path.resolve() for path in inputs}:
         raise BadData(f"{out} or its card {card_path.name} would replace what it is trained on")
     return card_path
@@ -153,19 +153,19 @@ def _held_out(posts: Sequence[Post]) -> tuple[list[Post], list[Post]]:
 
 
 def check(classifier: Classifier, posts: Sequence[Post]) -> Result:
-    """What `classifier` says of cleaned posts, compared with their labels. Raises BadData."""
+    """Compare the predictions for cleaned posts with their labels. Raises BadData."""
     if not posts:
         raise BadData("there are no posts with words to test with")
-    given, scores = classifier.predict([post.text for post in posts])
-    return result([post.label for post in posts], given, scores)
+    predicted, scores = classifier.predict([post.text for post in posts])
+    return result([post.label for post in posts], predicted, scores)
 
 
 def cross_validate(posts: Sequence[Post], number: int, classifier: str = "svm") -> Result:
-    """Answer each of `number` parts of cleaned posts by a model trained on the others. Raises BadData."""
-    given: dict[int, tuple[str, float]] = {}
+    """Predict each of `number` parts of cleaned posts by a model trained on the other parts. Raises BadData."""
+    predicted: dict[int, tuple[str, float]] = {}
     for training, testing in folds(posts, number):
         model = Classifier(train([posts[place] for place in training], classifier, FEWEST // 2))
         labels, scores = model.predict([posts[place].text for place in testing])
-        given.update(zip(testing, zip(labels, scores, strict=True), strict=True))
-    answers = [given[place] for place in range(len(posts))]
+        predicted.update(zip(testing, zip(labels, scores, strict=True), strict=True))
+    answers = [predicted[place] for place in range(len(posts))]
     return result([post.label for post in posts], [label for label, _ in answers], [score for _, score in answers])

@@ -6,7 +6,8 @@ from typing_extensions import override
 
 from tweetream.engine.table import ReplicatedTable
 from tweetream.models import codec
-from tweetream.models.topic import Counts, Topic
+from tweetream.models.counts import Counts
+from tweetream.models.topic import Topic
 
 
 class TopicsTable(ReplicatedTable):

@@ -1,8 +1,8 @@
-"""Reading feeds out of Kafka: records, what was redelivered, and a place by time.
+"""Reading the records of feeds: what is a post, what is a duplicate, and which posts pass a filter.
 
-A reader remembers the highest origin of each partition and skips what is not above it: constant memory, and
-the same answer on every worker. Starting in the middle it looks back a little, to know them. It passes on
-only what is one line of ASCII JSON, since others can write to Kafka too.
+A reader remembers the highest stamp of each partition and skips records that are not above it: constant memory, and
+the same answer on every worker. A reader that starts in the middle reads the dedup window first, to know the stamps.
+Only values of one line of ASCII JSON are passed on, since others can write to Kafka too.
 """
 
 import struct
@@ -15,7 +15,7 @@ from tweetream.models.feed import Stamp
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """A post in a feed: its offset, the data line of its event, its label, score (0 to 1) and time of arrival (ms)."""
+    """A post in a feed: offset, data line of its event, label, score (0 to 1) and time of arrival (ms)."""
 
     offset: int
     data: bytes
@@ -25,7 +25,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """Which posts are wanted: those of a label, those with a score of at least so much. As it is made, every post."""
+    """Which posts a client asks for: those of a label, with at least this score. The default passes every post."""
 
     label: str | None = None
     min_score: float = 0.0
@@ -38,13 +38,13 @@ EVERY_POST = Filter()
 
 
 class Stamps:
-    """What has been seen of each partition, to skip what comes again."""
+    """The highest stamp read of each partition of posts, to recognise duplicates."""
 
     def __init__(self) -> None:
         self._highest: dict[int, Stamp] = {}
 
     def admit(self, stamp: Stamp) -> bool:
-        """Whether this was not seen yet; it is from now on."""
+        """Take in a stamp. Returns whether it is new, that is above the highest of its partition."""
         highest = self._highest.get(stamp.partition)
         if highest is not None and stamp <= highest:
             return False
@@ -58,9 +58,9 @@ class Stamps:
 
 
 def read_record(raw: Any, stamps: Stamps, *, past: bool = False) -> Record | None:
-    """The record, or None if it is none of ours or was there already. `raw` is aiokafka's ConsumerRecord.
+    """The record, or None if it is unreadable or a duplicate. `raw` is aiokafka's ConsumerRecord.
 
-    What is skipped is counted, but not of the `past`, which is read again for each client that asks for it.
+    Skipped records are counted, but not those of the `past`, which is read again for each client that asks for it.
     """
     try:
         headers = dict(raw.headers)
@@ -69,7 +69,7 @@ def read_record(raw: Any, stamps: Stamps, *, past: bool = False) -> Record | Non
         data = raw.value
         if not (data.startswith(b"{") and data.isascii() and b"\n" not in data and b"\r" not in data):
             raise ValueError("not a line of ASCII JSON")
-        if not 0.0 <= score <= 1.0:  # also what is not a number, which no comparison would let pass
+        if not 0.0 <= score <= 1.0:  # also refuses NaN
             raise ValueError("not a probability")
     except (KeyError, ValueError, TypeError, AttributeError, struct.error):
         metrics.dead_letters.labels(raw.topic).inc(not past)

@@ -1,7 +1,7 @@
-"""The posts that were taken back, by their ids: what every reader of a feed leaves out. Knows no Kafka.
+"""The ids of retracted posts, which every reader of a feed leaves out. Knows no Kafka.
 
-An id is kept as it stands in the data of a feed's record, where it is the first field, so that no record is parsed to
-be compared. Of very many the oldest are forgotten.
+An id is kept as it is written in a feed record's data, where it is the first field: comparing parses no JSON. Only the
+newest MAX_IDS are kept.
 """
 
 from itertools import islice
@@ -10,20 +10,20 @@ from typing import Any, NamedTuple
 from tweetream.feeds.record import Record
 from tweetream.models.codec import json_line
 
-MOST = 1_000_000  # ids that are known at once: about 200 MB
+MAX_IDS = 1_000_000  # about 200 MB
 _MINUTE = 60_000  # ms
-SLACK = 60_000  # ms by which the clocks may differ, and a record may be on its way to a client
+SLACK = 60_000  # ms by which clocks may differ, plus the time that a record takes to a client
 _ID = len(b'{"id":"')
-_BEHIND = b'","topic":"'  # inside a string its quotes would be escaped
+_ID_END = b'","topic":"'  # cannot be inside the id, where JSON escapes quotes
 
 
 def id_of(data: bytes) -> bytes:
-    """The id in the data of a feed's record, as it stands there; of what is no post of ours it is no id."""
-    return data[_ID : data.find(_BEHIND, _ID)]
+    """The id in a feed record's data, as written there. Other data gives bytes that are no id."""
+    return data[_ID : data.find(_ID_END, _ID)]
 
 
 class Retracted(NamedTuple):
-    """A record whose post was taken back: the post's id as it stands in the data, and the time of that (ms)."""
+    """A record whose post was retracted: the id as written in the data, the offset, the time of the retraction (ms)."""
 
     id: bytes
     offset: int
@@ -31,10 +31,10 @@ class Retracted(NamedTuple):
 
 
 class Retractions:
-    """The ids, each with the minute by whose end its post was taken back (ms). False while there is none."""
+    """The ids, each with the time of its retraction (ms), rounded up to a minute. False while there is none."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
+    def __init__(self, max_ids: int = MAX_IDS) -> None:
+        self._max_ids = max_ids
         self._times: dict[bytes, int] = {}  # oldest first
         self._minute = 0
 
@@ -42,33 +42,33 @@ class Retractions:
         return len(self._times)
 
     def add(self, id: str, time: int) -> bytes:
-        """The post was taken back at `time`; returns the id as it stands in data."""
+        """Add the id of a post that was retracted at `time`. Returns the id as written in data."""
         found = self.forget(id)
         minute = -(-time // _MINUTE) * _MINUTE
         if minute != self._minute:
             self._minute = minute
-        self._times[found] = self._minute  # one number for many ids: it takes a quarter less memory
-        if len(self._times) > self._most:  # many at once: a dict is slow to find its first key when those before went
-            for oldest in list(islice(self._times, max(1, self._most // 10))):
+        self._times[found] = self._minute  # ids of one minute share one int object: a quarter less memory
+        if len(self._times) > self._max_ids:  # many at once: after deletions a dict is slow to find its first key
+            for oldest in list(islice(self._times, max(1, self._max_ids // 10))):
                 del self._times[oldest]
         return found
 
     def forget(self, id: str) -> bytes:
-        """The post was not taken back, after all; returns the id as it stands in data."""
+        """Forget the retraction of a post. Returns the id as written in data."""
         found = json_line(id)[1:-1]
         self._times.pop(found, None)
         return found
 
     def kept(self, records: list[Record]) -> list[Record]:
-        """The records without those that were taken back."""
+        """The records whose posts were not retracted."""
         times = self._times
         if not times:
             return records
-        # As id_of has it; to call that for each record takes twice as long.
-        return [record for record in records if (data := record.data)[_ID : data.find(_BEHIND, _ID)] not in times]
+        # The expression of id_of: a call for each record takes twice as long.
+        return [record for record in records if (data := record.data)[_ID : data.find(_ID_END, _ID)] not in times]
 
     def among(self, raws: list[Any], until: int) -> list[Retracted]:
-        """Which of Kafka's records were taken back, of those with an offset below `until`."""
+        """The retracted ones of Kafka's records before offset `until`."""
         times = self._times
         if not times:
             return []

@@ -1,8 +1,8 @@
-"""Where a stream stands in all its feeds, and what they deliver to it from there on. Imports no web and no Faust.
+"""A stream's cursors in all its feeds, and the records that these deliver. Imports no web and no Faust.
 
-The feeds are read in turn. A delivery has the positions of the other feeds as they are then: those before it have
-moved, those after it have not. So each record has one position of the whole stream, from which a client can resume.
-Retractions come before new records, since they concern what was delivered before; they move no position.
+The feeds are read in turn. A delivery has the positions of the other feeds at that moment: cursors of earlier feeds
+have moved, those of later feeds have not. So each record has one position of the whole stream, from which a client can
+resume. Retractions come before new records, since they concern posts delivered before; they move no position.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ CursorStates = tuple[CursorState, ...]
 
 
 class Delivery(NamedTuple):
-    """What one feed delivers: ids that were retracted, as they stand in data, and records that pass the filter.
+    """What one feed delivers: retracted ids, as written in data, and records that pass the filter.
 
     `before` and `after` are the positions of the stream's other feeds, in the order of the stream.
     """
@@ -31,10 +31,9 @@ class Delivery(NamedTuple):
 
 
 class SubscriptionState(NamedTuple):
-    """What two streams share that get the same bytes: the same feeds and filter, at the same places.
+    """Feeds, filter and cursor states. Streams with equal states get the same bytes.
 
-    A feed that is left and followed again is another FeedRing, even if no record came in between: the first one gets
-    no more records.
+    A feed that is dropped and followed again is another FeedRing, since the first one gets no more records.
     """
 
     feeds: tuple[FeedRing, ...]
@@ -61,7 +60,7 @@ class Subscription:
         return tuple([cursor.state for cursor in self.cursors])
 
     def move(self, states: CursorStates) -> None:
-        """Go to where another subscription to the same feeds was."""
+        """Set the cursors to the states of another subscription to the same feeds."""
         for cursor, state in zip(self.cursors, states, strict=True):
             cursor.state = state
 
@@ -71,16 +70,16 @@ class Subscription:
 
     @property
     def caught_up(self) -> bool:
-        """Whether there is nothing more in the rings."""
+        """Whether the cursors have given all that is in the rings."""
         return all([cursor.caught_up for cursor in self.cursors])
 
     @property
     def ringed(self) -> bool:
-        """Whether all that comes next is in the rings."""
+        """Whether the next records of all feeds are in the rings."""
         return all([cursor.ringed for cursor in self.cursors])
 
     def appended(self) -> int:
-        """Bytes of posts that have come to the feeds since they are followed."""
+        """Bytes of posts that the hub has appended to the feeds' rings."""
         return sum(cursor.appended for cursor in self.cursors)
 
     def positions(self) -> list[Position]:
@@ -88,21 +87,21 @@ class Subscription:
         return _positions(self.cursors)
 
     def ready(self) -> list[Delivery]:
-        """What is in the rings, up to a thousand records of each feed; only while `ringed`."""
+        """The next records in the rings, up to FETCH_RECORDS of each feed; only while `ringed`."""
         found: list[Delivery] = []
         for nth, cursor in enumerate(self.cursors):
             self._deliver(found, nth, cursor.retracted(), cursor.ready())
         return found
 
     async def next(self) -> list[Delivery]:
-        """The same; what is older than the rings comes from Kafka. Raises KafkaError."""
+        """The next records; those that are older than the rings come from Kafka. Raises KafkaError."""
         found: list[Delivery] = []
         for nth, cursor in enumerate(self.cursors):
             self._deliver(found, nth, cursor.retracted(), await cursor.next())
         return found
 
     def _deliver(self, found: list[Delivery], nth: int, retracted: list[bytes], records: list[Record]) -> None:
-        """Add to `found` what a cursor has just given, if anything passes."""
+        """Add to `found` what a cursor has just given, unless nothing of it is to be sent."""
         passing = [record for record in records if self.post_filter.passes(record)]
         if passing or retracted:
             cursor, before, after = self.cursors[nth], self.cursors[:nth], self.cursors[nth + 1 :]

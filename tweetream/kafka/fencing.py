@@ -1,4 +1,4 @@
-"""Epochs in the posts topic: which worker wrote last, as the records themselves tell. No Faust here."""
+"""Epochs in the posts topic: the highest one tells which worker runs the sources. Knows no Faust."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -13,9 +13,9 @@ FIRST_TAIL = 64  # records of a partition that are read first
 
 
 async def highest_epoch(kafka: Connection, topic: str, partition: int, offset: int, start: int | None = None) -> int:
-    """The highest epoch of the records from `start` up to `offset`; 0 if there are none.
+    """The highest epoch of the records from `start` to before `offset`; 0 without records.
 
-    Without `start`, the last FIRST_TAIL records before `offset` are read.
+    The default `start` is FIRST_TAIL records before `offset`.
     """
     first = max(0, offset - FIRST_TAIL) if start is None else start
     return max([batch.epoch async for _, batch in read_batches(kafka, topic, partition, first, offset)], default=0)
@@ -24,7 +24,7 @@ async def highest_epoch(kafka: Connection, topic: str, partition: int, offset: i
 async def read_batches(
     kafka: Connection, topic: str, partition: int, start: int, end: int
 ) -> AsyncIterator[tuple[int, PostBatch]]:
-    """The batches from offset `start` up to `end`, each with its time (ms since 1970)."""
+    """The batches from offset `start` to before `end`, each with its time (ms since 1970)."""
     if start >= end:
         return
     tp = TopicPartition(topic, partition)
@@ -36,7 +36,7 @@ async def read_batches(
         consumer.seek(tp, max(start, earliest))
         async for record in consumer:
             if record.offset < end:
-                with contextlib.suppress(codec.Undecodable):  # preprocessing makes it a dead letter
+                with contextlib.suppress(codec.Undecodable):  # preprocessing writes the dead letter
                     yield record.timestamp, codec.decode(record.value, PostBatch)
             if record.offset >= end - 1:
                 return

@@ -1,9 +1,8 @@
-"""Sending to Kafka so that nothing is lost or reordered.
+"""Sending to Kafka so that no record is lost or reordered.
 
-Each send, of one record or of many, waits until what precedes it in its partition was delivered, and is
-tried until it is delivered itself or nobody wants it any more; nothing comes between the records of one
-send. aiokafka gives up a batch after its request timeout and then sends the next one, so the order is kept
-here.
+A send, of one record or of many, waits until the send before it in the partition was delivered. It is then repeated
+until it is delivered or its partition is no longer assigned. No record comes between the records of one send. aiokafka
+gives up a batch after its request timeout and sends the next one, so this module keeps the order.
 """
 
 import asyncio
@@ -29,32 +28,32 @@ from tweetream.kafka.retry import wait_at_most
 log = logging.getLogger(__name__)
 Headers = Sequence[tuple[str, bytes]]
 StillAssigned = Callable[[], bool]
-MAX_REQUEST = 1_000_000  # bytes: what Kafka takes by default, with room for its own framing
+MAX_REQUEST = 1_000_000  # bytes: Kafka's default limit, less room for its own framing
 _FINAL = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError, TopicAuthorizationFailedError)
 
 
 def always() -> bool:
-    """For what is wanted until whoever sends it is cancelled."""
+    """The StillAssigned of records that no rebalance concerns."""
     return True
 
 
 class RecordRejected(Exception):
-    """Kafka will never take this record: put it aside."""
+    """Kafka will never take this record; the caller writes a dead letter."""
 
 
 class Abandoned(Exception):
-    """Not delivered, and no longer wanted: a rebalance or the end came first."""
+    """The record was not delivered: a rebalance or the end of the worker came first."""
 
 
 class OrderedProducer:
-    """A producer with one queue a partition. `wanted` is asked before each try."""
+    """A producer with one queue a partition. `still_assigned` is called before each attempt."""
 
     def __init__(self, kafka: Connection, *, pause: float = 0.25) -> None:
         self._kafka = kafka
         self._pause = pause
         self._producer: AIOKafkaProducer | None = None
-        self._turns: dict[tuple[str, int], asyncio.Lock] = {}
-        self._away = False
+        self._locks: dict[tuple[str, int], asyncio.Lock] = {}
+        self._failing = False
 
     async def start(self) -> None:
         self._producer = AIOKafkaProducer(
@@ -67,13 +66,13 @@ class OrderedProducer:
         await self._producer.start()
 
     async def stop(self, timeout: float = 2.0) -> None:
-        """Close, without waiting longer than `timeout` seconds for a broker that is away."""
+        """Close. A broker that is down delays this by `timeout` seconds at most."""
         if self._producer is not None:
             producer, self._producer = self._producer, None
             await wait_at_most(timeout, producer.stop(), cancel=True)
 
     def follow(self, topics: Iterable[str]) -> None:
-        """Ask for the metadata of these topics alone: one that was deleted must not be asked back to life."""
+        """Ask for the metadata of these topics only: asking for a deleted topic can create it again."""
         if self._producer is not None:
             self._producer.client.set_topics(list(topics))
 
@@ -87,17 +86,19 @@ class OrderedProducer:
         headers: Headers = (),
         still_assigned: StillAssigned = always,
     ) -> RecordMetadata:
-        """Send one record. Raises Refused or GivenUp."""
-        async with self._turn(topic, partition):
-            return await self._deliver(topic, lambda: self._one(topic, partition, value, key, headers), still_assigned)
+        """Send one record. Raises RecordRejected or Abandoned."""
+        async with self._lock(topic, partition):
+            return await self._deliver(
+                topic, lambda: self._send_one(topic, partition, value, key, headers), still_assigned
+            )
 
     async def send_each(
         self, topic: str, partition: int, values: Iterable[bytes], *, still_assigned: StillAssigned = always
     ) -> None:
-        """Send records of their own that belong together, in order. Raises Refused or GivenUp, as `send_all` does."""
-        async with self._turn(topic, partition):
+        """Send records in order, each on its own. Raises RecordRejected or Abandoned, as `send_all` does."""
+        async with self._lock(topic, partition):
             for value in values:
-                await self._deliver(topic, partial(self._one, topic, partition, value, None, ()), still_assigned)
+                await self._deliver(topic, partial(self._send_one, topic, partition, value, None, ()), still_assigned)
 
     async def send_all(
         self,
@@ -108,25 +109,25 @@ class OrderedProducer:
         keys: Sequence[bytes] | None = None,
         still_assigned: StillAssigned = always,
     ) -> None:
-        """Send records in order, in as few batches as they fit in. Raises Refused (one record is too large) or GivenUp.
+        """Send records in order, in as few batches as possible. Raises RecordRejected (one is too large) or Abandoned.
 
-        `keys` has one for each record, if they have keys. Sent again after Refused or GivenUp, some will be there
-        twice.
+        `keys` has the key of each record, if they have keys. After an error some records may have been delivered, so
+        another call would double them.
         """
-        async with self._turn(topic, partition):
+        async with self._lock(topic, partition):
             start = 0
             while start < len(records):
                 batch, end = self._fill(records, keys, start)
                 if end == start:
                     raise RecordRejected(f"a record of {len(records[start][0])} bytes for {topic} is too large")
-                await self._deliver(topic, partial(self._batch, topic, partition, batch), still_assigned)
+                await self._deliver(topic, partial(self._send_batch, topic, partition, batch), still_assigned)
                 start = end
 
     def _fill(
         self, records: Sequence[tuple[bytes, Headers]], keys: Sequence[bytes] | None, start: int
     ) -> tuple[Any, int]:
-        """A batch of the records from `start` that fit in, and where the next one begins."""
-        batch = self._ready().create_batch()
+        """A batch of the records from `start` on that fit in, and the index of the first that does not."""
+        batch = self._started().create_batch()
         end = start
         for value, headers in records[start:]:
             key = keys[end] if keys else None
@@ -136,24 +137,24 @@ class OrderedProducer:
         batch.close()
         return batch, end
 
-    def _ready(self) -> AIOKafkaProducer:
+    def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
             raise Abandoned("stopped")
         return self._producer
 
-    async def _one(
+    async def _send_one(
         self, topic: str, partition: int, value: bytes | None, key: bytes | None, headers: Headers
     ) -> RecordMetadata:
-        future = await self._ready().send(topic, value, key=key, partition=partition, headers=list(headers))
+        future = await self._started().send(topic, value, key=key, partition=partition, headers=list(headers))
         return await future
 
-    async def _batch(self, topic: str, partition: int, batch: Any) -> RecordMetadata:
-        future = await self._ready().send_batch(batch, topic, partition=partition)
+    async def _send_batch(self, topic: str, partition: int, batch: Any) -> RecordMetadata:
+        future = await self._started().send_batch(batch, topic, partition=partition)
         return await future
 
-    def _turn(self, topic: str, partition: int) -> asyncio.Lock:
-        """First come, first served; held until all of a send was delivered."""
-        return self._turns.setdefault((topic, partition), asyncio.Lock())
+    def _lock(self, topic: str, partition: int) -> asyncio.Lock:
+        """The queue of a partition, in order of arrival; a send holds it until all its records were delivered."""
+        return self._locks.setdefault((topic, partition), asyncio.Lock())
 
     async def _deliver(self, topic: str, attempt: Callable[[], Any], still_assigned: StillAssigned) -> RecordMetadata:
         while still_assigned():
@@ -164,17 +165,17 @@ class OrderedProducer:
             except ProducerClosed as error:
                 raise Abandoned("stopped") from error
             except (TimeoutError, KafkaError) as error:
-                self._say_away(topic, error)
+                self._log_failure(topic, error)
                 await asyncio.sleep(self._pause)
             else:
-                if self._away:
-                    self._away = False
+                if self._failing:
+                    self._failing = False
                     log.info("Kafka takes records again")
                 return metadata
-        raise Abandoned(f"nobody waits for this in {topic} any more")
+        raise Abandoned(f"a record for {topic} is no longer assigned to this worker")
 
-    def _say_away(self, topic: str, error: Exception) -> None:
-        """One line when delivery begins to fail, not one a try."""
-        if not self._away:
-            self._away = True
-            log.warning("Kafka does not take records for %s (%r); trying on", topic, error)
+    def _log_failure(self, topic: str, error: Exception) -> None:
+        """Log one line when delivery begins to fail, not one an attempt."""
+        if not self._failing:
+            self._failing = True
+            log.warning("Kafka does not take records for %s (%r); trying again", topic, error)

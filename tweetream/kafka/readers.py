@@ -1,4 +1,4 @@
-"""Kafka consumers that are lent out to read a piece of a feed, a few for all clients of a worker."""
+"""A pool of a few Kafka consumers that read older records of feeds for all clients of a worker."""
 
 import asyncio
 import contextlib
@@ -12,8 +12,8 @@ from tweetream.kafka.connection import Connection
 from tweetream.kafka.retry import wait_at_most
 
 READERS = 4
-PIECE = 1_000  # records that are read at once
-MAX_DEDUP_RECORDS = 50_000  # records
+FETCH_RECORDS = 1_000  # records of one fetch at most
+MAX_DEDUP_RECORDS = 50_000  # records of a dedup window at most
 POLL_MS = 100
 LOG_APPEND_TIME = 1  # a record's time is that of its arrival: Apache Kafka, as our feeds are declared
 
@@ -28,7 +28,7 @@ class Readers:
             self._free.put_nowait(None)
 
     async def stop(self) -> None:
-        """End those that are not lent out."""
+        """Stop the readers that are not lent out."""
         for _ in range(self._free.qsize()):
             reader = self._free.get_nowait()
             self._free.put_nowait(None)
@@ -37,7 +37,7 @@ class Readers:
 
     @contextlib.asynccontextmanager
     async def lend(self) -> AsyncIterator[AIOKafkaConsumer]:
-        """A reader with nothing assigned; one in whose block something failed is replaced."""
+        """A reader with nothing assigned. If the block fails, a new reader replaces it."""
         reader = await self._free.get()
         sound = None
         try:
@@ -45,8 +45,8 @@ class Readers:
                 reader = consumer(self._kafka)
                 await reader.start()
             yield reader
-            # A reader that keeps a deleted topic can bring it back to life. (To unsubscribe would end aiokafka's
-            # fetching for good if it comes at a bad moment.)
+            # A reader that stays assigned to a deleted topic can create it again. (`unsubscribe` at a bad moment would
+            # stop aiokafka's fetching for good.)
             reader.assign([])
             sound = reader
         finally:
@@ -56,30 +56,30 @@ class Readers:
 
 
 def consumer(kafka: Connection) -> AIOKafkaConsumer:
-    """A consumer in no group, which says when what it is asked for is not there."""
+    """A consumer in no group, which raises OffsetOutOfRangeError instead of moving to another offset."""
     return AIOKafkaConsumer(
         **kafka.arguments(), enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=POLL_MS
     )
 
 
 async def bounds(reader: AIOKafkaConsumer, tp: TopicPartition) -> tuple[int, int]:
-    """The first offset that is there, and the one the next record will have."""
-    # Asked before anything is assigned: the answer would wait behind a fetch that finds nothing.
+    """The first offset in the log, and the offset of the next record."""
+    # Asked before the assignment, since the answer would wait until a fetch ends that finds nothing.
     first = (await reader.beginning_offsets([tp]))[tp]
     end = (await reader.end_offsets([tp]))[tp]
     reader.assign([tp])
     if end > first:
         reader.seek(tp, end - 1)
-        raws = await next_records(reader, tp, PIECE)
+        raws = await next_records(reader, tp, FETCH_RECORDS)
         while raws and raws[-1].timestamp_type != LOG_APPEND_TIME:
-            # The embedded broker keeps the producer's time, and says where the last batch began: read to its end.
+            # The embedded broker keeps the producer's time, and its end offset is where the last batch begins: read on.
             end = raws[-1].offset + 1
-            raws = (await reader.getmany(tp, timeout_ms=POLL_MS, max_records=PIECE)).get(tp, [])
+            raws = (await reader.getmany(tp, timeout_ms=POLL_MS, max_records=FETCH_RECORDS)).get(tp, [])
     return first, end
 
 
 async def next_records(consumer: AIOKafkaConsumer, tp: TopicPartition, most: int) -> list[Any]:
-    """The next records, at least one. Raises KafkaTimeoutError: nothing is passed over because Kafka is slow."""
+    """The next records, at least one. Raises KafkaTimeoutError if Kafka is too slow, so that none is skipped."""
     for _ in range(10):
         raws = (await consumer.getmany(tp, timeout_ms=1000, max_records=most)).get(tp)
         if raws:
@@ -94,12 +94,12 @@ async def offset_of_time(consumer: AIOKafkaConsumer, tp: TopicPartition, timesta
     return None if found is None or found.timestamp < 0 else int(found.offset)
 
 
-async def dedup_start(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int, back: float) -> int:
-    """Where to begin reading so as to know the origins at `offset`: `back` seconds before it."""
+async def dedup_start(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int, window: float) -> int:
+    """The offset from which to read to know the stamps before `offset`: `window` seconds before it."""
     earliest: int = (await consumer.beginning_offsets([tp]))[tp]
     if offset <= earliest:
         return earliest
     consumer.seek(tp, offset - 1)
     records = await next_records(consumer, tp, 1)
-    start = await offset_of_time(consumer, tp, records[0].timestamp - int(back * 1000))
+    start = await offset_of_time(consumer, tp, records[0].timestamp - int(window * 1000))
     return max(earliest, offset - MAX_DEDUP_RECORDS, min(offset, offset if start is None else start))

@@ -1,4 +1,4 @@
-"""Waiting for Kafka: never longer than a limit, or until it answers, with a line every few seconds. No Faust here."""
+"""Waiting for Kafka: up to a limit, or until it answers, with a log line every few seconds. Knows no Faust."""
 
 import asyncio
 import logging
@@ -10,16 +10,16 @@ from tweetream.kafka.connection import Connection, probe
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
-REMIND_EVERY = 5.0  # seconds between two lines about the same trouble
+REMIND_EVERY = 5.0  # seconds between two log lines about the same failure
 PAUSE = 0.5  # seconds between two attempts
 
 
 class Unavailable(Exception):
-    """Kafka did not do it in time; the next attempt may succeed."""
+    """Kafka did not answer in time or failed; the next attempt may succeed."""
 
 
 class Reminder:
-    """Logs a warning that lasts every few seconds, not once an attempt."""
+    """Repeats a warning every few seconds, not at each attempt."""
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
@@ -41,7 +41,7 @@ class Reminder:
 
 
 async def wait_at_most(seconds: float, work: Awaitable[Any], *, cancel: bool = False) -> None:
-    """Await `work` for so long. Then go on without it: it is cancelled, or it ends in the background."""
+    """Await `work` for so many seconds. Then return, and cancel it or leave it to end in the background."""
     task = asyncio.ensure_future(work)
     task.add_done_callback(lambda done: done.cancelled() or done.exception())
     await asyncio.wait({task}, timeout=seconds)

@@ -1,7 +1,7 @@
-"""From the settings to the Connection: which of them belong together, and the files of TLS.
+"""Makes the Connection from the settings: checks that they fit together, and loads the files of TLS.
 
-What cannot work ends the program with one line. No secret is in it, nor in any log: what aiokafka
-would log of a login is dropped.
+Settings that cannot work end the program with one line. No secret is in it, nor in any log: aiokafka's log records of
+a login are dropped.
 """
 
 import logging
@@ -15,11 +15,11 @@ from tweetream.settings import PREFIX, Settings, fail
 
 _SASL = ("sasl_mechanism", "sasl_username", "sasl_password")
 _SSL = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
-_SASL_AUTHENTICATE = 36  # Kafka's number of the request that carries the password, and of its answer
+_SASL_AUTHENTICATE = 36  # Kafka's number of the request with the password, and of its answer
 
 
-class _NoLogins(logging.Filter):
-    """At the level of debug, aiokafka logs each request with all that is in it."""
+class _LoginFilter(logging.Filter):
+    """Drops logins: at level DEBUG aiokafka logs each request with its content."""
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
@@ -27,19 +27,19 @@ class _NoLogins(logging.Filter):
         return not any(getattr(argument, "API_KEY", None) == _SASL_AUTHENTICATE for argument in arguments)
 
 
-_no_logins = _NoLogins()
+_login_filter = _LoginFilter()
 
 
 def connect(settings: Settings) -> Connection:
-    """How the settings say that Kafka is reached; ends for the first that cannot work."""
-    logging.getLogger("aiokafka.conn").addFilter(_no_logins)  # once, however often it is added
+    """The connection that the settings describe. Ends the program at the first setting that cannot work."""
+    logging.getLogger("aiokafka.conn").addFilter(_login_filter)  # once, however often it is added
     protocol = settings.kafka_security_protocol
-    _belong(settings, _SASL, "SASL_PLAINTEXT", "SASL_SSL")
-    _belong(settings, _SSL, "SSL", "SASL_SSL")
+    _refuse_unused(settings, _SASL, "SASL_PLAINTEXT", "SASL_SSL")
+    _refuse_unused(settings, _SSL, "SSL", "SASL_SSL")
     if protocol.startswith("SASL"):
         for name in _SASL:
-            if not _given(settings, name):
-                fail(f"{_name(name)}: {protocol} needs it")
+            if not _is_set(settings, name):
+                fail(f"{_env_name(name)}: {protocol} needs it")
     return Connection(
         settings.bootstrap,
         protocol,
@@ -50,61 +50,61 @@ def connect(settings: Settings) -> Connection:
     )
 
 
-def _name(name: str) -> str:
+def _env_name(name: str) -> str:
     return f"{PREFIX}KAFKA_{name.upper()}"
 
 
-def _given(settings: Settings, name: str) -> bool:
+def _is_set(settings: Settings, name: str) -> bool:
     value = getattr(settings, f"kafka_{name}")
     return bool(value if name != "sasl_password" else value.get_secret_value())
 
 
-def _belong(settings: Settings, names: tuple[str, ...], *protocols: str) -> None:
-    """End if one of these is given and would not be used: somebody believes it is."""
+def _refuse_unused(settings: Settings, names: tuple[str, ...], *protocols: str) -> None:
+    """End if one of these is set but would not be used, since its author believes that it is."""
     if settings.kafka_security_protocol in protocols:
         return
     for name in names:
-        if _given(settings, name):
+        if _is_set(settings, name):
             fail(
-                f"{_name(name)}: not used with {_name('security_protocol')}={settings.kafka_security_protocol}, "
-                f"only with {' and '.join(protocols)}"
+                f"{_env_name(name)}: not used with {_env_name('security_protocol')}="
+                f"{settings.kafka_security_protocol}, only with {' and '.join(protocols)}"
             )
 
 
 def _context(settings: Settings) -> ssl.SSLContext:
-    """Certificates are checked, and the names in them, against the CA file or the system's own authorities."""
+    """Checks certificates and the names in them against the CA file or the system's authorities."""
     authorities = settings.kafka_ssl_cafile
     if authorities is not None:
-        _readable("ssl_cafile", authorities)
+        _check_readable("ssl_cafile", authorities)
     try:
         context = ssl.create_default_context(cafile=authorities)
     except ssl.SSLError:
-        fail(f"{_name('ssl_cafile')}: {authorities} holds no certificate in PEM")
+        fail(f"{_env_name('ssl_cafile')}: {authorities} holds no certificate in PEM")
     certificate, key = settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile
     if key is not None and certificate is None:
-        fail(f"{_name('ssl_certfile')}: the key of {_name('ssl_keyfile')} needs its certificate")
+        fail(f"{_env_name('ssl_certfile')}: the key of {_env_name('ssl_keyfile')} needs its certificate")
     if certificate is not None:
-        _show(context, certificate, key)
+        _load_certificate(context, certificate, key)
     return context
 
 
-def _show(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
-    """Give the context our own certificate. The file may hold the key as well."""
-    _readable("ssl_certfile", certificate)
+def _load_certificate(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    """Load our own certificate into the context. Its file may hold the key too."""
+    _check_readable("ssl_certfile", certificate)
     if key is not None:
-        _readable("ssl_keyfile", key)
+        _check_readable("ssl_keyfile", key)
     try:
-        context.load_cert_chain(certificate, key, password="")  # or an encrypted key would ask the terminal
+        context.load_cert_chain(certificate, key, password="")  # an encrypted key would prompt at the terminal
     except (ssl.SSLError, ValueError) as error:
         if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
-            fail(f"{_name('ssl_keyfile')}: the key in {key or certificate} does not fit the certificate")
+            fail(f"{_env_name('ssl_keyfile')}: the key in {key or certificate} does not fit the certificate")
         holder = certificate if key is None else f"{certificate} and {key}"
-        fail(f"{_name('ssl_certfile')}: {holder} hold no certificate and unencrypted key in PEM")
+        fail(f"{_env_name('ssl_certfile')}: {holder} hold no certificate and unencrypted key in PEM")
 
 
-def _readable(name: str, path: Path) -> None:
+def _check_readable(name: str, path: Path) -> None:
     try:
         with path.open("rb"):
             pass
     except OSError as error:
-        fail(f"{_name(name)}: {path} cannot be read: {error.strerror}")
+        fail(f"{_env_name(name)}: {path} cannot be read: {error.strerror}")

@@ -1,7 +1,7 @@
-"""Bytes in Kafka: msgpack with a version in front, and the JSON line of a feed.
+"""The bytes of records in Kafka: a version and msgpack, or the JSON line of a feed.
 
-A record is one byte of version and a msgpack body. A version newer than ours stops the worker with
-one line: readers are upgraded before writers. Anything else that does not decode is a dead letter.
+A record is one byte of version and a msgpack body. A version newer than ours stops the worker with one line, since
+readers are upgraded before writers. Any other record that does not decode becomes a dead letter.
 """
 
 import codecs
@@ -18,11 +18,11 @@ T = TypeVar("T")
 
 
 class Undecodable(ValueError):
-    """A record that is not ours to read: put it aside."""
+    """The record is not in our format; the caller writes a dead letter."""
 
 
 class TooNew(RuntimeError):
-    """A record of a newer version: stop, and be upgraded."""
+    """The record has a newer version; the worker stops and must be upgraded."""
 
 
 def encode(value: object) -> bytes:
@@ -35,7 +35,7 @@ def decode(data: bytes | None, type_: type[T]) -> T:
     if not data:
         raise Undecodable("empty record")
     if data[0] != VERSION:
-        # A stray byte is noise rather than a version; ours grow one by one.
+        # Versions grow one by one, so a far larger first byte is junk.
         if VERSION < data[0] < VERSION + 16:
             raise TooNew(f"a record has version {data[0]}, this worker reads up to {VERSION}: upgrade it first")
         raise Undecodable(f"not a record of ours (first byte {data[0]})")
@@ -49,7 +49,7 @@ def decode(data: bytes | None, type_: type[T]) -> T:
 
 
 def _escape(error: UnicodeError) -> tuple[str, int]:
-    """Write what is not ASCII as JSON does: \\uXXXX, in pairs above U+FFFF."""
+    """Write characters that are not ASCII as JSON escapes: \\uXXXX, in pairs above U+FFFF."""
     assert isinstance(error, UnicodeEncodeError)
     units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2)), error.end
@@ -59,6 +59,6 @@ codecs.register_error("tweetream.json", _escape)
 
 
 def json_line(value: object) -> bytes:
-    """One line of ASCII JSON. U+2028, NUL and CR inside a text arrive escaped, so that no reader breaks on them."""
+    """One line of ASCII JSON. U+2028, NUL and CR in a text are escaped, so that no reader splits the line at them."""
     data = _json.encode(value)
     return data if data.isascii() else data.decode().encode("ascii", "tweetream.json")

@@ -1,7 +1,7 @@
-"""A feed's records: the JSON that browsers get, the headers, the names of feeds, and positions in them.
+"""A feed's records and names: the JSON that clients get, stamps, and positions.
 
-The value of a record is the data line of the event as it is. The label, the score and the stamp (header `origin`) are
-headers, so that a filter parses no JSON.
+The value of a record is the data line of its event, unchanged. Label, score and stamp (header `origin`) are headers, so
+that a filter parses no JSON.
 """
 
 import re
@@ -19,7 +19,7 @@ from tweetream.models.post import Post
 _STAMP = struct.Struct(">HQQI")
 MAX_OFFSET = 2**63
 _POSITION = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})@([0-9a-z]{1,13}):([0-9]{1,19})")
-_FIRST_MS = -30_610_224_000_000  # the beginning of the year 1000, as strftime pads no year
+_FIRST_MS = -30_610_224_000_000  # the start of the year 1000, since strftime pads no year
 _LAST_MS = 253_402_300_799_999  # the end of the year 9999
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -41,11 +41,11 @@ class Stamp(NamedTuple):
         return cls(*_STAMP.unpack(data))
 
 
-pack_stamp = _STAMP.pack  # the same without a Stamp: for each post of each feed
+pack_stamp = _STAMP.pack  # packs without making a Stamp, since it runs for each post of each feed
 
 
 class FeedEntry(msgspec.Struct, gc=False):
-    """A post's event, in the order of its fields on the wire. Score is 0 to 1, for the label given."""
+    """A post's event; the fields are in the order of the JSON. `score` is the probability of `label`, 0 to 1."""
 
     id: str
     topic: str
@@ -125,7 +125,7 @@ def _second(seconds: int) -> str:
 
 @lru_cache(maxsize=4096)
 def rfc3339(ms: int) -> str:
-    """Milliseconds since 1970 as RFC 3339 in UTC, with milliseconds; what is out of its years is at their ends."""
+    """Milliseconds since 1970 as RFC 3339 in UTC, with milliseconds. Years outside 1000 to 9999 become the nearest."""
     ms = max(_FIRST_MS, min(ms, _LAST_MS))
     return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
 

@@ -1,7 +1,7 @@
-"""A post, and the batches of posts that travel through Kafka.
+"""A post, and the batches of posts that go through Kafka.
 
-Several posts share one Kafka record, since what a record costs is paid per record.
-Every batch carries the stamp (epoch, sequence) that its posts keep for life.
+Several posts share one Kafka record, since each record has a fixed cost. A batch has the epoch and the sequence of its
+posts' stamps, which they keep for life.
 """
 
 import msgspec
@@ -18,9 +18,8 @@ def size_of(text: str) -> int:
 class Post(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One public post. Times are milliseconds since 1970, UTC.
 
-    `id` is the network's, prefixed by it (`x:123`, `at://…`, `mastodon:HOST/123`,
-    `replay:BASENAME:LINE`); `source` the network's short name (`x`, `bluesky`, `mastodon`,
-    `replay`); `url`, `author` and `lang` are empty where the source does not say.
+    `id` is the network's id with a prefix (`x:123`, `at://…`, `mastodon:HOST/123`, `replay:BASENAME:LINE`). `source` is
+    the network's short name (`x`, `bluesky`, `mastodon`, `replay`). `url`, `author` and `lang` are empty if unknown.
     """
 
     id: str
@@ -34,11 +33,11 @@ class Post(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class PostBatch(msgspec.Struct, array_like=True):
-    """A record of the posts topic: what the streamer read, in the order it was read.
+    """A record of the posts topic: posts in the order in which they were read.
 
-    `command` is the offset of the last command applied when the posts were read (-1: none);
-    `positions` maps each source's URL, as it is shown, to its position after these posts. A batch without posts
-    and with sequence 0 is the marker that begins an epoch in a partition.
+    `command` is the offset of the last command applied when the posts were read (-1: none). `positions` maps each
+    source's URL, without secrets, to its position after these posts. A batch without posts and with sequence 0 is the
+    marker that begins an epoch in a partition.
     """
 
     epoch: int
@@ -49,7 +48,7 @@ class PostBatch(msgspec.Struct, array_like=True):
 
 
 class TaggedPost(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A post that matched: its index in the batch it came in, its cleaned text, and its feeds.
+    """A post that matched: its index in its batch, its cleaned text, and its feeds.
 
     `feeds` are indices into the `feeds` of the batch.
     """
@@ -63,8 +62,8 @@ class TaggedPost(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class TaggedBatch(msgspec.Struct, array_like=True):
     """A record of the tagged topic: the posts of one batch that matched at least one topic.
 
-    `feeds` names the Kafka topics of the feeds that `posts` go to; `command` is the offset of the last command that
-    the worker who tagged them knew.
+    `feeds` are the Kafka topics that `posts` go to. `command` is the offset of the last command that was applied when
+    they were tagged.
     """
 
     epoch: int

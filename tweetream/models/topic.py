@@ -1,7 +1,6 @@
-"""User topics, the commands that change them, and how many posts each has had."""
+"""User topics: a name, the words that it tracks, and what the topics table keeps of it."""
 
 import re
-from typing import Literal
 
 import msgspec
 
@@ -11,14 +10,14 @@ MAX_TERM = 100
 
 
 class BadTopic(ValueError):
-    """A name or a track that no topic can have; the message says why."""
+    """A name or a track that no topic can have; the message gives the reason."""
 
 
 class Topic(msgspec.Struct, frozen=True):
     """An entry of the topics table. `deleted_at` makes it a tombstone (ms since 1970; 0: alive).
 
-    `generation` is the Kafka timestamp (ms) of the command that made it, `command` that command's offset.
-    `former` are the Kafka topics of earlier generations, for as long as they may still be there.
+    `generation` is the Kafka timestamp (ms) of the command that added the topic, `command` that command's offset.
+    `former` are the Kafka topics of earlier generations that may still exist.
     """
 
     name: str
@@ -33,47 +32,6 @@ class Topic(msgspec.Struct, frozen=True):
     @property
     def alive(self) -> bool:
         return not self.deleted_at
-
-
-class Command(msgspec.Struct, frozen=True):
-    """A record of the commands topic. `forget` drops a tombstone of `generation`, or its `former`.
-
-    `missing`: add it only if it was never there.
-    """
-
-    action: Literal["add", "delete", "forget"]
-    name: str
-    track: tuple[str, ...] = ()
-    generation: int = 0
-    missing: bool = False
-
-
-class CountRecord(msgspec.Struct, array_like=True):
-    """A record of the counts topic: what one tagged record added to each feed.
-
-    `partition`, `epoch`, `sequence`, `index` are the origin of its last post; `counts` maps the feed's Kafka topic to
-    posts by minute (since 1970) and label, `sources` to the same posts by minute and source.
-    """
-
-    partition: int
-    epoch: int
-    sequence: int
-    index: int
-    counts: dict[str, dict[int, dict[str, int]]]
-    sources: dict[str, dict[int, dict[str, int]]] = {}
-
-
-class Counts(msgspec.Struct):
-    """An entry of the counts table: a feed's posts by label, in all and for each of the last minutes.
-
-    `sources` are those of the last minutes by source, such as `bluesky`.
-    `origins` holds, per partition, the highest origin counted: what comes again is not counted again.
-    """
-
-    labels: dict[str, int] = {}
-    minutes: dict[int, dict[str, int]] = {}
-    stamps: dict[int, tuple[int, int, int]] = msgspec.field(default_factory=dict, name="origins")
-    sources: dict[int, dict[str, int]] = {}
 
 
 def check_name(name: object) -> str:

@@ -35,16 +35,16 @@ class Posts(View):
     async def get(self, request: Any, name: str) -> web.StreamResponse:
         topic = find(name)
         generation = base36(topic.generation)
-        asked = pages.Asked(
+        asked = pages.PageQuery(
             number=query.whole_number(request, "last", 100, MAX_LAST, least=1),
             after=_position(request, "after", name),
             before=_position(request, "before", name),
             since=query.since(request),
-            wanted=query.post_filter(request),
+            post_filter=query.post_filter(request),
         )
         try:
             async with asyncio.timeout(PAGE_TIMEOUT):
-                page = await pages.page(feed_server().hub, topic.kafka_topic, generation, asked)
+                page = await pages.page(feed_server().hub.past, topic.kafka_topic, generation, asked)
         except TimeoutError:
             raise Problem(503, "the page took too long to read", {"Retry-After": "5"}) from None
         return _answer(page, name, generation)

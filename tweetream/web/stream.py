@@ -102,17 +102,17 @@ class Stream:
         feed = await stack.enter_async_context(self._hub.follow(topic.kafka_topic, self._client.wake))
         generation = base36(topic.generation)
         # Made now: records may come while Kafka is asked where to begin.
-        cursor = Cursor(self._hub, feed, topic.name, generation, None)
+        cursor = Cursor(self._hub.past, feed, topic.name, generation, None)
         at, gap = await self._begin(topic, generation)
         if at is not None:
-            cursor = Cursor(self._hub, feed, topic.name, generation, at)
+            cursor = Cursor(self._hub.past, feed, topic.name, generation, at)
         self._subscription.cursors.append(cursor)
         gap = await cursor.check() or gap
         if gap is not None:
             await self._write(events.gap(gap))
         given = (self._query.positions or {}).get(topic.name)
         if given is not None and given.generation == generation:
-            missed = events.retracted(topic.name, await cursor.missed(given.offset))
+            missed = events.retracted(topic.name, await cursor.missed_retractions(given.offset))
             if missed:
                 await self._write(b"".join(missed))
 
@@ -127,9 +127,9 @@ class Stream:
                 return 0, Gap(topic.name, given, Position(topic.name, generation, 0))
             return given.offset + 1, None
         if query.since is not None:
-            return await self._hub.offset_of_time(topic.kafka_topic, query.since), None
+            return await self._hub.past.offset_of_time(topic.kafka_topic, query.since), None
         if query.last:
-            records = await self._hub.last(topic.kafka_topic, query.last, query.post_filter)
+            records = await self._hub.past.last(topic.kafka_topic, query.last, query.post_filter)
             return (records[0].offset if records else None), None
         return None, None
 

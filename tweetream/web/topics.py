@@ -15,8 +15,9 @@ from typing_extensions import override
 from tweetream.app import app, settings
 from tweetream.matching import normalise_track
 from tweetream.models import codec
+from tweetream.models.command import Command
 from tweetream.models.feed import rfc3339
-from tweetream.models.topic import BadTopic, Command, Topic, check_name
+from tweetream.models.topic import BadTopic, Topic, check_name
 from tweetream.topology import COMMANDS, counts_table, services, topics
 from tweetream.web import query
 from tweetream.web.auth import authorize_change

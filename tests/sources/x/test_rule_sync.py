@@ -146,7 +146,9 @@ async def test_a_foreign_rule_covers_its_word_until_it_is_deleted() -> None:
 
 async def test_rules_that_cannot_be_changed_now_are_changed_later_and_the_stream_goes_on() -> None:
     for status in ("503", "429"):
-        server, options = fast(2000, limits=LIMITS | {"writes": 3 if status == "429" else 100})
+        server, options = fast(
+            2000 if status == "429" else 500, limits=LIMITS | {"writes": 3 if status == "429" else 100}
+        )
         tracks = {"a": ("macet",)}
         async with server, reading(source(server, tracks, **options)) as reader:
             if status == "429":

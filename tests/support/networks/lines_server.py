@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 from support.networks.contract import SILENCE, Harness, Said, iso
 from support.paths import DOCS
+from typing_extensions import override
 
 DOCUMENT = DOCS / "sources.md"
 
@@ -117,34 +118,43 @@ class LinesHarness(Harness):
 
     name = "lines"
 
+    @override
     async def begin(self) -> int:
         self._server = LinesServer()
         return await self._server.start()
 
+    @override
     async def end(self) -> None:
         await self._server.stop()
 
+    @override
     def source(self, host: str = "127.0.0.1", *, tls: bool = False) -> Any:
         address = f"https://{host}:{self.gate.tls_port}" if tls else f"http://{host}:{self.gate.port}"
         return example().Lines(f"lines:{address}/", silence=SILENCE)
 
+    @override
     def id(self, number: int) -> str:
         return f"lines:127.0.0.1/{number}"
 
+    @override
     def payload(self, said: Said) -> bytes:
         line: dict[str, object] = {"id": said.number, "text": said.text}
         if said.created_at is not None:
             line["created_at"] = iso(said.created_at)
         return json.dumps(line).encode()
 
+    @override
     def frame(self, payload: bytes) -> bytes:
         return payload + b"\n"
 
+    @override
     def deletion(self, number: int) -> bytes:
         return self.frame(json.dumps({"id": number, "deleted": True}).encode())
 
+    @override
     async def send(self, *messages: bytes, keep: bool = True) -> None:
         await self._server.send(*messages, keep=keep)
 
+    @override
     async def keep_alive(self) -> None:
         await self._server.send(b"\n", keep=False)

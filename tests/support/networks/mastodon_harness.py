@@ -8,6 +8,7 @@ from typing import Any
 
 from support.networks.contract import SILENCE, Harness, Reading, Said, iso
 from support.networks.mastodon_server import MastodonServer, snowflake, status
+from typing_extensions import override
 
 from tweetream.settings import Settings
 from tweetream.sources.base import MAX_LINE, Context
@@ -36,31 +37,39 @@ class MastodonHarness(Harness):
 
     name = "mastodon"
 
+    @override
     async def begin(self) -> int:
         self._server = await MastodonServer().__aenter__()
         return self._server.port
 
+    @override
     async def end(self) -> None:
         await self._server.__aexit__()
 
+    @override
     def source(self, host: str = "127.0.0.1", *, tls: bool = False) -> Mastodon:
         port, scheme = (self.gate.tls_port, "https") if tls else (self.gate.port, "http")
         url = f"mastodon://{host}:{port}?scheme={scheme}"
         return Mastodon(url, Context(Settings(_env_file=None), dict), silence=SILENCE)
 
+    @override
     def id(self, number: int) -> str:
         return f"mastodon:127.0.0.1/{self._number(number)}"
 
+    @override
     def payload(self, said: Said) -> bytes:
         when = iso(round(time.time() * 1000) if said.created_at is None else said.created_at)
         return json.dumps(status(self._number(said.number), said.text, created_at=when)).encode()
 
+    @override
     def frame(self, payload: bytes) -> bytes:
         return b"event: update\ndata: " + payload + b"\n\n"
 
+    @override
     def deletion(self, number: int) -> bytes:
         return f"event: delete\ndata: {self._number(number)}\n\n".encode()
 
+    @override
     async def send(self, *messages: bytes, keep: bool = True) -> None:
         await self._server.wait()
         for message in messages:
@@ -69,6 +78,7 @@ class MastodonHarness(Harness):
                 self._server.keep(json.loads(payload))
             await self._server.send(message)
 
+    @override
     async def keep_alive(self) -> None:
         await self._server.send(b":thump\n")
 

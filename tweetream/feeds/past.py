@@ -1,0 +1,153 @@
+"""Reading what is older than a feed's ring: bounds, fetches, stamps, retractions and the last records.
+
+Each call borrows one of a few pooled readers, so that a slow client holds none.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from tweetream.feeds.record import EVERY_POST, Filter, Record, Stamps, read_record
+from tweetream.feeds.retractions import Retracted, Retractions
+from tweetream.feeds.ring import FeedRing
+from tweetream.kafka import readers
+from tweetream.kafka.connection import Connection
+from tweetream.kafka.readers import FETCH_RECORDS, Readers, dedup_start, next_records, offset_of_time
+
+SCAN = 50_000  # records that a search for the last posts of a filter reads at most
+
+
+class PastReader:
+    """Reads older records of any feed. `feeds` are those that the hub follows now, by Kafka topic."""
+
+    def __init__(
+        self, kafka: Connection, feeds: Mapping[str, FeedRing], retractions: Retractions, dedup_window: float
+    ) -> None:
+        self._feeds, self._dedup_window = feeds, dedup_window
+        self._readers = Readers(kafka)
+        self.retractions = retractions
+
+    async def stop(self) -> None:
+        await self._readers.stop()
+
+    def ring(self, kafka_topic: str) -> FeedRing | None:
+        """The feed's ring, if the feed is followed and Kafka still has its log."""
+        feed = self._feeds.get(kafka_topic)
+        return None if feed is None or feed.lost else feed
+
+    async def bounds(self, kafka_topic: str) -> tuple[int, int]:
+        """The first offset in the log, and the offset of the next record."""
+        async with self._readers.lend() as reader:
+            return await readers.bounds(reader, TopicPartition(kafka_topic, 0))
+
+    async def offset_of_time(self, kafka_topic: str, timestamp: int) -> int | None:
+        """The first offset that arrived at or after `timestamp` (ms); None if there is none yet."""
+        tp = TopicPartition(kafka_topic, 0)
+        async with self._readers.lend() as reader:
+            reader.assign([tp])
+            return await offset_of_time(reader, tp, timestamp)
+
+    async def stamps_before(self, kafka_topic: str, offset: int) -> Stamps:
+        """The stamps that a reader starting at `offset` needs to recognise duplicates."""
+        feed = self._feeds.get(kafka_topic)
+        async with self._readers.lend() as reader:
+            checkpoint = feed.checkpoints.before(offset) if feed is not None else None
+            stamps, _ = await self._read_stamps(reader, TopicPartition(kafka_topic, 0), offset, checkpoint)
+        if feed is not None:
+            feed.checkpoints.add(offset, stamps)
+        return stamps
+
+    async def fetch(self, kafka_topic: str, offset: int, stamps: Stamps, until: int) -> tuple[list[Record], int]:
+        """At most FETCH_RECORDS records from `offset` on and before `until`, and the offset to go on from."""
+        tp = TopicPartition(kafka_topic, 0)
+        async with self._readers.lend() as reader:
+            reader.assign([tp])
+            reader.seek(tp, offset)
+            raws = [raw for raw in await next_records(reader, tp, FETCH_RECORDS) if raw.offset < until]
+            found = [record for raw in raws if (record := read_record(raw, stamps, past=True)) is not None]
+            offset = raws[-1].offset + 1 if raws else until
+            if kafka_topic in self._feeds:
+                self._feeds[kafka_topic].checkpoints.add(offset, stamps)
+            return self.retractions.kept(found), offset
+
+    async def retracted(self, kafka_topic: str, until: int) -> tuple[list[Retracted], int]:
+        """The retracted ones of the FETCH_RECORDS records before `until`, and when the last of these arrived (ms)."""
+        tp = TopicPartition(kafka_topic, 0)
+        raws: list[Any] = []
+        async with self._readers.lend() as reader:
+            offset = max((await reader.beginning_offsets([tp]))[tp], until - FETCH_RECORDS)
+            reader.assign([tp])
+            reader.seek(tp, offset)
+            while offset < until:
+                raws += await next_records(reader, tp, FETCH_RECORDS)
+                offset = raws[-1].offset + 1
+        arrived = max((raw.timestamp for raw in raws if raw.offset < until), default=0)
+        return self.retractions.among(raws, until), arrived
+
+    async def last(self, kafka_topic: str, number: int, post_filter: Filter = EVERY_POST) -> list[Record]:
+        """The last `number` records that pass the filter, oldest first."""
+        feed = self._feeds.get(kafka_topic)
+        in_ring = feed.last(number, post_filter) if feed is not None else None
+        if in_ring is not None:
+            return in_ring
+        first, end = await self.bounds(kafka_topic)
+        found: list[Record] = []
+        block_end, size = end, max(FETCH_RECORDS, number)
+        while len(found) < number and block_end > first and end - block_end < SCAN:
+            offset = max(first, block_end - size)
+            size = min(2 * size, SCAN)  # blocks grow, since each reads a dedup window first
+            stamps = await self.stamps_before(kafka_topic, offset)
+            block: list[Record] = []
+            block_end, until = offset, block_end
+            while offset < until:
+                records, offset = await self.fetch(kafka_topic, offset, stamps, until)
+                block += filter(post_filter.passes, records)
+            found = block + found
+        return found[len(found) - min(number, len(found)) :]
+
+    async def load_ring(self, kafka_topic: str) -> FeedRing:
+        """A new ring with the feed's newest records, since most clients ask for these."""
+        tp = TopicPartition(kafka_topic, 0)
+        async with self._readers.lend() as reader:
+            first, end = await readers.bounds(reader, tp)
+            start = max(first, end - FETCH_RECORDS)
+            stamps, retracted = await self._read_stamps(reader, tp, start)
+            feed = FeedRing(kafka_topic, start, stamps, self.retractions)
+            feed.remember(retracted)
+            feed.whole = start == first
+            reader.seek(tp, start)  # reading the stamps may have passed `start`
+            raws: list[Any] = []
+            while start < end:
+                more = [raw for raw in await next_records(reader, tp, FETCH_RECORDS) if raw.offset < end]
+                start = more[-1].offset + 1 if more else end
+                raws += more
+        # Last, and without an await before the hub follows the feed: a retraction reaches only feeds that are followed.
+        feed.take(raws, end, past=True)
+        return feed
+
+    async def _read_stamps(
+        self, reader: AIOKafkaConsumer, tp: TopicPartition, offset: int, checkpoint: tuple[int, Stamps] | None = None
+    ) -> tuple[Stamps, list[Retracted]]:
+        """The stamps before `offset`, and the retracted ones of the records that are read for them.
+
+        Reading starts at the checkpoint; without one, at the start of the dedup window.
+        """
+        retracted: list[Retracted] = []
+        if checkpoint is not None:
+            start, stamps = checkpoint
+            start = max(start, (await reader.beginning_offsets([tp]))[tp])  # retention may have passed it
+            reader.assign([tp])
+        else:
+            stamps = Stamps()
+            reader.assign([tp])
+            start = await dedup_start(reader, tp, offset, self._dedup_window)
+        reader.seek(tp, start)
+        while start < offset:
+            raws = await next_records(reader, tp, FETCH_RECORDS)
+            for raw in raws:
+                if raw.offset < offset:
+                    read_record(raw, stamps, past=True)
+            retracted += self.retractions.among(raws, offset)
+            start = raws[-1].offset + 1
+        return stamps, retracted
