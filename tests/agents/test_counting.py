@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tweetream.agents import counting
+from tweetream.app import app
 from tweetream.kafka.producer import RecordRejected
 from tweetream.models import codec
 from tweetream.models.counts import CountRecord
@@ -50,7 +51,7 @@ async def test_a_count_of_a_newer_version_stops_the_worker_and_is_kept(monkeypat
     async def events() -> Any:
         yield event
 
-    monkeypatch.setattr(counting.app, "abort", reasons.append)
+    monkeypatch.setattr(app, "abort", reasons.append)
     agent: Any = counting.counting
     await agent.fun(SimpleNamespace(noack=lambda: SimpleNamespace(events=events)))
     assert len(reasons) == 1 and event.acked == 0

@@ -3,9 +3,9 @@
 import hashlib
 import importlib.util
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 from support.paths import ROOT
@@ -18,6 +18,7 @@ from tweetream.classifier.training import clean
 from tweetream.text import Cleaner, normalise
 
 DATA = ROOT / "data"
+Change = Callable[[str, list[str]], list[str]]  # of the lines of a part
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_the_check_passes_and_the_card_has_what_it_prints(
     assert printed in (DATA / "README.md").read_text("utf-8")
 
 
-def copy(folder: Path, change: Any) -> None:
+def copy(folder: Path, change: Change) -> None:
     """The data set in `folder`, its training and test rows changed."""
     for part in ("train", "test"):
         lines = (DATA / f"posts-{part}.csv").read_text("utf-8").split("\n")
@@ -77,10 +78,15 @@ def copy(folder: Path, change: Any) -> None:
     ids=["few", "family", "overlap", "large", "label", "shortcut"],
 )
 def test_a_breach_is_found(
-    check: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Any, reason: str
+    check: ModuleType,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    change: Change,
+    reason: str,
 ) -> None:
     copy(tmp_path, change)
-    check.HERE = tmp_path
+    monkeypatch.setattr(check, "HERE", tmp_path)
     with pytest.raises(SystemExit) as ended:
         check.main()
     assert ended.value.code == 1
@@ -88,7 +94,7 @@ def test_a_breach_is_found(
 
 
 def test_the_shipped_models_card_tells_of_these_files_and_its_numbers_are_right(found: Result) -> None:
-    card = SHIPPED.with_suffix(".md").read_text("utf-8")
+    card = Path(str(SHIPPED)).with_suffix(".md").read_text("utf-8")
     for part in ("train", "test"):
         digest = hashlib.sha256((DATA / f"posts-{part}.csv").read_bytes()).hexdigest()
         assert f"`posts-{part}.csv` (SHA-256 `{digest}`)" in card

@@ -59,7 +59,8 @@ def test_the_texts_are_cleaned_before_they_are_learnt() -> None:
 @pytest.mark.process
 def test_the_same_input_gives_the_same_bytes_in_another_process(args: list[str], tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
-    one.mkdir(), other.mkdir()
+    one.mkdir()
+    other.mkdir()
     run(args, one / "m.skops")
     imports = "import sys; from pathlib import Path; from tweetream.classifier.training import run; "
     code = imports + "run(sys.argv[2:], Path(sys.argv[1]))"

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 
 from support.faults.mutations import FORMS, mutations
 from support.networks.contract import Ability, Harness, Reading, Said, begun
@@ -49,7 +50,7 @@ def test_10_000_mutated_lines_of_all_networks_are_each_a_post_or_counted() -> No
     read = 0
     for line in mutations(FORMS, MESSAGES):
         found = parse(line, at)
-        for outcome in [found] if not hasattr(found, "__next__") else list(found):
+        for outcome in list(found) if isinstance(found, Iterator) else [found]:
             read += 1
-            assert isinstance(outcome, Drop) or codec.encode(PostBatch(1, 1, 1, {}, [outcome]))
+            assert isinstance(outcome, Drop) or codec.encode(PostBatch(1, 1, 1, {}, [outcome]))  # type: ignore[list-item]
     assert read >= MESSAGES

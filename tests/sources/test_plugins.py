@@ -108,13 +108,13 @@ async def test_invalid_posts_and_chunks_of_another_package_go_no_further(guest: 
             yield chunk
 
     source._source.chunks = given
-    bad = [
+    bad: list[Post] = [
         Post("g:2", "g", "half of a pair: \ud83d", now, now),
         Post("g:3", "g", None, now, now),  # type: ignore[arg-type]
         Post("", "g", "no id", now, now),
         Post("g:4", "g", "x" * 70_000, now, now),
         Post("g:5", "g", "when", 2**70, now),
-        "no post",
+        "no post",  # type: ignore[list-item]
         *(Post("g:7", "g", "large", now, now, **{field: "x" * 3000}) for field in ("url", "author", "lang")),
         Post("g:8", "g" * 3000, "large", now, now),
     ]

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 import pytest
 from typing_extensions import override
@@ -25,7 +24,7 @@ def chunk(*ids: int, position: str = "") -> Chunk:
 class World:
     """A source with scripted connections, its supervisor, and a clock that only they advance."""
 
-    def __init__(self, *connections: list[Step], chance: float = 0.0, last: Status | None = None) -> None:
+    def __init__(self, *connections: Sequence[Step], chance: float = 0.0, last: Status | None = None) -> None:
         self.url, self.unpaced = "test:", False
         self.now, self.waits, self.states = 0.0, list[float](), list[State]()
         self.begun_at, self.taken = list[str | None](), list[Chunk]()
@@ -174,12 +173,17 @@ async def test_a_retraction_is_passed_on_with_any_chunk() -> None:
 
 
 @pytest.mark.parametrize("final", [True, False])
-async def test_the_reason_is_one_line_without_a_password(final: bool, caplog: Any) -> None:
+async def test_the_reason_is_one_line_without_a_password(final: bool, caplog: pytest.LogCaptureFixture) -> None:
     why = "no posts from\nhttps://me:hunter2@host/x, nor http://hunter2@there " + "x" * 5000
     world = World([SourceError(why) if final else Disconnected(why)], [])
-    shown = []
+    shown: list[str] = []
     changed = world.supervisor._changed
-    world.supervisor._changed = lambda: (changed(), shown.append(world.supervisor.status.reason))
+
+    def show() -> None:
+        changed()
+        shown.append(world.supervisor.status.reason)
+
+    world.supervisor._changed = show
     await world.run()
     reason = max(shown, key=len)
     assert reason.startswith("no posts from https://host/x, nor http://there x") and len(reason) < 1000
@@ -188,7 +192,8 @@ async def test_the_reason_is_one_line_without_a_password(final: bool, caplog: An
 
 @pytest.mark.parametrize("error", [ValueError("no number"), KeyError("x"), RecursionError(), StopAsyncIteration()])
 async def test_a_source_that_raises_any_error_is_started_again_and_stops_no_other(error: Exception) -> None:
-    broken = World(*([chunk(n, position=str(n)), error] for n in range(3)), [])
+    connections: list[list[Step]] = [[chunk(n, position=str(n)), error] for n in range(3)]
+    broken = World(*connections, [])
     sound = World([chunk(*range(5))])
     async with asyncio.TaskGroup() as sources:
         sources.create_task(sound.run())
@@ -218,7 +223,7 @@ async def test_an_error_of_the_consumer_ends_the_run_and_closes_the_source() -> 
     assert closed == [True] and not world.waits
 
 
-async def test_a_source_that_fails_to_close_can_still_be_stopped(caplog: Any) -> None:
+async def test_a_source_that_fails_to_close_can_still_be_stopped(caplog: pytest.LogCaptureFixture) -> None:
     class Source(World):
         @override
         async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
@@ -264,7 +269,7 @@ async def test_it_goes_on_with_the_counts_of_the_worker_before() -> None:
     assert (status.posts, status.reconnects) == (8, 4)
 
 
-async def test_repeated_failures_are_logged_more_and_more_rarely(caplog: Any) -> None:
+async def test_repeated_failures_are_logged_more_and_more_rarely(caplog: pytest.LogCaptureFixture) -> None:
     world = World(*([Disconnected("away")] for _ in range(40)), [])
     await world.run()
     said = [record.getMessage() for record in caplog.records]

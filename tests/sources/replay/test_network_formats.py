@@ -1,7 +1,6 @@
 """Lines that X, Bluesky and Mastodon write become posts with the networks' ids."""
 
 import json
-from typing import Any
 
 import pytest
 from support.networks.formats import NOW, SKEET, TOOT, TWEET, V1, read
@@ -35,7 +34,7 @@ def test_x_v1_takes_the_longest_text_and_that_of_a_retweeted_post() -> None:
 
 
 @pytest.mark.parametrize("notice", ["limit", "scrub_geo", "status_withheld", "disconnect", "warning"])
-def test_notices_of_x_are_no_posts(notice: Any) -> None:
+def test_notices_of_x_are_no_posts(notice: str) -> None:
     assert read({notice: {"status": {"id": 1}}}) is Drop.NOT_A_POST
 
 
@@ -66,7 +65,8 @@ def test_a_stream_of_mastodon_as_curl_keeps_it_is_read_line_by_line() -> None:
     toot = json.dumps(TOOT).encode()
     lines = [b":)", b"event: update", b"data: " + toot, b":thump", b"event: delete", b"data: 113", b"data: 114"]
     found = [parse(line, at) for line in lines]
-    assert found[2].id == "mastodon:social.example/113" and found[5] == Retracted("mastodon:social.example/113")
+    assert isinstance(found[2], Post) and found[2].id == "mastodon:social.example/113"
+    assert found[5] == Retracted("mastodon:social.example/113")
     assert {found[n] for n in (0, 1, 3, 4, 6)} == {Drop.NOT_A_POST}
     assert read(b"data: data: {}") is Drop.NOT_A_POST and read(b"data: {") is Drop.MALFORMED
 

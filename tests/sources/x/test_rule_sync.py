@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -23,7 +23,11 @@ def words(server: XServer, ids: Iterable[str] | None = None) -> list[str]:
     return sorted(term for value in ours for term in Form().terms(value) or [f"no rule of ours: {value}"])
 
 
-def fast(times: float = 50.0, **options: Any) -> tuple[XServer, dict]:
+def covers(server: XServer, wanted: set[str]) -> Callable[[], bool]:
+    return lambda: {*words(server)} == wanted
+
+
+def fast(times: float = 50.0, **options: Any) -> tuple[XServer, dict[str, Any]]:
     """A server and options for a source, with the same fast clock."""
     clock = Faster(times)
     return XServer(clock=clock, alive=0.5, **options), {"clock": clock, "wall": clock, "sleep": clock.sleep}
@@ -31,7 +35,7 @@ def fast(times: float = 50.0, **options: Any) -> tuple[XServer, dict]:
 
 async def test_topics_come_and_go_while_the_stream_stays() -> None:
     server, options = fast()
-    tracks = {"a": ("macet",)}
+    tracks: dict[str, tuple[str, ...]] = {"a": ("macet",)}
     async with server, reading(source(server, tracks, **options)) as reader:
         foreign = server.others("macet -is:retweet", "somebody")
         tracks["b"] = ("dki jakarta", "hujan")
@@ -50,7 +54,9 @@ async def test_topics_come_and_go_while_the_stream_stays() -> None:
 async def test_500_topics_added_and_deleted_quickly_stay_within_the_limits_and_no_word_is_without_a_rule() -> None:
     """If requests exceeded X's limits, X would end the stream or reject the words of new topics."""
     server, options = fast(200, delay=20.0)
-    tracks = {f"topic{number}": (f"kata{number}", f"dua kata{number}") for number in range(20)}
+    tracks: dict[str, tuple[str, ...]] = {
+        f"topic{number}": (f"kata{number}", f"dua kata{number}") for number in range(20)
+    }
     always = {term for track in tracks.values() for term in track}
     uncovered: list[set[str]] = []
     async with server, reading(source(server, tracks, **options)) as reader:
@@ -155,7 +161,7 @@ async def test_rules_that_cannot_be_changed_now_are_changed_later_and_the_stream
             else:
                 server.rule_script.append(status)
             tracks["b"] = ("hujan",)
-            await until(lambda server=server: {*words(server)} == {"hujan", "macet"})
+            await until(covers(server, {"hujan", "macet"}))
             waited = max(server.calls["writes"]) - min(server.calls["writes"])
             assert waited > (890 if status == "429" else 10) and server.refused["writes"] <= 1
             assert await server.post("hujan") and await reader.read(1)
@@ -175,7 +181,7 @@ async def test_rules_that_x_does_not_delete_are_deleted_later_and_the_stream_goe
 
 async def test_a_token_that_x_refuses_while_it_streams_is_final() -> None:
     server, options = fast()
-    tracks = {"a": ("macet",)}
+    tracks: dict[str, tuple[str, ...]] = {"a": ("macet",)}
     async with server, reading(source(server, tracks, **options)) as reader:
         server.rule_script.append("403")
         tracks["b"] = ("hujan",)

@@ -17,7 +17,7 @@ V1 = {
     "lang": "in",
 }
 TWEET = {"id": "42", "text": "halo", "author_id": "7", "lang": "in", "created_at": "2019-06-04T23:12:08.000Z"}
-SKEET = {
+SKEET: dict[str, Any] = {
     "did": "did:plc:abc",
     "time_us": 1725911162329308,
     "kind": "commit",

@@ -66,9 +66,9 @@ class Event:
         if self.raw is not None:
             return self.raw
         moment = datetime.fromtimestamp(self.time_us // 1_000_000, UTC).replace(microsecond=self.time_us % 1_000_000)
+        when = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
         fields = self.content if self.kind == "commit" else {self.kind: self.content}
-        fields = fields | {"did": self.did, "seq": self.seq, "time": moment.isoformat(timespec="microseconds")}
-        fields["time"] = fields["time"].replace("+00:00", "Z")
+        fields = fields | {"did": self.did, "seq": self.seq, "time": when}
         payload = {"$type": f"{METHOD}#{self.kind}"} | {name: fields[name] for name in sorted(fields)}
         return encode({"$type": "message", "payload": payload})
 

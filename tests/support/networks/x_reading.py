@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from support.networks.x_server import TOKEN, XServer
@@ -29,11 +29,11 @@ class Faster:
         await asyncio.sleep(seconds / self._times)
 
 
-def context(tracks: dict[str, tuple[str, ...]], token: str = TOKEN) -> Context:
+def context(tracks: Mapping[str, tuple[str, ...]], token: str = TOKEN) -> Context:
     return Context(Settings(_env_file=None, x_bearer_token=token, namespace="t"), lambda: tracks)
 
 
-def source(server: XServer, tracks: dict[str, tuple[str, ...]], query: str = "", **options: Any) -> X:
+def source(server: XServer, tracks: Mapping[str, tuple[str, ...]], query: str = "", **options: Any) -> X:
     return X(f"x:?api={server.url}{query}", context(tracks), **{"silence": 5.0} | options)
 
 

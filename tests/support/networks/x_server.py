@@ -108,7 +108,7 @@ class XServer:
     async def post(self, text: str, *, number: int | None = None, includes: Any = None, **fields: Any) -> list[str]:
         """A new post at X; it is sent if a rule matches. Returns the ids of the matching rules."""
         number = number or next(self._numbers)
-        data = {
+        data: dict[str, Any] = {
             "id": str(number),
             "text": text,
             "author_id": "7",
