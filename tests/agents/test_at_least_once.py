@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tweetream.agents import at_least_once
-from tweetream.kafka.producer import Abandoned
+from tweetream.kafka.producer import Abandoned, StillAssigned
 
 
 class Event:
@@ -30,10 +30,10 @@ class Rig:
         self.given_up: list[int] = []
         monkeypatch.setattr(at_least_once, "app", SimpleNamespace(consumer=self, is_flowing=lambda: True))
 
-    def is_current(self, message: Any) -> bool:
+    def is_current(self, message: SimpleNamespace) -> bool:
         return message in self.current
 
-    def give_up(self, message: Any) -> None:
+    def give_up(self, message: SimpleNamespace) -> None:
         self.given_up.append(message.offset)
 
     def noack(self) -> "Rig":
@@ -57,7 +57,7 @@ async def test_what_was_delivered_before_a_rebalance_is_not_begun_after_it(monke
     rig = Rig(4, monkeypatch)
     begun = []
 
-    async def work(event: Event, still_assigned: Any) -> None:
+    async def work(event: Event, still_assigned: StillAssigned) -> None:
         begun.append(event.message.offset)
         if event.message.offset == 1:
             rig.rebalance()
@@ -75,7 +75,7 @@ async def test_what_is_being_delivered_when_a_rebalance_comes_is_never_wanted_ag
     rig = Rig(2, monkeypatch)
     sent = []
 
-    async def work(event: Event, still_assigned: Any) -> Any:
+    async def work(event: Event, still_assigned: StillAssigned) -> at_least_once.Delivery:
         async def deliver() -> None:
             if event.message.offset == 0:
                 rig.rebalance()  # and flow is on again at once

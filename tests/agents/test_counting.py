@@ -1,5 +1,6 @@
 """Counting: a record is acknowledged when its count is in Kafka, and counted once however often that is tried."""
 
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -48,7 +49,7 @@ async def test_a_count_of_a_newer_version_stops_the_worker_and_is_kept(monkeypat
     reasons: list[str] = []
     event = Event(bytes([codec.VERSION + 1]))
 
-    async def events() -> Any:
+    async def events() -> AsyncIterator[Event]:
         yield event
 
     monkeypatch.setattr(app, "abort", reasons.append)
