@@ -18,6 +18,7 @@ from tweetream.sources.base import MAX_LINE, MAX_TEXT, Chunk, SourceError
 from tweetream.sources.replay.source import Replay
 
 NOW = 1_800_000_000_000
+PostsAndDrops = tuple[list[Post], Counter[Drop]]
 
 
 class Clock:
@@ -51,9 +52,7 @@ async def read(source: Replay, position: str | None = None, most: int = 10**9) -
     return chunks
 
 
-async def everything(
-    source: Replay, position: str | None = None, most: int = 10**9
-) -> tuple[list[Post], Counter[Drop]]:
+async def everything(source: Replay, position: str | None = None, most: int = 10**9) -> PostsAndDrops:
     chunks = await read(source, position, most)
     return [p for c in chunks for p in c.posts], sum((c.dropped for c in chunks), Counter())
 
