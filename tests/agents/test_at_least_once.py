@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tweetream.agents import at_least_once
-from tweetream.kafka.producer import Abandoned
+from tweetream.kafka.producer import Abandoned, StillAssigned
 
 
 class Event:
@@ -30,7 +30,7 @@ class Harness:
         self.released: list[int] = []
         monkeypatch.setattr(at_least_once, "app", SimpleNamespace(consumer=self, is_flowing=lambda: True))
 
-    def is_current(self, message: Any) -> bool:
+    def is_current(self, message: SimpleNamespace) -> bool:
         return message in self.current
 
     def give_up(self, message: Any) -> None:
@@ -57,7 +57,7 @@ async def test_an_event_delivered_before_a_rebalance_is_not_begun_after_it(monke
     harness = Harness(4, monkeypatch)
     begun = []
 
-    async def work(event: Event, still_assigned: Any) -> None:
+    async def work(event: Event, still_assigned: StillAssigned) -> None:
         begun.append(event.message.offset)
         if event.message.offset == 1:
             harness.rebalance()
@@ -75,7 +75,7 @@ async def test_a_record_in_delivery_at_a_rebalance_is_never_still_assigned_again
     harness = Harness(2, monkeypatch)
     sent = []
 
-    async def work(event: Event, still_assigned: Any) -> Any:
+    async def work(event: Event, still_assigned: StillAssigned) -> at_least_once.Delivery:
         async def deliver() -> None:
             if event.message.offset == 0:
                 harness.rebalance()  # flow is resumed at once

@@ -1,11 +1,13 @@
 """Counting: a record is acknowledged after its count is in Kafka, and counted once after any number of attempts."""
 
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tweetream.agents import counting
+from tweetream.app import app
 from tweetream.kafka.producer import RecordRejected
 from tweetream.models import codec
 from tweetream.models.counts import CountRecord
@@ -47,7 +49,7 @@ async def test_a_count_of_a_newer_version_stops_the_worker_and_is_kept(monkeypat
     reasons: list[str] = []
     event = Event(bytes([codec.VERSION + 1]))
 
-    async def events() -> Any:
+    async def events() -> AsyncIterator[Event]:
         yield event
 
     monkeypatch.setattr("tweetream.agents.counting.app.abort", reasons.append)

@@ -3,9 +3,9 @@
 import hashlib
 import importlib.util
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 from support.paths import ROOT
@@ -18,6 +18,7 @@ from tweetream.classifier.training import clean
 from tweetream.text import Cleaner, normalise
 
 DATA = ROOT / "data"
+Change = Callable[[str, list[str]], list[str]]  # of the lines of a part
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_the_check_passes_and_the_card_has_what_it_prints(
     assert printed in (DATA / "README.md").read_text("utf-8")
 
 
-def copy(folder: Path, change: Any) -> None:
+def copy(folder: Path, change: Change) -> None:
     """The data set in `folder`, its training and test rows changed."""
     for part in ("train", "test"):
         lines = (DATA / f"posts-{part}.csv").read_text("utf-8").split("\n")
@@ -77,7 +78,12 @@ def copy(folder: Path, change: Any) -> None:
     ids=["few", "family", "overlap", "large", "label", "shortcut"],
 )
 def test_a_breach_is_found(
-    check: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Any, reason: str
+    check: ModuleType,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    change: Change,
+    reason: str,
 ) -> None:
     copy(tmp_path, change)
     vars(check)["HERE"] = tmp_path

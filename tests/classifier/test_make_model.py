@@ -23,7 +23,7 @@ def program() -> ModuleType:
 
 
 @pytest.fixture
-def small(program: ModuleType, tmp_path: Path) -> ModuleType:
+def small(program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The program with a few posts, which it finds and knows; the tweets are in the folder `tweets`."""
     (tmp_path / "tweets").mkdir()
     traffic = [f"jalan tol macet km{i} kota{i % 9}" for i in range(40)]

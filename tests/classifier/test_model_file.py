@@ -21,7 +21,7 @@ def posts(*labels: str) -> list[Post]:
     return [Post(f"{label} kata{i} nomor{i % 7}", label) for label in labels for i in range(30)]
 
 
-def refused(path: Any) -> str:
+def refused(path: Path) -> str:
     with pytest.raises(BadModel) as error:
         Classifier.load(path)
     message = str(error.value)
@@ -111,7 +111,7 @@ def test_a_file_of_format_2_is_refused_by_its_age_and_not_by_a_class_that_has_mo
     [(FORMAT + 1, "it needs a newer Tweetream"), (FORMAT - 1, "it was made by an older Tweetream")],
 )
 def test_a_file_of_another_format_is_refused_before_skops_reads_it(
-    fresh: Path, tmp_path: Path, number: int, reason: Any
+    fresh: Path, tmp_path: Path, number: int, reason: str
 ) -> None:
     """Its features may have other meanings: every label would be wrong, and nothing would say so."""
 
@@ -191,7 +191,7 @@ def _signed(model: Any, features: Any) -> None:
 @pytest.mark.parametrize(
     "spoil", [_short, _no_number, _no_probability, _fewer_labels, _same_labels, _disorder, _alike, _signed]
 )
-def test_a_model_whose_parts_do_not_fit_is_refused(tmp_path: Path, spoil: Any) -> None:
+def test_a_model_whose_parts_do_not_fit_is_refused(tmp_path: Path, spoil: Callable[[Any, Any], None]) -> None:
     """Without the check it would fail at the first post, or give every post a wrong label."""
     pipeline = train(posts("a1", "b1", "c1"))
     spoil(pipeline.named_steps[CLASSIFIER], pipeline.named_steps[FEATURES])

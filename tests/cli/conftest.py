@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -28,24 +28,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-class Done(NamedTuple):
-    """How a command ended, and what it wrote; the names are those of subprocess.CompletedProcess."""
-
-    returncode: int
-    stdout: bytes
-    stderr: bytes
-
-
 @pytest.fixture
 def tweetream(
     capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Done]]:
+) -> Iterator[Callable[..., CompletedProcess[bytes]]]:
     """Runs `tweetream ARGUMENT…` with only the given settings, by their names without TWEETREAM_."""
     limit = csv.field_size_limit()  # classify raises it for the whole process
     for name in [name for name in os.environ if name.startswith("TWEETREAM_")]:
         monkeypatch.delenv(name)
 
-    def run(*arguments: str | Path, stdin: bytes = b"", **settings: str) -> Done:
+    def run(*arguments: str | Path, stdin: bytes = b"", **settings: str) -> CompletedProcess[bytes]:
         capfdbinary.readouterr()
         with monkeypatch.context() as patch:
             patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
@@ -55,7 +47,7 @@ def tweetream(
                 main([str(argument) for argument in arguments])
         written = capfdbinary.readouterr()
         assert isinstance(ended.value.code, int)
-        return Done(ended.value.code, written.out, written.err)
+        return CompletedProcess(arguments, ended.value.code, written.out, written.err)
 
     yield run
     csv.field_size_limit(limit)

@@ -7,13 +7,15 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from subprocess import CompletedProcess
 
 import pytest
 
+Run = Callable[..., CompletedProcess[bytes]]  # a command in this process
+
 
 @pytest.fixture
-def classify(tweetream: Any, model: Path) -> Callable[..., Any]:
+def classify(tweetream: Run, model: Path) -> Run:
     return lambda *arguments, stdin=b"": tweetream("classify", "--model", model, *arguments, stdin=stdin)
 
 
@@ -21,7 +23,7 @@ def rows(output: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(output.decode("utf-8", "surrogateescape"), newline="")))
 
 
-def test_standard_input_is_a_post_a_line(classify: Any) -> None:
+def test_standard_input_is_a_post_a_line(classify: Run) -> None:
     done = classify(stdin='macet kata1\nrezeki, "kata2"\nmacet\u2028kata3\r\n'.encode())
     found = rows(done.stdout)
     assert [row["label"] for row in found] == ["traffic", "talk", "traffic"]
@@ -30,7 +32,7 @@ def test_standard_input_is_a_post_a_line(classify: Any) -> None:
     assert done.stderr == b"" and done.returncode == 0
 
 
-def test_columns_order_quotes_and_newlines_of_a_csv_are_kept(classify: Any, tmp_path: Path) -> None:
+def test_columns_order_quotes_and_newlines_of_a_csv_are_kept(classify: Run, tmp_path: Path) -> None:
     path = tmp_path / "posts.csv"
     path.write_text(
         'id,isi,"a ""b"""\n1,"macet,\nkata1",x\n2,"rezeki ""kata2""","y\r\nz"\n\n3,macet,\n', "utf-8", newline=""
@@ -43,13 +45,13 @@ def test_columns_order_quotes_and_newlines_of_a_csv_are_kept(classify: Any, tmp_
     assert [row["label"] for row in found] == ["traffic", "talk", "traffic"]
 
 
-def test_a_column_that_is_called_label_goes_on_under_another_name(classify: Any) -> None:
+def test_a_column_that_is_called_label_goes_on_under_another_name(classify: Run) -> None:
     done = classify("--column", "text", stdin=b"text,label,score\nmacet,old,7\n")
     (row,) = rows(done.stdout)
     assert (row["given_label"], row["given_score"], row["label"]) == ("old", "7", "traffic")
 
 
-def test_a_bad_row_is_kept_with_an_empty_label_and_counted(classify: Any) -> None:
+def test_a_bad_row_is_kept_with_an_empty_label_and_counted(classify: Run) -> None:
     done = classify("--column", "text", stdin=b"id,text\n1,macet\n2\n3, \n4,rezeki,more\n5,rezeki\n")
     lines = done.stdout.decode().splitlines()
     assert lines[1].startswith("1,macet,traffic,") and lines[5].startswith("5,rezeki,talk,")
@@ -58,7 +60,7 @@ def test_a_bad_row_is_kept_with_an_empty_label_and_counted(classify: Any) -> Non
     assert done.stderr.decode() == "tweetream: 3 of 5 rows could not be classified and have an empty label\n"
 
 
-def test_lines_of_json_keep_what_they_have(classify: Any) -> None:
+def test_lines_of_json_keep_what_they_have(classify: Run) -> None:
     stdin = b'{"text": "macet", "n": {"a": [1]}}\nnot json\n{"other": 1}\n[1]\n{"text": "rezeki \\u00e9"}\n'
     done = classify("--input-format", "jsonl", stdin=stdin)
     found = [json.loads(line) for line in done.stdout.splitlines()]
@@ -67,7 +69,7 @@ def test_lines_of_json_keep_what_they_have(classify: Any) -> None:
     assert "3 of 5" in done.stderr.decode()
 
 
-def test_json_that_cannot_be_written_again_as_it_came_stops_nothing(classify: Any) -> None:
+def test_json_that_cannot_be_written_again_as_it_came_stops_nothing(classify: Run) -> None:
     """UTF-8 has no half characters, which JSON can escape; JSON has no infinite numbers."""
     stdin = b'{"text": "macet"}\n{"text": "\\ud800 macet"}\n{"text": "macet", "n": 1e999}\n{"text": "rezeki"}\n'
     done = classify("--input-format", "jsonl", stdin=stdin)
@@ -76,13 +78,13 @@ def test_json_that_cannot_be_written_again_as_it_came_stops_nothing(classify: An
     assert found[1]["text"] == "\ufffd macet" and "1 of 4" in done.stderr.decode()
 
 
-def test_the_columns_of_json_lines_are_those_of_the_first_that_can_be_read(classify: Any) -> None:
+def test_the_columns_of_json_lines_are_those_of_the_first_that_can_be_read(classify: Run) -> None:
     stdin = b'broken\n{"id": 7, "text": "macet"}\n'
     done = classify("--input-format", "jsonl", "--output-format", "csv", stdin=stdin)
     assert [(row["id"], row["label"]) for row in rows(done.stdout)] == [("", ""), ("7", "traffic")]
 
 
-def test_json_becomes_csv_and_csv_json(classify: Any) -> None:
+def test_json_becomes_csv_and_csv_json(classify: Run) -> None:
     done = classify("--input-format", "jsonl", "--output-format", "csv", stdin=b'{"id": 1, "text": "macet"}\n')
     assert rows(done.stdout)[0]["id"] == "1"
     done = classify("--column", "text", "--output-format", "jsonl", stdin=b"id,text\n1,macet\n")
@@ -90,13 +92,13 @@ def test_json_becomes_csv_and_csv_json(classify: Any) -> None:
 
 
 @pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".bz2", bz2.compress), ("", bytes)])
-def test_packed_files_are_unpacked(classify: Any, tmp_path: Path, suffix: str, pack: Any) -> None:
+def test_packed_files_are_unpacked(classify: Run, tmp_path: Path, suffix: str, pack: Callable[[bytes], bytes]) -> None:
     path = tmp_path / f"posts.csv{suffix}"
     path.write_bytes(pack(b"text\nmacet\n"))
     assert rows(classify(path).stdout)[0]["label"] == "traffic"
 
 
-def test_bytes_that_are_no_utf_8_go_through_as_they_came(classify: Any) -> None:
+def test_bytes_that_are_no_utf_8_go_through_as_they_came(classify: Run) -> None:
     assert b"macet \xff kata1,traffic" in classify(stdin=b"macet \xff kata1\n").stdout
 
 
@@ -110,13 +112,13 @@ def test_bytes_that_are_no_utf_8_go_through_as_they_came(classify: Any) -> None:
         (["--model", "/no/such/model"], b"", "cannot be used"),
     ],
 )
-def test_what_cannot_be_read_at_all_is_one_line(classify: Any, arguments: list[str], stdin: bytes, reason: str) -> None:
+def test_what_cannot_be_read_at_all_is_one_line(classify: Run, arguments: list[str], stdin: bytes, reason: str) -> None:
     done = classify(*arguments, stdin=stdin)
     assert done.returncode == 2 and done.stdout == b""
     assert reason in done.stderr.decode() and len(done.stderr.splitlines()) == 1
 
 
-def test_a_damaged_archive_is_one_line(classify: Any, tmp_path: Path) -> None:
+def test_a_damaged_archive_is_one_line(classify: Run, tmp_path: Path) -> None:
     path = tmp_path / "posts.txt.gz"
     path.write_bytes(gzip.compress(b"macet\n" * 5_000)[:-20])
     done = classify(path)

@@ -7,8 +7,8 @@ import subprocess
 import sys
 import termios
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -52,7 +52,10 @@ def test_a_reader_that_goes_away_ends_it_without_a_traceback(model: Path, tmp_pa
 
 
 def test_a_terminal_sees_a_progress_bar_and_a_pipe_none(
-    tweetream: Any, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tweetream: Callable[..., subprocess.CompletedProcess[bytes]],
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = tmp_path / "posts.txt"
     path.write_text("macet kata1\n" * 5_000, "utf-8")

@@ -3,13 +3,15 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tweetream.classifier import training
 from tweetream.cli import main
+
+Run = Callable[..., subprocess.CompletedProcess[bytes]]  # a command in this process
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +29,14 @@ def model(posts: Path) -> Path:
     return posts.with_name("m.skops")
 
 
-def test_train_writes_the_model_and_its_card_and_prints_one_line(tweetream: Any, posts: Path, tmp_path: Path) -> None:
+def test_train_writes_the_model_and_its_card_and_prints_one_line(tweetream: Run, posts: Path, tmp_path: Path) -> None:
     done = tweetream("train", posts, "--out", tmp_path / "m.skops", "--classifier", "words-svm")
     assert done.returncode == 0 and done.stderr == b""
     assert done.stdout.count(b"\n") == 1 and b"held-out posts right" in done.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"m.skops", "m.md"}
 
 
-def test_explain_shows_the_words_from_the_one_that_says_most_to_the_bias(tweetream: Any) -> None:
+def test_explain_shows_the_words_from_the_one_that_says_most_to_the_bias(tweetream: Run) -> None:
     done = tweetream("explain", "OJOL gue stuck di Kuningan!")
     lines = [line.split() for line in done.stdout.decode().splitlines()]
     assert lines[0] == ["label", "traffic"] and lines[1][0] == "score" and lines[2][0] == "decision"
@@ -46,7 +48,7 @@ def test_explain_shows_the_words_from_the_one_that_says_most_to_the_bias(tweetre
 
 
 def test_explain_and_classify_use_the_model_and_the_abbreviations_of_the_settings(
-    tweetream: Any, model: Path, tmp_path: Path
+    tweetream: Run, model: Path, tmp_path: Path
 ) -> None:
     own = tmp_path / "own.tsv"
     own.write_text("mct\tmacet\n", "utf-8")
@@ -54,7 +56,7 @@ def test_explain_and_classify_use_the_model_and_the_abbreviations_of_the_setting
     assert done.stdout.splitlines()[0].split() == [b"label", b"a"] and b"macet" in done.stdout
 
 
-def test_evaluate_cross_validates_or_tests_a_model_there_is(tweetream: Any, posts: Path, model: Path) -> None:
+def test_evaluate_cross_validates_or_tests_a_model_there_is(tweetream: Run, posts: Path, model: Path) -> None:
     found = json.loads(tweetream("evaluate", posts, "--folds", "4", "--classifier", "naive-bayes", "--json").stdout)
     assert found["posts"] == 140 and found["accuracy"] > 0.9 and set(found["labels"]) == {"a", "b"}
     found = json.loads(tweetream("evaluate", posts, "--model", model, "--balanced", "--json").stdout)
@@ -82,7 +84,7 @@ def test_evaluate_cross_validates_or_tests_a_model_there_is(tweetream: Any, post
         ("train", "a=/dev/null", "--out", "m.skops"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(tweetream: Any, posts: Path, arguments: tuple[str, ...]) -> None:
+def test_what_cannot_be_done_is_one_line(tweetream: Run, posts: Path, arguments: tuple[str, ...]) -> None:
     done = tweetream(*(argument.replace("{posts}", str(posts)) for argument in arguments))
     assert done.returncode == 2 and done.stdout == b""
     assert done.stderr.startswith(b"tweetream: ") and done.stderr.count(b"\n") == 1

@@ -14,6 +14,7 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -66,12 +67,19 @@ def read(path: Path) -> tuple[list[Post], list[str]]:
     return asyncio.run(everything(path))
 
 
+def names(folder: Path) -> list[str]:
+    """The names of all files in the folder."""
+    return [path.name for path in folder.iterdir()]
+
+
 def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("TWEETREAM_")}
 
 
 @asynccontextmanager
-async def recording(source: str, out: Path, *more: str, number: int = signal.SIGTERM, **settings: str) -> Any:
+async def recording(
+    source: str, out: Path, *more: str, number: int = signal.SIGTERM, **settings: str
+) -> AsyncIterator[list[Any]]:
     """A recording, ended by a signal after the block. Then the list has its standard error and its status."""
     command = [*COMMAND, "--source", source, "--out", str(out), *more]
     process = await asyncio.create_subprocess_exec(*command, env=environment() | settings, stderr=subprocess.PIPE)
@@ -90,7 +98,9 @@ async def recording(source: str, out: Path, *more: str, number: int = signal.SIG
 
 
 @pytest.mark.parametrize("end, unpack", [("", bytes), (".gz", gzip.decompress), (".bz2", bz2.decompress)])
-def test_it_replays_as_it_came(tmp_path: Path, capsys: pytest.CaptureFixture[str], end: Any, unpack: Any) -> None:
+def test_it_replays_as_it_came(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], end: str, unpack: Callable[[bytes], bytes]
+) -> None:
     said, out = write(tmp_path, FORMS), tmp_path / f"capture.jsonl{end}"
     record.record(f"replay:{said}?rate=0", str(out), None)
     (posts, gone), (again, gone_again) = read(said), read(out)
@@ -119,7 +129,7 @@ def test_a_capture_is_whole_after_each_write_without_being_closed(tmp_path: Path
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_ends_it_with_all_that_came_and_the_counts(tmp_path: Path, number: Any) -> None:
+async def test_a_signal_ends_it_with_all_that_came_and_the_counts(tmp_path: Path, number: signal.Signals) -> None:
     out = tmp_path / "a.jsonl.gz"
     async with MastodonServer() as server:
         url = f"mastodon://127.0.0.1:{server.port}?scheme=http"
@@ -146,7 +156,8 @@ async def test_over_tls_it_streams_from_a_server_whose_certificate_the_machine_t
         # A server that sends us elsewhere in clear does not get our token in clear.
         server.instance = {"configuration": {"urls": {"streaming": f"ws://127.0.0.1:{server.port}"}}}
         url = f"mastodon://127.0.0.1:{server.port}"
-        async with recording(url, tmp_path / "a.jsonl", **settings) as said:
+        out = tmp_path / "a.jsonl"
+        async with recording(url, out, SSL_CERT_FILE=cafile, TWEETREAM_MASTODON_TOKEN="secret") as said:
             await server.wait(20)
             await server.post(status("1", "safe"))
     assert said[1] == 0 and "posts 1," in said[0] and "secret" not in said[0]
@@ -226,7 +237,7 @@ def test_on_a_terminal_it_shows_how_far_it_is(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_is_one_line_and_no_file(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], source: Any, out: Any, topic: Any, why: Any
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, out: str, topic: list[str] | None, why: str
 ) -> None:
     said = write(tmp_path, [{"text": "a"}])
     before = said.read_bytes()
@@ -235,7 +246,7 @@ def test_what_cannot_be_is_one_line_and_no_file(
     error = capsys.readouterr().err
     assert ended.value.code == 2 and error.startswith("tweetream: ") and error.count("\n") == 1
     assert re.search(why, error)
-    assert [path.name for path in tmp_path.iterdir()] == ["said.jsonl"] and said.read_bytes() == before
+    assert names(tmp_path) == ["said.jsonl"] and said.read_bytes() == before
 
 
 async def test_a_source_that_refuses_leaves_no_file_and_says_what_to_do(tmp_path: Path) -> None:

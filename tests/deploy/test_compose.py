@@ -16,6 +16,7 @@ from support import image
 from support.kafka.apache_kafka import START_TIMEOUT, ApacheKafka
 from support.kafka.jars import POM
 from support.paths import ROOT
+from typing_extensions import override
 
 from tweetream.engine.worker import PATIENCE
 from tweetream.kafka import admin
@@ -132,6 +133,7 @@ def test_kafka_is_the_release_that_the_tests_run_on() -> None:
 class Composed(ApacheKafka):
     """Apache Kafka with the settings that the image makes of the environment; here on this machine's loopback."""
 
+    @override
     def _properties(self, i: int) -> str:
         environment = services()["kafka"]["environment"]
         lines = "".join(
@@ -144,10 +146,12 @@ class Composed(ApacheKafka):
             lines = lines.replace(name, here)
         return lines.replace("/var/lib/kafka/data", str(self.folder / "data"))
 
+    @override
     def _format(self) -> None:
         identity = services()["kafka"]["environment"]["CLUSTER_ID"]
         self.java("kafka.tools.StorageTool", "format", "-t", identity, "-c", "0.properties")
 
+    @override
     def _wait(self, i: int, wanted: set[int]) -> None:
         super()._wait(i, {services()["kafka"]["environment"]["KAFKA_NODE_ID"]})
 

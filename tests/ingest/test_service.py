@@ -1,7 +1,7 @@
 """The chunks and errors of sources in a run. Whole runs are in `tests/live/`."""
 
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Never
 
 import pytest
 
@@ -38,7 +38,7 @@ async def test_a_password_of_a_sources_url_is_not_stored_with_its_position() -> 
 async def test_a_source_that_cannot_be_opened_again_is_refused_and_the_others_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def gone(*_: Any) -> Any:
+    def gone(*_: object) -> Never:
         raise SourceError("its package was taken away")
 
     monkeypatch.setattr(service, "open_source", gone)

@@ -38,9 +38,9 @@ class Posts:
         async with asyncio.timeout(20):
             return await take_over(self.kafka, self.producer, self.topic, PARTITIONS, now)
 
-    async def records(self, count: int) -> list[Any]:
+    async def records(self, count: int) -> list[tuple[int, PostBatch]]:
         """The batches in the topic, in the order of each partition."""
-        found: list[Any] = []
+        found: list[tuple[int, PostBatch]] = []
         async with asyncio.timeout(20), AIOKafkaConsumer(**self.kafka.arguments()) as consumer:
             tps = [TopicPartition(self.topic, p) for p in range(PARTITIONS)]
             consumer.assign(tps)

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import time
 import tracemalloc
+from collections.abc import Callable
 
 import psutil
 from support.faults.leaks import Until, held, let_go
@@ -15,6 +16,15 @@ from tweetream.models.post import MAX_BYTES, MAX_POSTS
 
 DAY = 86_400_000
 MB = 1024 * 1024
+
+
+def has_posts(reading: Reading, count: int) -> Callable[[], bool]:
+    return lambda: len(reading.posts) >= count
+
+
+def has_the_rest(reading: Reading, had: list[str], ids: list[str]) -> Callable[[], bool]:
+    """Whether this reading gave all ids that an earlier one had not."""
+    return lambda: {*had, *reading.ids} >= {*ids} or had == ids
 
 
 @every_source
@@ -33,7 +43,7 @@ async def test_started_again_after_any_chunk_no_post_is_missing(harness: Harness
         for first in (1, 5, 9):
             if live:
                 await harness.say(*some(first, first + 3))
-            await reading.until(lambda last=first + 3: len(reading.posts) >= last)
+            await reading.until(has_posts(reading, first + 3))
     ids = [harness.id(number) for number in range(1, 13)]
     assert reading.ids == ids
     for count, chunk in enumerate(reading.got, 1):
@@ -42,7 +52,7 @@ async def test_started_again_after_any_chunk_no_post_is_missing(harness: Harness
             assert not had, "posts were given without a position"
             continue
         async with Reading(harness.source(), chunk.position) as again:
-            await again.until(lambda had=had, again=again: {*had, *again.ids} >= {*ids} or had == ids)
+            await again.until(has_the_rest(again, had, ids))
         fresh = [id for id in again.ids if id not in had]
         assert fresh == ids[len(had) :]
 
@@ -100,7 +110,7 @@ async def test_closed_between_two_chunks_it_releases_everything_within_a_second(
     before = held()
     for most in (0, 4):
         reading = await begun(harness, *some(1, 4))
-        await reading.until(lambda most=most, reading=reading: len(reading.posts) >= most)
+        await reading.until(has_posts(reading, most))
         began = time.monotonic()
         await reading.close()
         assert time.monotonic() - began < 1

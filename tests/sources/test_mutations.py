@@ -52,5 +52,5 @@ def test_10_000_mutated_lines_of_all_networks_are_each_a_post_or_counted() -> No
         found: Any = parse(line, at)
         for outcome in [found] if not hasattr(found, "__next__") else list(found):
             read += 1
-            assert isinstance(outcome, Drop) or codec.encode(PostBatch(1, 1, 1, {}, [outcome]))
+            assert isinstance(outcome, Drop) or codec.encode(PostBatch(1, 1, 1, {}, [outcome]))  # type: ignore[list-item]
     assert read >= MESSAGES

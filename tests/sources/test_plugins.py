@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post
 from tweetream.settings import Settings
 from tweetream.sources import open_source
 from tweetream.sources.base import MAX_TEXT, Chunk, Context, SourceError
-from tweetream.sources.plugins import HOUR
+from tweetream.sources.plugins import HOUR, PluginSource
 
 CONTEXT = Context(Settings(), dict)
+Guest = Callable[[str], PluginSource]
 BROKEN = """
 class Source:
     def __init__(self, url, context): self.url = url
@@ -38,15 +39,17 @@ number = 5
 
 
 @pytest.fixture
-def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Guest:
     """Opens `guest:` with this entry point."""
 
-    def opened(value: str, module: str = BROKEN) -> Any:
-        (tmp_path / "guest_module.py").write_text(module)
+    def opened(value: str) -> PluginSource:
+        (tmp_path / "guest_module.py").write_text(BROKEN)
         (tmp_path / "guest_syntax.py").write_text("def (")
         monkeypatch.syspath_prepend(install(tmp_path, "guest", f"[tweetream.sources]\nguest = {value}\n"))
         monkeypatch.delitem(sys.modules, "guest_module", raising=False)
-        return open_source("guest:", CONTEXT)
+        source = open_source("guest:", CONTEXT)
+        assert isinstance(source, PluginSource)
+        return source
 
     return opened
 
@@ -64,7 +67,7 @@ def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         ("guest_module:Source", "no card reader is there"),
     ],
 )
-def test_what_is_broken_in_another_package_is_one_line(guest: Any, value: str, words: str) -> None:
+def test_what_is_broken_in_another_package_is_one_line(guest: Guest, value: str, words: str) -> None:
     with pytest.raises(SourceError) as error:
         guest(value).check()
     assert words in str(error.value) and "\n" not in str(error.value) and len(str(error.value)) < 300
@@ -84,20 +87,22 @@ def environment(folder: Path) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": path, "TWEETREAM_SOURCES": "guest:"}
 
 
-def test_the_names_of_other_packages_sources_are_known_and_do_not_replace_ours(guest: Any) -> None:
+def test_the_names_of_other_packages_sources_are_known_and_do_not_replace_ours(guest: Guest) -> None:
     source = guest("guest_module:Source")
     assert source.url == "guest:" and source.unpaced is False
     with pytest.raises(SourceError, match="guest:, .*replay:"):
         open_source("unknown:", CONTEXT)
 
 
-def test_a_url_that_cannot_be_printed_is_refused(guest: Any) -> None:
+def test_a_url_that_cannot_be_printed_is_refused(guest: Guest) -> None:
     guest("guest_module:Source")
     with pytest.raises(SourceError, match="percent-encode"):
         open_source("guest:caf\udce9", CONTEXT)
 
 
-async def test_invalid_posts_and_chunks_of_another_package_go_no_further(guest: Any) -> None:
+async def test_invalid_posts_and_chunks_of_another_package_go_no_further(
+    guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = guest("guest_module:Source")
     now = 1_800_000_000_000
     good = Post("g:1", "g", "one", now, now)
@@ -114,7 +119,7 @@ async def test_invalid_posts_and_chunks_of_another_package_go_no_further(guest: 
         Post("", "g", "no id", now, now),
         Post("g:4", "g", "x" * 70_000, now, now),
         Post("g:5", "g", "when", 2**70, now),
-        "no post",
+        "no post",  # type: ignore[list-item]
         *(Post("g:7", "g", "large", now, now, **{field: "x" * 3000}) for field in ("url", "author", "lang")),
         Post("g:8", "g" * 3000, "large", now, now),
     ]
@@ -134,16 +139,18 @@ async def test_invalid_posts_and_chunks_of_another_package_go_no_further(guest: 
             _ = [chunk async for chunk in source.chunks(None)]
 
 
-async def test_a_chunk_over_the_limits_is_split_and_only_its_end_has_the_position(guest: Any) -> None:
+async def test_a_chunk_over_the_limits_is_split_and_only_its_end_has_the_position(
+    guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = guest("guest_module:Source")
     large = "é" * (MAX_TEXT // 2)
     texts = ["short"] * (2 * MAX_POSTS + 1) + [large] * 9
     posts = [Post(f"g:{number}", "g", text, 1, 1) for number, text in enumerate(texts)]
 
-    async def given(position: str | None) -> AsyncGenerator[Any, None]:
+    async def given(position: str | None) -> AsyncGenerator[Chunk, None]:
         yield Chunk(posts, "p", Counter({Drop.BLANK: 1}), ["g:x"])
 
-    source._source.chunks = given
+    monkeypatch.setattr(source._source, "chunks", given)
     chunks = [chunk async for chunk in source.chunks(None)]
     assert [post.id for chunk in chunks for post in chunk.posts] == [post.id for post in posts]
     assert all(len(chunk.posts) <= MAX_POSTS for chunk in chunks)

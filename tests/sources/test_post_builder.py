@@ -1,7 +1,6 @@
 """All parsers build posts with the same limits, and repair the same faults."""
 
 import json
-from typing import Any
 
 import pytest
 from support.networks.formats import NOW, SKEET, TOOT, V1, read
@@ -29,7 +28,7 @@ from tweetream.sources.post_builder import plain_text, post_time
         (None, NOW),
     ],
 )
-def test_an_implausible_time_is_replaced_by_the_time_of_arrival(when: Any, moment: Any) -> None:
+def test_an_implausible_time_is_replaced_by_the_time_of_arrival(when: str | float | None, moment: int) -> None:
     assert post_time(when, NOW) == moment
 
 

@@ -174,7 +174,7 @@ async def test_a_retraction_is_passed_on_with_any_chunk() -> None:
 
 
 @pytest.mark.parametrize("final", [True, False])
-async def test_the_reason_is_one_line_without_a_password(final: bool, caplog: Any) -> None:
+async def test_the_reason_is_one_line_without_a_password(final: bool, caplog: pytest.LogCaptureFixture) -> None:
     why = "no posts from\nhttps://me:hunter2@host/x, nor http://hunter2@there " + "x" * 5000
     world = World([SourceError(why) if final else Disconnected(why)], [])
     shown: list[Any] = []
@@ -224,7 +224,7 @@ async def test_an_error_of_the_consumer_ends_the_run_and_closes_the_source() -> 
     assert closed == [True] and not world.waits
 
 
-async def test_a_source_that_fails_to_close_can_still_be_stopped(caplog: Any) -> None:
+async def test_a_source_that_fails_to_close_can_still_be_stopped(caplog: pytest.LogCaptureFixture) -> None:
     class Source(World):
         @override
         async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
@@ -270,7 +270,7 @@ async def test_it_goes_on_with_the_counts_of_the_worker_before() -> None:
     assert (status.posts, status.reconnects) == (8, 4)
 
 
-async def test_repeated_failures_are_logged_more_and_more_rarely(caplog: Any) -> None:
+async def test_repeated_failures_are_logged_more_and_more_rarely(caplog: pytest.LogCaptureFixture) -> None:
     world = World(*([Disconnected("away")] for _ in range(40)), [])
     await world.run()
     said = [record.getMessage() for record in caplog.records]

@@ -2,7 +2,6 @@
 
 import time
 from email.utils import formatdate
-from typing import Any
 
 import pytest
 from support.networks.contract import Reading, one_line
@@ -10,7 +9,7 @@ from support.networks.jetstream_reading import connected, id, source
 from support.networks.jetstream_server import Fault, JetstreamServer
 
 from tweetream.models.drop import Drop
-from tweetream.sources.base import Disconnected, FailureKind, SourceError
+from tweetream.sources.base import Chunk, Disconnected, FailureKind, SourceError
 from tweetream.sources.supervisor import Supervisor
 
 
@@ -34,7 +33,7 @@ async def end(reading: Reading) -> Exception:
     ],
     ids=["hang", "mute", "cut", "going-away", "policy", "own-code"],
 )
-async def test_the_end_of_a_connection_has_a_reason_of_one_line(fault: Any, said: Any) -> None:
+async def test_the_end_of_a_connection_has_a_reason_of_one_line(fault: Fault, said: str) -> None:
     async with JetstreamServer() as server:
         server.faults.append(fault)
         error = await end(Reading(source(server.url)))
@@ -124,10 +123,10 @@ async def test_a_supervisor_carries_it_through_faults_and_nothing_is_missing_or_
         waits: list[Any] = []
         ids: list[Any] = []
 
-        async def sleep(seconds: Any) -> None:
+        async def sleep(seconds: float) -> None:
             waits.append(seconds)
 
-        async def take(chunk: Any) -> None:
+        async def take(chunk: Chunk) -> None:
             ids.extend(post.id for post in chunk.posts)
             if len(ids) >= 60:
                 raise EOFError

@@ -1,7 +1,5 @@
 """The URL of Bluesky as a source: its options, and faults, which are one line without a password."""
 
-from typing import Any
-
 import pytest
 
 from tweetream.settings import Settings
@@ -12,7 +10,7 @@ from tweetream.sources.bluesky.source import Bluesky
 
 
 @pytest.mark.parametrize("url", ["bluesky:", "bluesky://", "bluesky:?", "bluesky://?lang=id", "BLUESKY:?lang=id"])
-def test_without_a_server_it_is_those_of_bluesky(url: Any) -> None:
+def test_without_a_server_it_is_those_of_bluesky(url: str) -> None:
     source = open_source(url, Context(Settings(), dict))
     source.check()
     assert isinstance(source, Bluesky) and source.url == url
@@ -74,7 +72,7 @@ def test_languages_are_a_list() -> None:
         ("bluesky://me:hunter2@host/", "write bluesky:"),
     ],
 )
-def test_what_is_wrong_is_one_line_that_says_what_to_write(url: Any, said: Any) -> None:
+def test_what_is_wrong_is_one_line_that_says_what_to_write(url: str, said: str) -> None:
     with pytest.raises(SourceError) as caught:
         open_source(url, Context(Settings(), dict))
     assert said in str(caught.value) and "\n" not in str(caught.value) and "hunter2" not in str(caught.value)

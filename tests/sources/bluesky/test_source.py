@@ -2,7 +2,7 @@
 
 import logging
 import time
-from typing import Any
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from support.networks.contract import Reading
@@ -14,15 +14,21 @@ from tweetream.models.post import MAX_POSTS
 from tweetream.sources.base import MAX_LINE, Disconnected
 from tweetream.sources.bluesky.websocket import MAX_MESSAGE
 
+ServerAndUrl = tuple[JetstreamServer, str]
+
 
 @pytest.fixture(params=[1, 2], ids=["v1", "v2"])
-async def both(request: pytest.FixtureRequest) -> Any:
+async def both(request: pytest.FixtureRequest) -> AsyncIterator[ServerAndUrl]:
     """A server, and its address in this version of the protocol."""
     async with JetstreamServer() as server:
         yield server, server.url if request.param == 1 else server.url_v2
 
 
-async def test_posts_come_with_what_they_are_and_all_else_is_counted(both: Any) -> None:
+def has_given(reading: Reading, post: str) -> Callable[[], bool]:
+    return lambda: post in reading.ids
+
+
+async def test_posts_come_with_what_they_are_and_all_else_is_counted(both: ServerAndUrl) -> None:
     server, url = both
     async with await connected(source(url)) as reading:
         server.post("3a", "Macet & <banjir> di Jakarta 🌧\u2028", langs=["id"])
@@ -55,17 +61,20 @@ async def test_nothing_but_posts_is_asked_for() -> None:
         )
 
 
-async def test_posts_in_a_language_of_the_url_or_without_one_are_kept(both: Any) -> None:
+async def test_posts_in_a_language_of_the_url_or_without_one_are_kept(both: ServerAndUrl) -> None:
     server, url = both
     async with await connected(source(url, "&lang=ID,en,pt-br")) as reading:
         claims: list[Any] = [["id"], ["en-GB"], ["fr", "en"], ["pt-BR"], None, [], ["fr"], ["pt"], ["idx"]]
         for number, langs in enumerate(claims):
-            server.post(str(number), "halo", **({} if langs is None else {"langs": langs}))
+            if langs is None:
+                server.post(str(number), "halo")
+            else:
+                server.post(str(number), "halo", langs=langs)
         await first(reading, 9)
         assert reading.ids == [id(str(number)) for number in range(6)] and reading.dropped == {Drop.LANGUAGE: 3}
 
 
-async def test_it_goes_on_after_its_position_and_gives_no_post_twice(both: Any) -> None:
+async def test_it_goes_on_after_its_position_and_gives_no_post_twice(both: ServerAndUrl) -> None:
     server, url = both
     bluesky = source(url)
     async with await connected(bluesky) as one:
@@ -84,7 +93,7 @@ async def test_it_goes_on_after_its_position_and_gives_no_post_twice(both: Any) 
         assert set(second.ids) <= set(other.ids) and not other.dropped
 
 
-async def test_what_a_position_does_not_cover_is_given_again(both: Any) -> None:
+async def test_what_a_position_does_not_cover_is_given_again(both: ServerAndUrl) -> None:
     server, url = both
     bluesky = source(url)
     async with await connected(bluesky) as one:
@@ -108,7 +117,9 @@ async def test_version_1_goes_back_a_few_seconds_since_clocks_differ() -> None:
             assert reading.got[1].position == str(now - 2 * SECOND)
 
 
-async def test_a_bad_position_is_said_and_it_goes_on_from_now(both: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_bad_position_is_said_and_it_goes_on_from_now(
+    both: ServerAndUrl, caplog: pytest.LogCaptureFixture
+) -> None:
     server, url = both
     server.post("1", "halo")
     async with await connected(source(url), "17x") as reading:
@@ -141,7 +152,7 @@ async def test_version_2_refuses_such_a_cursor_and_is_asked_for_its_oldest_event
             assert reading.ids == [id("60")] and reading.position == "3"
 
 
-async def test_the_last_posts_of_a_removed_account_are_retracted(both: Any) -> None:
+async def test_the_last_posts_of_a_removed_account_are_retracted(both: ServerAndUrl) -> None:
     server, url = both
     other = "did:plc:other"
     async with await connected(source(url)) as reading:
@@ -159,7 +170,7 @@ async def test_the_last_posts_of_a_removed_account_are_retracted(both: Any) -> N
         assert retracted(reading) == [id("0"), id("1"), id("2"), id("9", other)]
 
 
-async def test_many_at_once_are_few_chunks_of_bounded_size(both: Any) -> None:
+async def test_many_at_once_are_few_chunks_of_bounded_size(both: ServerAndUrl) -> None:
     server, url = both
     for number in range(1000):
         server.post(str(number), "halo " * 60)
@@ -170,7 +181,7 @@ async def test_many_at_once_are_few_chunks_of_bounded_size(both: Any) -> None:
         assert len(reading.got) < 60 and all(len(chunk.posts) <= MAX_POSTS for chunk in reading.got)
 
 
-async def test_what_is_no_event_is_counted_and_the_stream_goes_on(both: Any) -> None:
+async def test_what_is_no_event_is_counted_and_the_stream_goes_on(both: ServerAndUrl) -> None:
     server, url = both
     bad = (b"{", b"[1]", b"{}", b'"x"', b"", b"\xff\xfe", b'{"did":5,"kind":"commit"}', b"[" * 5000)
     async with await connected(source(url)) as reading:
@@ -192,7 +203,7 @@ async def test_a_time_that_cannot_be_is_no_position() -> None:
         assert reading.position == str(known.time_us)
 
 
-async def test_a_long_message_is_counted_and_the_position_moves_past_it(both: Any) -> None:
+async def test_a_long_message_is_counted_and_the_position_moves_past_it(both: ServerAndUrl) -> None:
     server, url = both
     async with await connected(source(url)) as reading:
         event = server.add("commit", DID, server.post("1", "halo").content | {"rkey": "2", "filler": "x" * MAX_LINE})
@@ -204,7 +215,7 @@ async def test_a_long_message_is_counted_and_the_position_moves_past_it(both: An
         assert reading.position == str(event.seq if url == server.url_v2 else event.time_us)
 
 
-async def test_a_message_over_4_mib_is_skipped_and_does_not_come_again(both: Any) -> None:
+async def test_a_message_over_4_mib_is_skipped_and_does_not_come_again(both: ServerAndUrl) -> None:
     server, url = both
     now = time.time_ns() // 1000
     server.post("1", "halo", time_us=now - 60 * SECOND)
@@ -217,7 +228,7 @@ async def test_a_message_over_4_mib_is_skipped_and_does_not_come_again(both: Any
         assert lives < 12
         reading = Reading(bluesky, position)
         try:
-            await reading.until(lambda reading=reading: id("2") in reading.ids)
+            await reading.until(has_given(reading, id("2")))
         except Disconnected as error:
             assert "sent a message over" in str(error) and reading.dropped[Drop.TOO_LONG] == 1
             assert int(reading.position or 0) > int(position)

@@ -13,6 +13,7 @@ from support.networks.mastodon_server import MastodonServer, status
 from tweetream.settings import Settings
 from tweetream.sources import open_source
 from tweetream.sources.base import Context, Disconnected, FailureKind, SourceError
+from tweetream.sources.mastodon.source import Mastodon
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ from tweetream.sources.base import Context, Disconnected, FailureKind, SourceErr
         ),
     ],
 )
-async def test_local_streams_and_hashtags_get_only_their_posts(query: Any, stream: Any, timeline: Any) -> None:
+async def test_local_streams_and_hashtags_get_only_their_posts(query: str, stream: str, timeline: str) -> None:
     async with MastodonServer() as server, reading(source(server, query)) as got:
         assert server.asked == ["/api/v2/instance", timeline, stream]
         far = {"acct": "budi@other.example"}
@@ -66,7 +67,7 @@ async def test_a_token_is_sent_to_its_server_and_without_one_a_refusal_is_final(
 
 async def test_a_token_goes_only_to_its_server_also_after_a_redirect() -> None:
     async with MastodonServer() as there, MastodonServer(token="one") as server:
-        told = []
+        told: list[str | None] = []
         there.heard = lambda request: told.append(request.headers.get("Authorization"))
         away = f"http://localhost:{there.port}/api/v1/timelines/public"
         server.answers["/api/v1/timelines"] = [web.Response(status=302, headers={"Location": away})]
@@ -85,11 +86,11 @@ async def test_a_token_goes_only_to_its_server_also_after_a_redirect() -> None:
         (" a.b=x , c.d=y ", "x"),
     ],
 )
-def test_each_of_several_servers_has_its_own_token(token: Any, found: Any) -> None:
+def test_each_of_several_servers_has_its_own_token(token: str, found: str) -> None:
     settings = Settings(_env_file=None, mastodon_token=token, sources="mastodon://a.b mastodon://a.b?tag=x")
     one: Any = open_source("mastodon://A.b", Context(settings, dict))
     one.check()
-    assert one._token == found
+    assert isinstance(one, Mastodon) and one._token == found
 
 
 def test_one_token_for_two_servers_is_refused() -> None:
@@ -105,7 +106,7 @@ def test_one_token_for_two_servers_is_refused() -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v2/instance", "/api/v1/timelines", "/api/v1/streaming"])
-async def test_too_many_requests_say_when_they_may_go_on(path: Any) -> None:
+async def test_too_many_requests_say_when_they_may_go_on(path: str) -> None:
     async with MastodonServer() as server:
         soon, late = (datetime.fromtimestamp(time.time() + s, UTC).isoformat() for s in (60, 7200))
         for reset, seconds in ((soon, 60), (late, 7200), (f"{time.time() + 90:.0f}", 90), ("soon", 0)):
@@ -160,7 +161,7 @@ async def test_a_failed_connection_has_a_clear_reason() -> None:
         ("mastodon://h?tag=a&tag=b", "twice"),
     ],
 )
-def test_a_url_that_cannot_be_is_one_line(url: Any, why: Any) -> None:
+def test_a_url_that_cannot_be_is_one_line(url: str, why: str) -> None:
     with pytest.raises(SourceError, match=why) as error:
         open_source(url, Context(Settings(_env_file=None), dict))
     assert "secret" not in str(error.value) and "\n" not in str(error.value)

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from support.networks.contract import Reading
 from support.networks.mastodon_harness import reading, source
 from support.networks.mastodon_server import MastodonServer, count, snowflake, status
 
@@ -16,22 +18,28 @@ from tweetream.sources.mastodon.source import order
 NOW = round(time.time() * 1000)
 HOST = "mastodon:127.0.0.1/"
 
+Status = dict[str, Any]
 
-async def read(got: Any, number: Any) -> None:
+
+async def read(got: Reading, number: int) -> None:
     """Read until this number of messages has arrived."""
     await got.until(lambda: got.read >= number)
 
 
-def numbers(got: Any) -> Any:
+def numbers(got: Reading) -> list[str]:
     return [id.removeprefix(HOST) for id in got.ids]
 
 
-def some(first: Any, last: Any, **fields: Any) -> Any:
+def some(first: int, last: int, **fields: Any) -> list[Status]:
     """Statuses with one second between their ids; the last is a minute old."""
     return [status(snowflake(NOW - 3_600_000 + n * 1000), f"post {n}", **fields) for n in range(first, last + 1)]
 
 
-def ids(found: Any) -> Any:
+def has_posts(reading: Reading, count: int) -> Callable[[], bool]:
+    return lambda: len(reading.posts) >= count
+
+
+def ids(found: Iterable[Status]) -> list[str]:
     return [one["id"] for one in found]
 
 
@@ -120,7 +128,7 @@ async def test_before_the_first_post_there_is_a_position_to_go_on_from() -> None
             assert position == (there[-1]["id"] if there else "0")
             server.keep(*some(4, 5))
             async with reading(source(server), position) as again:
-                await again.until(lambda again=again, there=there: len(again.posts) >= len(there) + 2)
+                await again.until(has_posts(again, len(there) + 2))
 
 
 async def test_a_gap_that_is_too_wide_is_filled_partly_and_one_line_says_so(caplog: pytest.LogCaptureFixture) -> None:

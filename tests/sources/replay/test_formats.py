@@ -2,7 +2,6 @@
 
 import json
 import random
-from typing import Any
 
 import pytest
 from support.networks.formats import NOW, OWN, SKEET, TOOT, TWEET, V1, read
@@ -38,7 +37,7 @@ def test_a_plain_object_gets_the_id_of_its_line() -> None:
     + [b'{"uri": "https://[", "content": "a", "account": {"acct": "a"}, "id": 1}', b'{"text": null, "user": {}}']
     + [b'{"retweeted_status":' * 5000, b'{"event": "update"}', b'{"created_at": 1e999, "text": "t"}'],
 )
-def test_what_no_format_has_is_malformed(line: Any) -> None:
+def test_what_no_format_has_is_malformed(line: bytes) -> None:
     assert read(line) is Drop.MALFORMED
 
 

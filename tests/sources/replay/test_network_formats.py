@@ -1,7 +1,6 @@
 """Lines that X, Bluesky and Mastodon write become posts with the networks' ids."""
 
 import json
-from typing import Any
 
 import pytest
 from support.networks.formats import NOW, SKEET, TOOT, TWEET, V1, read
@@ -35,7 +34,7 @@ def test_x_v1_takes_the_longest_text_and_that_of_a_retweeted_post() -> None:
 
 
 @pytest.mark.parametrize("notice", ["limit", "scrub_geo", "status_withheld", "disconnect", "warning"])
-def test_notices_of_x_are_no_posts(notice: Any) -> None:
+def test_notices_of_x_are_no_posts(notice: str) -> None:
     assert read({notice: {"status": {"id": 1}}}) is Drop.NOT_A_POST
 
 

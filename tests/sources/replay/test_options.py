@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,7 @@ from tweetream.sources.base import Context, SourceError
 CONTEXT = Context(Settings(), dict)
 
 
-def write(path: Any, data: Any) -> Any:
+def write(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
 
@@ -32,7 +31,7 @@ def write(path: Any, data: Any) -> Any:
         ("rate=1&rate=2", "given twice"),
     ],
 )
-def test_a_bad_option_is_refused_in_one_line(tmp_path: Path, query: Any, words: Any) -> None:
+def test_a_bad_option_is_refused_in_one_line(tmp_path: Path, query: str, words: str) -> None:
     with pytest.raises(SourceError, match=words) as error:
         open_source(f"replay:{write(tmp_path / 'a.txt', b'a')}?{query}", CONTEXT).check()
     assert "\n" not in str(error.value)

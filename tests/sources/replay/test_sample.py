@@ -3,10 +3,10 @@
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import tweetream
 from tweetream.models.drop import Drop
+from tweetream.models.post import Post
 from tweetream.settings import Settings
 from tweetream.sources import open_source
 from tweetream.sources.base import Context
@@ -15,10 +15,10 @@ CONTEXT = Context(Settings(), dict)
 SAMPLE = Path(tweetream.__file__).parent / "data" / "sample.csv"
 
 
-async def posts_and_drops() -> Any:
+async def posts_and_drops() -> tuple[list[Post], Counter[Drop]]:
     source = open_source(f"replay:{SAMPLE}?rate=0", CONTEXT)
     source.check()
-    posts, dropped = [], Counter[Drop]()
+    posts, dropped = list[Post](), Counter[Drop]()
     async for chunk in source.chunks(None):
         posts += chunk.posts
         dropped += chunk.dropped

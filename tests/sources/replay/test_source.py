@@ -6,18 +6,19 @@ import json
 import random
 import tracemalloc
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from tweetream.models.drop import Drop
-from tweetream.models.post import MAX_BYTES, MAX_POSTS
-from tweetream.sources.base import MAX_LINE, MAX_TEXT, SourceError
+from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post
+from tweetream.sources.base import MAX_LINE, MAX_TEXT, Chunk, SourceError
 from tweetream.sources.replay.source import Replay
 
 NOW = 1_800_000_000_000
+PostsAndDrops = tuple[list[Post], Counter[Drop]]
 
 
 class Clock:
@@ -27,21 +28,21 @@ class Clock:
         self.now = 100.0
         self.naps: list[float] = []
 
-    def __call__(self) -> Any:
+    def __call__(self) -> float:
         return self.now
 
-    async def sleep(self, seconds: Any) -> None:
+    async def sleep(self, seconds: float) -> None:
         self.naps.append(seconds)
         self.now += seconds
 
 
-def replay(path: Any, query: Any = "rate=0", clock: Any = None) -> Any:
+def replay(path: Path, query: str = "rate=0", clock: Clock | None = None) -> Replay:
     clock = clock or Clock()
     return Replay(f"replay:{path}?{query}", clock=clock, sleep=clock.sleep, wall=lambda: NOW)
 
 
-async def read(source: Any, position: Any = None, most: Any = 10**9) -> Any:
-    chunks, posts = [], 0
+async def read(source: Replay, position: str | None = None, most: int = 10**9) -> list[Chunk]:
+    chunks, posts = list[Chunk](), 0
     async for chunk in source.chunks(position):
         assert len(chunk.posts) <= MAX_POSTS and chunk.position
         assert len(chunk.posts) <= 1 or sum(len(p.text.encode()) for p in chunk.posts) <= MAX_BYTES
@@ -52,12 +53,12 @@ async def read(source: Any, position: Any = None, most: Any = 10**9) -> Any:
     return chunks
 
 
-async def everything(source: Any, position: Any = None, most: Any = 10**9) -> Any:
+async def everything(source: Replay, position: str | None = None, most: int = 10**9) -> PostsAndDrops:
     chunks = await read(source, position, most)
     return [p for c in chunks for p in c.posts], sum((c.dropped for c in chunks), Counter())
 
 
-def write(path: Any, data: Any) -> Any:
+def write(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
 
@@ -100,7 +101,7 @@ async def test_chunks_stay_within_their_limits(tmp_path: Path) -> None:
     assert sum(c.dropped[Drop.BLANK] for c in many) == 100_000 and max(c.dropped.total() for c in many) <= 400
 
 
-def sample_of_each(tmp_path: Path) -> Any:
+def sample_of_each(tmp_path: Path) -> list[Path]:
     chance = random.Random(1)
     pages = [{"id": str(i), "text": f"t{i}"} for i in range(700)]
     text = b"".join(chance.choice([b"line %d\n" % i, b"\n", b"a\rb\n", b"x\xff\n"]) for i in range(1500))
@@ -118,7 +119,7 @@ def sample_of_each(tmp_path: Path) -> Any:
 
 @pytest.mark.parametrize("which", range(5))
 @pytest.mark.parametrize("loop", [False, True])
-async def test_from_any_position_it_gives_exactly_what_follows(tmp_path: Path, which: Any, loop: Any) -> None:
+async def test_from_any_position_it_gives_exactly_what_follows(tmp_path: Path, which: int, loop: bool) -> None:
     path = sample_of_each(tmp_path)[which]
     query = "rate=0&loop=true" if loop else "rate=0"
     once = sum(len(c.posts) for c in await read(replay(path)))
@@ -275,7 +276,7 @@ async def test_no_line_stops_it_and_each_is_counted_once(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("suffix, pack", [("gz", gzip.compress), ("bz2", bz2.compress)])
 async def test_an_archive_cut_in_the_middle_gives_its_lines_and_then_one_line_of_error(
-    tmp_path: Path, suffix: Any, pack: Any
+    tmp_path: Path, suffix: str, pack: Callable[[bytes], bytes]
 ) -> None:
     chance = random.Random(2)
     data = b"".join(b"%d %s\n" % (i, chance.randbytes(30).hex().encode()) for i in range(30_000))

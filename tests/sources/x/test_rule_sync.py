@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -51,7 +51,9 @@ async def test_topics_come_and_go_while_the_stream_stays() -> None:
 async def test_500_topics_added_and_deleted_quickly_stay_within_the_limits_and_no_word_is_without_a_rule() -> None:
     """If requests exceeded X's limits, X would end the stream or reject the words of new topics."""
     server, options = fast(200, delay=20.0)
-    tracks = {f"topic{number}": (f"kata{number}", f"dua kata{number}") for number in range(20)}
+    tracks: dict[str, tuple[str, ...]] = {
+        f"topic{number}": (f"kata{number}", f"dua kata{number}") for number in range(20)
+    }
     always = {term for track in tracks.values() for term in track}
     uncovered: list[set[str]] = []
     async with server, reading(source(server, tracks, **options)) as reader:
@@ -176,7 +178,7 @@ async def test_rules_that_x_does_not_delete_are_deleted_later_and_the_stream_goe
 
 async def test_a_token_that_x_refuses_while_it_streams_is_final() -> None:
     server, options = fast()
-    tracks = {"a": ("macet",)}
+    tracks: dict[str, tuple[str, ...]] = {"a": ("macet",)}
     async with server, reading(source(server, tracks, **options)) as reader:
         server.rule_script.append("403")
         tracks["b"] = ("hujan",)

@@ -1,7 +1,6 @@
 """The words of topics become few and valid rules of X, and a change of topics changes few of them."""
 
 import random
-from typing import Any
 
 import pytest
 from support.networks.x_language import LONGEST, BadRule, parse
@@ -16,9 +15,9 @@ def matched(value: str, text: str, lang: str = "in") -> bool:
     return parse(value).matches({"text": text, "lang": lang})
 
 
-def run(form: Form, wanted: set[str], there: dict[str, frozenset[str]], **options: Any) -> dict[str, frozenset[str]]:
+def run(form: Form, wanted: set[str], there: dict[str, frozenset[str]]) -> dict[str, frozenset[str]]:
     """The rules at X after the plan. Each added rule is checked with X's grammar."""
-    planned = plan(form, there, frozenset(wanted), **options)
+    planned = plan(form, there, frozenset(wanted))
     after = {id: terms for id, terms in there.items() if id not in planned.delete}
     for terms in planned.add:
         parse(form.value(terms))
@@ -28,7 +27,8 @@ def run(form: Form, wanted: set[str], there: dict[str, frozenset[str]], **option
 
 @pytest.mark.parametrize("form", FORMS)
 def test_words_phrases_and_operators_are_rules_that_x_takes_and_that_match_them(form: Form) -> None:
-    terms = {"macet", "dki jakarta", "or", "and", "not", "info_lancar", "2026", "crème", "jalan", "渋谷", "x" * 100}
+    words = {"macet", "dki jakarta", "or", "and", "not", "info_lancar", "2026", "crème", "jalan", "渋谷", "x" * 100}
+    terms = frozenset(words)
     value = form.value(terms)
     assert form.terms(value) == terms
     for term in terms:
@@ -55,7 +55,7 @@ def test_rules_of_another_form_are_known_as_such() -> None:
 
 def test_words_are_normalised_and_a_topic_of_every_post_is_named() -> None:
     tracks = {"a": ("#Macet", "DKI  Jakarta"), "b": ("*",), "c": ("macet", "*"), "d": ("@rina",)}
-    assert words_of(tracks) == ({"macet", "dki jakarta"}, ["b", "c"])
+    assert words_of(tracks) == (frozenset({"macet", "dki jakarta"}), ["b", "c"])
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -34,7 +34,7 @@ async def test_long_texts_are_whole_repeats_expanded_and_quotes_appended() -> No
     users = [{"id": "7", "username": "rina"}, {"id": "8", "username": "budi"}]
     other = {"id": "5", "text": "cut…", "author_id": "8", "note_tweet": {"text": "semua kata"}}
     async with XServer() as server, reading(source(server, {"a": ("macet",)})) as reader:
-        await server.post("macet cut…", **note)
+        await server.post("macet cut…", note_tweet={"text": "macet " * 100})
         for kind in ("retweeted", "quoted"):
             references = [{"type": kind, "id": "5"}]
             await server.post("macet", referenced_tweets=references, includes={"users": users, "tweets": [other]})
