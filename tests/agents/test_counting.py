@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from tweetream.agents import counting
-from tweetream.app import app
 from tweetream.kafka.producer import RecordRejected
 from tweetream.models import codec
 from tweetream.models.counts import CountRecord

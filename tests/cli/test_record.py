@@ -151,7 +151,7 @@ async def test_over_tls_it_streams_from_a_server_whose_certificate_the_machine_t
     certificate, key, _ = authority.issue("server")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
-    settings: dict[str, Any] = {"SSL_CERT_FILE": str(authority.cafile), "TWEETREAM_MASTODON_TOKEN": "secret"}
+    cafile = str(authority.cafile)
     async with MastodonServer(token="secret", tls=tls) as server:
         # A server that sends us elsewhere in clear does not get our token in clear.
         server.instance = {"configuration": {"urls": {"streaming": f"ws://127.0.0.1:{server.port}"}}}
@@ -255,5 +255,5 @@ async def test_a_source_that_refuses_leaves_no_file_and_says_what_to_do(tmp_path
         async with recording(url, tmp_path / "a.jsonl") as said:
             while not server.asked:
                 await asyncio.sleep(0.02)
-    assert said[1] == 1 and not os.listdir(tmp_path)
+    assert said[1] == 1 and not names(tmp_path)
     assert "TWEETREAM_MASTODON_TOKEN" in said[0] and "Traceback" not in said[0]

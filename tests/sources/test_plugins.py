@@ -112,8 +112,8 @@ async def test_invalid_posts_and_chunks_of_another_package_go_no_further(
         for chunk in chunks:
             yield chunk
 
-    source._source.chunks = given
-    bad: list[Any] = [
+    monkeypatch.setattr(source._source, "chunks", given)
+    bad: list[Post] = [
         Post("g:2", "g", "half of a pair: \ud83d", now, now),
         Post("g:3", "g", None, now, now),  # type: ignore[arg-type]
         Post("", "g", "no id", now, now),

@@ -120,8 +120,7 @@ async def test_a_supervisor_carries_it_through_faults_and_nothing_is_missing_or_
         server.faults.extend([*faults, Fault(status=503), Fault(after=20, half=True)])
         for number in range(60):
             server.post(str(number), "halo")
-        waits: list[Any] = []
-        ids: list[Any] = []
+        waits, ids = list[float](), list[str]()
 
         async def sleep(seconds: float) -> None:
             waits.append(seconds)

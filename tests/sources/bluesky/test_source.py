@@ -64,7 +64,8 @@ async def test_nothing_but_posts_is_asked_for() -> None:
 async def test_posts_in_a_language_of_the_url_or_without_one_are_kept(both: ServerAndUrl) -> None:
     server, url = both
     async with await connected(source(url, "&lang=ID,en,pt-br")) as reading:
-        claims: list[Any] = [["id"], ["en-GB"], ["fr", "en"], ["pt-BR"], None, [], ["fr"], ["pt"], ["idx"]]
+        claims: list[list[str] | None]
+        claims = [["id"], ["en-GB"], ["fr", "en"], ["pt-BR"], None, [], ["fr"], ["pt"], ["idx"]]
         for number, langs in enumerate(claims):
             if langs is None:
                 server.post(str(number), "halo")

@@ -64,8 +64,9 @@ def test_a_stream_of_mastodon_as_curl_keeps_it_is_read_line_by_line() -> None:
     at = ParseContext(NOW)
     toot = json.dumps(TOOT).encode()
     lines = [b":)", b"event: update", b"data: " + toot, b":thump", b"event: delete", b"data: 113", b"data: 114"]
-    found: list[Any] = [parse(line, at) for line in lines]
-    assert found[2].id == "mastodon:social.example/113" and found[5] == Retracted("mastodon:social.example/113")
+    found = [parse(line, at) for line in lines]
+    assert isinstance(found[2], Post) and found[2].id == "mastodon:social.example/113"
+    assert found[5] == Retracted("mastodon:social.example/113")
     assert {found[n] for n in (0, 1, 3, 4, 6)} == {Drop.NOT_A_POST}
     assert read(b"data: data: {}") is Drop.NOT_A_POST and read(b"data: {") is Drop.MALFORMED
 

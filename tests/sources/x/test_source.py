@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from typing import Any
 
 import pytest
 from support.networks.x_messages import DISCONNECT, line
@@ -30,7 +29,6 @@ async def test_posts_with_a_word_of_a_topic_come_with_author_and_link() -> None:
 
 
 async def test_long_texts_are_whole_repeats_expanded_and_quotes_appended() -> None:
-    note: dict[str, Any] = {"note_tweet": {"text": "macet " * 100}}
     users = [{"id": "7", "username": "rina"}, {"id": "8", "username": "budi"}]
     other = {"id": "5", "text": "cut…", "author_id": "8", "note_tweet": {"text": "semua kata"}}
     async with XServer() as server, reading(source(server, {"a": ("macet",)})) as reader:
