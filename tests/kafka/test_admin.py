@@ -82,7 +82,8 @@ async def test_what_kafka_will_not_create_is_said(apache_kafka: KafkaAddress, na
 async def test_committed_offsets_are_those_of_the_group(any_broker: Broker, namespace: str) -> None:
     kafka = Connection([any_broker.bootstrap])
     await admin.create(kafka, [TopicSpec(namespace, 2)], 1)
-    assert await admin.Committed(kafka, f"{namespace}-group", namespace).offsets([0, 1]) == {}
+    group = admin.Committed(kafka, f"{namespace}-group", namespace)
+    assert await group.offsets([0, 1]) == {}
     tp = TopicPartition(namespace, 1)
     async with AIOKafkaProducer(**kafka.arguments()) as producer:
         for _ in range(3):
@@ -92,7 +93,8 @@ async def test_committed_offsets_are_those_of_the_group(any_broker: Broker, name
     ) as consumer:
         consumer.assign([tp])
         await consumer.commit({tp: 2})
-    assert await admin.Committed(kafka, f"{namespace}-group", namespace).offsets([0, 1]) == {1: 2}
+    assert await group.offsets([0, 1]) == {1: 2}
+    await group.close()
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["nobody listens", "somebody listens and says nothing"])
