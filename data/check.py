@@ -17,7 +17,7 @@ from pathlib import Path
 from nltk.metrics.agreement import AnnotationTask
 from nltk.tokenize import TweetTokenizer
 
-from tweetream.classifier.dataset import Post, read
+from tweetream.classifier.dataset import LabelledPost, read
 from tweetream.classifier.features import shipped_kinds
 from tweetream.text import normalise
 
@@ -38,7 +38,7 @@ def main() -> None:
     raise SystemExit(bool(breaches))
 
 
-def _sizes(parts: dict[str, list[Post]]) -> list[str]:
+def _sizes(parts: dict[str, list[LabelledPost]]) -> list[str]:
     """Print the counts; returns the breaches."""
     everything = [post for part in PARTS for post in parts[part]]
     print(f"{'part':<6} {'posts':>6} {'families':>9} " + " ".join(f"{label:>12}" for label in LABELS))
@@ -63,7 +63,7 @@ def _sizes(parts: dict[str, list[Post]]) -> list[str]:
     return [breach for good, breach in checks if not good]
 
 
-def _likeness(posts: Sequence[Post]) -> list[str]:
+def _likeness(posts: Sequence[LabelledPost]) -> list[str]:
     """Print for each label the properties that a classifier could use as a shortcut; returns the breaches."""
     words = TweetTokenizer().tokenize
     places = {
@@ -96,7 +96,7 @@ def _likeness(posts: Sequence[Post]) -> list[str]:
     return breaches
 
 
-def _overlap(training: Sequence[Post], testing: Sequence[Post]) -> list[str]:
+def _overlap(training: Sequence[LabelledPost], testing: Sequence[LabelledPost]) -> list[str]:
     """Print the greatest overlap; returns a breach for each test post that shares too much with one training post."""
     having: dict[str, list[int]] = {}
     for place, post in enumerate(training):
@@ -120,7 +120,7 @@ def _grams(text: str) -> set[str]:
     return {folded[place : place + GRAM] for place in range(max(len(folded) - GRAM + 1, 1))}
 
 
-def _agreement(testing: Sequence[Post]) -> None:
+def _agreement(testing: Sequence[LabelledPost]) -> None:
     """Print the agreement and Cohen's kappa of the two readers."""
     with (HERE / "second-labels.csv").open(encoding="utf-8", newline="") as file:
         second = {row["text"]: row["label"] for row in csv.DictReader(file)}

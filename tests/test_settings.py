@@ -210,7 +210,7 @@ def test_the_sample_has_the_real_defaults() -> None:
             assert getattr(Settings.model_validate({field: value}), field) == default, name
 
 
-@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+@pytest.mark.parametrize(("old", "new"), [*RENAMED.items(), ("tweetream_linger", RENAMED["TWEETREAM_LINGER"])])
 def test_an_old_name_is_refused_with_the_new_one(
     old: str, new: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -194,8 +194,9 @@ def _dotenv() -> dict[str, str]:
 def unknown_names(dotenv: dict[str, str]) -> list[str]:
     """The TWEETREAM_ names in the environment and in `.env` that are not settings."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
-    names = {*os.environ, *dotenv}
-    return sorted(name for name in names if name.startswith(PREFIX) and name not in known and not _PASSED.match(name))
+    names = {name: name.upper() for name in (*os.environ, *dotenv)}  # pydantic reads them in any case
+    ours = {name: upper for name, upper in names.items() if upper.startswith(PREFIX) and not _PASSED.match(upper)}
+    return sorted(name for name, upper in ours.items() if upper not in known)
 
 
 def fail(line: str) -> NoReturn:
@@ -209,8 +210,8 @@ def load() -> Settings:
     try:
         dotenv = _dotenv()
         unknown = unknown_names(dotenv)
-        if unknown and unknown[0] in RENAMED:
-            fail(f"{unknown[0]} is now called {RENAMED[unknown[0]]}: rename it")
+        if unknown and (new := RENAMED.get(unknown[0].upper())):
+            fail(f"{unknown[0]} is now called {new}: rename it")
         if unknown:
             fail(f"unknown setting {unknown[0]}; .env.sample lists them all")
         for name in dotenv:  # Faust does not read `.env`

@@ -21,7 +21,7 @@ from tweetream.engine.state import CountsTable, TopicsTable
 from tweetream.engine.table import ReplicatedTable
 from tweetream.kafka import admin
 from tweetream.kafka.admin import TopicSpec
-from tweetream.kafka.compacted import CompactedReader, Record
+from tweetream.kafka.compacted import CompactedReader, CompactedRecord
 from tweetream.kafka.connection import AccessDenied
 from tweetream.kafka.producer import Headers, OrderedProducer, RecordRejected
 from tweetream.kafka.retry import Unavailable, retry_until_available
@@ -67,9 +67,9 @@ def _table(cls: type[ReplicatedTable], name: str) -> Any:
     return app.tables.add(table)
 
 
-topics: TopicsTable = _table(TopicsTable, "topics")
+topics_table: TopicsTable = _table(TopicsTable, "topics")
 counts_table: CountsTable = _table(CountsTable, "counts")
-TABLES: tuple[ReplicatedTable, ...] = (topics, counts_table)
+TABLES: tuple[ReplicatedTable, ...] = (topics_table, counts_table)
 
 
 class Services:
@@ -90,7 +90,7 @@ class Services:
     def source_statuses(self) -> SourceStatuses:
         return SourceStatuses()
 
-    def take_reports(self, records: list[Record]) -> None:
+    def take_reports(self, records: list[CompactedRecord]) -> None:
         """Take the records of SOURCES."""
         try:
             for record in records:
@@ -109,8 +109,11 @@ def feed_topic(name: str, generation: int) -> str:
 
 @lru_cache(maxsize=4096)
 def feed_name(kafka_topic: str) -> FeedName:
-    """The user topic and the generation that a feed's Kafka topic belongs to."""
-    return FeedName.parse(kafka_topic.removeprefix(FEED_PREFIX))
+    """The user topic and the generation that a feed's Kafka topic belongs to; of another Kafka topic, its own name."""
+    try:
+        return FeedName.parse(kafka_topic.removeprefix(FEED_PREFIX))
+    except ValueError:  # a record of somebody else names it
+        return FeedName(kafka_topic, 0)
 
 
 def is_dead(kafka_topic: str, command: int) -> bool:
@@ -119,9 +122,9 @@ def is_dead(kafka_topic: str, command: int) -> bool:
     A feed that is not in the table is dead if the table has applied `command`, and new if it has not.
     """
     name, generation = feed_name(kafka_topic)
-    entry = topics.entry(name)
+    entry = topics_table.entry(name)
     if entry is None:
-        return topics.applied >= command
+        return topics_table.applied >= command
     return entry.generation > generation or (entry.generation == generation and not entry.alive)
 
 
@@ -191,16 +194,16 @@ def now_ms() -> int:
 
 async def wait_applied(offset: int, timeout: float) -> bool:
     """Wait until this worker has applied command `offset`. False after `timeout` s, or when flow is suspended."""
-    if topics.applied >= offset:
+    if topics_table.applied >= offset:
         return True
-    applied, suspended = topics.wait_applied(offset), app.flow_control.wait_suspended()
+    applied, suspended = topics_table.wait_applied(offset), app.flow_control.wait_suspended()
     waiting = [asyncio.ensure_future(applied), asyncio.ensure_future(suspended)]
     try:
         await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in waiting:
             task.cancel()
-    return topics.applied >= offset
+    return topics_table.applied >= offset
 
 
 async def _rebuild_tables() -> None:
@@ -223,9 +226,9 @@ async def _look_after_tables() -> None:
     """
     if any(table.stale for table in TABLES):
         await _rebuild_tables()
-    if services.followed_version != topics.version:
-        services.followed_version = topics.version
-        known = [*(spec.name for spec in specs()), *(topic.kafka_topic for topic in topics.alive())]
+    if services.followed_version != topics_table.version:
+        services.followed_version = topics_table.version
+        known = [*(spec.name for spec in specs()), *(topic.kafka_topic for topic in topics_table.alive())]
         services.producer.follow(known)
 
 
@@ -251,9 +254,20 @@ async def _start() -> None:
     await services.compacted.start()
 
 
+# Each has a time limit of its own, and the last one registered goes first.
+
+
 @app.after
-async def _close() -> None:
-    await services.compacted.stop()
-    await services.producer.stop()
+async def _close_tables() -> None:
     for table in TABLES:
         table.close()
+
+
+@app.after
+async def _stop_producer() -> None:
+    await services.producer.stop()
+
+
+@app.after
+async def _stop_compacted() -> None:
+    await services.compacted.stop()

@@ -10,7 +10,7 @@ from tweetream.kafka import admin
 from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.models.command import Command
 from tweetream.models.topic import Topic
-from tweetream.topology import topics
+from tweetream.topology import topics_table
 
 sweep: Any = inspect.unwrap(streamer.sweep)  # without the timer
 
@@ -32,7 +32,7 @@ async def test_a_tombstone_that_cannot_be_forgotten_now_does_not_end_the_worker(
     monkeypatch.setattr(streamer, "owns_commands", lambda: True)
     monkeypatch.setattr("tweetream.agents.streamer.app.is_flowing", lambda: True)
     monkeypatch.setattr("tweetream.agents.streamer.app.rebalancing", False)
-    monkeypatch.setattr("tweetream.agents.streamer.topics.entries", lambda: [old])
+    monkeypatch.setattr("tweetream.agents.streamer.topics_table.entries", lambda: [old])
     monkeypatch.setattr(admin, "names", nothing)
     monkeypatch.setattr(admin, "delete", nothing)
     monkeypatch.setattr("tweetream.agents.streamer.services.producer.send", send)
@@ -52,4 +52,4 @@ async def test_a_topic_whose_feed_was_created_during_a_rebalance_is_left_to_the_
     monkeypatch.setattr(admin, "create", create)
     with pytest.raises(Abandoned):
         await streamer._do(Command("add", "late", ("late",)), 7, 1, lambda: bool(owner))
-    assert topics.entry("late") is None and topics.applied < 7
+    assert topics_table.entry("late") is None and topics_table.applied < 7

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 from support.paths import ROOT
 
-from tweetream.classifier.dataset import Post, read
+from tweetream.classifier.dataset import LabelledPost, read
 from tweetream.classifier.evaluation import Result
 from tweetream.classifier.model import SHIPPED, Classifier
 from tweetream.classifier.training import check as results
@@ -129,7 +129,7 @@ def test_no_shortcut_of_length_or_punctuation_knows_the_label() -> None:
     from sklearn.model_selection import cross_val_score
     from sklearn.tree import DecisionTreeClassifier
 
-    posts: list[Post] = read([str(DATA / "posts-train.csv")])
+    posts: list[LabelledPost] = read([str(DATA / "posts-train.csv")])
 
     def shape(text: str) -> list[float]:
         return [len(text), len(text.split()), "?" in text, "!" in text, "#" in text, "@" in text, not text.isascii()]

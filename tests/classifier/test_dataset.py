@@ -5,21 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from tweetream.classifier.dataset import BadData, Post, balance, folds, read, sample
+from tweetream.classifier.dataset import BadData, LabelledPost, balance, folds, read, sample
 
 
 def test_a_text_file_is_a_post_a_line_and_a_line_ends_at_lf(tmp_path: Path) -> None:
     path = tmp_path / "a=b.txt"
     path.write_bytes("\ufeffsatu\rdua\u2028tiga\n\n \nempat\r\nlima ".encode() + b"\xff")
-    assert read([f"x={path}"]) == [Post("satu\rdua\u2028tiga", "x"), Post("empat", "x"), Post("lima \ufffd", "x")]
+    assert read([f"x={path}"]) == [
+        LabelledPost("satu\rdua\u2028tiga", "x"),
+        LabelledPost("empat", "x"),
+        LabelledPost("lima \ufffd", "x"),
+    ]
 
 
 def test_a_csv_has_columns_text_and_label_and_may_have_families(tmp_path: Path) -> None:
     path = tmp_path / "posts.csv"
     path.write_text('id,label,text\n1,traffic,"macet,\nparah"\n2,talk,rezeki\n3,talk,\n', "utf-8")
-    assert read([str(path)]) == [Post("macet,\nparah", "traffic"), Post("rezeki", "talk")]
+    assert read([str(path)]) == [LabelledPost("macet,\nparah", "traffic"), LabelledPost("rezeki", "talk")]
     path.write_text("family,label,text\nf1,a,satu\n,a,dua\n", "utf-8")
-    assert read([str(path)]) == [Post("satu", "a", "f1"), Post("dua", "a")]
+    assert read([str(path)]) == [LabelledPost("satu", "a", "f1"), LabelledPost("dua", "a")]
 
 
 @pytest.mark.parametrize(
@@ -67,13 +71,13 @@ def test_a_csv_is_taken_whole(tmp_path: Path) -> None:
 
 
 def test_balanced_posts_have_as_many_of_each_label() -> None:
-    posts = [Post(f"{i}", "ab"[i % 10 == 0]) for i in range(100)]
+    posts = [LabelledPost(f"{i}", "ab"[i % 10 == 0]) for i in range(100)]
     assert Counter(post.label for post in balance(posts)) == {"a": 10, "b": 10}
 
 
 def test_each_post_is_tested_once_and_families_and_equal_texts_stay_together() -> None:
-    posts = [Post(f"teks {i}", "ab"[i % 2], f"family {i // 5}") for i in range(200)]
-    posts += [Post(f"sama {i % 7}", "a") for i in range(70)]
+    posts = [LabelledPost(f"teks {i}", "ab"[i % 2], f"family {i // 5}") for i in range(200)]
+    posts += [LabelledPost(f"sama {i % 7}", "a") for i in range(70)]
     tested: Counter[int] = Counter()
     for training, testing in folds(posts, 5):
         tested.update(testing)

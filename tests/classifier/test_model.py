@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tweetream.classifier.dataset import Post
+from tweetream.classifier.dataset import LabelledPost
 from tweetream.classifier.model import SHIPPED, Classifier
 from tweetream.classifier.training import CLASSIFIERS, train
 from tweetream.text import Cleaner, normalise
@@ -16,8 +16,8 @@ def shipped() -> Classifier:
     return Classifier.load()
 
 
-def posts(*labels: str) -> list[Post]:
-    return [Post(f"{label} kata{i} nomor{i % 7}", label) for label in labels for i in range(30)]
+def posts(*labels: str) -> list[LabelledPost]:
+    return [LabelledPost(f"{label} kata{i} nomor{i % 7}", label) for label in labels for i in range(30)]
 
 
 def test_the_shipped_model_knows_a_report_from_small_talk(shipped: Classifier) -> None:

@@ -11,14 +11,14 @@ import pytest
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from tweetream.classifier.dataset import Post
+from tweetream.classifier.dataset import LabelledPost
 from tweetream.classifier.model import CLASSIFIER, FEATURES, SHIPPED, BadModel, Classifier
 from tweetream.classifier.model_file import FORMAT, MEMBER, SCHEMA, pack
 from tweetream.classifier.training import CLASSIFIERS, save, train
 
 
-def posts(*labels: str) -> list[Post]:
-    return [Post(f"{label} kata{i} nomor{i % 7}", label) for label in labels for i in range(30)]
+def posts(*labels: str) -> list[LabelledPost]:
+    return [LabelledPost(f"{label} kata{i} nomor{i % 7}", label) for label in labels for i in range(30)]
 
 
 def refused(path: Path) -> str:

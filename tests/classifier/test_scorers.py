@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tweetream.classifier import scorers
-from tweetream.classifier.dataset import Post
+from tweetream.classifier.dataset import LabelledPost
 from tweetream.classifier.features import LONGEST
 from tweetream.classifier.model import CLASSIFIER, FEATURES
 from tweetream.classifier.scorers import FeatureScorer, scorer
@@ -13,12 +13,12 @@ from tweetream.classifier.training import train
 WORDS = ["macet", "lancar", "padat", "jalan", "tol", "rezeki", "sayang", "hujan", "kuningan", "kerja", "makan", "tidur"]
 
 
-def posts(labels: int) -> list[Post]:
+def posts(labels: int) -> list[LabelledPost]:
     chosen = np.random.default_rng(7)
     found = []
     for i in range(60 * labels):
         words = [WORDS[(i % labels) * 3], *chosen.choice(WORDS, 6)]
-        found.append(Post(" ".join(chosen.permutation(words)), f"label{i % labels}"))
+        found.append(LabelledPost(" ".join(chosen.permutation(words)), f"label{i % labels}"))
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tweetream.classifier.dataset import BadData, Post
+from tweetream.classifier.dataset import BadData, LabelledPost
 from tweetream.classifier.model import Classifier
 from tweetream.classifier.training import FEWEST, check, clean, cross_validate, run, save, train
 
@@ -25,8 +25,8 @@ def args(tmp_path: Path) -> list[str]:
     return [f"{label}={tmp_path / label}.txt" for label in POSTS]
 
 
-def posts(**texts: list[str]) -> list[Post]:
-    return [Post(text, label) for label, of_label in texts.items() for text in of_label]
+def posts(**texts: list[str]) -> list[LabelledPost]:
+    return [LabelledPost(text, label) for label, of_label in texts.items() for text in of_label]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_texts_are_cleaned_before_they_are_learnt() -> None:
     given = posts(**{of: [text.upper() + " https://t.co/x @kota1" for text in texts] for of, texts in POSTS.items()})
     words = train(clean(given), "words-svm").named_steps["features"].vocabulary_
     assert "macet" in words and not {"MACET", "https", "co"} & set(words)
-    assert clean([Post("https://t.co/x", "a")]) == []
+    assert clean([LabelledPost("https://t.co/x", "a")]) == []
 
 
 @pytest.mark.process
@@ -86,7 +86,7 @@ def test_the_card_has_the_computed_numbers_and_the_origin(args: list[str], tmp_p
 
 def test_no_text_is_both_learnt_and_tested(args: list[str], tmp_path: Path) -> None:
     """Equal posts are common; on both sides they would make the figures too good."""
-    noise = [Post(f"kata{i} lain{i}", "ab"[i * 7 % 5 % 2]) for i in range(100)] * 5
+    noise = [LabelledPost(f"kata{i} lain{i}", "ab"[i * 7 % 5 % 2]) for i in range(100)] * 5
     assert cross_validate(noise, 5, "words-svm").accuracy < 0.7
 
 
@@ -151,7 +151,7 @@ def test_the_card_has_the_hash_of_the_model(args: list[str], tmp_path: Path) -> 
 
 
 def test_wrong_answers_show_in_the_numbers() -> None:
-    noise = [Post(f"kata{i % 5} lain{i}", "traffic" if i % 2 else "talk") for i in range(200)]
+    noise = [LabelledPost(f"kata{i % 5} lain{i}", "traffic" if i % 2 else "talk") for i in range(200)]
     model = Classifier(train(noise, "words-svm"))
     assert 0.2 < check(model, [post._replace(text=post.text[:5]) for post in noise]).accuracy < 0.8
 

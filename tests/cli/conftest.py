@@ -13,7 +13,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from tweetream.classifier.dataset import Post
+from tweetream.classifier.dataset import LabelledPost
 from tweetream.classifier.training import save, train
 from tweetream.cli.main import main
 
@@ -21,8 +21,8 @@ from tweetream.cli.main import main
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small model: what has `macet` is traffic."""
-    posts = [Post(f"macet kata{i % 7} nomor{i % 5}", "traffic") for i in range(40)]
-    posts += [Post(f"rezeki kata{i % 7} nomor{i % 5}", "talk") for i in range(40)]
+    posts = [LabelledPost(f"macet kata{i % 7} nomor{i % 5}", "traffic") for i in range(40)]
+    posts += [LabelledPost(f"rezeki kata{i % 7} nomor{i % 5}", "talk") for i in range(40)]
     path = tmp_path_factory.mktemp("model") / "m.skops"
     save(train([post._replace(text=f"{post.text} x{i}") for i, post in enumerate(posts)], "words-svm"), path)
     return path

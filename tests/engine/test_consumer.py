@@ -13,7 +13,7 @@ from tweetream.engine.application import App, FlowControl
 from tweetream.engine.consumer import Consumer
 
 
-async def testdo_nothing_is_delivered_before_the_partition_is_positioned() -> None:
+async def test_nothing_is_delivered_before_the_partition_is_positioned() -> None:
     harness = ConsumerHarness()
     assert await harness.fetch(0, 1) == [False] and harness.delivered == []
 

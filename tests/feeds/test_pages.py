@@ -13,7 +13,7 @@ from support.records import delete_before
 from tweetream.feeds import pages
 from tweetream.feeds.hub import Hub
 from tweetream.feeds.pages import Page, PageQuery
-from tweetream.feeds.record import Filter, Record
+from tweetream.feeds.record import FeedRecord, Filter
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.models.feed import Position
 
@@ -39,9 +39,9 @@ async def page(live: Hub, writer: Writer, number: int, **asked: Any) -> Page:
     return await pages.page(live.past, writer.topic, "1", PageQuery(number, post_filter=post_filter, **asked))
 
 
-async def backwards(live: Hub, writer: Writer, number: int, **asked: Any) -> list[Record]:
+async def backwards(live: Hub, writer: Writer, number: int, **asked: Any) -> list[FeedRecord]:
     """All records of a walk from the newest page to the first; it must end by itself."""
-    found: list[Record] = []
+    found: list[FeedRecord] = []
     before = None
     while True:
         one = await page(live, writer, number, before=before, **asked)
@@ -53,9 +53,9 @@ async def backwards(live: Hub, writer: Writer, number: int, **asked: Any) -> lis
         before = at(one.before)
 
 
-async def forwards(live: Hub, writer: Writer, number: int, after: int, **asked: Any) -> list[Record]:
+async def forwards(live: Hub, writer: Writer, number: int, after: int, **asked: Any) -> list[FeedRecord]:
     """All records of a walk from `after` until it has caught up; it must end by itself."""
-    found: list[Record] = []
+    found: list[FeedRecord] = []
     while True:
         one = await page(live, writer, number, after=at(after), **asked)
         assert one.gap is None and len(one.records) <= number

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tweetream.feeds.record import Record
+from tweetream.feeds.record import FeedRecord
 from tweetream.feeds.retractions import Retracted, Retractions, id_of
 from tweetream.models.codec import json_line
 from tweetream.models.feed import MAX_OFFSET, feed_entry
@@ -22,8 +22,8 @@ def data_of(id: str) -> bytes:
     return json_line(feed_entry(Post(id, "x", '","topic":"', 0, 0), "macet", "traffic", 0.5))
 
 
-def record(offset: int, id: str) -> Record:
-    return Record(offset, data_of(id), "traffic", 0.5, 0)
+def record(offset: int, id: str) -> FeedRecord:
+    return FeedRecord(offset, data_of(id), "traffic", 0.5, 0)
 
 
 @pytest.mark.parametrize("id", HOSTILE)
@@ -48,7 +48,7 @@ def test_foreign_records_are_never_taken_for_a_retracted_post() -> None:
     known = Retractions()
     known.add("x:1", 0)
     others = [b"{}", b'{"n":1}', b'{"id":5}', b'{"id":"x:1"}', b'{"id":"x:1', b'{"i":"x:1","topic":"t"}']
-    records = [Record(0, data, "traffic", 0.5, 0) for data in others]
+    records = [FeedRecord(0, data, "traffic", 0.5, 0) for data in others]
     assert known.kept(records) == records
 
 

@@ -7,7 +7,7 @@ from support.kafka.feed_writer import numbers
 from support.records import counted, post, raw
 
 from tweetream.feeds import ring
-from tweetream.feeds.record import EVERY_POST, Filter, Record, Stamps
+from tweetream.feeds.record import EVERY_POST, FeedRecord, Filter, Stamps
 from tweetream.feeds.retractions import Retracted, Retractions, id_of
 from tweetream.feeds.ring import FeedRing, StampCheckpoints
 from tweetream.kafka.readers import FETCH_RECORDS
@@ -93,7 +93,7 @@ def test_a_checkpoint_is_a_copy_near_by_and_there_are_not_too_many(monkeypatch: 
     assert checkpoints._offsets == sorted(checkpoints._offsets)
 
 
-def ids(records: list[Record]) -> list[int]:
+def ids(records: list[FeedRecord]) -> list[int]:
     return [int(id_of(record.data)) for record in records]
 
 

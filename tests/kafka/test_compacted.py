@@ -10,7 +10,7 @@ from support.kafka.apache_kafka import KafkaAddress
 from support.kafka.feed_writer import Broker
 
 from tweetream.kafka import admin
-from tweetream.kafka.compacted import CompactedReader, Record
+from tweetream.kafka.compacted import CompactedReader, CompactedRecord
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.producer import OrderedProducer
 
@@ -19,7 +19,7 @@ class Taken:
     """What a bulletin gave."""
 
     def __init__(self, kafka: Connection, topic: str) -> None:
-        self.records: list[Record] = []
+        self.records: list[CompactedRecord] = []
         self.compacted = CompactedReader(kafka)
         self.compacted.follow(topic, self.records.extend)
 

@@ -9,7 +9,7 @@ import pytest
 from support.waiting import until
 from support.workers import Worker, workers
 
-from tweetream.classifier.dataset import Post
+from tweetream.classifier.dataset import LabelledPost
 from tweetream.classifier.model import Classifier
 from tweetream.classifier.training import clean, save, train
 
@@ -31,7 +31,7 @@ WORDS = {
 }
 
 
-def german(number: int, seed: int) -> list[Post]:
+def german(number: int, seed: int) -> list[LabelledPost]:
     """Posts of three labels."""
     chosen = random.Random(seed)
     filler = [
@@ -50,7 +50,7 @@ def german(number: int, seed: int) -> list[Post]:
         "kein",
     ]
     return [
-        Post(" ".join(chosen.sample(words, 3) + chosen.sample(filler, 4)), label)
+        LabelledPost(" ".join(chosen.sample(words, 3) + chosen.sample(filler, 4)), label)
         for label, words in WORDS.items()
         for _ in range(number)
     ]

@@ -11,7 +11,7 @@ from faust.types import TP
 from typing_extensions import override
 
 from tweetream.engine.application import App
-from tweetream.engine.changelog import Changelog, Record
+from tweetream.engine.changelog import Changelog, ChangelogRecord
 from tweetream.engine.table import ReplicatedTable
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.producer import Abandoned, Headers, OrderedProducer, StillAssigned, always
@@ -52,10 +52,10 @@ class FakeChangelog(Changelog):
 
     def __init__(self, *records: tuple[int, bytes, bytes | None]) -> None:
         super().__init__(None, "things", 0, records[-1][0] + 1 if records else 0)
-        self._records = [Record(offset, 0, key, value) for offset, key, value in records]
+        self._records = [ChangelogRecord(offset, 0, key, value) for offset, key, value in records]
 
     @override
-    async def read(self, start: int) -> list[Record]:
+    async def read(self, start: int) -> list[ChangelogRecord]:
         return self._records
 
 

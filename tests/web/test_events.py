@@ -1,7 +1,7 @@
 """The bytes of each event, comment and field of a stream."""
 
 from tweetream.feeds.cursor import Gap
-from tweetream.feeds.record import Record
+from tweetream.feeds.record import FeedRecord
 from tweetream.feeds.subscription import Delivery
 from tweetream.models.feed import Position
 from tweetream.web import events
@@ -9,8 +9,8 @@ from tweetream.web import events
 FIRST, LAST = Position("a", "1", 7), Position("z", "2", 9)
 
 
-def record(offset: int) -> Record:
-    return Record(offset, b'{"n":%d}' % offset, "traffic", 0.5, 0)
+def record(offset: int) -> FeedRecord:
+    return FeedRecord(offset, b'{"n":%d}' % offset, "traffic", 0.5, 0)
 
 
 def test_a_post_has_the_id_of_the_whole_stream_and_its_data_as_it_is() -> None:

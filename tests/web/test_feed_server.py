@@ -2,8 +2,8 @@
 
 import pytest
 
-from tweetream.feeds.record import Record as FeedRecord
-from tweetream.kafka.compacted import Record
+from tweetream.feeds.record import FeedRecord
+from tweetream.kafka.compacted import CompactedRecord
 from tweetream.kafka.connection import Connection
 from tweetream.settings import Settings
 from tweetream.web.feed_server import FeedServer
@@ -19,12 +19,16 @@ def record(id: str) -> FeedRecord:
 
 
 def test_a_key_retracts_the_post_with_that_id_until_a_tombstone_revokes_it(server: FeedServer) -> None:
-    server.take_retractions([Record(b"x:1", b"1", 5), Record(b"x:2", b"", 6), Record(b"x:1", b"1", 7)])
+    server.take_retractions(
+        [CompactedRecord(b"x:1", b"1", 5), CompactedRecord(b"x:2", b"", 6), CompactedRecord(b"x:1", b"1", 7)]
+    )
     assert server.hub.retractions.kept([record("x:1"), record("x:2"), record("x:3")]) == [record("x:3")]
-    server.take_retractions([Record(b"x:1", None, 8), Record(b"x:9", None, 8)])
+    server.take_retractions([CompactedRecord(b"x:1", None, 8), CompactedRecord(b"x:9", None, 8)])
     assert server.hub.retractions.kept([record("x:1"), record("x:2")]) == [record("x:1")]
 
 
 def test_a_key_that_is_no_id_retracts_nothing_and_raises_nothing(server: FeedServer) -> None:
-    server.take_retractions([Record(b"", b"1", 5), Record(b"\xff\x00", b"1", 5), Record(b"x:1", b"1", -5)])
+    server.take_retractions(
+        [CompactedRecord(b"", b"1", 5), CompactedRecord(b"\xff\x00", b"1", 5), CompactedRecord(b"x:1", b"1", -5)]
+    )
     assert server.hub.retractions.kept([record(""), record("x:1")]) == [record("")]

@@ -1,4 +1,4 @@
-"""How every agent reads: events in order, a few deliveries at once, an acknowledgement after each delivery.
+"""How all agents but counting read: events in order, a few deliveries at once, an acknowledgement after each.
 
 No exception escapes from an agent, since Faust would then commit an event that is not done. A send that the broker does
 not take is tried again. A record that cannot be read becomes a dead letter. A record of a newer version stops the

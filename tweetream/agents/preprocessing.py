@@ -1,4 +1,4 @@
-"""Posts → tagged: clean each post and match it with the topics; a post that matches none is dropped and counted.
+"""Posts → tagged: match each post with the topics, and clean those that match. The others are dropped and counted.
 
 A batch of a lower epoch after a higher one in its partition is `fenced`: another worker had replaced its sender. A
 worker that begins to read a partition looks at the records right before, where the higher epoch may be. Partition p
@@ -23,7 +23,7 @@ from tweetream.models import codec
 from tweetream.models.drop import Drop
 from tweetream.models.post import MAX_BYTES, PostBatch, TaggedBatch, TaggedPost, size_of
 from tweetream.text import Cleaner, load_abbreviations, normalise
-from tweetream.topology import POSTS, TAGGED, posts, services, topics, wait_applied
+from tweetream.topology import POSTS, TAGGED, posts, services, topics_table, wait_applied
 
 WAIT_FOR_COMMAND = 5.0  # seconds, at most and once for each command
 
@@ -41,7 +41,7 @@ class Tagger:
 
     async def catch_up(self, command: int) -> None:
         """Wait until this worker knows the topics that were there when the batch was read."""
-        if command > max(topics.applied, self._given_up) and not await wait_applied(command, WAIT_FOR_COMMAND):
+        if command > max(topics_table.applied, self._given_up) and not await wait_applied(command, WAIT_FOR_COMMAND):
             self._given_up = command
 
     async def check_fence(self, partition: int, offset: int, epoch: int, still_assigned: StillAssigned) -> bool:
@@ -63,12 +63,12 @@ class Tagger:
             if matched:
                 numbers = tuple(feeds.setdefault(feed, len(feeds)) for feed in matched)
                 tagged.append(TaggedPost(index, post, self._cleaner.clean(text), numbers))
-        return TaggedBatch(batch.epoch, batch.sequence, topics.applied, list(feeds), tagged)
+        return TaggedBatch(batch.epoch, batch.sequence, topics_table.applied, list(feeds), tagged)
 
     def _current(self) -> Matcher:
-        if topics.version != self._version:
-            self._version = topics.version
-            self._matcher = Matcher({topic.kafka_topic: topic.track for topic in topics.alive()})
+        if topics_table.version != self._version:
+            self._version = topics_table.version
+            self._matcher = Matcher({topic.kafka_topic: topic.track for topic in topics_table.alive()})
         return self._matcher
 
 
@@ -85,9 +85,15 @@ async def _epoch_before(partition: int, offset: int, still_assigned: StillAssign
 
 @cache
 def tagger() -> Tagger:
-    """The worker's one tagger, made with the first event: it reads the tables of abbreviations."""
+    """The worker's one tagger."""
     own = load_abbreviations(settings.abbreviations) if settings.abbreviations else None
     return Tagger(Cleaner(own))
+
+
+@app.before
+async def _load_tables() -> None:
+    """Read the tables now: a file that changes later must not part the workers of a group."""
+    tagger()
 
 
 @app.agent(posts, name="preprocessing")

@@ -21,7 +21,7 @@ from tweetream.kafka.retry import Unavailable
 from tweetream.models import codec
 from tweetream.models.command import Command
 from tweetream.models.topic import Topic
-from tweetream.topology import COMMANDS, commands, feed_spec, feed_topic, now_ms, owns_commands, services, topics
+from tweetream.topology import COMMANDS, commands, feed_spec, feed_topic, now_ms, owns_commands, services, topics_table
 
 log = logging.getLogger(__name__)
 LET_GO = 3.0  # seconds that writers and readers have to see a tombstone
@@ -40,23 +40,23 @@ async def _apply(event: EventT[Any], still_assigned: StillAssigned) -> Delivery 
         command = codec.decode(event.value, Command)
     except codec.Undecodable:
         _mark(offset)
-        await topics.flush(still_assigned)
+        await topics_table.flush(still_assigned)
         raise
-    if offset > topics.applied:  # else it was applied before, and comes again
+    if offset > topics_table.applied:  # else it was applied before, and comes again
         made_at = round(event.message.timestamp * 1000) or now_ms()
         await _do(command, offset, made_at, still_assigned)
-    await topics.flush(still_assigned)
+    await topics_table.flush(still_assigned)
     return None
 
 
 def _mark(offset: int) -> None:
-    if offset > topics.applied:
-        topics.apply(offset)
+    if offset > topics_table.applied:
+        topics_table.apply(offset)
 
 
 async def _do(command: Command, offset: int, made_at: int, still_assigned: StillAssigned) -> None:
     """Change the table as the command says. Every command moves `applied`, also one that changes nothing."""
-    entry = topics.entry(command.name)
+    entry = topics_table.entry(command.name)
     if command.action == "add" and (entry is None or (not entry.alive and not command.missing)):
         generation = max(made_at, entry.generation + 1 if entry else 0)
         topic = Topic(command.name, command.track, made_at, generation, feed_topic(command.name, generation), offset)
@@ -65,16 +65,16 @@ async def _do(command: Command, offset: int, made_at: int, still_assigned: Still
         await _create(topic, still_assigned)
         if not still_assigned():  # the change would stay pending, and be older than those of the next owner
             raise Abandoned("a rebalance came while the feed was created")
-        topics.apply(offset, topic)
+        topics_table.apply(offset, topic)
     elif command.action == "delete" and entry is not None and entry.alive:
-        topics.apply(offset, msgspec.structs.replace(entry, command=offset, deleted_at=made_at))
+        topics_table.apply(offset, msgspec.structs.replace(entry, command=offset, deleted_at=made_at))
     elif command.action == "forget" and entry is not None and entry.generation == command.generation:
         if entry.alive:
-            topics.apply(offset, msgspec.structs.replace(entry, former=()))
+            topics_table.apply(offset, msgspec.structs.replace(entry, former=()))
         else:
-            topics.apply(offset, forgotten=entry.name)
+            topics_table.apply(offset, forgotten=entry.name)
     else:
-        topics.apply(offset)
+        topics_table.apply(offset)
 
 
 async def _create(topic: Topic, still_assigned: StillAssigned) -> None:
@@ -113,8 +113,8 @@ async def sweep() -> None:
 
 async def _sweep() -> None:
     with contextlib.suppress(Abandoned):
-        await topics.flush(app.is_flowing)  # the values that a replaced worker has overwritten
-    dead = [(entry, gone) for entry in topics.entries() if (gone := _let_go(entry))]
+        await topics_table.flush(app.is_flowing)  # the values that a replaced worker has overwritten
+    dead = [(entry, gone) for entry in topics_table.entries() if (gone := _let_go(entry))]
     if not dead:
         return
     async with _feeds_lock:

@@ -20,7 +20,7 @@ class BadData(ValueError):
     """Posts that cannot be read, or are not enough for training; the message is one line with the reason."""
 
 
-class Post(NamedTuple):
+class LabelledPost(NamedTuple):
     """A labelled post. Posts of one `family` are related and belong on the same side of a split; "" is none."""
 
     text: str
@@ -28,16 +28,18 @@ class Post(NamedTuple):
     family: str = ""
 
 
-def read(args: Sequence[str], at_most: int | None = None) -> list[Post]:
+def read(args: Sequence[str], at_most: int | None = None) -> list[LabelledPost]:
     """The posts of `LABEL=FILE` and of CSV files, without blank ones; of each text file `at_most`, chosen at random.
 
     Raises BadData.
     """
-    posts: list[Post] = []
+    posts: list[LabelledPost] = []
     for label, path in files(args):
         try:
             with path.open(encoding="utf-8-sig", errors="replace", newline="" if label is None else "\n") as file:
-                found = _csv(path, file) if label is None else (Post(line.rstrip("\r\n"), label) for line in file)
+                found = (
+                    _csv(path, file) if label is None else (LabelledPost(line.rstrip("\r\n"), label) for line in file)
+                )
                 kept = [post for post in found if post.text.strip()]
         except OSError as error:
             raise BadData(f"{path} cannot be read: {error.strerror or error}") from None
@@ -47,7 +49,7 @@ def read(args: Sequence[str], at_most: int | None = None) -> list[Post]:
     return posts
 
 
-def sample(posts: Sequence[Post], at_most: int) -> list[Post]:
+def sample(posts: Sequence[LabelledPost], at_most: int) -> list[LabelledPost]:
     """`at_most` of `posts`, chosen at random with a fixed seed, in their order."""
     if len(posts) <= at_most:
         return list(posts)
@@ -69,7 +71,7 @@ def files(args: Sequence[str]) -> Iterator[tuple[str | None, Path]]:
             raise BadData(f"{arg!r} is not LABEL=FILE")
 
 
-def _csv(path: Path, file: Iterable[str]) -> Iterator[Post]:
+def _csv(path: Path, file: Iterable[str]) -> Iterator[LabelledPost]:
     reader = csv.DictReader(file)
     try:
         if not {"text", "label"} <= set(reader.fieldnames or ()):
@@ -84,12 +86,12 @@ def _csv(path: Path, file: Iterable[str]) -> Iterator[Post]:
                 )
             if row["text"] is None or None in row:
                 raise BadData(f"{path}, line {reader.line_num}: not as many cells as columns")
-            yield Post(row["text"], label, (row.get("family") or "").strip())
+            yield LabelledPost(row["text"], label, (row.get("family") or "").strip())
     except csv.Error as error:
         raise BadData(f"{path}, line {reader.line_num}: {error}") from None
 
 
-def balance(posts: Sequence[Post]) -> list[Post]:
+def balance(posts: Sequence[LabelledPost]) -> list[LabelledPost]:
     """As many posts of each label as the rarest has, chosen at random with a fixed seed, in their order."""
     labels = np.array([post.label for post in posts])
     names, counts = np.unique(labels, return_counts=True)
@@ -98,7 +100,7 @@ def balance(posts: Sequence[Post]) -> list[Post]:
     return [posts[place] for place in sorted(np.concatenate(kept).tolist())]
 
 
-def folds(posts: Sequence[Post], number: int) -> list[tuple[list[int], list[int]]]:
+def folds(posts: Sequence[LabelledPost], number: int) -> list[tuple[list[int], list[int]]]:
     """The places of training and test posts, `number` times: labels in equal proportion, seed fixed. Raises BadData.
 
     Equal texts and posts of a family are always on one side: on both sides, they would make the figures too good.
@@ -120,5 +122,5 @@ def folds(posts: Sequence[Post], number: int) -> list[tuple[list[int], list[int]
     return [(np.flatnonzero(~test).tolist(), np.flatnonzero(test).tolist()) for test in inside]
 
 
-def _group(post: Post) -> tuple[str, str]:
+def _group(post: LabelledPost) -> tuple[str, str]:
     return ("family", post.family) if post.family else ("text", post.text)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sklearn
 
 from tweetream import __version__
-from tweetream.classifier.dataset import Post, files
+from tweetream.classifier.dataset import LabelledPost, files
 from tweetream.classifier.evaluation import Result
 
 # Public files by their SHA-256: the card of a model that is made from them says where they are.
@@ -24,8 +24,8 @@ class Made(NamedTuple):
     """How a model was made: the arguments, the posts as read and as cleaned, the pipeline, its file's SHA-256."""
 
     args: Sequence[str]
-    raw: Sequence[Post]
-    posts: Sequence[Post]
+    raw: Sequence[LabelledPost]
+    posts: Sequence[LabelledPost]
     model: Any
     classifier: str
     digest: str

@@ -20,7 +20,7 @@ from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
 
 from tweetream.classifier import model_card
-from tweetream.classifier.dataset import SEED, BadData, Post, files, folds, read
+from tweetream.classifier.dataset import SEED, BadData, LabelledPost, files, folds, read
 from tweetream.classifier.evaluation import Result, result
 from tweetream.classifier.features import Features, shipped_kinds
 from tweetream.classifier.model import CLASSIFIER, FEATURES, Classifier
@@ -50,13 +50,13 @@ CLASSIFIERS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
 }
 
 
-def clean(posts: Sequence[Post]) -> list[Post]:
+def clean(posts: Sequence[LabelledPost]) -> list[LabelledPost]:
     """Cleaned posts, without those that have no words left."""
     reduce = Cleaner().clean
     return [post._replace(text=text) for post in posts if (text := reduce(normalise(post.text)))]
 
 
-def train(posts: Sequence[Post], classifier: str = "svm", fewest: int = FEWEST) -> Pipeline:
+def train(posts: Sequence[LabelledPost], classifier: str = "svm", fewest: int = FEWEST) -> Pipeline:
     """A pipeline trained on cleaned posts. Raises BadData, as for a label with fewer than `fewest` different posts."""
     if classifier not in CLASSIFIERS:
         raise BadData(f"no classifier {classifier!r}; there are {', '.join(CLASSIFIERS)}")
@@ -147,12 +147,12 @@ def _card_of(out: Path, inputs: Sequence[Path]) -> Path:
     return card_path
 
 
-def _held_out(posts: Sequence[Post]) -> tuple[list[Post], list[Post]]:
+def _held_out(posts: Sequence[LabelledPost]) -> tuple[list[LabelledPost], list[LabelledPost]]:
     training, testing = folds(posts, PARTS)[0]
     return [posts[place] for place in training], [posts[place] for place in testing]
 
 
-def check(classifier: Classifier, posts: Sequence[Post]) -> Result:
+def check(classifier: Classifier, posts: Sequence[LabelledPost]) -> Result:
     """Compare the predictions for cleaned posts with their labels. Raises BadData."""
     if not posts:
         raise BadData("there are no posts with words to test with")
@@ -160,7 +160,7 @@ def check(classifier: Classifier, posts: Sequence[Post]) -> Result:
     return result([post.label for post in posts], predicted, scores)
 
 
-def cross_validate(posts: Sequence[Post], number: int, classifier: str = "svm") -> Result:
+def cross_validate(posts: Sequence[LabelledPost], number: int, classifier: str = "svm") -> Result:
     """Predict each of `number` parts of cleaned posts by a model trained on the other parts. Raises BadData."""
     predicted: dict[int, tuple[str, float]] = {}
     for training, testing in folds(posts, number):

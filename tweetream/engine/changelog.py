@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 QUIET = 10  # seconds that Kafka may give no record although it has more
 
 
-class Record(msgspec.Struct, frozen=True):
+class ChangelogRecord(msgspec.Struct, frozen=True):
     """A change of a table, as the changelog has it."""
 
     offset: int
@@ -46,7 +46,7 @@ class Changelog:
         self.begin = begin
         self.end = end
 
-    async def after(self, position: SnapshotPosition) -> list[Record] | None:
+    async def after(self, position: SnapshotPosition) -> list[ChangelogRecord] | None:
         """The records after `position`. None if this is not the changelog of the snapshot, or records are missing."""
         if not self.begin <= position.offset < self.end:
             return None
@@ -57,16 +57,18 @@ class Changelog:
             return None
         return records[1:] if records[0].fingerprint == position.record else None
 
-    async def read(self, start: int) -> list[Record]:
+    async def read(self, start: int) -> list[ChangelogRecord]:
         """The records from `start` to `end`. Raises KafkaTimeoutError."""
-        found: list[Record] = []
+        found: list[ChangelogRecord] = []
         if start >= self.end:
             return found
         self._consumer.seek(self._tp, start)
         quiet = 0
         while await self._consumer.position(self._tp) < self.end:
             raws = (await self._consumer.getmany(self._tp, timeout_ms=1000)).get(self._tp, [])
-            found += [Record(raw.offset, raw.timestamp, raw.key, raw.value) for raw in raws if raw.key is not None]
+            found += [
+                ChangelogRecord(raw.offset, raw.timestamp, raw.key, raw.value) for raw in raws if raw.key is not None
+            ]
             quiet = 0 if raws else quiet + 1
             if quiet >= QUIET:
                 raise KafkaTimeoutError(f"{self._tp} gives nothing")

@@ -2,7 +2,7 @@
 
 It keeps the next offset of each partition, unknown until the partition is positioned. It delivers the record with
 exactly that offset, drops a lower one, and seeks back for a higher one. It overrides private methods of Faust:
-tests/engine/test_overrides.py names them, setup.cfg holds the releases, and the tests that kill workers guard it.
+tests/test_overrides.py names them, setup.cfg holds the releases, and the tests that kill workers guard it.
 """
 
 import asyncio

@@ -16,7 +16,7 @@ from faust.tables.globaltable import GlobalTable
 from faust.types import TP
 from typing_extensions import override
 
-from tweetream.engine.changelog import Changelog, Record
+from tweetream.engine.changelog import Changelog, ChangelogRecord
 from tweetream.engine.snapshot import Snapshot, fingerprint
 from tweetream.kafka.producer import Abandoned, OrderedProducer, StillAssigned, always
 
@@ -211,7 +211,7 @@ class ReplicatedTable(GlobalTable):
         self.stale = False
         self._note_change()
 
-    def _add(self, records: Iterable[Record]) -> None:
+    def _add(self, records: Iterable[ChangelogRecord]) -> None:
         for record in records:
             valid = self._take(record.key, record.value, record.offset)
             if self._snapshot is not None:

@@ -7,7 +7,7 @@ import msgspec
 from aiokafka.errors import OffsetOutOfRangeError
 
 from tweetream.feeds.past import PastReader
-from tweetream.feeds.record import Record, Stamps
+from tweetream.feeds.record import FeedRecord, Stamps
 from tweetream.feeds.retractions import SLACK
 from tweetream.feeds.ring import FeedRing
 from tweetream.models.feed import Position
@@ -105,7 +105,7 @@ class Cursor:
         self.offset, self._last_offset = nearest, nearest - 1
         return gap
 
-    async def next(self) -> list[Record]:
+    async def next(self) -> list[FeedRecord]:
         """The next records, up to FETCH_RECORDS, oldest first. Raises KafkaError."""
         if self.feed.lost:
             raise OffsetOutOfRangeError(self.kafka_topic)
@@ -116,7 +116,7 @@ class Cursor:
         records, self.offset = await self._past.fetch(self.kafka_topic, self.offset, self._stamps, self.feed.start)
         return self._delivered(records)
 
-    def ready(self) -> list[Record]:
+    def ready(self) -> list[FeedRecord]:
         """The next records, from the ring, which must have the cursor's offset."""
         self._stamps = None
         records = self.feed.after(self.offset)
@@ -146,7 +146,7 @@ class Cursor:
         since = (arrived or 0) - SLACK
         return list(dict.fromkeys([one.id for one in found if one.offset <= last and one.time >= since]))
 
-    def _delivered(self, records: list[Record]) -> list[Record]:
+    def _delivered(self, records: list[FeedRecord]) -> list[FeedRecord]:
         if records:
             self._last_offset = records[-1].offset
         return records

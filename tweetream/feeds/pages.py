@@ -13,7 +13,7 @@ import msgspec
 from aiokafka.errors import OffsetOutOfRangeError
 
 from tweetream.feeds.past import SCAN, PastReader
-from tweetream.feeds.record import EVERY_POST, Filter, Record
+from tweetream.feeds.record import EVERY_POST, FeedRecord, Filter
 from tweetream.kafka.readers import FETCH_RECORDS
 from tweetream.models.feed import Position
 
@@ -40,7 +40,7 @@ class Page(msgspec.Struct):
     `gap` has a position that the log does not have (any more), and the offset that replaces it.
     """
 
-    records: list[Record]
+    records: list[FeedRecord]
     before: int | None
     after: int | None
     gap: tuple[Position, int] | None = None
@@ -106,11 +106,11 @@ def _offset(given: Position, add: int, generation: str, first: int, end: int, sp
 class _Scan(msgspec.Struct):
     """What was read: the records that pass the filter, and the first and last offset that was no duplicate."""
 
-    passing: list[Record] = []
+    passing: list[FeedRecord] = []
     first: int | None = None
     last: int | None = None
 
-    def take(self, records: list[Record], query: PageQuery) -> None:
+    def take(self, records: list[FeedRecord], query: PageQuery) -> None:
         if records:
             self.first = records[0].offset if self.first is None else self.first
             self.last = records[-1].offset
@@ -118,7 +118,7 @@ class _Scan(msgspec.Struct):
 
 
 async def _backward(past: PastReader, kafka_topic: str, first: int, span: _Span, query: PageQuery) -> Page:
-    found: list[Record] = []
+    found: list[FeedRecord] = []
     oldest, newest = None, None
     top, size = span.upper, max(FETCH_RECORDS, query.number)
     # Without any record that is no duplicate, the page would have no offset to name: read on.
@@ -159,7 +159,9 @@ async def _forward(past: PastReader, kafka_topic: str, first: int, span: _Span, 
     return Page(found, before if span.lower > span.floor else None, after)
 
 
-async def _read(past: PastReader, kafka_topic: str, first: int, start: int, end: int) -> AsyncIterator[list[Record]]:
+async def _read(
+    past: PastReader, kafka_topic: str, first: int, start: int, end: int
+) -> AsyncIterator[list[FeedRecord]]:
     """The records from `start` to before `end`, without duplicates, in lists; from the ring if it has them all."""
     if start >= end:
         return

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from tweetream.feeds.record import EVERY_POST, Filter, Record, Stamps, read_record
+from tweetream.feeds.record import EVERY_POST, FeedRecord, Filter, Stamps, read_record
 from tweetream.feeds.retractions import Retracted, Retractions
 from tweetream.feeds.ring import FeedRing
 from tweetream.kafka import readers
@@ -58,7 +58,7 @@ class PastReader:
             feed.checkpoints.add(offset, stamps)
         return stamps
 
-    async def fetch(self, kafka_topic: str, offset: int, stamps: Stamps, until: int) -> tuple[list[Record], int]:
+    async def fetch(self, kafka_topic: str, offset: int, stamps: Stamps, until: int) -> tuple[list[FeedRecord], int]:
         """At most FETCH_RECORDS records from `offset` on and before `until`, and the offset to go on from."""
         tp = TopicPartition(kafka_topic, 0)
         async with self._readers.lend() as reader:
@@ -85,20 +85,20 @@ class PastReader:
         arrived = max((raw.timestamp for raw in raws if raw.offset < until), default=0)
         return self.retractions.among(raws, until), arrived
 
-    async def last(self, kafka_topic: str, number: int, post_filter: Filter = EVERY_POST) -> list[Record]:
+    async def last(self, kafka_topic: str, number: int, post_filter: Filter = EVERY_POST) -> list[FeedRecord]:
         """The last `number` records that pass the filter, oldest first."""
         feed = self._feeds.get(kafka_topic)
         in_ring = feed.last(number, post_filter) if feed is not None else None
         if in_ring is not None:
             return in_ring
         first, end = await self.bounds(kafka_topic)
-        found: list[Record] = []
+        found: list[FeedRecord] = []
         block_end, size = end, max(FETCH_RECORDS, number)
         while len(found) < number and block_end > first and end - block_end < SCAN:
             offset = max(first, block_end - size)
             size = min(2 * size, SCAN)  # blocks grow, since each reads a dedup window first
             stamps = await self.stamps_before(kafka_topic, offset)
-            block: list[Record] = []
+            block: list[FeedRecord] = []
             block_end, until = offset, block_end
             while offset < until:
                 records, offset = await self.fetch(kafka_topic, offset, stamps, until)

@@ -14,7 +14,7 @@ from tweetream import metrics
 from tweetream.models.feed import Stamp
 
 
-class Record(msgspec.Struct, frozen=True, gc=False):
+class FeedRecord(msgspec.Struct, frozen=True, gc=False):
     """A post in a feed: offset, data line of its event, label, score (0 to 1) and time of arrival (ms)."""
 
     offset: int
@@ -30,7 +30,7 @@ class Filter(msgspec.Struct, frozen=True):
     label: str | None = None
     min_score: float = 0.0
 
-    def passes(self, record: Record) -> bool:
+    def passes(self, record: FeedRecord) -> bool:
         return (self.label is None or record.label == self.label) and record.score >= self.min_score
 
 
@@ -57,7 +57,7 @@ class Stamps:
         return other
 
 
-def read_record(raw: Any, stamps: Stamps, *, past: bool = False) -> Record | None:
+def read_record(raw: Any, stamps: Stamps, *, past: bool = False) -> FeedRecord | None:
     """The record, or None if it is unreadable or a duplicate. `raw` is aiokafka's ConsumerRecord.
 
     Skipped records are counted, but not those of the `past`, which is read again for each client that asks for it.
@@ -77,4 +77,4 @@ def read_record(raw: Any, stamps: Stamps, *, past: bool = False) -> Record | Non
     if not stamps.admit(stamp):
         metrics.duplicates.inc(not past)
         return None
-    return Record(raw.offset, data, label, score, raw.timestamp)
+    return FeedRecord(raw.offset, data, label, score, raw.timestamp)

@@ -7,7 +7,7 @@ newest MAX_IDS are kept.
 from itertools import islice
 from typing import Any, NamedTuple
 
-from tweetream.feeds.record import Record
+from tweetream.feeds.record import FeedRecord
 from tweetream.models.codec import json_line
 
 MAX_IDS = 1_000_000  # about 200 MB
@@ -59,7 +59,7 @@ class Retractions:
         self._times.pop(found, None)
         return found
 
-    def kept(self, records: list[Record]) -> list[Record]:
+    def kept(self, records: list[FeedRecord]) -> list[FeedRecord]:
         """The records whose posts were not retracted."""
         times = self._times
         if not times:

@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from tweetream import metrics
-from tweetream.feeds.record import Filter, Record, Stamps, read_record
+from tweetream.feeds.record import FeedRecord, Filter, Stamps, read_record
 from tweetream.feeds.retractions import Retracted, Retractions, id_of
 from tweetream.kafka.readers import FETCH_RECORDS
 from tweetream.models.feed import MAX_OFFSET
@@ -67,7 +67,7 @@ class FeedRing:
         self._retractions = Retractions() if retractions is None else retractions
         self._retracted: list[Retracted] = []  # the last of them
         self._offsets: list[int] = []
-        self._records: list[Record] = []
+        self._records: list[FeedRecord] = []
         self._size = 0  # bytes of posts in the ring
         self._by_id: dict[bytes, tuple[int, ...]] = {}  # offsets by id, of the records before `_indexed`
         self._indexed = start
@@ -111,7 +111,7 @@ class FeedRing:
         metrics.retracted.inc(len(found))
         return bool(found)
 
-    def _drop_retracted(self, records: list[Record], raws: list[Any], past: bool) -> list[Record]:
+    def _drop_retracted(self, records: list[FeedRecord], raws: list[Any], past: bool) -> list[FeedRecord]:
         kept = self._retractions.kept(records)
         if len(kept) < len(records):
             self.remember(self._retractions.among(raws, MAX_OFFSET))
@@ -148,14 +148,14 @@ class FeedRing:
         """The offset of the last record in the ring; without one, the offset before its start."""
         return self._offsets[-1] if self._offsets else self.start - 1
 
-    def last(self, number: int, post_filter: Filter) -> list[Record] | None:
+    def last(self, number: int, post_filter: Filter) -> list[FeedRecord] | None:
         """The last `number` records that pass the filter, oldest first; None if the ring has too few."""
         found = [record for record in self._records if post_filter.passes(record)]
         if len(found) < number and not self.whole:
             return None
         return found[len(found) - min(number, len(found)) :]
 
-    def after(self, offset: int) -> list[Record]:
+    def after(self, offset: int) -> list[FeedRecord]:
         """Records from `offset` on, which must be in [start, end]: FETCH_RECORDS at most, about FETCH_BYTES."""
         first = bisect_left(self._offsets, offset)
         found, size = self._records[first : first + FETCH_RECORDS], 0
@@ -165,6 +165,6 @@ class FeedRing:
                 return found[:number]
         return found
 
-    def between(self, start: int, end: int) -> list[Record]:
+    def between(self, start: int, end: int) -> list[FeedRecord]:
         """The records from `start` to before `end`, both in [self.start, self.end]."""
         return self._records[bisect_left(self._offsets, start) : bisect_left(self._offsets, end)]

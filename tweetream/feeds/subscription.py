@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tweetream.feeds.cursor import Cursor, CursorState
-from tweetream.feeds.record import EVERY_POST, Filter, Record
+from tweetream.feeds.record import EVERY_POST, FeedRecord, Filter
 from tweetream.feeds.ring import FeedRing
 from tweetream.models.feed import Position
 
@@ -25,7 +25,7 @@ class Delivery(NamedTuple):
     topic: str
     generation: str
     retracted: list[bytes]
-    records: list[Record]
+    records: list[FeedRecord]
     before: list[Position]
     after: list[Position]
 
@@ -100,7 +100,7 @@ class Subscription:
             self._deliver(found, nth, cursor.retracted(), await cursor.next())
         return found
 
-    def _deliver(self, found: list[Delivery], nth: int, retracted: list[bytes], records: list[Record]) -> None:
+    def _deliver(self, found: list[Delivery], nth: int, retracted: list[bytes], records: list[FeedRecord]) -> None:
         """Add to `found` what a cursor has just given, unless nothing of it is to be sent."""
         passing = [record for record in records if self.post_filter.passes(record)]
         if passing or retracted:

@@ -37,7 +37,7 @@ from tweetream.topology import (
     owns_commands,
     recovered,
     services,
-    topics,
+    topics_table,
     wait_applied,
 )
 
@@ -49,7 +49,7 @@ REBALANCE_GRACE = 1.0  # seconds that a run goes on while the group rebalances
 
 def tracks() -> dict[str, tuple[str, ...]]:
     """The words of each active topic, by the topic's name."""
-    return {topic.name: topic.track for topic in topics.alive()}
+    return {topic.name: topic.track for topic in topics_table.alive()}
 
 
 class _FailedSource:
@@ -123,7 +123,7 @@ class Run:
         async for batch in batcher.batches():
             sequence += 1
             partition = sequence % settings.partitions
-            record = PostBatch(epoch, sequence, topics.applied, batch.positions, batch.posts)
+            record = PostBatch(epoch, sequence, topics_table.applied, batch.positions, batch.posts)
             delivery = asyncio.ensure_future(self._deliver(partition, record, batch))
             try:
                 offset = await asyncio.shield(delivery)

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 POLL_MS = 100
 
 
-class Record(msgspec.Struct, frozen=True, gc=False):
+class CompactedRecord(msgspec.Struct, frozen=True, gc=False):
     """A record of a compacted topic; a `value` of None deletes its key. `timestamp` is ms since 1970."""
 
     key: bytes
@@ -28,7 +28,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     timestamp: int
 
 
-Handler = Callable[[list[Record]], None]
+Handler = Callable[[list[CompactedRecord]], None]
 
 
 class CompactedReader:
@@ -87,4 +87,6 @@ class CompactedReader:
                 ends = await consumer.end_offsets(tps)  # the log may have been truncated or made anew
             for tp, raws in found.items():
                 self._next[tp] = raws[-1].offset + 1
-                self._handlers[tp]([Record(raw.key, raw.value, raw.timestamp) for raw in raws if raw.key is not None])
+                self._handlers[tp](
+                    [CompactedRecord(raw.key, raw.value, raw.timestamp) for raw in raws if raw.key is not None]
+                )

@@ -1,10 +1,11 @@
 """The bytes of records in Kafka: a version and msgpack, or the JSON line of a feed.
 
 A record is one byte of version and a msgpack body. A version newer than ours stops the worker with one line, since
-readers are upgraded before writers. Any other record that does not decode becomes a dead letter.
+readers are upgraded before writers. Of any other record that does not decode the agents make a dead letter.
 """
 
 import codecs
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,7 +19,7 @@ T = TypeVar("T")
 
 
 class Undecodable(ValueError):
-    """The record is not in our format; the caller writes a dead letter."""
+    """The record is not in our format. The caller decides what becomes of it; an agent makes it a dead letter."""
 
 
 class TooNew(RuntimeError):
@@ -55,10 +56,14 @@ def _escape(error: UnicodeError) -> tuple[str, int]:
     return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2)), error.end
 
 
-codecs.register_error("tweetream.json", _escape)
+@cache
+def _escaping() -> str:
+    """The name of the error handler that escapes, registered at the first call."""
+    codecs.register_error("tweetream.json", _escape)
+    return "tweetream.json"
 
 
 def json_line(value: object) -> bytes:
     """One line of ASCII JSON. U+2028, NUL and CR in a text are escaped, so that no reader splits the line at them."""
     data = _json.encode(value)
-    return data if data.isascii() else data.decode().encode("ascii", "tweetream.json")
+    return data if data.isascii() else data.decode().encode("ascii", _escaping())

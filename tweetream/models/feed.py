@@ -30,7 +30,7 @@ class Stamp(NamedTuple):
     partition: int
     epoch: int
     sequence: int
-    nth: int
+    post_index: int
 
     def pack(self) -> bytes:
         return _STAMP.pack(*self)

@@ -13,11 +13,11 @@ from aiokafka.errors import KafkaError
 from tweetream import metrics
 from tweetream.app import app, kafka, settings
 from tweetream.feeds.hub import Hub
-from tweetream.kafka.compacted import Record
+from tweetream.kafka.compacted import CompactedRecord
 from tweetream.kafka.connection import Connection
 from tweetream.models.topic import Topic
 from tweetream.settings import Settings
-from tweetream.topology import RETRACTED, feed_name, services, topics
+from tweetream.topology import RETRACTED, feed_name, services, topics_table
 from tweetream.web.fanout import FanOut
 from tweetream.web.limits import ClientAddresses, StreamLimits, raise_open_files
 from tweetream.web.stream import Stream, StreamQuery
@@ -85,11 +85,11 @@ class FeedServer:
     def drop_deleted(self) -> None:
         """Drop the feeds of deleted topics, before Kafka's own topic is deleted."""
         for kafka_topic in self.hub.followed():
-            topic = topics.entry(feed_name(kafka_topic).topic)
+            topic = topics_table.entry(feed_name(kafka_topic).topic)
             if topic is None or not topic.alive or topic.kafka_topic != kafka_topic:
                 self.hub.drop(kafka_topic)
 
-    def take_retractions(self, records: list[Record]) -> None:
+    def take_retractions(self, records: list[CompactedRecord]) -> None:
         """Take records of the topic of retracted ids: each key is the id of a post, each tombstone revokes one."""
         for record in records:
             id = record.key.decode(errors="replace")

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from tweetream.app import app, settings
 from tweetream.models.topic import Topic
-from tweetream.topology import topics
+from tweetream.topology import topics_table
 from tweetream.web import query
 from tweetream.web.feed_server import feed_server
 from tweetream.web.health import require_recovered
@@ -74,7 +74,7 @@ def _find(names: str, asked: StreamQuery) -> dict[str, Topic | None]:
         raise Problem(400, f"a stream has at most {MAX_TOPICS} topics")
     unique = [query.topic_name(name) for name in dict.fromkeys(names.split(","))]
     require_recovered()
-    found = {name: topics.entry(name) for name in unique}
+    found = {name: topics_table.entry(name) for name in unique}
     for name, topic in found.items():
         if topic is None and name not in (asked.positions or {}):
             raise Problem(404, f"there is no topic {name}")

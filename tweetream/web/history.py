@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from tweetream.app import app
 from tweetream.feeds import pages
-from tweetream.feeds.record import Record
+from tweetream.feeds.record import FeedRecord
 from tweetream.models.feed import FeedEntry, Position, base36, rfc3339
 from tweetream.topology import counts_table, now_ms
 from tweetream.web import query
@@ -75,7 +75,7 @@ def _answer(page: pages.Page, name: str, generation: str) -> web.Response:
     return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-def _is_post(record: Record) -> bool:
+def _is_post(record: FeedRecord) -> bool:
     """Whether the data is a post. Others can write to Kafka too, and one bad line would break the JSON of the page."""
     try:
         _entry.decode(record.data)

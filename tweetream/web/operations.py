@@ -1,6 +1,6 @@
 """Every HTTP operation in one table: what it takes and what it answers. `openapi.py` makes the document from it.
 
-To add a page, add an entry to OPERATIONS; a test compares this table with the routes. HEAD needs no entry.
+To add a call, add an entry to OPERATIONS; a test compares this table with the routes. HEAD needs no entry.
 """
 
 from typing import Any
@@ -46,7 +46,7 @@ class Operation(msgspec.Struct, frozen=True):
     about: str = ""
 
 
-_POSITION = "[a-z0-9][a-z0-9_-]{0,63}@[0-9a-z]{1,13}:[0-9]{1,18}"
+_POSITION = "[a-z0-9][a-z0-9_-]{0,63}@[0-9a-z]{1,13}:[0-9]{1,19}"
 POSITION: Schema = {"type": "string", "pattern": f"^{_POSITION}(,{_POSITION})*$"}
 POSITION_OR_EMPTY: Schema = {
     "type": "string",

@@ -42,6 +42,12 @@ def file_answer(path: str) -> web.Response:
     return web.Response(body=content, content_type=content_type, charset="utf-8", headers={"Cache-Control": "no-cache"})
 
 
+@app.before
+async def _read() -> None:
+    """Read the files now: those of a later release do not fit the running worker."""
+    _files()
+
+
 @app.page("/")
 class Page(View):
     @override

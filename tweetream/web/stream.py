@@ -20,7 +20,7 @@ from tweetream.feeds.subscription import Subscription
 from tweetream.models.feed import Position, base36
 from tweetream.models.topic import Topic
 from tweetream.settings import Settings
-from tweetream.topology import topics
+from tweetream.topology import topics_table
 from tweetream.web import events
 from tweetream.web.fanout import MAX_BUFFERED, FanOut, Subscriber
 
@@ -163,11 +163,11 @@ class Stream:
             self._subscription.move(self._fan_out.leave(self._client))
 
     async def _drop_deleted(self) -> None:
-        if topics.version == self._topics_version:
+        if topics_table.version == self._topics_version:
             return
-        self._topics_version = topics.version
+        self._topics_version = topics_table.version
         for cursor in list(self._subscription.cursors):
-            topic = topics.entry(cursor.name)
+            topic = topics_table.entry(cursor.name)
             if topic is None or not topic.alive or topic.kafka_topic != cursor.kafka_topic:
                 self._subscription.cursors.remove(cursor)
                 await self._write(events.deleted(cursor.name))

@@ -18,7 +18,7 @@ from tweetream.models import codec
 from tweetream.models.command import Command
 from tweetream.models.feed import rfc3339
 from tweetream.models.topic import BadTopic, Topic, check_name
-from tweetream.topology import COMMANDS, counts_table, services, topics
+from tweetream.topology import COMMANDS, counts_table, services, topics_table
 from tweetream.web import query
 from tweetream.web.auth import authorize_change
 from tweetream.web.health import require_recovered
@@ -44,7 +44,7 @@ def find(name: str) -> Topic:
     """The active topic of that name; else a Problem."""
     query.topic_name(name)
     require_recovered()
-    topic = topics.entry(name)
+    topic = topics_table.entry(name)
     if topic is None or not topic.alive:
         raise Problem(404, f"there is no topic {name}")
     return topic
@@ -55,7 +55,7 @@ async def command(request: Command) -> int:
     try:
         async with asyncio.timeout(CHANGE_TIMEOUT):
             offset: int = (await services.producer.send(COMMANDS, 0, codec.encode(request))).offset
-            await topics.wait_applied(offset)
+            await topics_table.wait_applied(offset)
             return offset
     except TimeoutError:
         raise Problem(503, "timed out; the change may still be applied", {"Retry-After": "5"}) from None
@@ -68,14 +68,14 @@ class Topics(View):
     @override
     async def get(self, request: Any) -> web.StreamResponse:
         require_recovered()
-        return json_response([shown(topic) for topic in topics.alive()])
+        return json_response([shown(topic) for topic in topics_table.alive()])
 
     @override
     async def post(self, request: Any) -> web.StreamResponse:
         authorize_change(request, settings)
         name, track = _topic(await request.read())
         offset = await command(Command("add", name, track))
-        topic = topics.entry(name)
+        topic = topics_table.entry(name)
         if topic is None or not topic.alive:
             raise Problem(503, "another command deleted the topic right after", {"Retry-After": "1"})
         if topic.command == offset:
@@ -107,7 +107,7 @@ class OneTopic(View):
         authorize_change(request, settings)
         find(name)
         offset = await command(Command("delete", name))
-        entry = topics.entry(name)
+        entry = topics_table.entry(name)
         if entry is None or entry.command != offset:
             raise Problem(404, f"there is no topic {name}")
         return web.Response(status=204)

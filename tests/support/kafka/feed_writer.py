@@ -3,7 +3,7 @@
 from aiokafka import AIOKafkaProducer
 from support.kafka.apache_kafka import KafkaAddress
 
-from tweetream.feeds.record import Record
+from tweetream.feeds.record import FeedRecord
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker
@@ -45,5 +45,5 @@ class Writer:
         return [("label", LABELS[n % 2]), ("score", b"0.5"), ("origin", Stamp(0, 1, n // 200, n % 200).pack())]
 
 
-def numbers(records: list[Record]) -> list[int]:
+def numbers(records: list[FeedRecord]) -> list[int]:
     return [int(record.data.removeprefix(b'{"n":').removesuffix(b"}")) for record in records]

@@ -1,8 +1,8 @@
 """The test contract of all sources: a harness for each, and a reader. The claims are in `tests/sources/test_contract*`.
 
-A harness is a local server with its network's protocol, as the network's owners document it, behind a gate
-(`faulty.py`) that fails on demand. It also knows how the network writes a post. Every source passes every claim. If a
-network lacks an ability, EXCEPTIONS has the reason, and a claim of its own checks that this is true.
+A harness is a local server with its network's protocol, as the network's owners document it. Before the server is a
+gate (`faults/gate.py`) that fails on demand. The harness also knows how the network writes a post. Every source passes
+every claim. If a network lacks an ability, EXCEPTIONS has the reason, and a claim of its own checks that it is true.
 """
 
 import asyncio

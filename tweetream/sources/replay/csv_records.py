@@ -7,7 +7,7 @@ from tweetream.models.drop import Drop
 from tweetream.sources.base import MAX_LINE
 from tweetream.sources.lines import without_cr
 
-Record = tuple[int, int, list[bytes] | Drop]  # the numbers of its first and last line, and its fields
+CsvRecord = tuple[int, int, list[bytes] | Drop]  # the numbers of its first and last line, and its fields
 
 # A field and the delimiter after it. The module csv is not used: it cannot tell whether a record goes on in the next
 # line, it ends a record at a lone CR, and its limit is global.
@@ -17,7 +17,7 @@ _FIELD = {
 }
 
 
-def records(blocks: Iterable[list[bytes | None]], after: int, mark: bytes) -> Iterator[Record | None]:
+def records(blocks: Iterable[list[bytes | None]], after: int, mark: bytes) -> Iterator[CsvRecord | None]:
     """The first record of a CSV file, and the records after line `after`. None stands between two blocks of lines.
 
     A quoted field may contain newlines. A quote that is never closed takes the following lines into its record, up to

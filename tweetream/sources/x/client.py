@@ -24,7 +24,7 @@ from typing_extensions import override
 from yarl import URL
 
 from tweetream.sources.base import Disconnected, FailureKind, SourceError
-from tweetream.sources.x.problem import Problem
+from tweetream.sources.x.problem import XProblem
 
 RESPONSE_TIMEOUT = 20.0  # seconds; less if the allowed silence is shorter
 TWEEPYS_HOST = "api.twitter.com"
@@ -46,7 +46,7 @@ class Rule(msgspec.Struct):
 
 class _Response(msgspec.Struct):
     data: list[Rule] = []
-    errors: list[Problem] = []
+    errors: list[XProblem] = []
     title: str | None = None
     type: str | None = None
     detail: str | None = None
@@ -58,7 +58,7 @@ _response = msgspec.json.Decoder(_Response)
 class Rejected(Exception):
     """X accepts none of the rules of a request."""
 
-    def __init__(self, problems: list[Problem], line: str) -> None:
+    def __init__(self, problems: list[XProblem], line: str) -> None:
         super().__init__(line)
         self.problems = problems
 
@@ -102,13 +102,13 @@ class Client(AsyncStreamingClient):
         async with self._in_time():
             return (await self._read(await self.get_rules())).data
 
-    async def add(self, values: Iterable[str], tag: str) -> tuple[list[Rule], list[Problem]]:
+    async def add(self, values: Iterable[str], tag: str) -> tuple[list[Rule], list[XProblem]]:
         """Add rules: the rules that X made, and its problems with the others."""
         async with self._in_time(adds=True):
             response = await self._read(await self.add_rules([StreamRule(value, tag) for value in values]))
         return response.data, response.errors
 
-    async def delete(self, ids: list[str]) -> list[Problem]:
+    async def delete(self, ids: list[str]) -> list[XProblem]:
         """Delete these rules; X's problems with those that it cannot delete."""
         async with self._in_time():
             return (await self._read(await self.delete_rules(ids))).errors
@@ -163,12 +163,12 @@ def _failure(response: aiohttp.ClientResponse, body: bytes) -> Exception:
         answer = _response.decode(body)
     except ValueError:  # proxies answer in HTML
         answer = _Response()
-    problems = answer.errors or [Problem(answer.title, answer.type, answer.detail)]
-    reason = Problem(answer.title, answer.type, answer.detail).line() or next(map(Problem.line, answer.errors), "")
+    problems = answer.errors or [XProblem(answer.title, answer.type, answer.detail)]
+    reason = XProblem(answer.title, answer.type, answer.detail).line() or next(map(XProblem.line, answer.errors), "")
     line = f"X answers {response.status}" + (f": {reason}" if reason else "")
     if response.status == 429:
         return Disconnected(line, FailureKind.RATE, _not_before(response))
-    capped = any(problem.is_cap for problem in [*answer.errors, Problem(type=answer.type)])
+    capped = any(problem.is_cap for problem in [*answer.errors, XProblem(type=answer.type)])
     if capped or response.status in (400, 422):
         return Rejected(problems, line)
     if response.status in (401, 403):

@@ -9,7 +9,7 @@ from tweetream.models.drop import Drop
 from tweetream.sources.base import Disconnected, FailureKind, PostOrDrop
 from tweetream.sources.post_builder import ParseContext, decode
 from tweetream.sources.x.posts import parse_tweets
-from tweetream.sources.x.problem import Problem
+from tweetream.sources.x.problem import XProblem
 
 _ENDS = ("operational-disconnect", "client-disconnected", "streaming-connection")
 
@@ -17,7 +17,7 @@ _ENDS = ("operational-disconnect", "client-disconnected", "streaming-connection"
 class _Line(msgspec.Struct):
     data: Raw = Raw()
     includes: Raw = Raw()
-    errors: list[Problem] = []
+    errors: list[XProblem] = []
     title: str | None = None
     type: str | None = None
     detail: str | None = None
@@ -47,13 +47,13 @@ def parse_message(
             return parse_tweets(message.data, message.includes if _has(message.includes) else None, at)
     except (ValueError, RecursionError):
         return Drop.MALFORMED
-    problems = message.errors or [Problem(message.title, message.type, message.detail)]
+    problems = message.errors or [XProblem(message.title, message.type, message.detail)]
     for problem in problems:
         if (problem.type or "").rpartition("/")[2] in _ENDS or problem.title == "operational-disconnect":
             too_many = (problem.type or "").endswith("/streaming-connection")
             kind = FailureKind.RATE if too_many else FailureKind.NETWORK
             return Disconnected(f"X ends the stream: {problem.line()}", kind)
-    return Drop.NOT_A_POST if any(map(Problem.line, problems)) else Drop.MALFORMED
+    return Drop.NOT_A_POST if any(map(XProblem.line, problems)) else Drop.MALFORMED
 
 
 def _has(field: Raw) -> bool:

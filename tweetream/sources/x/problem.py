@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Problem(msgspec.Struct):
+class XProblem(msgspec.Struct):
     """One error, with the fields that X uses in different places."""
 
     title: str | None = None

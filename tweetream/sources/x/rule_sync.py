@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from tweetream.sources.base import Disconnected, FailureKind
 from tweetream.sources.x.client import Client, Rejected, Rule
-from tweetream.sources.x.problem import Problem
+from tweetream.sources.x.problem import XProblem
 from tweetream.sources.x.rules import MOST_RULES, Form, Plan, Terms, plan, words_of
 from tweetream.sources.x.token_bucket import TokenBucket
 
@@ -194,7 +194,7 @@ class RuleSync:
         for term in terms or ():
             self._split_limits.pop(term, None)
 
-    def _failed(self, problem: Problem, by_value: Mapping[str, Terms]) -> None:
+    def _failed(self, problem: XProblem, by_value: Mapping[str, Terms]) -> None:
         terms = by_value.get(problem.value or "")
         if problem.is_cap:
             self._most = max(1, len(self._ours) + len(self._foreign))
