@@ -105,10 +105,10 @@ class Settings(BaseSettings):
     )
     topics: List = Field(
         (),
-        description="topics to add at the start, unless they exist or were deleted lately: names separated by commas",
+        description="topics to add at the start, unless they exist or were deleted recently: names separated by commas",
     )
     model: Path | None = Field(None, description="your own model file; default: the shipped model")
-    abbreviations: Path | None = Field(None, description="a file of more abbreviations, one SHORT<tab>LONG a line")
+    abbreviations: Path | None = Field(None, description="a file of more abbreviations, one SHORT<tab>LONG per line")
     api_token: SecretStr = Field(
         SecretStr(""), description="the token that other machines need to add and delete topics"
     )
@@ -129,7 +129,7 @@ class Settings(BaseSettings):
         description="the largest number of streams of one IPv4 address or IPv6 /64 network; further ones get 429",
     )
     trusted_proxies: Annotated[List, AfterValidator(_networks)] = Field(
-        (), description="addresses and networks of your proxies, separated by commas; their X-Forwarded-For is believed"
+        (), description="addresses and networks of your proxies, separated by commas; their X-Forwarded-For is trusted"
     )
     web_host: str = Field("127.0.0.1", description="the address that the web server listens on")
     web_port: int = Field(6066, ge=1, le=65535, description="the port of the web server")
@@ -144,7 +144,7 @@ class Settings(BaseSettings):
         8,
         ge=1,
         le=1000,
-        description="number of partitions of posts and tagged; further workers only serve streams",
+        description="number of partitions of posts and tagged; more workers than this only serve streams",
     )
     replication: int = Field(1, ge=1, le=9, description="replicas of each Kafka topic")
     feed_retention: Seconds = Field(7 * 86400.0, description="how long a feed keeps a post")

@@ -144,7 +144,9 @@ def test_a_file_that_holds_no_certificate_is_named(
     line = refused(capsys, kafka_security_protocol="SSL", kafka_ssl_cafile=bad)
     assert line == f"TWEETREAM_KAFKA_SSL_CAFILE: {bad} holds no certificate in PEM\n"
     line = refused(capsys, kafka_security_protocol="SSL", kafka_ssl_certfile=bad, kafka_ssl_keyfile=key)
-    assert line.startswith(f"TWEETREAM_KAFKA_SSL_CERTFILE: {bad} and {key} hold no certificate and unencrypted key")
+    assert line.startswith(
+        f"TWEETREAM_KAFKA_SSL_CERTFILE: no certificate with an unencrypted key in PEM in {bad} and {key}"
+    )
 
 
 def test_a_key_alone_needs_its_certificate(authority: Authority, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,7 @@ def test_a_choice_is_one_of_its_values_or_the_default() -> None:
 def test_languages_are_tags_in_lower_case_in_the_given_order() -> None:
     assert options("").languages() == () and options("lang=ID, en,pt-BR").languages() == ("id", "en", "pt-br")
     for wrong in ("", "id,,en", "indonesian", "i", "pt_br"):
-        with pytest.raises(SourceError, match=r"lang is a list of language codes such as id,en; '\w*' is none$"):
+        with pytest.raises(SourceError, match=r"lang is a list of language codes such as id,en; '\w*' is not one$"):
             options(f"lang={wrong}").languages()
     with pytest.raises(SourceError):
         options("lang=pt-br").languages(re.compile("[a-z]{2}"))

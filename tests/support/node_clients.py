@@ -1,4 +1,4 @@
-"""The packages of npm that tests need: the EventSource clients that feeds are tried with, and axe-core."""
+"""The npm packages that tests need: EventSource clients for the feeds, and axe-core."""
 
 import fcntl
 import json

@@ -1,4 +1,4 @@
-"""The private parts of libraries that we touch, and what a release of a library lacks of them.
+"""The private parts of libraries that we use, and those that a release of a library no longer has.
 
 Run as a program, for one room or all of them, it prints what is missing and then ends with status 1.
 """

@@ -1,4 +1,4 @@
-"""The proxy of docker-compose.yml on this machine: a real Caddy with the very deploy/Caddyfile, and a name server.
+"""The proxy of docker-compose.yml on this machine: a real Caddy with deploy/Caddyfile, and a name server.
 
 Workers have addresses of 127.0.0.0/8 and one port, as containers of one service have addresses and one port. The
 name server answers any question for addresses with those it was given. Limits: Linux, where all of 127.0.0.0/8 is

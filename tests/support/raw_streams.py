@@ -1,4 +1,4 @@
-"""Streams over bare sockets: what a worker really sends, byte by byte, which a library hides.
+"""Streams over bare sockets: they show the exact bytes of a worker, which a library hides.
 
 Limits: this machine only, answers over HTTP/1.1 in chunks. What is not as SSE and HTTP have it fails at once.
 """

@@ -1,4 +1,4 @@
-"""How a run of tests is shared out among processes, and which tests it leaves out.
+"""Shares a run of tests among processes, and chooses the tests that it leaves out.
 
 A test says what it needs by a marker, or by using a fixture that needs it. Where a tool is missing, its tests are not
 collected, and one line at the end says so. Where CI is set in the environment they fail instead, since there nothing

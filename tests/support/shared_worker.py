@@ -1,4 +1,4 @@
-"""The worker that most statements about feeds are shown on: what its feeds have, and what it is set to."""
+"""The worker for most tests of the statements about feeds: the posts in its feeds, and its settings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

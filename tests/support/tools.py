@@ -1,4 +1,4 @@
-"""The tools that some tests need and not every machine has, and the check that one is missing."""
+"""The tools that some tests need and not every machine has, and the check for each."""
 
 import shutil
 from collections.abc import Callable

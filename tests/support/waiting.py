@@ -1,4 +1,4 @@
-"""Waiting for a condition that tells nobody when it becomes true: it is asked again and again, for a time.
+"""Waits for a condition by testing it again and again, up to a time limit.
 
 A condition takes no arguments, but it may bind a loop's variable by a default, as a lambda does.
 """

@@ -75,7 +75,7 @@ def _csv(path: Path, file: Iterable[str]) -> Iterator[LabelledPost]:
     reader = csv.DictReader(file)
     try:
         if not {"text", "label"} <= set(reader.fieldnames or ()):
-            raise BadData(f"{path} has no columns text and label: for a post a line, write LABEL={path}")
+            raise BadData(f"{path} has no columns text and label: if each line is a post, write LABEL={path}")
         if len(set(reader.fieldnames or ())) < len(reader.fieldnames or ()):
             raise BadData(f"{path} has two columns of the same name")
         for row in reader:

@@ -143,7 +143,7 @@ def _card_of(out: Path, inputs: Sequence[Path]) -> Path:
     if card_path.exists() and not card_path.read_bytes().startswith(model_card.TITLE.encode()):
         raise BadData(f"{card_path} is another file, and the model card would replace it")
     if {out.resolve(), card_path.resolve()} & {path.resolve() for path in inputs}:
-        raise BadData(f"{out} or its card {card_path.name} would replace what it is trained on")
+        raise BadData(f"{out} or its card {card_path.name} would replace a training file")
     return card_path
 
 

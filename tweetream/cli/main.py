@@ -16,7 +16,7 @@ from typing import Any
 from tweetream import __version__
 from tweetream.settings import fail
 
-_FILE = "a text file, a post a line; or a CSV with text,label and, for related posts, family"
+_FILE = "a text file with one post per line; or a CSV with text,label and, for related posts, family"
 _CLASSIFIERS = ("svm", "words-svm", "naive-bayes", "decision-tree")
 
 
@@ -60,9 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
 
     demo = commands.add_parser("demo", help="run a broker, a worker and the page on this machine")
-    demo.add_argument("--source", action="append", metavar="URL", help="replaces the demo's posts; repeatable")
-    demo.add_argument("--topic", action="append", metavar="NAME", help="replaces the demo's topics; repeatable")
-    demo.add_argument("--port", type=int, default=6066, metavar="N", help="of the page (0: any; default %(default)s)")
+    demo.add_argument("--source", action="append", metavar="URL", help="a source instead of the sample; repeatable")
+    demo.add_argument("--topic", action="append", metavar="NAME", help="a topic instead of the demo's; repeatable")
+    demo.add_argument(
+        "--port", type=int, default=6066, metavar="N", help="port of the page (0: any; default %(default)s)"
+    )
     demo.add_argument("--no-browser", action="store_true", help="do not open the page")
 
     commands.add_parser("worker", help="run a worker, like `faust -A tweetream.app worker …`")
@@ -78,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", required=True, metavar="FILE", help="a new file, .jsonl, .jsonl.gz or .jsonl.bz2; never overwritten"
     )
     record.add_argument(
-        "--topic", action="append", metavar="NAME", help="for x:, replaces TWEETREAM_TOPICS; repeatable"
+        "--topic", action="append", metavar="NAME", help="for x:, a topic instead of TWEETREAM_TOPICS; repeatable"
     )
 
     _add_classification(commands)
@@ -101,11 +103,11 @@ def _add_topics(commands: Any) -> None:
             verb.add_argument(
                 "--track", action="append", metavar="TERM", help="a word or phrase, * for all; repeatable"
             )
-        verb.add_argument("--url", default="http://127.0.0.1:6066", help="of the worker, default %(default)s")
+        verb.add_argument("--url", default="http://127.0.0.1:6066", help="address of the worker, default %(default)s")
         verb.add_argument(
             "--token",
             default=os.environ.get("TWEETREAM_API_TOKEN", ""),
-            help="of a worker that asks for one; default TWEETREAM_API_TOKEN",
+            help="the worker's token, if it has one; default TWEETREAM_API_TOKEN",
         )
 
 
@@ -113,7 +115,7 @@ def _add_classification(commands: Any) -> None:
     classify = commands.add_parser("classify", help="add a label and a score to each row of a file")
     classify.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: standard input")
     classify.add_argument(
-        "--column", metavar="NAME", help="the column of the text, default text; standard input is then CSV"
+        "--column", metavar="NAME", help="the column of the text (default: text); standard input is then CSV"
     )
     classify.add_argument("--input-format", choices=("csv", "jsonl", "text"), help="default: by the file's name")
     classify.add_argument("--output-format", choices=("csv", "jsonl"), help="default: like the input, csv for text")
@@ -133,15 +135,17 @@ def _add_training(commands: Any) -> None:
     train.add_argument(
         "--test", action="append", default=[], metavar="[LABEL=]FILE", help="test on these posts; repeatable"
     )
-    train.add_argument("--at-most", type=_positive, metavar="N", help="posts of each LABEL=FILE, chosen at random")
+    train.add_argument(
+        "--at-most", type=_positive, metavar="N", help="use N posts of each LABEL=FILE, chosen at random"
+    )
     train.add_argument("--classifier", default="svm", choices=_CLASSIFIERS, help="default %(default)s")
 
     evaluate = commands.add_parser("evaluate", help="measure a classifier by cross-validation, or a trained model")
     evaluate.add_argument("data", nargs="+", metavar="LABEL=FILE", help=_FILE)
     evaluate.add_argument("--folds", type=_positive, default=10, metavar="N", help="default %(default)s")
-    evaluate.add_argument("--balanced", action="store_true", help="use as many posts of each label as the rarest has")
+    evaluate.add_argument("--balanced", action="store_true", help="use the same number of posts of each label")
     evaluate.add_argument("--classifier", default="svm", choices=_CLASSIFIERS, help="default %(default)s")
-    evaluate.add_argument("--model", metavar="MODEL", help="measure this model, or the `shipped` one, and train none")
+    evaluate.add_argument("--model", metavar="MODEL", help="measure this model (or `shipped`) instead of training one")
     evaluate.add_argument("--json", action="store_true", help="print JSON")
 
 

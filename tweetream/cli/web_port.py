@@ -1,4 +1,4 @@
-"""Whether the page can be served on a port, for the subcommands that serve it."""
+"""Checks whether the page can be served on a port, for the subcommands that serve it."""
 
 import socket
 

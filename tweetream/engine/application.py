@@ -1,4 +1,4 @@
-"""The Faust application: its consumer and tables, and starts and stops that no broker can hold up."""
+"""The Faust application: its consumer and tables, and starts and stops that no broker can delay."""
 
 import asyncio
 import os

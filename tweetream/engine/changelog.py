@@ -1,4 +1,4 @@
-"""Reads the changelogs of tables before Faust goes on from there, by a consumer that joins no group.
+"""Reads the changelogs of tables with a consumer that joins no group; Faust then goes on from there.
 
 Faust trusts a copy on disk whatever has become of the changelog since: it may be that of another cluster, emptied, or
 compacted so that deletions are gone. Here a snapshot counts only if its last record is still in the changelog and

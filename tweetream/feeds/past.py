@@ -1,4 +1,4 @@
-"""Reading what is older than a feed's ring: bounds, fetches, stamps, retractions and the last records.
+"""Reads the records older than a feed's ring: bounds, fetches, stamps, retractions and the last records.
 
 Each call borrows one of a few pooled readers, so that a slow client holds none.
 """

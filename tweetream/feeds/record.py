@@ -1,4 +1,4 @@
-"""Reading the records of feeds: what is a post, what is a duplicate, and which posts pass a filter.
+"""Reads the records of feeds: separates posts from duplicates, and applies filters.
 
 A reader remembers the highest stamp of each partition and skips records that are not above it: constant memory, and
 the same answer on every worker. A reader that starts in the middle reads the dedup window first, to know the stamps.

@@ -99,7 +99,7 @@ def _load_certificate(context: ssl.SSLContext, certificate: Path, key: Path | No
         if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
             fail(f"{_env_name('ssl_keyfile')}: the key in {key or certificate} does not fit the certificate")
         holder = certificate if key is None else f"{certificate} and {key}"
-        fail(f"{_env_name('ssl_certfile')}: {holder} hold no certificate and unencrypted key in PEM")
+        fail(f"{_env_name('ssl_certfile')}: no certificate with an unencrypted key in PEM in {holder}")
 
 
 def _check_readable(name: str, path: Path) -> None:

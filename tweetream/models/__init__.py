@@ -1,1 +1,1 @@
-"""What travels between the rooms: posts, topics, commands, batches, feed entries. No Faust here."""
+"""The data that rooms exchange: posts, topics, commands, batches, feed entries. No Faust here."""

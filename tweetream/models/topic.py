@@ -1,4 +1,4 @@
-"""User topics: a name, the words that it tracks, and what the topics table keeps of it."""
+"""User topics: a name, the words that it tracks, and its entry in the topics table."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Where posts come from. This module is the interface for sources of other packages: they import only from here.
+"""The sources of posts. This module is the interface for sources of other packages: they import only from here.
 
 It imports no network's module, so importing it is cheap.
 """

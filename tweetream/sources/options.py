@@ -15,7 +15,7 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8})*")  # a language tag of BCP 4
 def check_printable(url: str) -> None:
     """Refuse a URL that cannot be a key in every batch and part of a one-line message."""
     if not url.isprintable():
-        raise SourceError(f"{url!r}: percent-encode what cannot be printed in the URL of a source")
+        raise SourceError(f"{url!r}: percent-encode unprintable characters in the URL of a source")
 
 
 def check_no_password(url: str, scheme: str, setting: str) -> None:
@@ -58,7 +58,7 @@ class UrlOptions:
         tags = tuple(tag.strip().lower() for tag in written.split(","))
         for tag in tags:
             if not pattern.fullmatch(tag):
-                raise self.error(f"lang is a list of language codes such as id,en; {tag[:20]!r} is none")
+                raise self.error(f"lang is a list of language codes such as id,en; {tag[:20]!r} is not one")
         return tags
 
 

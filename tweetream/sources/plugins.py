@@ -49,7 +49,7 @@ class PluginSource:
         self.url = url
         self._point = point
         if not url.isprintable():  # it is a key in every batch, and may hold a secret, so the message does not show it
-            raise SourceError(f"{point.name}: percent-encode what cannot be printed in the URL of a source")
+            raise SourceError(f"{point.name}: percent-encode unprintable characters in the URL of a source")
         try:
             self._source: Source = point.load()(url, context)
             if not callable(getattr(self._source, "chunks", None)):

@@ -1,4 +1,4 @@
-"""Who may change topics: requests with the token, and requests from this machine. Imports no Faust.
+"""Requests that may change topics: those with the token, and those from this machine. Imports no Faust.
 
 A web page of any site can send requests to its visitor's own machine. A request from the loopback therefore counts as
 the owner's only if its Host and Origin show that the owner's own page or a program sent it.

@@ -1,4 +1,4 @@
-"""Writes new events to all clients that have caught up: each event is made once for all clients that get the same.
+"""Writes new events to all clients that have caught up: each event is made once for all clients of a group.
 
 A client has a task of its own only while it catches up. Then it joins the group of clients at the same positions with
 the same filter. The hub calls `flush` when records have come, and each group's bytes go to the sockets of its clients;

@@ -1,4 +1,4 @@
-"""What a supervisor or a monitor asks a worker: `/livez`, `/readyz` and `/metrics`."""
+"""`/livez`, `/readyz` and `/metrics`: a worker's answers to a supervisor and a monitor."""
 
 import asyncio
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""`GET /topics/NAME/posts` and `/stats`: a topic's past posts by pages, and its counts by minutes."""
+"""`GET /topics/NAME/posts` and `/stats`: a topic's older posts in pages, and its counts by minute."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""What holds for every request: security headers, CORS, and errors as problem+json. Imports no Faust."""
+"""Applies to every request: security headers, CORS, and errors as problem+json. Imports no Faust."""
 
 import logging
 from typing import Any

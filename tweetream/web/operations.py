@@ -80,18 +80,18 @@ answer, a post's `position`, or the id of a stream's event. `before` alone gives
 
 To read backwards, send the answer's `before` until it is null: then there are no older posts. To read forwards, send
 the answer's `after`. You have caught up when an answer has no posts and the same `after` as you sent. An answer with
-fewer posts than `last`, or with none, is not the end: when few posts pass the filter, a page stops after some 50,000
-posts, and its `before` and `after` tell where to go on. Each post comes once, also while new posts arrive.
+fewer posts than `last`, or with none, is not the end. When few posts pass the filter, a page stops after some 50,000
+posts: go on from its `before` or `after`. Each post comes once, also while new posts arrive.
 
 An answer has `gap`, as streams do, when retention has deleted the position, or when its topic was deleted and added
 again. The page then begins (`after`) or ends (`before`) at the nearest position in the feed."""
 
 EVENTS = """Each post is an event without a name; its data is a FeedEntry. The id of an event is the position of the
-whole stream. To resume right after an event, send its id in `Last-Event-ID` or `last_event_id`. The header beats the
-query, a position beats `since`, `since` beats `last`. Without any of them a stream begins with the next new post. Other
-events have names: `gap` (posts of a topic are missing), `deleted` (a topic was deleted; after the last topic the stream
-ends), `retracted` (remove this post) and `position` (the id of the stream moves on, though no post passes its filter).
-After 15 s without an event the stream sends a comment. 204 means that all topics were deleted: do not reconnect."""
+whole stream. To resume right after an event, send its id in `Last-Event-ID` or `last_event_id`. The header wins over
+the query, a position over `since`, `since` over `last`. Without any of them a stream begins with the next new post.
+Other events have names: `gap` (posts of a topic are missing), `deleted` (a topic was deleted; after the last topic the
+stream ends), `retracted` (remove this post) and `position` (the id moves on, though no post passes the filter). After
+15 s without an event the stream sends a comment. 204 means that all topics were deleted: do not reconnect."""
 
 OPERATIONS: dict[str, dict[str, Operation]] = {
     "/": {"get": Operation("The page", {200: "text/html"})},
@@ -122,11 +122,11 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
     },
     "/topics/{name}/posts": {
         "get": Operation(
-            "The past posts of a topic, by pages",
+            "Older posts of a topic, in pages",
             {200: PageAnswer},
             (
                 name,
-                Parameter("last", "query", whole(1, 1000, 100), "the most posts in the page"),
+                Parameter("last", "query", whole(1, 1000, 100), "the largest number of posts in the page"),
                 Parameter("before", "query", POSITION, "the page that ends right before this position"),
                 Parameter("after", "query", POSITION, "the page that starts right after this position"),
                 since,

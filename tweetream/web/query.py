@@ -1,4 +1,4 @@
-"""What a request may ask for in its query: numbers, times, filters and positions. Each error is a Problem with 400."""
+"""Reads the query of a request: numbers, times, filters and positions. Each error is a Problem with 400."""
 
 import datetime
 import re

@@ -1,4 +1,4 @@
-"""The bodies, answers and events of HTTP, but posts, as structs. The OpenAPI document is made from them too."""
+"""The bodies, answers and events of HTTP, except posts, as structs. The OpenAPI document is made from them too."""
 
 from typing import Annotated, Any, Literal
 
@@ -61,9 +61,11 @@ class ClassifyBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ClassifyAnswer(msgspec.Struct):
-    """A label and its probability. `decision` is the sum of `bias` and the weights of `words`; more favours the label.
+    """A label and its probability.
 
-    The words are as the classifier sees them, in their order: lower case, abbreviations and lengthening resolved.
+    `decision` is the sum of `bias` and the weights of `words`; a higher one favours the label. The words are in the
+    order of the text, in the form that the classifier reads: in lower case, with abbreviations written out and
+    lengthened words shortened.
     """
 
     label: str

@@ -127,7 +127,7 @@ async def test_closed_at_once_cut_in_half_or_silent_it_is_interrupted() -> None:
             assert isinstance(await reader.over(), Disconnected) and not reader.posts
         server.script.append("silence")
         error = await ended(source(server, tracks, silence=0.3))
-        assert isinstance(error, Disconnected) and "not even a sign of life" in str(error)
+        assert isinstance(error, Disconnected) and "not even a keep-alive" in str(error)
 
 
 async def test_kept_alive_a_quiet_stream_stays() -> None:

@@ -1,4 +1,4 @@
-"""A line between a browser and a worker that a test can cut and mend: a relay of TCP that knows nothing of HTTP.
+"""A TCP relay between a browser and a worker, which a test can cut and restore. It knows no HTTP.
 
 While it is cut, what was open is reset and nobody can connect, as when the worker is gone. While it is held it takes
 connections and says nothing; it can also forget what is open for a feed alone, as a router does. Limits: this machine.

@@ -1,4 +1,4 @@
-"""The page under load: posts as fast as they come, posts at a steady pace, and its first content. Numbers alone.
+"""The page under load: posts as fast as they come, posts at a steady pace, and its first content. Measurements only.
 
 Limits: one topic, one tab, posts of everyday length.
 """

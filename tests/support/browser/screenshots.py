@@ -1,4 +1,4 @@
-"""`make screenshots`: the page as docs/ shows it, from the demo's sample, taken anew whenever the page changes.
+"""`make screenshots`: the page as docs/ shows it, from the demo's sample, taken again when the page changes.
 
 The posts, their order and how long ago each came are the same in every run; the hour on the charts is the present one.
 Limits: this machine's fonts.

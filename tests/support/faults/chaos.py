@@ -1,4 +1,4 @@
-"""Workers that die at random while numbered posts flow: what reached the feed, and what a client saw.
+"""Workers that die at random while numbered posts flow: the posts in the feed, and those that a client saw.
 
 The feed is read by an independent Kafka client; the client is httpx-sse, which goes to another worker with
 its last id whenever a stream ends. Limits: one topic, one source.

@@ -1,4 +1,4 @@
-"""A gate before a local server, that fails as told: it knows TCP and a little HTTP, and no network's protocol.
+"""A TCP proxy before a local server, which fails on command. It knows a little HTTP, and no network's protocol.
 
 A source under test connects to the gate, the gate to the server that speaks the network's protocol. So each server
 need only be right, and every fault of a line is here once, the same for all. Limits: this machine only; `halve` cuts

@@ -1,4 +1,4 @@
-"""What a process holds, and a task that is cancelled at a chosen await: to see that everything is let go of."""
+"""Finds leaks: counts the resources of a process, and cancels a task at a chosen await."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""Messages as networks send them, and what a bad day makes of them: bytes turned, cut, types changed, nested, huge.
+"""Messages as networks send them, and damaged copies: bytes changed, cut, types changed, nested, huge.
 
 The forms are those of the networks' own documents. A mutation holds no line end, since a frame of lines would be two,
 and is never blank, since that is how some networks say that they are alive.

@@ -1,4 +1,4 @@
-"""Apache Kafka itself for tests and `make kafka`: one broker or three, in a folder of its own, gone afterwards.
+"""Apache Kafka itself for tests and `make kafka`: one broker or three, in a folder of its own, removed afterwards.
 
 Needs Java 17 or newer, and Maven until the jars are there. The brokers are KRaft nodes that are controllers as well;
 they die with the thread that started them. The folder's data is lost: this is no way to keep data.

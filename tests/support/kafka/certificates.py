@@ -1,4 +1,4 @@
-"""Certificates for tests, made when they are needed: an authority, and what it signs. Valid for an hour."""
+"""Certificates for tests, made when needed: an authority, and certificates signed by it. Valid for an hour."""
 
 import datetime
 import ipaddress

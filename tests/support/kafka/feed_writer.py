@@ -1,4 +1,4 @@
-"""Writes a feed of any broker, record by record, for tests of who reads it; the fixtures are in conftest.py."""
+"""Writes a feed of any broker, record by record, for tests of its readers; the fixtures are in conftest.py."""
 
 from aiokafka import AIOKafkaProducer
 from support.kafka.apache_kafka import KafkaAddress

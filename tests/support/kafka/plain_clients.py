@@ -1,4 +1,4 @@
-"""Kafka clients that know nothing of Tweetream: what a feed really has, and what somebody else writes to one."""
+"""Kafka clients without code of Tweetream: they read all records of a feed, and write foreign records to it."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Posts that a test writes itself into the posts topic, as the streaming worker does: it says which come, and when.
+"""Writes posts into the posts topic as the worker with the sources does; the test chooses the posts and the times.
 
 Each batch is an epoch of its own, in nanoseconds, so that it stands above whatever a worker that took over has begun
 since. All go to one partition, so a feed has them in the order written. Limits: for workers without a source.

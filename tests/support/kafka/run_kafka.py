@@ -1,4 +1,4 @@
-"""`make kafka`: Apache Kafka in the foreground, to develop against. What it holds is gone when it ends."""
+"""`make kafka`: Apache Kafka in the foreground, to develop against. Its data is removed when it ends."""
 
 import argparse
 import signal

@@ -1,5 +1,6 @@
-"""Apache Kafka that asks who one is: a broker with a listener for passwords (SASL_SSL), and one that wants a client's
-certificate (SSL), beside a plain one for the broker itself and for tests that look on.
+"""Apache Kafka with logins: a listener for passwords (SASL_SSL), and one for clients' certificates (SSL).
+
+A plain listener is for the broker itself and for tests that look on.
 """
 
 from collections.abc import Iterator

@@ -120,7 +120,7 @@ class Harness(ABC):
 
     @abstractmethod
     async def keep_alive(self) -> None:
-        """Send the network's sign of life."""
+        """Send the network's keep-alive."""
 
     def settings(self) -> dict[str, str]:
         """The settings that a worker needs beside the source's URL, by their names without the prefix."""

@@ -55,4 +55,4 @@ class ReplayHarness(Harness):
 
     @override
     async def keep_alive(self) -> None:
-        """A file has no sign of life."""
+        """A file has no keep-alive."""

@@ -1,7 +1,7 @@
 """X's API v2 on this machine, as its owners document it: the filtered stream and its rules, limits and faults.
 
 It checks the bearer token and each rule (`x_language.py`), counts calls in each 15 minutes, and sends the posts that
-match a rule, in chunked encoding, each followed by CR LF. A bare CR LF is its sign of life. It gives only the requested
+match a rule, in chunked encoding, each followed by CR LF. A bare CR LF is its keep-alive. It gives only the requested
 fields and expansions. This module is independent of tweetream.
 """
 

@@ -120,7 +120,7 @@ class X:
             if syncing.done():
                 syncing.result()
             if not reading.done():
-                raise Disconnected(f"X has sent nothing for {self._silence:.0f} s, not even a sign of life")
+                raise Disconnected(f"X has sent nothing for {self._silence:.0f} s, not even a keep-alive")
             piece = reading.result()
         except (ClientError, OSError) as error:
             raise broken(error) from None
@@ -154,7 +154,7 @@ class X:
         at = ParseContext(round(self._wall() * 1000))
         for line in lines:
             if line is not None and not (line := line.strip()):
-                continue  # an empty line is X's sign of life
+                continue  # an empty line is X's keep-alive
             found = Drop.TOO_LONG if line is None else parse_message(line, at, self._given)
             for outcome in found if isinstance(found, Iterator) else (found,):
                 if not isinstance(outcome, Post):

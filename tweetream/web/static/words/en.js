@@ -34,7 +34,7 @@ export default {
   "add.nameHint": "Small letters, digits, - and _",
   "add.track": "Words, phrases, #hashtags",
   "add.optional": "(optional)",
-  "add.trackHint": "Type a comma or press Enter after each. Whole words, in any case; * follows every post. If this is empty, the topic's name is the word.",
+  "add.trackHint": "Type a comma or press Enter after each. Whole words, in upper or lower case; * follows every post. If this is empty, the topic follows its name.",
   "add.terms": "Words that the topic follows",
   "add.removeTerm": "Remove {term}",
   "add.everything": "every post",
@@ -146,7 +146,7 @@ export default {
   "charts.noTopic": "Choose a topic to see its counts.",
   "charts.asking": "Asking for the counts…",
   "charts.none": "No posts in the last hour.",
-  "charts.several": "Sum of {topics}. A post in more than one of them counts for each.",
+  "charts.several": "Sum of {topics}. A post in several of them counts in each.",
   "charts.old": "The charts are not up to date. {reason}",
   "charts.summary": {
     one: "{n} post in the last hour; most in one minute: {most}, at {at}; this minute so far: {now}",
