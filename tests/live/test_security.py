@@ -113,7 +113,7 @@ def test_a_worker_that_speaks_plainly_to_tls_waits_and_says_why(
     secure_kafka: SecureKafka, namespace: str, tmp_path: Path
 ) -> None:
     with a_worker(secure_kafka.url(secure_kafka.passwords), namespace, tmp_path) as worker:
-        until(lambda: "is it PLAINTEXT that it wants there?" in worker.log.read_text(), 3 * SOON, "a line")
+        until(lambda: "does it expect PLAINTEXT there?" in worker.log.read_text(), 3 * SOON, "a line")
         assert worker.stop() < SOON
 
 
