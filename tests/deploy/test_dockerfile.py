@@ -17,6 +17,7 @@ from support.waiting import until
 from tweetream import __version__
 from tweetream.kafka.embedded import dies_with_parent, end_process, free_ports
 
+pytestmark = pytest.mark.timeout(900)  # the steps install all that the image has
 HADOLINT = Path(sys.executable).with_name("hadolint")
 
 
