@@ -78,6 +78,11 @@ class Services:
     followed_version = -1  # of the topics table, when the producer was told of its topics
 
     @cached_property
+    def deliveries(self) -> set[asyncio.Task[None]]:
+        """The deliveries in progress of all agents. The loop holds a task only weakly, and an agent may end first."""
+        return set()
+
+    @cached_property
     def producer(self) -> OrderedProducer:
         return OrderedProducer(kafka)
 

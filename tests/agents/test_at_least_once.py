@@ -9,6 +9,7 @@ import pytest
 
 from tweetream.agents import at_least_once
 from tweetream.kafka.producer import Abandoned, StillAssigned
+from tweetream.topology import services
 
 
 class Event:
@@ -49,7 +50,7 @@ class Harness:
     async def run(self, work: Any) -> None:
         reader = at_least_once.AtLeastOnce(work)
         await reader.run(SimpleNamespace(noack=lambda: SimpleNamespace(events=self._events)))  # type: ignore[arg-type]
-        while reader.running:
+        while services.deliveries:
             await asyncio.sleep(0)
 
 

@@ -120,7 +120,7 @@ def test_every_worker_knows_what_was_deleted_also_one_that_is_started_later(
                 stream.take(10, 30)
             retract(apache_kafka.bootstrap, namespace, ['"5é'])
             for stream in (one, other):
-                stream.read(lambda: end in stream.body, 40)  # noqa: B023 (called at once)
+                stream.read(lambda: end in stream.body and '"5é' in told(stream.events), 40)  # noqa: B023 (called at once)
             for events in (one.events, other.events):
                 assert shown(events) == left
                 assert '"5é' in posts(events) and told(events).count('"5é') == 1, "shown, then taken back"

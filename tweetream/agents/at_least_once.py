@@ -18,7 +18,7 @@ from tweetream.app import app
 from tweetream.engine.consumer import Consumer
 from tweetream.kafka.producer import Abandoned, RecordRejected, StillAssigned
 from tweetream.models.codec import TooNew, Undecodable
-from tweetream.topology import dead_letter
+from tweetream.topology import dead_letter, services
 
 log = logging.getLogger(__name__)
 Delivery = Callable[[], Awaitable[None]]
@@ -36,7 +36,6 @@ class AtLeastOnce:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self.running: set[asyncio.Task[None]] = set()
 
     async def run(self, stream: Stream[Any]) -> None:
         free = asyncio.Semaphore(UNDELIVERED)
@@ -47,8 +46,8 @@ class AtLeastOnce:
                 free.release()
                 continue
             task = asyncio.create_task(_deliver(event, delivery))
-            self.running.add(task)
-            task.add_done_callback(self.running.discard)
+            services.deliveries.add(task)
+            task.add_done_callback(services.deliveries.discard)
             task.add_done_callback(lambda _: free.release())
 
     async def _attempt(self, event: EventT[Any]) -> Delivery | None:
