@@ -6,6 +6,7 @@ of posts goes to partition p of tagged, so that a post keeps its stamp.
 """
 
 import asyncio
+import logging
 from functools import cache, partial
 from typing import Any
 
@@ -25,6 +26,7 @@ from tweetream.models.post import MAX_BYTES, PostBatch, TaggedBatch, TaggedPost,
 from tweetream.text import Cleaner, load_abbreviations, normalise
 from tweetream.topology import POSTS, TAGGED, posts, services, topics_table, wait_applied
 
+log = logging.getLogger(__name__)
 WAIT_FOR_COMMAND = 5.0  # seconds, at most and once for each command
 
 
@@ -41,7 +43,13 @@ class Tagger:
 
     async def catch_up(self, command: int) -> None:
         """Wait until this worker knows the topics that were there when the batch was read."""
-        if command > max(topics_table.applied, self._given_up) and not await wait_applied(command, WAIT_FOR_COMMAND):
+        if command <= max(topics_table.applied, self._given_up):
+            return
+        # A rebalance ends the wait too; the batch comes again after it, and is waited for again.
+        if not await wait_applied(command, WAIT_FOR_COMMAND) and app.is_flowing():
+            log.warning(
+                "command %d is not applied here after %g s: its topic may miss posts", command, WAIT_FOR_COMMAND
+            )
             self._given_up = command
 
     async def check_fence(self, partition: int, offset: int, epoch: int, still_assigned: StillAssigned) -> bool:
