@@ -198,8 +198,11 @@ def now_ms() -> int:
 
 
 async def wait_applied(offset: int, timeout: float) -> bool:
-    """Wait until this worker has applied command `offset`. False after `timeout` s, or when flow is suspended."""
-    if topics_table.applied >= offset:
+    """Wait until this worker has applied command `offset`, and Kafka has its changes.
+
+    False after `timeout` s, or when flow is suspended.
+    """
+    if topics_table.confirmed >= offset:
         return True
     applied, suspended = topics_table.wait_applied(offset), app.flow_control.wait_suspended()
     waiting = [asyncio.ensure_future(applied), asyncio.ensure_future(suspended)]
@@ -208,7 +211,7 @@ async def wait_applied(offset: int, timeout: float) -> bool:
     finally:
         for task in waiting:
             task.cancel()
-    return topics_table.applied >= offset
+    return topics_table.confirmed >= offset
 
 
 async def _rebuild_tables() -> None:

@@ -27,7 +27,7 @@ from tweetream.text import Cleaner, load_abbreviations, normalise
 from tweetream.topology import POSTS, TAGGED, posts, services, topics_table, wait_applied
 
 log = logging.getLogger(__name__)
-WAIT_FOR_COMMAND = 5.0  # seconds, at most and once for each command
+WAIT_FOR_COMMAND = 15.0  # seconds, at most and once for each command
 
 
 class Tagger:
@@ -41,16 +41,17 @@ class Tagger:
         self._reached: dict[int, int] = {}  # the next offset of each partition
         self._given_up: int = -1  # the last command that did not come in time
 
-    async def catch_up(self, command: int) -> None:
-        """Wait until this worker knows the topics that were there when the batch was read."""
-        if command <= max(topics_table.applied, self._given_up):
+    async def catch_up(self, command: int, still_assigned: StillAssigned) -> None:
+        """Wait until this worker knows the topics that were there when the batch was read.
+
+        Raises Abandoned if a rebalance ends the wait: the batch comes again after it, and is waited for again.
+        """
+        if command <= max(topics_table.applied, self._given_up) or await wait_applied(command, WAIT_FOR_COMMAND):
             return
-        # A rebalance ends the wait too; the batch comes again after it, and is waited for again.
-        if not await wait_applied(command, WAIT_FOR_COMMAND) and app.is_flowing():
-            log.warning(
-                "command %d is not applied here after %g s: its topic may miss posts", command, WAIT_FOR_COMMAND
-            )
-            self._given_up = command
+        if not still_assigned():
+            raise Abandoned("a rebalance came before the command was applied here")
+        log.warning("command %d is not applied here after %g s: its topic may miss posts", command, WAIT_FOR_COMMAND)
+        self._given_up = command
 
     async def check_fence(self, partition: int, offset: int, epoch: int, still_assigned: StillAssigned) -> bool:
         """Whether a higher epoch precedes this batch in its partition."""
@@ -118,7 +119,7 @@ async def _work(event: EventT[Any], still_assigned: StillAssigned) -> Delivery |
         return None
     if not batch.posts:
         return None
-    await tagger().catch_up(batch.command)
+    await tagger().catch_up(batch.command, still_assigned)
     return partial(_send, partition, len(batch.posts), tagger().tag(batch), still_assigned)
 
 

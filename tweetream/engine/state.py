@@ -20,6 +20,11 @@ class TopicsTable(ReplicatedTable):
         """The offset of the last command applied; -1 before the first."""
         return int(self.get(self._APPLIED, b"-1"))
 
+    @property
+    def confirmed(self) -> int:
+        """The last command applied whose changes Kafka has. Every worker comes to it, whichever worker dies."""
+        return int(self.in_changelog(self._APPLIED) or b"-1")
+
     def apply(self, offset: int, *changed: Topic, forgotten: str = "") -> None:
         """Write the changes of a command, and then that it has been applied."""
         for topic in changed:
@@ -55,8 +60,8 @@ class TopicsTable(ReplicatedTable):
         return self._decoded
 
     async def wait_applied(self, offset: int) -> None:
-        """Wait until this worker has applied the command at `offset`."""
-        while self.applied < offset:
+        """Wait until this worker has applied the command at `offset`, and Kafka has its changes."""
+        while self.confirmed < offset:
             await self.wait_change()
 
     def alive(self) -> list[Topic]:

@@ -60,7 +60,7 @@ class ReplicatedTable(GlobalTable):
         self._overwritten: set[bytes] = set()  # keys whose last changelog record is of an earlier state
         self._term = 0  # grows each time this worker loses the partition
         self.version = 0  # grows with each change, for readers that cache what they made of the table
-        self._changed = asyncio.Event()  # set at the next change, and then replaced
+        self._changed = asyncio.Event()  # set at the next change or delivery, and then replaced
         super().__init__(*args, **kwargs)
 
     @override
@@ -79,12 +79,19 @@ class ReplicatedTable(GlobalTable):
 
     def _note_change(self) -> None:
         self.version += 1
+        self._wake()
+
+    def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
 
     async def wait_change(self) -> None:
-        """Wait until the table changes."""
+        """Wait until the table changes, or a change of it is delivered."""
         await self._changed.wait()
+
+    def in_changelog(self, key: bytes) -> bytes | None:
+        """The value of a key that Kafka has, which is older than the table's while a change is pending."""
+        return self._delivered.get(key, self.data.get(key))
 
     async def flush(self, still_assigned: StillAssigned = always) -> None:
         """Deliver what was changed, in the order of change.
@@ -103,6 +110,7 @@ class ReplicatedTable(GlobalTable):
                 self._delivered[key] = value
                 if self._pending[key] is value:
                     del self._pending[key], self._delivered[key]
+                self._wake()
             elif value is not None and self._is_older(key, value):  # a newer value came while it was sent
                 self._restore(key, self.data[key])
 
@@ -135,7 +143,7 @@ class ReplicatedTable(GlobalTable):
 
     def _take(self, key: bytes, value: bytes | None, offset: int) -> bytes | None:
         """Take a key's value from the changelog, unless it is older than the value here. Returns the valid one."""
-        known = self._delivered.get(key, self.data.get(key))
+        known = self.in_changelog(key)
         if offset <= self._offsets.get(key, -1):
             if known is None or value is None or not self.is_outdated(key, value, known):
                 return value

@@ -123,7 +123,8 @@ class Run:
         async for batch in batcher.batches():
             sequence += 1
             partition = sequence % settings.partitions
-            record = PostBatch(epoch, sequence, topics_table.applied, batch.positions, batch.posts)
+            # A command that only this worker has applied may be undone by a rebalance, and others would wait for it.
+            record = PostBatch(epoch, sequence, topics_table.confirmed, batch.positions, batch.posts)
             delivery = asyncio.ensure_future(self._deliver(partition, record, batch))
             try:
                 offset = await asyncio.shield(delivery)
