@@ -15,6 +15,7 @@ from httpx_sse import connect_sse
 from support.faults import chaos
 from support.kafka.apache_kafka import KafkaAddress
 from support.proxy import CADDYFILE, Proxy
+from support.sse import events_of
 from support.waiting import until
 from support.workers import Worker
 
@@ -113,7 +114,7 @@ def test_one_event_comes_at_once_though_none_follows_it(site: Site) -> None:
     ):
         assert source.response.headers["Content-Type"] == "text/event-stream"
         assert source.response.headers["Server"] == "Caddy", "nobody else answered"
-        event = next(source.iter_sse())
+        event = next(events_of(source))
         assert coming in event.data and age(event.data) < 1.0
 
 

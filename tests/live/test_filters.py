@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from httpx_sse import ServerSentEvent, connect_sse
+from support.sse import events_of
 from support.waiting import until
 from support.workers import Worker, workers
 
@@ -58,7 +59,7 @@ def events(worker: Worker, path: str, count: int, **query: str | float) -> list[
         connect_sse(client, "GET", worker.url + path, params=query) as stream,
     ):
         assert stream.response.status_code == 200
-        for event in stream.iter_sse():
+        for event in events_of(stream):
             found.append(event)
             if len(found) == count:
                 break

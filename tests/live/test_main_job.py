@@ -9,6 +9,7 @@ import pytest
 from httpx_sse import connect_sse
 from support.kafka.apache_kafka import KafkaAddress
 from support.kafka.feed_writer import Broker
+from support.sse import events_of
 from support.waiting import until
 from support.workers import Worker, workers
 
@@ -78,7 +79,7 @@ def read(worker: Worker, name: str, count: int) -> list[str]:
         httpx.Client(timeout=20) as client,
         connect_sse(client, "GET", f"{worker.url}/feeds/{name}?since=0") as source,
     ):
-        for event in source.iter_sse():
+        for event in events_of(source):
             ids.append(json.loads(event.data)["id"])
             if len(ids) == count:
                 return ids

@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 from httpx_sse import connect_sse
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from support.sse import events_of
 from support.waiting import until
 from support.workers import Worker, workers
 
@@ -104,7 +105,7 @@ def test_the_events_of_a_stream_are_as_described(worker: Worker, document: dict[
                 break
     assert {"gap", "position", "deleted"} <= seen
     with connect_sse(httpx, "GET", f"{worker.url}/feeds/hidup?last=3") as stream:  # type: ignore[arg-type]
-        event = next(stream.iter_sse())
+        event = next(events_of(stream))
         jsonschema.validate(json.loads(event.data), closed(document, event.event))
     assert httpx.get(f"{worker.url}/feeds/{name}").status_code == 204
 

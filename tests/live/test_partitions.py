@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from httpx_sse import connect_sse
 from support.faults import chaos
 from support.kafka import apache_kafka as kafka
+from support.sse import events_of
 from support.waiting import until
 from support.workers import workers
 
@@ -40,5 +41,5 @@ def test_partitions_are_raised_while_all_workers_are_stopped(
         with httpx.Client(timeout=20) as client:
             feed = f"{worker.url}/feeds/{chaos.TOPIC}"
             with connect_sse(client, "GET", feed, params={"since": 0}) as source:
-                seen = [chaos.number_of(event.data) for event in itertools.islice(source.iter_sse(), LINES)]
+                seen = [chaos.number_of(event.data) for event in itertools.islice(events_of(source), LINES)]
         assert sorted(seen) == list(range(1, LINES + 1))

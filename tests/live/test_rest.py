@@ -10,6 +10,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from httpx_sse import connect_sse
 from support.kafka.apache_kafka import KafkaAddress
+from support.sse import events_of
 from support.waiting import until
 from support.workers import Worker, workers
 
@@ -50,7 +51,7 @@ def test_a_topic_that_is_added_gets_its_posts_and_one_that_is_deleted_ends(worke
     assert answer.json()["kafka_topic"].startswith("rest-feed-jalan-")
     names: list[str] = []
     with httpx.Client(timeout=20) as client, connect_sse(client, "GET", f"{worker.url}/feeds/jalan") as source:
-        for event in source.iter_sse():
+        for event in events_of(source):
             if not names:
                 assert httpx.delete(f"{worker.url}/topics/jalan").status_code == 204
             names.append(event.event)
@@ -92,7 +93,7 @@ def test_posts_come_newest_last_with_positions_that_a_stream_takes(worker: Worke
         httpx.Client(timeout=20) as client,
         connect_sse(client, "GET", f"{worker.url}/feeds/hujan?last_event_id={page['before']}") as source,
     ):
-        event = next(source.iter_sse())
+        event = next(events_of(source))
     assert event.id == page["posts"][1]["position"]
 
 

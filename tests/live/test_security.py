@@ -13,6 +13,7 @@ import pytest
 from httpx_sse import connect_sse
 from support.kafka.certificates import Authority
 from support.kafka.secure_kafka import PASSWORD, USER, SecureKafka
+from support.sse import events_of
 from support.waiting import until
 from support.workers import Worker
 
@@ -67,7 +68,7 @@ def test_topics_come_and_go_and_posts_flow_and_no_client_takes_the_plain_way(
         assert answer.status_code == 201
         feed = answer.json()["kafka_topic"]
         with httpx.Client(timeout=20) as client, connect_sse(client, "GET", f"{worker.url}/feeds/hujan") as source:
-            events = source.iter_sse()
+            events = events_of(source)
             texts = [next(events).json()["text"] for _ in range(5)]
         assert all(text.startswith("hujan nomor") for text in texts)
         until(lambda: worker.count("hujan") > POSTS, SOON, "posts are counted")

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from httpx_sse import ServerSentEvent, connect_sse
+from support.sse import events_of
 from support.waiting import until
 from support.workers import Worker, workers
 
@@ -42,7 +43,7 @@ def events(worker: Worker, path: str, count: int, **headers: str) -> list[Server
         return found
     with httpx.Client(timeout=10) as client, connect_sse(client, "GET", worker.url + path, headers=headers) as source:
         assert source.response.status_code == 200
-        for event in source.iter_sse():
+        for event in events_of(source):
             found.append(event)
             if len(found) == count:
                 break
@@ -131,7 +132,7 @@ def test_a_post_is_there_soon_after_it_was_read(
     ):
         until(lambda: group[0].count("pelan") > 1, 30, "posts")
         with connect_sse(client, "GET", f"{group[0].url}/feeds/pelan") as source:
-            for event in source.iter_sse():
+            for event in events_of(source):
                 received = datetime.datetime.fromisoformat(json.loads(event.data)["received_at"])
                 delays.append(time.time() - received.timestamp())
                 if len(delays) == 6:

@@ -27,7 +27,7 @@ async def test_a_topic_added_over_rest_has_a_rule_at_x_and_gets_the_posts_that_m
                 assert {rule["tag"] for rule in server.rules.values()} == {"tweetream:x:"}
                 assert not await server.post("banjir") and await server.post("MACET di DKI Jakarta", number=42)
                 async with aconnect_sse(client, "GET", f"{worker.url}/feeds/jkt?last=1") as feed:
-                    event = await anext(feed.aiter_sse())
+                    event = await anext(event async for event in feed.aiter_sse() if event.event == "message")
                 seen = event.json()
                 assert (seen["id"], seen["text"], seen["author"]) == ("x:42", "MACET di DKI Jakarta", "rina")
                 assert len(server.calls["connects"]) == 1

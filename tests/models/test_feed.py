@@ -38,9 +38,9 @@ def test_stamps_of_a_partition_are_in_the_order_of_epoch_sequence_and_index() ->
 
 
 def test_positions_come_back_the_same() -> None:
-    positions = [Position("macet", "m8x2k1", 0), Position("a-b_c", "0", 2**63 - 1)]
+    positions = [Position("macet", "m8x2k1", 0), Position("a-b_c", "0", 2**63 - 1), Position("new", "1", -1)]
     assert list(parse_positions(",".join(map(str, positions))).values()) == positions
-    assert str(positions[0]) == "macet@m8x2k1:0"
+    assert [str(position) for position in positions[::2]] == ["macet@m8x2k1:0", "new@1:00"]
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,10 @@ class Stream:
 
     @property
     def events(self) -> list[Event]:
-        return split(bytes(self.body))[0]
+        """All but the first position, which tells only where the stream begins."""
+        found = split(bytes(self.body))[0]
+        opening = next((event for event in found if event.name == "position"), None)
+        return [event for event in found if event is not opening]
 
     @property
     def lines(self) -> list[bytes]:
@@ -123,7 +126,8 @@ class Stream:
 
     def take(self, count: int, timeout: float = 10.0) -> list[Event]:
         """The first `count` events."""
-        return self.read(lambda: self.body.count(b"\n\n") >= count, timeout).events[:count]
+        enough = lambda: self.body.count(b"\n\n") >= count and len(self.events) >= count  # noqa: E731 (used once)
+        return self.read(enough, timeout).events[:count]
 
     def reset(self) -> None:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)

@@ -45,9 +45,9 @@ class Cursor:
             self.state = CursorState(offset, offset - 1, feed.retracted)
 
     @property
-    def position(self) -> Position | None:
-        """The position of the last record read; None before the feed's first."""
-        return Position(self.name, self.generation, self._last_offset) if self._last_offset >= 0 else None
+    def position(self) -> Position:
+        """The position of the last record read."""
+        return Position(self.name, self.generation, self._last_offset)
 
     @property
     def state(self) -> CursorState:

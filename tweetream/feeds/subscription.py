@@ -83,8 +83,11 @@ class Subscription:
         return sum(cursor.appended for cursor in self.cursors)
 
     def positions(self) -> list[Position]:
-        """The position in each feed that has had a record: together the position of the stream."""
-        return _positions(self.cursors)
+        """The position in each feed that has had a record: together the position of the stream.
+
+        Without any, the position before the first record of each.
+        """
+        return _positions(self.cursors) or [cursor.position for cursor in self.cursors]
 
     def ready(self) -> list[Delivery]:
         """The next records in the rings, up to FETCH_RECORDS of each feed; only while `ringed`."""
@@ -110,4 +113,4 @@ class Subscription:
 
 
 def _positions(cursors: list[Cursor]) -> list[Position]:
-    return [position for cursor in cursors if (position := cursor.position) is not None]
+    return [position for cursor in cursors if (position := cursor.position).offset >= 0]

@@ -19,6 +19,7 @@ from tweetream.models.post import Post
 _STAMP = struct.Struct(">HQQI")
 MAX_OFFSET = 2**63
 _POSITION = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})@([0-9a-z]{1,13}):([0-9]{1,19})")
+_BEFORE_FIRST = "00"
 _FIRST_MS = -30_610_224_000_000  # the start of the year 1000, since strftime pads no year
 _LAST_MS = 253_402_300_799_999  # the end of the year 9999
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -78,7 +79,10 @@ class FeedName(NamedTuple):
 
 
 class Position(NamedTuple):
-    """The last record of a feed that was delivered, `NAME@GENERATION:OFFSET`; opaque to clients."""
+    """The last record of a feed that was delivered, `NAME@GENERATION:OFFSET`; opaque to clients.
+
+    Before the first record of a feed the offset is -1, written `00`: an offset has no sign.
+    """
 
     name: str
     generation: str
@@ -86,7 +90,7 @@ class Position(NamedTuple):
 
     @override
     def __str__(self) -> str:
-        return f"{self.name}@{self.generation}:{self.offset}"
+        return f"{self.name}@{self.generation}:{_BEFORE_FIRST if self.offset < 0 else self.offset}"
 
 
 class BadPosition(ValueError):
@@ -100,7 +104,7 @@ def parse_positions(text: str) -> dict[str, Position]:
         match = _POSITION.fullmatch(part)
         if not match or int(match[3]) >= MAX_OFFSET:
             raise BadPosition(f"not a position: {part[:100]!r}")
-        found[match[1]] = Position(match[1], match[2], int(match[3]))
+        found[match[1]] = Position(match[1], match[2], -1 if match[3] == _BEFORE_FIRST else int(match[3]))
     return found
 
 

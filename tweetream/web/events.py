@@ -56,7 +56,7 @@ def position(id: bytes) -> bytes:
 
 
 def id_of(positions: Sequence[Position]) -> bytes:
-    """The id of a stream that has these positions; empty if it has none yet."""
+    """The id of a stream that has these positions."""
     return join_positions(positions).encode()
 
 

@@ -103,7 +103,7 @@ class RetractedEvent(msgspec.Struct):
 
 
 class PositionEvent(msgspec.Struct):
-    """The event's id is the current position of the stream; no post passed the filter."""
+    """The id is the position of the stream: at its start, and after posts that did not pass the filter."""
 
 
 class PageAnswer(msgspec.Struct):

@@ -75,6 +75,7 @@ class Stream:
                     await self._write(events.deleted(name))
                 else:
                     await self._open(stack, topic)
+            await self._tell_position()
             while not self._finishing:
                 self._client.wake.clear()
                 await self._drop_deleted()
@@ -111,7 +112,7 @@ class Stream:
         if gap is not None:
             await self._write(events.gap(gap))
         given = (self._query.positions or {}).get(topic.name)
-        if given is not None and given.generation == generation:
+        if given is not None and given.generation == generation and given.offset >= 0:
             missed = events.retracted(topic.name, await cursor.missed_retractions(given.offset))
             if missed:
                 await self._write(b"".join(missed))
@@ -132,6 +133,13 @@ class Stream:
             records = await self._hub.past.last(topic.kafka_topic, query.last, query.post_filter)
             return (records[0].offset if records else None), None
         return None, None
+
+    async def _tell_position(self) -> None:
+        """Send the stream's position: a client that is cut off before the first post must not miss any."""
+        if self._subscription.cursors:
+            id = events.id_of(self._subscription.positions())
+            await self._write(events.position(id))
+            self._client.sent_id = id
 
     async def _catch_up(self) -> None:
         """Send the next records that are there, as fast as the client takes them."""

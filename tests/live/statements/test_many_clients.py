@@ -40,7 +40,7 @@ class Observer(threading.Thread):
                 now, end = time.time(), stream.body.rfind(b"\n\n") + 2
                 found, stream.body = stream.body[:end], stream.body[end:]
                 for line in found.split(b"\n"):
-                    if line.startswith(b"data: "):
+                    if line.startswith(b'data: {"id"'):
                         self.delays.append(
                             now - datetime.fromisoformat(json.loads(line[6:])["received_at"]).timestamp()
                         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import httpx
@@ -130,3 +131,18 @@ def test_deleting_a_topic_ends_its_streams_with_a_named_event_and_a_reconnect_ge
         answer = httpx.get(f"{worker.url}/feeds/{path}")
         assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
         assert answer.json()["status"] == 404 and "tiada" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("name", ["semua", "sepi"])
+def test_a_stream_tells_its_position_before_any_post_and_a_client_that_is_cut_then_misses_none(
+    worker: Worker, name: str
+) -> None:
+    """A quiet topic: what comes while a client is away comes after it, though it never had a post."""
+    with Stream(worker, f"/feeds/{name}") as stream:
+        stream.read(lambda: b"event: position" in stream.body)
+        position = re.search(rb"id: (\S+)\nevent: position\ndata: {}\n\n", stream.body)
+        assert position is not None and stream.events == []
+    id = position[1].decode()
+    posts = httpx.get(f"{worker.url}/topics/{name}/posts", params={"after": id}).json()["posts"]
+    assert posts == [], "the position is after the last post"
+    assert id.endswith(":00") == (name == "sepi"), "a feed without a post has a position too"

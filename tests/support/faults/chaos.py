@@ -79,6 +79,8 @@ class Client(threading.Thread):
                 if event.event == "message":
                     self._note(number_of(event.data))
                     self._last_id = event.id
+                elif event.event == "position":
+                    self._last_id = event.id
                 elif event.event == "gap":
                     self.gaps.append(event.data)
                 else:

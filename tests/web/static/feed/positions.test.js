@@ -14,4 +14,5 @@ test("each topic of a position has its generation and offset, and what is no pos
 
 test("a position is written as the server does", () => {
   assert.equal(positionText("a", { generation: "k9", offset: 13 }), "a@k9:13");
+  assert.equal(positionText("a", positionsOf("a@k9:00").a), "a@k9:00", "before the first post");
 });
