@@ -3,6 +3,7 @@
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tweetream import metrics
 from tweetream.metrics import registry
 from tweetream.models.drop import Drop
 
@@ -37,3 +38,21 @@ def test_the_documented_metrics_exist() -> None:
             "sse_clients", "sse_dropped",
         )
     }  # fmt: skip
+
+
+def test_the_series_of_topics_and_sources_begin_at_0_so_that_no_alert_misses_the_first_step() -> None:
+    metrics.declare(["t-posts"], ["replay:a.txt"])
+    assert {"topic": "t-posts"} in samples("tweetream_dead_letters_total")
+    assert {"source": "replay:a.txt"} in samples("tweetream_posts_read_total")
+    assert {"source": "replay:a.txt"} in samples("tweetream_source_reconnects_total")
+
+
+def test_the_series_of_a_deleted_topic_go_and_those_of_one_that_was_added_again_stay() -> None:
+    metrics.follow_feeds({}, {"t-feed-hujan-1": "hujan", "t-feed-macet-2": "macet"})
+    assert {"topic": "hujan"} in samples("tweetream_posts_fed_total")
+    assert {"topic": "t-feed-hujan-1"} in samples("tweetream_dead_letters_total")
+    before = {"t-feed-hujan-1": "hujan", "t-feed-macet-2": "macet"}
+    metrics.follow_feeds(before, {"t-feed-macet-3": "macet"})
+    assert {"topic": "hujan"} not in samples("tweetream_posts_fed_total")
+    assert {"topic": "macet"} in samples("tweetream_posts_fed_total")
+    assert {"topic": "t-feed-macet-2"} not in samples("tweetream_dead_letters_total")

@@ -1,5 +1,7 @@
 """The metrics for Prometheus. A post that is counted neither as matched nor as dropped is a bug."""
 
+from collections.abc import Iterable, Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from tweetream.models.drop import Drop
@@ -40,6 +42,26 @@ source_last_post = Gauge(
     "tweetream_source_last_post_timestamp_seconds", "When a source gave its last post", ["source"], registry=registry
 )
 tasks = Gauge("tweetream_tasks", "Tasks of the worker's event loop", registry=registry)
+
+
+def declare(kafka_topics: Iterable[str], sources: Iterable[str]) -> None:
+    """Show the series of these at 0: a rate or an increase misses the step with which a series begins."""
+    for topic in kafka_topics:
+        dead_letters.labels(topic)
+    for source in sources:
+        posts_read.labels(source)
+        source_reconnects.labels(source)
+
+
+def follow_feeds(before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Show the series of new feeds at 0, and take away those of deleted ones. Kafka topic → user topic."""
+    for kafka_topic in now.keys() - before.keys():
+        posts_fed.labels(now[kafka_topic])
+        dead_letters.labels(kafka_topic)
+    for kafka_topic in before.keys() - now.keys():
+        dead_letters.remove(kafka_topic)
+    for topic in set(before.values()) - set(now.values()):
+        posts_fed.remove(topic)
 
 
 def forget_sources() -> None:

@@ -6,7 +6,9 @@ All of it is declared before anything subscribes: Faust skips a topic for minute
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
+from types import MappingProxyType
 from typing import Any, cast
 
 from faust.exceptions import ConsumerNotStarted
@@ -27,6 +29,7 @@ from tweetream.kafka.producer import Headers, OrderedProducer, RecordRejected
 from tweetream.kafka.retry import Unavailable, retry_until_available
 from tweetream.models import codec
 from tweetream.models.feed import FeedName
+from tweetream.sources import without_secret
 from tweetream.sources.status import SourceStatuses
 
 log = logging.getLogger(__name__)
@@ -75,7 +78,8 @@ TABLES: tuple[ReplicatedTable, ...] = (topics_table, counts_table)
 class Services:
     """The services that agents, ingest and web share. Each is made when it is first asked for."""
 
-    followed_version = -1  # of the topics table, when the producer was told of its topics
+    followed_version = -1  # of the topics table, when the producer and the metrics were told of its topics
+    followed_feeds: Mapping[str, str] = MappingProxyType({})  # Kafka topic → user topic
 
     @cached_property
     def deliveries(self) -> set[asyncio.Task[None]]:
@@ -228,7 +232,7 @@ async def _rebuild_tables() -> None:
 
 @app.timer(0.5)
 async def _look_after_tables() -> None:
-    """Rebuild stale tables, and keep the producer's list of topics at those that exist.
+    """Rebuild stale tables, and tell the producer and the metrics which topics exist.
 
     A producer that asks for the metadata of a deleted topic can bring it back to life.
     """
@@ -236,8 +240,10 @@ async def _look_after_tables() -> None:
         await _rebuild_tables()
     if services.followed_version != topics_table.version:
         services.followed_version = topics_table.version
-        known = [*(spec.name for spec in specs()), *(topic.kafka_topic for topic in topics_table.alive())]
-        services.producer.follow(known)
+        feeds = {topic.kafka_topic: topic.name for topic in topics_table.alive()}
+        services.producer.follow([*(spec.name for spec in specs()), *feeds])
+        metrics.follow_feeds(services.followed_feeds, feeds)
+        services.followed_feeds = feeds
 
 
 @app.before
@@ -258,6 +264,7 @@ async def _declare() -> None:
 
 @app.starting
 async def _start() -> None:
+    metrics.declare([spec.name for spec in specs()], map(without_secret, settings.sources))
     await services.producer.start()
     await services.compacted.start()
 
