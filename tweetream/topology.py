@@ -176,7 +176,8 @@ async def dead_letter(topic: str, value: bytes | None, reason: str) -> None:
     log.warning("dead letter from %s: %s", topic, reason)
     headers: Headers = [("topic", topic.encode()), ("reason", reason[:1000].encode())]
     try:
-        await services.producer.send(DEAD, 0, (value or b"")[:DEAD_BYTES], headers=headers)
+        most = min(DEAD_BYTES, max(0, services.producer.max_record - 2048))  # the reason is beside it
+        await services.producer.send(DEAD, 0, (value or b"")[:most], headers=headers)
     except RecordRejected as error:
         log.error("Kafka rejected a dead letter: %s", error)
     metrics.dead_letters.labels(topic).inc()
@@ -266,6 +267,8 @@ async def _declare() -> None:
 async def _start() -> None:
     metrics.declare([spec.name for spec in specs()], map(without_secret, settings.sources))
     await services.producer.start()
+    names = [spec.name for spec in specs()]
+    await retry_until_available(kafka, lambda: services.producer.learn_limit(names))
     await services.compacted.start()
 
 
