@@ -180,9 +180,10 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "post": Operation(
             "Classify texts and explain the labels",
             {200: list[ClassifyAnswer]},
-            problems=(400, 413, 503),
+            problems=(400, 403, 413, 429, 503),
             body=ClassifyBody,
-            about="One answer for each text, in the same order, from the model that classifies the feeds.",
+            about="One answer for each text, in the same order, from the model that classifies the feeds. A text has "
+            "64 KiB at most. One address may make 20 calls a second, and 100 at once.",
         )
     },
     "/openapi.json": {"get": Operation("This document", {200: dict[str, Any]})},
