@@ -61,7 +61,7 @@ def _tree(words: tuple[str, ...], tree: Any) -> Tree:
     values = tree.value[:, 0, :]
     return Tree(
         words,
-        asked=tree.feature.astype(np.int32),
+        asked=np.maximum(tree.feature, 0).astype(np.int32),  # a leaf has -2
         present=tree.children_right.astype(np.int32),
         absent=tree.children_left.astype(np.int32),
         values=values[:, 1:] if values.shape[1] == 2 else values,

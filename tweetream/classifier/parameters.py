@@ -20,7 +20,8 @@ MAX_LABEL = 200  # characters
 MAX_WORDS = 1_000_000  # of a vocabulary; each takes some 200 bytes of memory
 MAX_KINDS = 4 * 1024 * 1024  # characters of the list of kinds
 MAX_ALIKE = 64  # features with the same first bits, which are compared one after the other; a trained model has ten
-MAX_DEPTH = 10_000  # branches from a tree's root to a leaf; a text takes as many steps
+MAX_NODES = 1_000_000  # of a tree
+MAX_DEPTH = 2_000  # branches from a tree's root to a leaf; a text takes as many steps, and a trained tree has hundreds
 _LARGEST = 1e100  # sums and products of a few such numbers are finite
 
 
@@ -90,7 +91,7 @@ class Tree:
     """
 
     words: tuple[str, ...]
-    asked: Places  # the place of the node's word; a leaf's is not looked at
+    asked: Places  # the place of the node's word; a leaf has any
     present: Places
     absent: Places
     values: Numbers  # the proportions of the labels, a row for each node
@@ -111,11 +112,12 @@ class Tree:
         nodes = len(self.values)
         if not nodes or not len(self.asked) == len(self.present) == len(self.absent) == nodes:
             raise BadParameters("the parts of its tree differ in length")
+        if nodes > MAX_NODES:
+            raise BadParameters(f"its tree has more than {MAX_NODES} nodes")
         if not ((self.values >= 0) & (self.values <= 1)).all():
             raise BadParameters("a proportion in its tree is not between 0 and 1")
         inner = np.flatnonzero((self.present != LEAF) | (self.absent != LEAF))
-        asked = self.asked[inner]
-        if not ((asked >= 0) & (asked < self.size)).all():
+        if not ((self.asked >= 0) & (self.asked < self.size)).all():
             raise BadParameters("its tree asks for a word that does not exist")
         children = np.concatenate((self.present[inner], self.absent[inner]))
         parents = np.concatenate((inner, inner))
