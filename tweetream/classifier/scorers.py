@@ -78,13 +78,12 @@ class FeatureScorer(Table):
         _, columns, first, last = self._together(numbers, owner)
         weights = self._sums[numbers][:, 1:]
         total = self._sums[numbers, 0].sum() + len(columns)
+        # Each end of a pair gets half, and an edge's half goes to the other end, if that is a word.
+        half = self._weights[columns] / 2
+        edge = (first == 0, last == len(numbers) - 1)
+        np.add.at(weights, np.where(edge[0] & ~edge[1], last, first), half)
+        np.add.at(weights, np.where(edge[1] & ~edge[0], first, last), half)
         edges = weights[0] + weights[-1]
-        for column, one, other in zip(columns.tolist(), first.tolist(), last.tolist(), strict=True):
-            ends = [place for place in (one, other) if 0 < place < len(numbers) - 1]
-            for place in ends:
-                weights[place] += self._weights[column] / len(ends)
-            if not ends:
-                edges = edges + self._weights[column]
         scale = np.sqrt(max(total, 1))
         return Contributions(self.words(text), weights[1:-1] / scale, edges / scale + self._bias)
 
