@@ -26,7 +26,7 @@ from tweetream.web.schemas import ClassifyBody
 if TYPE_CHECKING:
     from tweetream.classifier.pipeline import TextClassifier
 
-BURST, PER_SECOND = 100, 20.0  # calls of one address
+BURST, PER_SECOND = 200, 20.0  # calls of one address
 
 
 def _load() -> "TextClassifier":

@@ -183,7 +183,8 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             problems=(400, 403, 413, 429, 503),
             body=ClassifyBody,
             about="One answer for each text, in the same order, from the model that classifies the feeds. A text has "
-            "64 KiB at most. One address may make 20 calls a second, and 100 at once.",
+            "64 KiB at most. One address may make 200 calls at once and 20 a second; more get 429. If 16 calls wait, "
+            "further ones get 503.",
         )
     },
     "/openapi.json": {"get": Operation("This document", {200: dict[str, Any]})},
