@@ -237,6 +237,11 @@ def test_a_word_cannot_name_a_place_outside_the_tree(files: dict[str, bytes]) ->
         assert len(bad) < len(words)  # fewer words than before are no danger where the tree asks for none of them
 
 
+def test_a_long_name_of_a_kind_is_refused(files: dict[str, bytes]) -> None:
+    """Stops a name of a megabyte that is hashed again for each new word of a post."""
+    assert "kind" in reason(changed(files["svm"], kinds=utf8("k" * 1_000_000 + ": macet")))
+
+
 def test_words_that_are_not_utf_8_are_refused(files: dict[str, bytes]) -> None:
     for name, classifier in (("kinds", "svm"), ("words", "words-svm")):
         assert "UTF-8" in reason(changed(files[classifier], **{name: np.array([255], dtype=np.uint8)}))

@@ -1,5 +1,6 @@
 """`POST /classify`: who may call it, how often, and with which texts."""
 
+import zlib
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -19,7 +20,7 @@ Client = TestClient[web.Request, web.Application]
 async def client(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
     service = classify._Service()
     monkeypatch.setattr(classify, "_service", lambda: service)
-    application = web.Application(**{**application_options(settings), "handler_args": None})
+    application = web.Application(**application_options(settings))
     nothing: Any = None
     application.router.add_post("/classify", partial(classify.Classify.post, classify.Classify(nothing, nothing)))
     async with TestClient(TestServer(application)) as client:
@@ -38,6 +39,13 @@ async def test_a_text_has_64_kib_at_most(client: Client) -> None:
         assert (await ask(client, [text]))[0] == 200
         status, problem = await ask(client, ["macet", text + "a"])
         assert (status, problem["detail"]) == (413, "text 2 has more than 64 KiB")
+
+
+async def test_a_compressed_body_is_refused_unread(client: Client) -> None:
+    """Stops a megabyte that unpacked to a gigabyte in the loop, and stalled every stream for a second."""
+    bomb = zlib.compress(bytes(64 * 1024 * 1024), 9)
+    async with client.post("/classify", data=bomb, headers={"Content-Encoding": "deflate"}) as answer:
+        assert answer.status == 415 and (await answer.json(content_type=None))["detail"]
 
 
 async def test_marks_that_froze_a_worker_are_too_long(client: Client) -> None:
@@ -61,7 +69,9 @@ async def test_an_address_has_a_rate(client: Client) -> None:
     assert set(statuses) == {200, 429} and statuses[: classify.BURST] == [200] * classify.BURST
 
 
-@pytest.mark.parametrize("body", [b"", b"\xff", b'{"texts":["\\ud800"]}', b'{"texts":' + b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"\xff", b'{"texts":["\\ud800"]}', b'{"texts":' + b"[" * 100_000], ids=["", "byte", "half", "deep"]
+)
 async def test_a_body_that_is_no_list_of_texts_is_400(client: Client, body: bytes) -> None:
     async with client.post("/classify", data=body) as answer:
         assert answer.status == 400 and (await answer.json(content_type=None))["detail"]

@@ -19,6 +19,7 @@ MAX_LABELS = 200
 MAX_LABEL = 200  # characters
 MAX_WORDS = 1_000_000  # of a vocabulary; each takes some 200 bytes of memory
 MAX_KINDS = 4 * 1024 * 1024  # characters of the list of kinds
+MAX_KIND = 64  # characters of a kind's name, which is hashed for each of its words
 MAX_ALIKE = 64  # features with the same first bits, which are compared one after the other; a trained model has ten
 MAX_NODES = 1_000_000  # of a tree
 MAX_DEPTH = 2_000  # branches from a tree's root to a leaf; a text takes as many steps, and a trained tree has hundreds
@@ -52,6 +53,8 @@ class FeatureWeights:
         """Raise BadParameters for features that cannot be looked up, and for weights that do not fit."""
         if len(self.kinds) > MAX_KINDS:
             raise BadParameters(f"its list of kinds has more than {MAX_KINDS} characters")
+        if any(len(line.partition(":")[0]) > MAX_KIND for line in self.kinds.splitlines()):
+            raise BadParameters(f"a kind's name has more than {MAX_KIND} characters")
         if not len(self.known) or not (self.known[1:] > self.known[:-1]).all():
             raise BadParameters("its features are not in order")
         if prefixes(self.known).max() > MAX_ALIKE:

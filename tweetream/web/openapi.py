@@ -35,6 +35,7 @@ PROBLEMS = {
     404: "Not found",
     409: "The topic exists with another track",
     413: "The body or a text is too large",
+    415: "The body is compressed",
     429: "Too many open streams or calls from this address; try again after Retry-After",
     503: "The worker cannot do this now; try again after Retry-After",
 }
