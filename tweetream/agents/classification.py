@@ -32,7 +32,7 @@ Records = dict[str, list[tuple[bytes, Headers]]]
 
 
 class Model:
-    """The classifier, loaded in a thread when the worker is up, since its libraries take a second to import."""
+    """The classifier, loaded in a thread when the worker is up. Only this agent uses it."""
 
     def __init__(self) -> None:
         self._loading: asyncio.Future[Classifier] | None = None

@@ -131,7 +131,7 @@ def _add_classification(commands: Any) -> None:
 def _add_training(commands: Any) -> None:
     train = commands.add_parser("train", help="train a model from labelled posts")
     train.add_argument("data", nargs="+", metavar="LABEL=FILE", help=_FILE)
-    train.add_argument("--out", default="model.skops", metavar="MODEL", help="default %(default)s")
+    train.add_argument("--out", default="model.safetensors", metavar="MODEL", help="default %(default)s")
     train.add_argument(
         "--test", action="append", default=[], metavar="[LABEL=]FILE", help="test on these posts; repeatable"
     )

@@ -56,6 +56,8 @@ async def _answer(request: web.Request, handler: Handler, settings: Settings) ->
     try:
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return _preflight(request, settings)
+        if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+            raise Problem(415, "send the body without Content-Encoding")
         return await handler(request)
     except Problem as problem:
         return problem.response()
@@ -84,6 +86,7 @@ def application_options(settings: Settings) -> dict[str, Any]:
 
     return {
         "middlewares": [middleware],
-        "handler_args": {"handler_cancellation": True},
+        # A compressed body of 1 MiB would unpack to 1 GiB in the loop, before a handler could refuse it.
+        "handler_args": {"handler_cancellation": True, "auto_decompress": False},
         "client_max_size": MAX_BODY,
     }
