@@ -17,6 +17,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from pydantic_settings import PydanticBaseSettingsSource as Source
 from typing_extensions import override
 
+from tweetream.models.printable import printable
+
 PREFIX = "TWEETREAM_"
 _PASSED = re.compile(r"TWEETREAM_(FAUST_|SERVICE_|PORT(_|$))")
 RENAMED = {  # settings that had another name before 0.1.0
@@ -201,7 +203,7 @@ def unknown_names(dotenv: dict[str, str]) -> list[str]:
 
 def fail(line: str) -> NoReturn:
     """End with one line on standard error and status 2."""
-    print(f"tweetream: {line}", file=sys.stderr)
+    print(f"tweetream: {printable(line, 2000)}", file=sys.stderr)
     raise SystemExit(2)
 
 

@@ -14,6 +14,7 @@ import faust
 from typing_extensions import override
 
 from tweetream.engine.application import App
+from tweetream.models.printable import PrintableLog
 from tweetream.settings import fail
 
 LOG_EVERY = 10.0  # seconds between two lines of the Kafka client about the same kind of trouble
@@ -82,6 +83,7 @@ class Worker(faust.Worker):
     def on_setup_root_logger(self, logger: logging.Logger, level: int) -> None:
         for handler in logger.handlers:
             handler.addFilter(RateLimitedLogFilter())
+            handler.addFilter(PrintableLog())
         logger.setLevel(level)  # Faust leaves it at DEBUG for all but -l info, which slows its producer down
         super().on_setup_root_logger(logger, level)
 
