@@ -138,7 +138,7 @@ def _repaired(post: Post, now: int) -> Post | None:
         return None
     if not 0 < len(post.id) <= MAX_ID or too_long(post.text):
         return None
-    if len(post.source) > MAX_NAME or not post.source.isprintable():
+    if not 0 < len(post.source) <= MAX_NAME or not post.source.isprintable():
         return None
     if len(post.author) > MAX_AUTHOR or len(post.url) > MAX_URL or len(post.lang) > MAX_LANG:
         return None
