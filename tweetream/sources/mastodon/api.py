@@ -177,7 +177,8 @@ def _one_line_errors(host: str, silence: float) -> Iterator[None]:
     except aiohttp.ServerTimeoutError:
         raise Disconnected(f"{host} has sent nothing for {silence:g} s") from None
     except TimeoutError:
-        raise Disconnected(f"{host} has not sent a whole response in {RESPONSE_TIMEOUT:g} s") from None
+        reason = f"{host} has not sent a whole response in {RESPONSE_TIMEOUT:g} s"
+        raise Disconnected(reason, FailureKind.HTTP) from None
     except aiohttp.ClientSSLError as error:
         raise Disconnected(f"no TLS with {host}: {_line(error)}") from None
     except aiohttp.ClientConnectorDNSError:
