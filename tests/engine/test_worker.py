@@ -1,8 +1,9 @@
-"""A worker logs few of its Kafka client's lines."""
+"""A worker logs few of its Kafka client's lines, and nothing that a terminal would run."""
 
+import io
 import logging
 
-from tweetream.engine.worker import LOG_EVERY, RateLimitedLogFilter
+from tweetream.engine.worker import LOG_EVERY, RateLimitedLogFilter, Worker
 
 
 def record(name: str, level: int, message: str, at: float, *args: object) -> logging.LogRecord:
@@ -25,3 +26,14 @@ def test_information_of_the_client_and_lines_of_other_loggers_are_all_logged() -
     for n in range(3):
         assert log_filter.filter(record("aiokafka.consumer", logging.INFO, f"step {n}", 100))
         assert log_filter.filter(record("tweetream.kafka.producer", logging.WARNING, "the same", 100))
+
+
+def test_no_line_of_the_log_has_a_code_of_terminals_or_a_forged_line() -> None:
+    output = io.StringIO()
+    logger = logging.Logger("root")
+    logger.addHandler(logging.StreamHandler(output))
+    worker = Worker.__new__(Worker)
+    worker.spinner = None
+    worker.on_setup_root_logger(logger, logging.INFO)
+    logger.warning("a library says %s", "\x1b[2J\nERROR forged")
+    assert output.getvalue() == "a library says \\x1b[2J\n  ERROR forged\n"

@@ -81,6 +81,13 @@ def test_a_host_and_its_subdomains_are_covered_and_no_neighbours(named: str, hos
     assert Hosts((named,)).covers(host) is covered
 
 
+def test_a_host_may_be_private_only_if_the_url_names_it() -> None:
+    for host in ("::1", "127.0.0.1", "localhost", "mas.local", "mastodon"):
+        assert Hosts((host,)).may_be_private(host) and not Hosts(("mas.example",)).may_be_private(host)
+    assert Hosts(("mas.local",)).may_be_private("streaming.mas.local")
+    assert not Hosts(("mas.example",)).may_be_private("mas.example")
+
+
 def answers(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
     """Every name has these addresses."""
 

@@ -171,8 +171,9 @@ def run(options: argparse.Namespace) -> None:
 def record(url: str, out: str, topics: Sequence[str] | None) -> None:
     """Record until the source ends, Ctrl-C or SIGTERM. Ends with one line if it cannot."""
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # the line of progress
-    logging.basicConfig(format=f"{clear}tweetream: %(message)s", level=logging.WARNING)
-    logging.getLogger().handlers[0].addFilter(PrintableLog())
+    handler = logging.StreamHandler()
+    handler.addFilter(PrintableLog())
+    logging.basicConfig(format=f"{clear}tweetream: %(message)s", level=logging.WARNING, handlers=[handler])
     source = opened(url, topics)
     capture = _capture(out)
     began = time.monotonic()
