@@ -13,6 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from typing_extensions import override
 from yarl import URL
 
+from tweetream.models.printable import printable
 from tweetream.sources.addresses import Hosts, is_name, is_public
 from tweetream.sources.base import Disconnected, FailureKind
 
@@ -33,7 +34,7 @@ def open_session(
         fault = _fault(host, response)
         if fault:
             response.close()
-            raise Disconnected(fault, FailureKind.HTTP)
+            raise Disconnected(printable(fault), FailureKind.HTTP)
         return response
 
     return aiohttp.ClientSession(
@@ -101,8 +102,8 @@ def _target(response: aiohttp.ClientResponse) -> str:
     """The host of a redirect, and what to do. The rest of the address may hold a secret."""
     try:
         origin = response.url.join(URL(response.headers["Location"])).origin()
-    except (KeyError, ValueError):
+        if origin == response.url.origin():
+            return "another path, which is not followed"
+        return f"{origin}: give that host in the URL of the source"
+    except (LookupError, ValueError):  # of no header; and of yarl, which finds some faults only when it shows the URL
         return "no valid address"
-    if origin == response.url.origin():
-        return "another path, which is not followed"
-    return f"{origin}: give that host in the URL of the source"

@@ -47,7 +47,7 @@ def _server(written: str, options: UrlOptions) -> URL:
         parts = urlsplit(written)
         valid = written.isprintable() and parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0
         server = URL(written)
-    except ValueError:  # a port that is not a number, an open bracket
+    except (IndexError, ValueError):  # a port that is not a number, an open bracket, an empty host
         valid = False
     if not valid:
         raise options.error("url is the address of a Jetstream server, such as wss://HOST/subscribe")

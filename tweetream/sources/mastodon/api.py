@@ -164,7 +164,7 @@ def _streaming_url(named: str) -> URL | None:
     try:
         url = URL(named[: MAX_ADDRESS + 1]).with_query(None).with_fragment(None)
         valid = url.scheme in ("ws", "wss", "http", "https") and _HOST.fullmatch(url.raw_host or "")
-    except ValueError:
+    except (IndexError, ValueError):  # both are yarl's
         return None
     return url if valid and len(named) <= MAX_ADDRESS and url.user is None and url.explicit_port != 0 else None
 
