@@ -201,6 +201,16 @@ def unknown_names(dotenv: dict[str, str]) -> list[str]:
     return sorted(name for name, upper in ours.items() if upper not in known)
 
 
+def secrets(known: Settings) -> list[str]:
+    """The tokens and passwords, also those of several Mastodon servers, which no log may show.
+
+    One of under eight characters is left out: it could be a common word.
+    """
+    values = [value.get_secret_value() for _, value in known if isinstance(value, SecretStr)]
+    parts = [part.strip().partition("=")[2] for value in values for part in value.split(",")]
+    return sorted({value for value in (*values, *parts) if len(value) >= 8}, key=len, reverse=True)
+
+
 def fail(line: str) -> NoReturn:
     """End with one line on standard error and status 2."""
     print(f"tweetream: {printable(line, 2000)}", file=sys.stderr)

@@ -6,6 +6,7 @@ its text. Written to a terminal as they are, they would forge lines or run comma
 
 import logging
 import re
+from collections.abc import Collection
 
 from typing_extensions import override
 
@@ -27,11 +28,15 @@ def printable(text: object, most: int = MOST, secret: str = "") -> str:
 
 
 class PrintableLog(logging.Filter):
-    """Makes the records of a handler printable, also those of other packages.
+    """Makes the records of a handler printable, also those of other packages, and hides secrets in them.
 
     A message or traceback of several lines keeps them, but each line after the first begins with blanks. So nobody
     can forge a record.
     """
+
+    def __init__(self, secrets: Collection[str] = ()) -> None:
+        super().__init__()
+        self._secrets = re.compile("|".join(map(re.escape, secrets))) if secrets else None
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
@@ -39,20 +44,22 @@ class PrintableLog(logging.Filter):
             message = record.getMessage()
         except Exception:  # noqa: BLE001 - wrong arguments of the caller: the handler reports them
             return True
-        if not message.isprintable():
-            record.msg, record.args = _printable_lines(message), ()
+        shown = self._shown(message)
+        if shown != message:
+            record.msg, record.args = shown, ()
         if record.exc_info and not record.exc_text:
             record.exc_text = _formatter.formatException(record.exc_info)
         if record.exc_text:
-            record.exc_text = _printable_lines(record.exc_text)
+            record.exc_text = self._shown(record.exc_text)
         return True
+
+    def _shown(self, text: str) -> str:
+        if self._secrets is not None:
+            text = self._secrets.sub(HIDDEN, text)
+        return text if text.isprintable() else "\n  ".join(map(_escaped, text.expandtabs().split("\n")))
 
 
 _formatter = logging.Formatter()
-
-
-def _printable_lines(text: str) -> str:
-    return "\n  ".join(map(_escaped, text.expandtabs().split("\n")))
 
 
 def _escaped(line: str) -> str:
