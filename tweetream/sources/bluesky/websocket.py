@@ -67,20 +67,11 @@ class Socket:
                 while take(await self._receive()):
                     pass
 
-    async def _message(self, timeout: float | None) -> Any:
-        """The next message that is no ping or pong. aiohttp would answer a flood of pings without a pause."""
-        while (message := await self._ws.receive(timeout)).type in (WSMsgType.PING, WSMsgType.PONG):
-            if message.type is WSMsgType.PING:
-                try:
-                    async with asyncio.timeout(self._silence):
-                        await self._ws.pong(message.data)
-                except TimeoutError:
-                    raise Disconnected(f"{self._host} does not read the answers to its pings") from None
-            await asyncio.sleep(0)
-        return message
-
     async def _receive(self, timeout: float | None = None) -> bytes:
-        message = await self._message(timeout)
+        message: Any = await self._ws.receive(timeout)
+        while message.type in (WSMsgType.PING, WSMsgType.PONG):
+            await self._answer(message)
+            message = await self._ws.receive(timeout)
         if message.type is WSMsgType.TEXT:
             data: bytes = message.data
             return data
@@ -96,6 +87,16 @@ class Socket:
             raise Disconnected(f"{self._host} closed the stream ({code})")
         cause = f": {printable(message.data, MAX_QUOTED)}" if message.type is WSMsgType.ERROR else ""
         raise Disconnected(f"the connection to {self._host} broke off{cause}")
+
+    async def _answer(self, message: Any) -> None:
+        """Answer a ping, and let other tasks run: aiohttp would answer a flood of pings without a pause."""
+        if message.type is WSMsgType.PING:
+            try:
+                async with asyncio.timeout(self._silence):
+                    await self._ws.pong(message.data)
+            except TimeoutError:
+                raise Disconnected(f"{self._host} does not read the answers to its pings") from None
+        await asyncio.sleep(0)
 
 
 @contextlib.asynccontextmanager
