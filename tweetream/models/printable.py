@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from typing_extensions import override
 
-MOST = 250  # characters
+MOST = 290  # characters
 HIDDEN = "***"
 
 
