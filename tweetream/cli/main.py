@@ -118,7 +118,11 @@ def _add_classification(commands: Any) -> None:
         "--column", metavar="NAME", help="the column of the text (default: text); standard input is then CSV"
     )
     classify.add_argument("--input-format", choices=("csv", "jsonl", "text"), help="default: by the file's name")
-    classify.add_argument("--output-format", choices=("csv", "jsonl"), help="default: like the input, csv for text")
+    classify.add_argument(
+        "--output-format",
+        choices=("csv", "jsonl"),
+        help="default: like the input, csv for text; no cell of csv is a formula",
+    )
 
     explain = commands.add_parser("explain", help="show the label of a text, its score, and the words that decided")
     explain.add_argument("text", metavar="TEXT")

@@ -2,7 +2,8 @@
 
 A row that cannot be classified has no text here, and is kept: it lacks the column or has too many cells, its JSON is
 broken, its text is blank or longer than LONGEST. A column of the input with the name `label` or `score` goes on as
-`given_label` or `given_score`. JSON lines become CSV with the columns of the first readable line.
+`given_label` or `given_score`. JSON lines become CSV with the columns of the first readable line. A cell of CSV that a
+spreadsheet would run as a formula gets an apostrophe before it; JSON lines keep every text as it is.
 """
 
 import csv
@@ -10,6 +11,8 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TextIO
+
+from tweetream.models.csv_cell import safe_cell
 
 LONGEST = 1024 * 1024  # characters of a CSV field: without it, a quote that is never closed takes in the whole file
 _ADDED = {"label": "given_label", "score": "given_score"}  # the columns we add, and the new name of such a column
@@ -139,13 +142,14 @@ def _csv_writer(output: TextIO, names: list[str] | None) -> Write:
     def write_header(names: Iterable[str | None]) -> None:
         columns.extend(name for name in names if name is not None and name not in _ADDED)
         columns.extend(_ADDED)
-        writer.writerow(columns)
+        writer.writerow(map(safe_cell, columns))
 
     def write(rows: Sequence[Row]) -> None:
         if not columns:
             write_header(next((row for row in rows if row.text is not None), rows[0]).fields)
         for row in rows:
-            writer.writerow([*(_cell(row.fields.get(name, "")) for name in columns), *row.fields.get(None, ())])
+            values = (*(row.fields.get(name, "") for name in columns), *row.fields.get(None, ()))
+            writer.writerow(map(_cell, values))
 
     if names is not None:
         write_header(names)
@@ -153,4 +157,6 @@ def _csv_writer(output: TextIO, names: list[str] | None) -> Write:
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
+    if isinstance(value, (dict, list)):
+        value = json.dumps(value, ensure_ascii=False)
+    return safe_cell(value) if isinstance(value, str) else value

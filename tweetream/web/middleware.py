@@ -7,6 +7,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from aiokafka.errors import KafkaError
 
+from tweetream.models.printable import printable
 from tweetream.settings import Settings
 from tweetream.web.problems import Problem, problem_of
 
@@ -66,10 +67,10 @@ async def _answer(request: web.Request, handler: Handler, settings: Settings) ->
     except ConnectionError:
         raise
     except KafkaError as error:
-        log.warning("%s %s: %r", request.method, request.path, error)
+        log.warning("%s %s: %r", request.method, printable(request.path), error)
         return Problem(503, "Kafka does not answer", {"Retry-After": "5"}).response()
     except Exception as error:  # a bug of ours: it is logged, and the client gets an answer that it can read
-        log.exception("%s %s", request.method, request.path)
+        log.exception("%s %s", request.method, printable(request.path))
         return Problem(500, f"an error in the worker ({type(error).__name__}); its log has the details").response()
 
 
