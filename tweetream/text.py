@@ -5,41 +5,50 @@ of letters, digits and underscores with their combining marks (`\w` of regular e
 ends. All other characters (a hyphen, a full stop, an emoji, NUL, U+2028) only separate words. So `#lancar`,
 `lancar-lancar` and `LANCAR...` have the word `lancar`; `lancar2`, `kelancaran` and `info_lancar` are other words.
 
-Nearly all posts are ASCII, and take a table look-up. The others get Unicode's NFKC with case folding, so that
-full-width letters, ligatures and the two ways to write an accent compare equal. Invisible characters inside words (soft
-hyphens, joiners) are removed. Accents are kept: `jalán` is not `jalan`.
+Nearly all posts are ASCII, and take a table look-up. The others are folded (`tweetream.characters`), so that full-width
+letters, ligatures, the two ways to write an accent, and the Turkish `İ` and `ı` compare equal. Invisible characters
+inside words (soft hyphens, joiners, tatweel) are removed. Accents are kept: `jalán` is not `jalan`.
 
-Limits. In a script without spaces (Japanese, Chinese, Thai) a whole run of letters is one word. An address has a
-scheme, or begins with `www.`, or has a common domain ending and a path; a bare `detik.com` stays as two words. Emoji
-are not words.
+Japanese, Chinese, Thai, Khmer, Lao and Burmese have no spaces between words. A run of them is one word here, also
+beside other letters, and `tweetream.terms` looks inside it. The words of a hashtag's capitals, `jakarta macet` of
+`#JakartaMacet`, stand beside the text, where topics find them and the classifier does not.
+
+Limits. An address has a scheme, or begins with `www.`, or has a common domain ending and a path; a bare `detik.com`
+stays as two words. A mention is ASCII, as the networks have it. Emoji are not words.
 """
 
 import html
 import re
-import unicodedata
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import product
 
+from tweetream.characters import SPACELESS, capitals, fold, set_apart, word_pattern
+
 _SUFFIX = r"\.(?:com|co|net|org|edu|gov|info|id|my|sg|io|ly|gl|me|tv|be|app|dev|social|news|blog|xyz)"
 
 # Only entities that end with a semicolon: html.unescape alone reads `salam&parade` as a pilcrow and `de`, and raises an
 # error for a number with thousands of digits.
-_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 # All patterns below expect folded text. The possessive `++` prevents backtracking in a long run of letters or dots.
 # A t.co address ends with its code, even if other characters follow at once. Other addresses end at the first character
 # that RFC 3986 does not allow, so a word in another script that follows at once is kept.
 _IN_URL = r"[!#-;=?\[\]_a-z~@]"
+_LETTER = rf"[^\W{SPACELESS}]"  # of a script with spaces
 _URL = re.compile(rf"https?://(?:t\.co/[0-9a-z]++|{_IN_URL}++)")
-_WWW = re.compile(rf"(?<!\w)www\.{_IN_URL}++")
-_BARE_URL = re.compile(rf"(?<![\w.@-])[0-9a-z-]++(?:\.[0-9a-z-]++)*{_SUFFIX}/{_IN_URL}*+")
-# @user, Mastodon's @user@host, Bluesky's @user.host.tld. A name with dots counts only if it ends like a host, since
+_ANY_URL = re.compile(_URL.pattern, re.IGNORECASE)  # of a text that is not folded yet
+_WWW = re.compile(rf"(?<!{_LETTER})www\.{_IN_URL}++")
+_BARE_URL = re.compile(rf"(?<![0-9a-z_.@-])[0-9a-z-]++(?:\.[0-9a-z-]++)*{_SUFFIX}/{_IN_URL}*+")
+# @user, Mastodon's @user@host, Bluesky's @user.host.tld. Names are ASCII, so a word in another script that follows at
+# once is kept; an accented letter there makes it no name. A name with dots counts only if it ends like a host, since
 # people write the next word directly after a full stop.
-_NAME = re.compile(rf"@\w++(?:(?:[.-]\w++)*+@\w++(?:[.-]\w++)*+|(?:[.-]\w++)*{_SUFFIX}\b)?")
+_USER = r"[0-9a-z_]++(?![\u00c0-\u024f\u0300-\u036f\u1e00-\u1eff])"
+_NAME = re.compile(
+    rf"@{_USER}(?:(?:[.-][0-9a-z_]++)*+@{_LETTER}++(?:[.-]{_LETTER}++)*+|(?:[.-][0-9a-z_]++)*{_SUFFIX}(?![0-9a-z_]))?"
+)
 _OUTER_UNDERSCORES = re.compile(r"(?<!\w)_++|(?<!_)_++(?!\w)")
-_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u200c-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff]+")
 _ASCII = bytes(ord(chr(i).lower()) if i < 128 and (chr(i).isalnum() or chr(i) == "_") else 32 for i in range(256))
 _LENGTHENED = re.compile(r"([^\W\d_])\1{2,}")
 # Common words with a double letter: `maaaf` keeps two letters, `macettt` only one.
@@ -60,36 +69,49 @@ class BadAbbreviations(ValueError):
     """A table of abbreviations that cannot be read; the message is one line that names the file and the line."""
 
 
-@cache
-def _word_pattern() -> re.Pattern[str]:
-    """A word outside ASCII: `\\w` has no combining marks, and without them Thai or Hindi words are split."""
-    marks = [chr(code) for code in range(0x300, 0xD800) if unicodedata.category(chr(code)) in ("Mn", "Mc")]
-    return re.compile(rf"\w[\w{''.join(marks)}]*+")
+class Words(str):
+    """Normalised text, with the words of its hashtags' capitals beside it: `capitals` is ` words words … `."""
+
+    __slots__ = ("capitals",)
+    capitals: str
 
 
 def normalise(text: str) -> str:
-    """The words of `text`, folded and joined by single spaces; the terms of a topic's `track` are normalised too."""
+    """The words of `text`, folded and joined by single spaces; the terms of a topic's `track` are normalised too.
+
+    It is Words if a hashtag has capitals inside.
+    """
+    if type(text) is Words:
+        return text
     if "&" in text:
-        text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+        text = ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    words = _words(text)
+    if ("#" in text or "\uff03" in text) and (found := capitals(_ANY_URL.sub(" ", text))):
+        words = Words(words)
+        words.capitals = "".join([f"\n {_words(each)} " for each in found])
+    return words
+
+
+def _words(text: str) -> str:
     text = text.casefold()
     if "://" in text:
         text = _URL.sub(" ", text)
     if "www." in text:
         text = _WWW.sub(" ", text)
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
-        # NFKC can produce capitals, and folding can decompose letters again.
-        text = unicodedata.normalize("NFKC", text.casefold())
+        text = fold(text)
     if "/" in text:
         text = _BARE_URL.sub(" ", text)
     if "@" in text:
         text = _NAME.sub(" ", text)
+    if not text.isascii():
+        text = set_apart(text)
     if "_" in text:
         text = _OUTER_UNDERSCORES.sub(" ", text)
     # bytes.translate is the fastest, and bytes know only ASCII's spaces, so a rare separator cannot pass.
     if text.isascii():
         return " ".join(text.encode("ascii").translate(_ASCII).decode("ascii").split())
-    return " ".join(_word_pattern().findall(text))
+    return " ".join(word_pattern().findall(text))
 
 
 def load_abbreviations(path: Traversable) -> dict[str, str]:

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from tweetream.matching import EVERYTHING
 from tweetream.models.post import size_of
+from tweetream.terms import EVERYTHING
 from tweetream.text import normalise
 
 MOST_RULES = 1000
