@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tweetream.text import BadAbbreviations, Cleaner, load_abbreviations, normalise, shorten
+from tweetream.text import BadAbbreviations, Cleaner, Words, load_abbreviations, normalise, shorten
 
 
 @pytest.mark.parametrize(
@@ -153,3 +153,32 @@ def test_the_memory_of_words_is_bounded() -> None:
     for number in range(100):
         assert cleaner.clean(f"kata{number}x macet") == f"kata{number}x macet"
     assert len(cleaner._known) <= 10
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("@contoh渋滞 @contoh님 교통", "渋滞 님 교통"),
+        ("@rina@mastodon.socialで渋滞 @rina@bücher.example ya", "で渋滞 ya"),
+        ("@rina.bsky.socialで渋滞", "で渋滞"),
+        ("@jalán", "jalán"),
+        ("詳細www.example.com/abcです", "詳細 です"),
+        ("詳細detik.com/abcです", "詳細 です"),
+    ],
+)
+def test_a_mention_is_ascii_and_a_word_right_behind_it_is_kept(text: str, words: str) -> None:
+    assert normalise(text) == words
+
+
+def test_scripts_without_spaces_are_set_apart_from_other_letters_and_digits() -> None:
+    assert normalise("Tokyoで3時間の渋滞_情報") == "tokyo で 3 時間の渋滞 情報"
+    assert normalise("ស្ទះ\u200bចរាចរណ៍") == normalise("ស្ទះចរាចរណ៍")
+    assert normalise("macet\u200bparah") == "macet parah"
+
+
+def test_the_words_of_capitals_stand_beside_a_text_and_the_classifier_does_not_see_them() -> None:
+    text = normalise("Parah #JakartaMacet!")
+    assert text == "parah jakartamacet" and type(text) is Words and text.capitals.split() == ["jakarta", "macet"]
+    assert Cleaner().clean(text) == Cleaner().clean(normalise("Parah #jakartamacet!"))
+    assert type(normalise("#jakartamacet #Macet")) is str
+    assert type(normalise("https://example.org/A?#JakartaMacet")) is str

@@ -18,16 +18,18 @@ SPACELESS = (
     "\u2e80-\u2fff\u3005-\u3007\u3021-\u3035\u3038-\u30fa\u30fc-\u312f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\ua000-\ua4cf\U0001b000-\U0001b16f\U00020000-\U000323af"
 )
-_SPACELESS_CHARACTER = re.compile(f"[{SPACELESS}]")
+# Characters of Unicode's compatibility blocks that become such letters.
+_BECOME_SPACELESS = "\u3192-\u319f\u3200-\u33ff\uf900-\ufaff\uff66-\uff9f\U0001f200-\U0001f265\U0002f800-\U0002fa1f"
 # Characters without a shape of their own inside words: soft hyphens, joiners, directions, variants of a shape, and the
 # lines that lengthen Arabic, N'Ko and Mongolian words (tatweel).
-_INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u0640\u07fa\u180a-\u180f\u200c-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff"
-    "\U000e0100-\U000e01ef]+"
+_UNSEEN = (
+    "\u00ad\u034f\u061c\u0640\u07fa\u180b-\u180f\u200c-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff"
+    "\U000e0100-\U000e01ef"
 )
+_INVISIBLE = re.compile(f"[{_UNSEEN}]+")
 # Turkish writes I with and without a dot, and other languages only one of the two: all are `i` here.
 _DOTTED = re.compile("i\u0307+")
-# Marks outside the Basic Multilingual Plane are among the letters of few scripts; _bounded looks closer.
+# Marks outside the Basic Multilingual Plane are among the letters of few scripts; _shortened looks closer.
 _RARE_MARKS = "\U000101fd-\U00011fff\U00016af0-\U00016ff1\U0001bc9e\U0001d165-\U0001d244\U0001e000-\U0001e94a"
 _PARTS = re.compile("A+(?!a)|A?a+|0+|_+")
 _TAGS = re.compile(r"(?<![0-9A-Za-z_/&])(?:[#\uff03\ufe5f]\w++)++")
@@ -51,9 +53,26 @@ def _ranges(codes: Iterable[int]) -> str:
 
 
 @cache
-def _long_run() -> re.Pattern[str]:
+def _marks() -> str:
     marks = _ranges(code for code in range(0x300, 0xD800) if _is_mark(chr(code)))
-    return re.compile(f"[{marks}\ufb1e\ufe20-\ufe2f\uff9e\uff9f{_RARE_MARKS}]{{{MOST_MARKS + 1},}}")
+    return f"{marks}\ufb1e\ufe20-\ufe2f\uff9e\uff9f{_RARE_MARKS}"
+
+
+@cache
+def _long_run() -> re.Pattern[str]:
+    return re.compile(f"[{_marks()}]{{{MOST_MARKS + 1},}}")
+
+
+@cache
+def _unusual() -> re.Pattern[str]:
+    """What few texts have and needs more than a normal form: one search instead of one for each.
+
+    Outside the Basic Multilingual Plane it has all but emoji, since few ranges are quick to search.
+    """
+    basic = re.sub("[^\0-\uffff]-?", "", f"{_UNSEEN}{_marks()}{SPACELESS}{_BECOME_SPACELESS}")
+    return re.compile(
+        f"[ı\ufcf2-\ufcf4\ufe70-\ufe7f{basic}\U00010000-\U0001efff\U0001f200-\U0001f265\U00020000-\U000fffff]"
+    )
 
 
 @cache
@@ -83,24 +102,27 @@ def _shortened(run: re.Match[str]) -> str:
 
 
 def fold(text: str) -> str:
-    """A casefolded text in the one form for all its spellings: NFKC, folded again, without invisible characters."""
-    text = bounded(_INVISIBLE.sub("", text))
+    """A casefolded text in the one form for all its spellings: NFKC, folded again, without invisible characters.
+
+    There are spaces around each run of a script without spaces.
+    """
+    unusual = _unusual().search(text) is not None
+    if unusual:
+        text = bounded(_INVISIBLE.sub("", text))
     folded = unicodedata.normalize("NFKC", text)
-    if folded is not text:  # NFKC can produce capitals, and folding can decompose letters again
-        folded = unicodedata.normalize("NFKC", _DOTTED.sub("i", folded.casefold()))
-    return folded.replace("ı", "i")
+    if folded is not text:  # NFKC can produce capitals and tatweel, and folding can decompose letters again
+        folded = _DOTTED.sub("i", folded.casefold())
+        folded = unicodedata.normalize("NFKC", bounded(_INVISIBLE.sub("", folded)) if unusual else folded)
+    return _spaceless_run().sub(_set_apart, folded.replace("ı", "i")) if unusual else folded
+
+
+def _set_apart(run: re.Match[str]) -> str:
+    return f" {run[0].replace(chr(0x200B), '')} "  # this space of no width marks the words of Thai or Khmer
 
 
 def is_spaceless(character: str) -> bool:
     """Whether a script without spaces between words has the character."""
-    return _SPACELESS_CHARACTER.match(character) is not None
-
-
-def set_apart(text: str) -> str:
-    """A folded text with spaces around each run of a script without spaces; `\u200b`, which separates words, goes."""
-    if not _SPACELESS_CHARACTER.search(text):
-        return text
-    return _spaceless_run().sub(lambda run: f" {run[0].replace(chr(0x200B), '')} ", text)
+    return _spaceless_run().match(character) is not None
 
 
 def capitals(text: str) -> list[str]:

@@ -84,6 +84,7 @@ class Matcher:
                 self._add(number, term)
         self._search = AhoCorasick(self._numbers, store_patterns=False).find_matches_as_indexes
         self._found: dict[frozenset[int], tuple[str, ...]] = {}
+        self._default = self._topics(frozenset())  # of a post with no atom, as most are
 
     def _add(self, topic: int, term: str) -> None:
         try:
@@ -109,7 +110,10 @@ class Matcher:
     def match(self, normalised: str) -> tuple[str, ...]:
         """The keys whose terms are in `normalised`, which comes from normalise(): each once, in the mapping's order."""
         text = f" {normalised} {normalised.capitals}" if type(normalised) is Words else f" {normalised} "
-        atoms = frozenset([number for number, _, _ in self._search(text, True)])
+        found = self._search(text, True)
+        if not found:
+            return self._default
+        atoms = frozenset([number for number, _, _ in found])
         keys = self._found.get(atoms)
         return self._topics(atoms) if keys is None else keys
 

@@ -25,7 +25,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import product
 
-from tweetream.characters import SPACELESS, capitals, fold, set_apart, word_pattern
+from tweetream.characters import SPACELESS, capitals, fold, word_pattern
 
 _SUFFIX = r"\.(?:com|co|net|org|edu|gov|info|id|my|sg|io|ly|gl|me|tv|be|app|dev|social|news|blog|xyz)"
 
@@ -81,15 +81,20 @@ def normalise(text: str) -> str:
 
     It is Words if a hashtag has capitals inside.
     """
-    if type(text) is Words:
-        return text
     if "&" in text:
         text = ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    if "#" in text or (not text.isascii() and "\uff03" in text):
+        return _with_capitals(text)
+    return _words(text)
+
+
+def _with_capitals(text: str) -> str:
     words = _words(text)
-    if ("#" in text or "\uff03" in text) and (found := capitals(_ANY_URL.sub(" ", text))):
-        words = Words(words)
-        words.capitals = "".join([f"\n {_words(each)} " for each in found])
-    return words
+    if not (found := capitals(_ANY_URL.sub(" ", text) if "://" in text else text)):
+        return words
+    tagged = Words(words)
+    tagged.capitals = "".join([f"\n {_words(each)} " for each in found])
+    return tagged
 
 
 def _words(text: str) -> str:
@@ -98,18 +103,16 @@ def _words(text: str) -> str:
         text = _URL.sub(" ", text)
     if "www." in text:
         text = _WWW.sub(" ", text)
-    if not text.isascii():
+    if not (plain := text.isascii()):
         text = fold(text)
     if "/" in text:
         text = _BARE_URL.sub(" ", text)
     if "@" in text:
         text = _NAME.sub(" ", text)
-    if not text.isascii():
-        text = set_apart(text)
     if "_" in text:
         text = _OUTER_UNDERSCORES.sub(" ", text)
     # bytes.translate is the fastest, and bytes know only ASCII's spaces, so a rare separator cannot pass.
-    if text.isascii():
+    if plain or text.isascii():
         return " ".join(text.encode("ascii").translate(_ASCII).decode("ascii").split())
     return " ".join(word_pattern().findall(text))
 
@@ -183,10 +186,10 @@ class Cleaner:
     def clean(self, normalised: str) -> str:
         """The reduced text of `normalised`, which comes from normalise()."""
         words = normalised.split()
-        reduced = list(map(self._known.get, words))
-        if None in reduced:
-            return " ".join(self._reduce(word) for word in words)
-        return " ".join(reduced)  # type: ignore[arg-type]
+        try:
+            return " ".join(map(self._known.__getitem__, words))
+        except KeyError:
+            return " ".join(map(self._reduce, words))
 
     def _reduce(self, word: str) -> str:
         known = self._known.get(word)
