@@ -9,8 +9,10 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
+from itertools import islice
 
-MOST_MARKS = 30
+MOST_MARKS = 30  # in a row
+MOST_TAGS = 100  # of a text
 # Letters of scripts that are written without spaces between words, after normalising. From Thai to Balinese, a line
 # breaks only where a dictionary knows a word's end (line-breaking classes SA and AK of UAX #14); then kana and Han.
 SPACELESS = (
@@ -126,13 +128,12 @@ def is_spaceless(character: str) -> bool:
 
 
 def capitals(text: str) -> list[str]:
-    """The words of the capitals of each hashtag: `#DKIJakartaMacet` has `DKI Jakarta Macet`, `#macet` has none."""
-    found = []
-    for tags in _TAGS.findall(text):
-        for tag in _TAG.findall(tags):
-            if tag != tag.lower() and (words := _words_of(tag)):
-                found.append(words)
-    return found
+    """The words of the capitals of hashtags: `#DKIJakartaMacet` has `DKI Jakarta Macet`, `#macet` has none.
+
+    Of a text with more than a hundred such hashtags it has those of the first hundred.
+    """
+    tags = (tag for run in _TAGS.finditer(text) for tag in _TAG.findall(run[0]) if tag != tag.lower())
+    return [words for tag in dict.fromkeys(islice(tags, MOST_TAGS)) if (words := _words_of(tag))]
 
 
 def _words_of(tag: str) -> str:

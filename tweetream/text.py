@@ -62,6 +62,7 @@ _DOUBLES = """
     feet free freeze green keep meet need see seen sleep speed street sweet three week accident slippery butt
     butter better sunny funny dinner
 """
+_LONGEST_DOUBLE = 24  # letters, more than any of these words has
 _REDUPLICATED = re.compile(r"([^\W\d_]{3,})2(?:nya)?")
 
 
@@ -158,13 +159,16 @@ def shorten(word: str) -> str:
     """
     if not _LENGTHENED.search(word):
         return word
+    shortest = _LENGTHENED.sub(r"\1", word)
+    if len(shortest) > _LONGEST_DOUBLE:
+        return shortest
     runs = len(_LENGTHENED.findall(word))
     for lengths in product((1, 2), repeat=min(runs, 4)):
         wanted = iter(lengths)
         candidate = _LENGTHENED.sub(lambda run, left=wanted: run[1] * next(left, 1), word)  # type: ignore[misc]
         if candidate in _doubles():
             return candidate
-    return _LENGTHENED.sub(r"\1", word)
+    return shortest
 
 
 class Cleaner:
