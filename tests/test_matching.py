@@ -1,5 +1,6 @@
 """Which topics a post belongs to."""
 
+import time
 from collections.abc import Mapping
 
 import pytest
@@ -147,3 +148,20 @@ def test_thousands_of_topics_of_every_form_are_told_apart() -> None:
     assert matcher.match("x8tail y9") == ("t8", "rest")
     assert matcher.match("x8tail y8 z") == ()
     assert matcher.match("") == ("rest",)
+
+
+def test_a_thousand_topics_cost_about_what_ten_cost() -> None:
+    """Stops an automaton that tries a node's children one by one: Japanese terms made a post cost thirty times more."""
+
+    def seconds(topics: int, text: str) -> float:
+        match = Matcher({f"{i}": (f"word{i}", f"*part{i}*", f"{chr(0x4E00 + 9 * i)}滞") for i in range(topics)}).match
+        spent = []
+        for _ in range(9):
+            start = time.thread_time()
+            for _ in range(200):
+                match(text)
+            spent.append(time.thread_time() - start)
+        return min(spent)
+
+    for text in (normalise("jalan tol dalam kota padat " * 6), normalise("首都高速の交通情報と天気予報" * 6)):
+        assert seconds(1_000, text) < 2.5 * seconds(10, text)
