@@ -1,6 +1,6 @@
 """Finds the topics of a post: one pass of Aho-Corasick over its normalised text, for any number of topics.
 
-`tweetream.terms` says what a term may ask for. Text and terms are normalised in the same way and padded with spaces, so
+`words.terms` says what a term may ask for. Text and terms are normalised in the same way and padded with spaces, so
 that the edges of words are characters to look for like all others: ` lancar jaya ` is the phrase, ` banjir` the
 beginning of a word, and `渋滞` is found inside a run of letters.
 """
@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ahocorasick_rs import AhoCorasick
 
 from tweetream.models.topic import MAX_TERM, MAX_TERMS, BadTopic
-from tweetream.terms import key, parse
-from tweetream.text import Words, normalise
+from tweetream.words.normal import Words, normalise
+from tweetream.words.terms import key, parse
 
 SHOWN = 5  # posts of a preview
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from tweetream.models.post import size_of
 from tweetream.models.topic import BadTopic
-from tweetream.terms import Term, parse
+from tweetream.words.terms import Term, parse
 
 MOST_RULES = 1000
 MOST_CHARACTERS = 1024  # of a rule; counted in bytes here, since X does not define a character

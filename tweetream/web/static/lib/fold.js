@@ -1,5 +1,5 @@
 // @ts-check
-// Brings texts to one form for all spellings, as the server does (tweetream/characters.py): case, accents, full width,
+// Brings texts to one form for all spellings, as the server does (tweetream/words/characters.py): case, accents, full width,
 // Turkish i, invisible characters. Knows no DOM.
 
 // The letters of scripts without spaces between words, and the characters that become such letters.

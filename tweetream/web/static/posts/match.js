@@ -2,7 +2,7 @@
 // Finds what a topic's terms ask for in a post's text, by the rules of the server: whole words in any case, `#tag` is
 // `tag`, phrases over punctuation, parts of words, nothing in addresses and @names. Knows no DOM.
 //
-// The server's rules are in tweetream/text.py and tweetream/terms.py. The posts come from the server, so each match
+// The server's rules are in tweetream/words. The posts come from the server, so each match
 // shows; that a post has all words of a term, and none that the term excludes, is not checked again. Limit: forms that
 // only the server splits (™ after a word, unusual entities) match, but are not marked.
 

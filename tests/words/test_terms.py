@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from tweetream.matching import Matcher, normalise_track, preview, warnings
 from tweetream.models.topic import MAX_TERM, BadTopic
-from tweetream.terms import parse
 from tweetream.text import normalise
+from tweetream.words.terms import parse
 
 
 def has(term: str, text: str) -> bool:

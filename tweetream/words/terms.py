@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 from typing_extensions import override
 
-from tweetream.characters import is_spaceless
 from tweetream.models.topic import MAX_TERM, BadTopic
-from tweetream.text import ENTITY, normalise
+from tweetream.words.characters import is_spaceless
+from tweetream.words.normal import ENTITY, normalise
 
 EVERYTHING = "*"
 # Phones and Asian keyboards write the signs in other forms.

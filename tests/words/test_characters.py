@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from tweetream.characters import MOST_MARKS, SPACELESS, bounded, capitals, fold, is_spaceless
+from tweetream.words.characters import MOST_MARKS, SPACELESS, bounded, capitals, fold, is_spaceless
 
 SPACELESS_CLASS = re.compile(f"[{SPACELESS}]")
 
