@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 from support.hostile_texts import FAMILIES
 
-from tweetream.classifier.features import Features, shipped_kinds
+from tweetream.classifier.features import LONGEST, LONGEST_KEPT, hashed, pieces
 from tweetream.classifier.pipeline import TextClassifier, load
 from tweetream.matching import Matcher, warnings
 from tweetream.settings import Settings
@@ -45,12 +45,12 @@ def matcher() -> Matcher:
 @cache
 def steps() -> dict[str, tuple[Callable[[str], str], Callable[[str], object]]]:
     """Each step with what prepares its text."""
-    cleaner, features = Cleaner(), Features(1, shipped_kinds()).fit(["macet di tol", "lancar"])
+    cleaner = Cleaner()
     return {
         "normalise": (str, normalise),
         "match": (normalise, matcher().match),
         "clean": (normalise, cleaner.clean),
-        "features": (lambda text: cleaner.clean(normalise(text)), lambda text: features.transform([text])),
+        "features": (normalise, lambda text: (pieces(text.split()[:LONGEST]), hashed(text))),
         "predict": (str, lambda text: classifier().predict([text])),
         "explain": (str, classifier().explain),
     }
@@ -87,6 +87,12 @@ def test_a_classified_text_of_128_000_marks_takes_no_time() -> None:
 def test_a_hostile_term_takes_no_time() -> None:
     for name, family in FAMILIES.items():
         assert seconds(lambda text: warnings([text] * 100), family.text(100)) < 0.25, name
+
+
+def test_long_words_do_not_fill_the_models_memory_of_words() -> None:
+    """Stops a stream of words of 64 KiB, of which the model would remember thousands."""
+    words = classifier().explain(f"macet {'xyz' * 20_000} tol").words
+    assert [len(word) for word, _ in words] == [5, LONGEST_KEPT, 3]
 
 
 @pytest.mark.soak
