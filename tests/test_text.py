@@ -4,6 +4,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tweetream.text import BadAbbreviations, Cleaner, Words, load_abbreviations, normalise, shorten
 
@@ -79,7 +81,12 @@ def test_combining_marks_do_not_split_a_word(word: str) -> None:
     assert " " not in normalise(word) and len(normalise(word)) == len(word)
 
 
-@pytest.mark.parametrize("text", ["#Tol_Dalam… İstanbul ℡ ǅ", "Ａ_ _＠x&amp;amp; https://a.b", "ﬁ ﷺ ½ m² ΐ"])
+@given(st.text(st.one_of(st.characters(), st.sampled_from("iİı\u0301\u0307\u0640#@_&/渋ร\u200b")), max_size=12))
+def test_normalising_any_text_twice_is_normalising_it_once(text: str) -> None:
+    assert normalise(normalise(text)) == normalise(text)
+
+
+@pytest.mark.parametrize("text", ["ı\u0301", "#Tol_Dalam… İstanbul ℡ ǅ", "Ａ_ _＠x&amp;amp; https://a.b", "ﬁ ﷺ ½ m² ΐ"])
 def test_normalising_twice_is_normalising_once(text: str) -> None:
     assert normalise(normalise(text)) == normalise(text)
 

@@ -113,7 +113,7 @@ def fold(text: str) -> str:
         text = bounded(_INVISIBLE.sub("", text))
     folded = unicodedata.normalize("NFKC", text)
     if folded is not text:  # NFKC can produce capitals and tatweel, and folding can decompose letters again
-        folded = _DOTTED.sub("i", folded.casefold())
+        folded = _DOTTED.sub("i", folded.casefold().replace("ı", "i"))
         folded = unicodedata.normalize("NFKC", bounded(_INVISIBLE.sub("", folded)) if unusual else folded)
     return _spaceless_run().sub(_set_apart, folded.replace("ı", "i")) if unusual else folded
 
