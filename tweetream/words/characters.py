@@ -40,6 +40,8 @@ _TAG = re.compile(r"\w+")
 
 def _is_mark(character: str) -> bool:
     """Whether all of a character's decomposition combines with what precedes it."""
+    if unicodedata.combining(character):
+        return True
     return all(map(unicodedata.combining, unicodedata.normalize("NFKD", character)))
 
 
