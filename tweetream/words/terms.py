@@ -27,6 +27,7 @@ EVERYTHING = "*"
 _SIGNS = str.maketrans({"\uff0a": "*", "\uff06": "&", "\uff0d": "-", **dict.fromkeys("“”„‟«»\uff02", '"')})
 _TOKEN = re.compile(r'(-*)"([^"]*)"|[^\s"]+')
 _AND = frozenset(("&", "&&", "AND"))
+_INSTEAD = {"OR": "two terms", "NOT": "-word"}
 _OUTER = "()[]{}<>.,;:!?#'"
 
 
@@ -96,6 +97,8 @@ def _atoms(term: str, text: str) -> tuple[set[str], set[str]]:
             if open_and or not (wanted or unwanted):
                 raise BadTopic(f"write words on both sides of & in the term {term!r}")
             open_and = True
+        elif not quoted and token[0] in _INSTEAD and text.strip() != token[0]:
+            raise BadTopic(f'write {_INSTEAD[token[0]]} instead of {token[0]} in the term {term!r}, or "a phrase"')
         elif minus and word:
             end_phrase()
             unwanted.add(_atom(term, word))
