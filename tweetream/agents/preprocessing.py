@@ -4,7 +4,7 @@ A batch of a lower epoch after a higher one in its partition is `fenced`: anothe
 worker that begins to read a partition looks at the records right before, where the higher epoch may be. Partition p
 of posts goes to partition p of tagged, so that a post keeps its stamp.
 
-When topics change, their matcher is built anew in a thread. Batches that need not know the change go on meanwhile.
+When topics change, their matcher is built anew in a thread. A batch that comes after the change waits for it.
 """
 
 import asyncio
@@ -46,12 +46,10 @@ class CurrentMatcher:
         self.matcher = Matcher({})
         self.applied = -1  # the last command whose topics the matcher knows
 
-    async def catch_up(self, command: int) -> None:
-        """Wait until the matcher knows the topics of `command`, or of the table if that does not know them either."""
-        command = min(command, topics_table.applied)
-        if self._version != topics_table.version:
-            self._build_soon()
-        while self.applied < command:
+    async def catch_up(self) -> None:
+        """Wait until the matcher knows the topics of the table, as they are now or later."""
+        version = topics_table.version
+        while self._version < version:
             await asyncio.shield(self._build_soon())
 
     def _build_soon(self) -> asyncio.Task[None]:
@@ -79,7 +77,7 @@ class Tagger:
         self._given_up: int = -1  # the last command that did not come in time
 
     async def catch_up(self, command: int, still_assigned: StillAssigned) -> None:
-        """Wait until this worker knows the topics that were there when the batch was read.
+        """Wait until this worker and its matcher know the topics that were there when the batch was read.
 
         Raises Abandoned if a rebalance ends the wait: the batch comes again after it, and is waited for again.
         """
@@ -91,7 +89,7 @@ class Tagger:
                 "command %d is not applied here after %g s: its topic may miss posts", command, WAIT_FOR_COMMAND
             )
             self._given_up = command
-        await self._current.catch_up(command)
+        await self._current.catch_up()
 
     async def check_fence(self, partition: int, offset: int, epoch: int, still_assigned: StillAssigned) -> bool:
         """Whether a higher epoch precedes this batch in its partition."""
