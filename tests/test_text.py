@@ -4,8 +4,10 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tweetream.text import BadAbbreviations, Cleaner, load_abbreviations, normalise, shorten
+from tweetream.text import BadAbbreviations, Cleaner, Words, load_abbreviations, normalise, shorten
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,12 @@ def test_combining_marks_do_not_split_a_word(word: str) -> None:
     assert " " not in normalise(word) and len(normalise(word)) == len(word)
 
 
-@pytest.mark.parametrize("text", ["#Tol_Dalam… İstanbul ℡ ǅ", "Ａ_ _＠x&amp;amp; https://a.b", "ﬁ ﷺ ½ m² ΐ"])
+@given(st.text(st.one_of(st.characters(), st.sampled_from("iİı\u0301\u0307\u0640#@_&/渋ร\u200b")), max_size=12))
+def test_normalising_any_text_twice_is_normalising_it_once(text: str) -> None:
+    assert normalise(normalise(text)) == normalise(text)
+
+
+@pytest.mark.parametrize("text", ["ı\u0301", "#Tol_Dalam… İstanbul ℡ ǅ", "Ａ_ _＠x&amp;amp; https://a.b", "ﬁ ﷺ ½ m² ΐ"])
 def test_normalising_twice_is_normalising_once(text: str) -> None:
     assert normalise(normalise(text)) == normalise(text)
 
@@ -153,3 +160,32 @@ def test_the_memory_of_words_is_bounded() -> None:
     for number in range(100):
         assert cleaner.clean(f"kata{number}x macet") == f"kata{number}x macet"
     assert len(cleaner._known) <= 10
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("@contoh渋滞 @contoh님 교통", "渋滞 님 교통"),
+        ("@rina@mastodon.socialで渋滞 @rina@bücher.example ya", "で渋滞 ya"),
+        ("@rina.bsky.socialで渋滞", "で渋滞"),
+        ("@jalán", "jalán"),
+        ("詳細www.example.com/abcです", "詳細 です"),
+        ("詳細detik.com/abcです", "詳細 です"),
+    ],
+)
+def test_a_mention_is_ascii_and_a_word_right_behind_it_is_kept(text: str, words: str) -> None:
+    assert normalise(text) == words
+
+
+def test_scripts_without_spaces_are_set_apart_from_other_letters_and_digits() -> None:
+    assert normalise("Tokyoで3時間の渋滞_情報") == "tokyo で 3 時間の渋滞 情報"
+    assert normalise("ស្ទះ\u200bចរាចរណ៍") == normalise("ស្ទះចរាចរណ៍")
+    assert normalise("macet\u200bparah") == "macet parah"
+
+
+def test_the_words_of_capitals_stand_beside_a_text_and_the_classifier_does_not_see_them() -> None:
+    text = normalise("Parah #JakartaMacet!")
+    assert text == "parah jakartamacet" and type(text) is Words and text.capitals.split() == ["jakarta", "macet"]
+    assert Cleaner().clean(text) == Cleaner().clean(normalise("Parah #jakartamacet!"))
+    assert type(normalise("#jakartamacet #Macet")) is str
+    assert type(normalise("https://example.org/A?#JakartaMacet")) is str

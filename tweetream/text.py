@@ -1,46 +1,19 @@
-r"""The text of posts: `normalise` prepares it for matching topics, `Cleaner` for the classifier.
+"""The text of posts: `normalise` prepares it for matching topics, `Cleaner` reduces it further for the classifier.
 
-What a word is. First entities are decoded, case is folded, and addresses and @names are removed. Then a word is a run
-of letters, digits and underscores with their combining marks (`\w` of regular expressions), without underscores at its
-ends. All other characters (a hyphen, a full stop, an emoji, NUL, U+2028) only separate words. So `#lancar`,
-`lancar-lancar` and `LANCAR...` have the word `lancar`; `lancar2`, `kelancaran` and `info_lancar` are other words.
-
-Nearly all posts are ASCII, and take a table look-up. The others get Unicode's NFKC with case folding, so that
-full-width letters, ligatures and the two ways to write an accent compare equal. Invisible characters inside words (soft
-hyphens, joiners) are removed. Accents are kept: `jalán` is not `jalan`.
-
-Limits. In a script without spaces (Japanese, Chinese, Thai) a whole run of letters is one word. An address has a
-scheme, or begins with `www.`, or has a common domain ending and a path; a bare `detik.com` stays as two words. Emoji
-are not words.
+`tweetream.words` says what a word is.
 """
 
-import html
 import re
-import unicodedata
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import product
 
-_SUFFIX = r"\.(?:com|co|net|org|edu|gov|info|id|my|sg|io|ly|gl|me|tv|be|app|dev|social|news|blog|xyz)"
+from tweetream.words.normal import Words, normalise
 
-# Only entities that end with a semicolon: html.unescape alone reads `salam&parade` as a pilcrow and `de`, and raises an
-# error for a number with thousands of digits.
-_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
-# All patterns below expect folded text. The possessive `++` prevents backtracking in a long run of letters or dots.
-# A t.co address ends with its code, even if other characters follow at once. Other addresses end at the first character
-# that RFC 3986 does not allow, so a word in another script that follows at once is kept.
-_IN_URL = r"[!#-;=?\[\]_a-z~@]"
-_URL = re.compile(rf"https?://(?:t\.co/[0-9a-z]++|{_IN_URL}++)")
-_WWW = re.compile(rf"(?<!\w)www\.{_IN_URL}++")
-_BARE_URL = re.compile(rf"(?<![\w.@-])[0-9a-z-]++(?:\.[0-9a-z-]++)*{_SUFFIX}/{_IN_URL}*+")
-# @user, Mastodon's @user@host, Bluesky's @user.host.tld. A name with dots counts only if it ends like a host, since
-# people write the next word directly after a full stop.
-_NAME = re.compile(rf"@\w++(?:(?:[.-]\w++)*+@\w++(?:[.-]\w++)*+|(?:[.-]\w++)*{_SUFFIX}\b)?")
-_OUTER_UNDERSCORES = re.compile(r"(?<!\w)_++|(?<!_)_++(?!\w)")
-_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u200c-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff]+")
-_ASCII = bytes(ord(chr(i).lower()) if i < 128 and (chr(i).isalnum() or chr(i) == "_") else 32 for i in range(256))
+__all__ = ["BadAbbreviations", "Cleaner", "Words", "load_abbreviations", "normalise", "shorten"]
+
 _LENGTHENED = re.compile(r"([^\W\d_])\1{2,}")
 # Common words with a double letter: `maaaf` keeps two letters, `macettt` only one.
 _DOUBLES = """
@@ -53,43 +26,12 @@ _DOUBLES = """
     feet free freeze green keep meet need see seen sleep speed street sweet three week accident slippery butt
     butter better sunny funny dinner
 """
+_LONGEST_DOUBLE = 24  # letters, more than any of these words has
 _REDUPLICATED = re.compile(r"([^\W\d_]{3,})2(?:nya)?")
 
 
 class BadAbbreviations(ValueError):
     """A table of abbreviations that cannot be read; the message is one line that names the file and the line."""
-
-
-@cache
-def _word_pattern() -> re.Pattern[str]:
-    """A word outside ASCII: `\\w` has no combining marks, and without them Thai or Hindi words are split."""
-    marks = [chr(code) for code in range(0x300, 0xD800) if unicodedata.category(chr(code)) in ("Mn", "Mc")]
-    return re.compile(rf"\w[\w{''.join(marks)}]*+")
-
-
-def normalise(text: str) -> str:
-    """The words of `text`, folded and joined by single spaces; the terms of a topic's `track` are normalised too."""
-    if "&" in text:
-        text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
-    text = text.casefold()
-    if "://" in text:
-        text = _URL.sub(" ", text)
-    if "www." in text:
-        text = _WWW.sub(" ", text)
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
-        # NFKC can produce capitals, and folding can decompose letters again.
-        text = unicodedata.normalize("NFKC", text.casefold())
-    if "/" in text:
-        text = _BARE_URL.sub(" ", text)
-    if "@" in text:
-        text = _NAME.sub(" ", text)
-    if "_" in text:
-        text = _OUTER_UNDERSCORES.sub(" ", text)
-    # bytes.translate is the fastest, and bytes know only ASCII's spaces, so a rare separator cannot pass.
-    if text.isascii():
-        return " ".join(text.encode("ascii").translate(_ASCII).decode("ascii").split())
-    return " ".join(_word_pattern().findall(text))
 
 
 def load_abbreviations(path: Traversable) -> dict[str, str]:
@@ -133,13 +75,16 @@ def shorten(word: str) -> str:
     """
     if not _LENGTHENED.search(word):
         return word
+    shortest = _LENGTHENED.sub(r"\1", word)
+    if len(shortest) > _LONGEST_DOUBLE:
+        return shortest
     runs = len(_LENGTHENED.findall(word))
     for lengths in product((1, 2), repeat=min(runs, 4)):
         wanted = iter(lengths)
         candidate = _LENGTHENED.sub(lambda run, left=wanted: run[1] * next(left, 1), word)  # type: ignore[misc]
         if candidate in _doubles():
             return candidate
-    return _LENGTHENED.sub(r"\1", word)
+    return shortest
 
 
 class Cleaner:
@@ -161,10 +106,10 @@ class Cleaner:
     def clean(self, normalised: str) -> str:
         """The reduced text of `normalised`, which comes from normalise()."""
         words = normalised.split()
-        reduced = list(map(self._known.get, words))
-        if None in reduced:
-            return " ".join(self._reduce(word) for word in words)
-        return " ".join(reduced)  # type: ignore[arg-type]
+        try:
+            return " ".join(map(self._known.__getitem__, words))
+        except KeyError:
+            return " ".join(map(self._reduce, words))
 
     def _reduce(self, word: str) -> str:
         known = self._known.get(word)

@@ -1,12 +1,18 @@
 """A batch is matched when this worker knows the topics that were there when it was read, and split to fit Kafka."""
 
+import asyncio
+import threading
+from collections.abc import Mapping
+
 import pytest
 
 from tweetream.agents import preprocessing
 from tweetream.agents.preprocessing import Tagger, encoded
 from tweetream.kafka.producer import Abandoned
+from tweetream.matching import Matcher
 from tweetream.models import codec
-from tweetream.models.post import Post, TaggedBatch, TaggedPost
+from tweetream.models.post import Post, PostBatch, TaggedBatch, TaggedPost
+from tweetream.models.topic import Topic
 from tweetream.text import Cleaner
 
 COMMAND = 1_000_000  # an offset that no test applies
@@ -57,3 +63,107 @@ def test_a_tagged_batch_is_split_until_each_record_fits_or_has_one_post() -> Non
     assert [post for part in parts for post in part.posts] == posts, "in order, with their stamps"
     assert {(part.epoch, part.sequence, part.command, *part.feeds) for part in parts} == {(3, 4, 5, "t-feed-a-1")}
     assert list(encoded(batch, 1_000_000)) == [codec.encode(batch)]
+
+
+class Table:
+    """Stands for the topics table: what it holds, and how often it changed."""
+
+    def __init__(self) -> None:
+        self.version, self.applied = 0, -1
+        self.tracks: dict[str, tuple[str, ...]] = {}
+
+    def apply(self, command: int, name: str, *track: str) -> None:
+        self.tracks[name] = track
+        self.applied, self.version = command, self.version + 1
+
+    def alive(self) -> list[Topic]:
+        return [Topic(name, track, 1, 1, name, 1) for name, track in self.tracks.items()]
+
+
+class Builds:
+    """Stands for Matcher: each build is held until it may go on, and its thread is noted."""
+
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+        self.free = threading.Event()
+        self.free.set()
+
+    def __call__(self, topics: Mapping[str, tuple[str, ...]]) -> Matcher:
+        if topics:
+            self.threads.append(threading.get_ident())
+            assert self.free.wait(10)
+        return Matcher(topics)
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> Table:
+    table = Table()
+    monkeypatch.setattr(preprocessing, "topics_table", table)
+    return table
+
+
+@pytest.fixture
+def builds(monkeypatch: pytest.MonkeyPatch) -> Builds:
+    builds = Builds()
+    monkeypatch.setattr(preprocessing, "Matcher", builds)
+    return builds
+
+
+def batch(text: str) -> PostBatch:
+    return PostBatch(1, 1, -1, {}, [Post("1", "replay", text, 1, 1)])
+
+
+async def test_a_batch_is_never_matched_with_topics_older_than_its_command(table: Table, builds: Builds) -> None:
+    tagger = Tagger(Cleaner(None))
+    for command in range(3):
+        table.apply(command, f"feed{command}", "macet")
+        await tagger.catch_up(command, lambda: True)
+        tagged = tagger.tag(batch("Macet!"))
+        assert (tagged.command, tagged.feeds) == (command, [f"feed{number}" for number in range(command + 1)])
+
+
+async def test_a_batch_is_matched_with_every_topic_that_its_worker_knows(table: Table, builds: Builds) -> None:
+    """A topic is added before the worker that reads the sources knows so: its posts must not be missed."""
+    tagger = Tagger(Cleaner(None))
+    for command in range(3):
+        table.apply(command, f"feed{command}", "macet")
+        await tagger.catch_up(-1, lambda: True)
+        assert len(tagger.tag(batch("macet")).feeds) == command + 1
+
+
+async def test_the_loop_is_free_while_a_thread_builds(table: Table, builds: Builds) -> None:
+    tagger = Tagger(Cleaner(None))
+    builds.free.clear()
+    table.apply(1, "feed", "macet")
+    waits = asyncio.create_task(tagger.catch_up(1, lambda: True))
+    while not builds.threads:
+        await asyncio.sleep(0.01)
+    assert not waits.done() and threading.get_ident() not in builds.threads
+    builds.free.set()
+    await waits
+    assert tagger.tag(batch("macet")).feeds == ["feed"]
+
+
+async def test_a_thousand_changes_are_gathered_in_few_builds(table: Table, builds: Builds) -> None:
+    tagger = Tagger(Cleaner(None))
+    batches = []
+    for command in range(1_000):
+        table.apply(command, f"feed{command}", f"word{command}")
+        batches.append(asyncio.create_task(tagger.catch_up(command, lambda: True)))
+        await asyncio.sleep(0)
+    await asyncio.gather(*batches)
+    assert tagger.tag(batch("word0 word999")).feeds == ["feed0", "feed999"]
+    assert len(builds.threads) < 50
+
+
+async def test_a_cancelled_wait_leaves_the_build_to_the_others(table: Table, builds: Builds) -> None:
+    tagger = Tagger(Cleaner(None))
+    builds.free.clear()
+    table.apply(1, "feed", "macet")
+    first, other = (asyncio.create_task(tagger.catch_up(1, lambda: True)) for _ in range(2))
+    while not builds.threads:
+        await asyncio.sleep(0.01)
+    first.cancel()
+    builds.free.set()
+    await other
+    assert len(builds.threads) == 1 and tagger.tag(batch("macet")).feeds == ["feed"]

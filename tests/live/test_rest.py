@@ -1,6 +1,7 @@
 """REST of a running worker: topics added and deleted; who may do so is in statements/ and test_rules."""
 
 import asyncio
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -209,3 +210,15 @@ def test_two_workers_that_add_the_same_name_at_once_agree(
     with workers(2, apache_kafka.url, namespace, tmp_path) as group:
         assert asyncio.run(race([worker.url for worker in group])) == [200] * 7 + [201]
         until(lambda: len({str(worker.topics()["sama"]["kafka_topic"]) for worker in group}) == 1, 10, "one feed")
+
+
+def test_terms_with_signs_reach_the_feeds_and_one_that_can_match_nothing_is_named(worker: Worker) -> None:
+    for term, reason in (("hujan -hujan", "matches no post"), ('"hujan', "not closed"), ("?!", "no words")):
+        answer = post(worker, {"name": "salah", "track": ["jalan", term]})
+        assert answer.status_code == 400 and reason in answer.json()["detail"]
+    answer = post(worker, {"name": "tanda", "track": ["Jalan AND huj* -3", "*xyz*"]})
+    assert (answer.status_code, answer.json()["track"]) == (201, ["*xyz*", "huj* & jalan -3"])
+    with httpx.Client(timeout=20) as client, connect_sse(client, "GET", f"{worker.url}/feeds/tanda") as source:
+        events = (event for event in events_of(source) if event.event == "message")
+        texts = [json.loads(next(events).data)["text"] for _ in range(8)]
+    assert {text[-1] for text in texts} == set("0124")

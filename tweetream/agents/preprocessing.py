@@ -3,6 +3,8 @@
 A batch of a lower epoch after a higher one in its partition is `fenced`: another worker had replaced its sender. A
 worker that begins to read a partition looks at the records right before, where the higher epoch may be. Partition p
 of posts goes to partition p of tagged, so that a post keeps its stamp.
+
+When topics change, their matcher is built anew in a thread. A batch that comes after the change waits for it.
 """
 
 import asyncio
@@ -32,28 +34,62 @@ log = logging.getLogger(__name__)
 WAIT_FOR_COMMAND = 15.0  # seconds, at most and once for each command
 
 
+class CurrentMatcher:
+    """The matcher of the topics. It is built at most once in 100 ms, so that a thousand changes are gathered."""
+
+    _INTERVAL = 0.1  # seconds
+
+    def __init__(self) -> None:
+        self._version = -1
+        self._building: asyncio.Task[None] | None = None
+        self._next_at = 0.0  # by the loop's clock
+        self.matcher = Matcher({})
+        self.applied = -1  # the last command whose topics the matcher knows
+
+    async def catch_up(self) -> None:
+        """Wait until the matcher knows the topics of the table, as they are now or later."""
+        version = topics_table.version
+        while self._version < version:
+            await asyncio.shield(self._build_soon())
+
+    def _build_soon(self) -> asyncio.Task[None]:
+        if self._building is None or self._building.done():
+            self._building = asyncio.create_task(self._build())
+        return self._building
+
+    async def _build(self) -> None:
+        clock = asyncio.get_running_loop().time
+        await asyncio.sleep(self._next_at - clock())
+        version, applied = topics_table.version, topics_table.applied
+        topics = {topic.kafka_topic: topic.track for topic in topics_table.alive()}
+        self.matcher = await asyncio.to_thread(Matcher, topics)
+        self._version, self.applied, self._next_at = version, applied, clock() + self._INTERVAL
+
+
 class Tagger:
-    """Tags batches with the feeds of the topics as they are now."""
+    """Tags batches with the feeds of the topics, as they were when the batch was read or later."""
 
     def __init__(self, cleaner: Cleaner) -> None:
         self._cleaner = cleaner
-        self._version = -1
-        self._matcher = Matcher({})
+        self._current = CurrentMatcher()
         self._highest: dict[int, int] = {}  # the highest epoch of each partition, up to the offset reached
         self._reached: dict[int, int] = {}  # the next offset of each partition
         self._given_up: int = -1  # the last command that did not come in time
 
     async def catch_up(self, command: int, still_assigned: StillAssigned) -> None:
-        """Wait until this worker knows the topics that were there when the batch was read.
+        """Wait until this worker and its matcher know the topics that were there when the batch was read.
 
         Raises Abandoned if a rebalance ends the wait: the batch comes again after it, and is waited for again.
         """
-        if command <= max(topics_table.applied, self._given_up) or await wait_applied(command, WAIT_FOR_COMMAND):
-            return
-        if not still_assigned():
-            raise Abandoned("a rebalance came before the command was applied here")
-        log.warning("command %d is not applied here after %g s: its topic may miss posts", command, WAIT_FOR_COMMAND)
-        self._given_up = command
+        known = command <= max(topics_table.applied, self._given_up)
+        if not known and not await wait_applied(command, WAIT_FOR_COMMAND):
+            if not still_assigned():
+                raise Abandoned("a rebalance came before the command was applied here")
+            log.warning(
+                "command %d is not applied here after %g s: its topic may miss posts", command, WAIT_FOR_COMMAND
+            )
+            self._given_up = command
+        await self._current.catch_up()
 
     async def check_fence(self, partition: int, offset: int, epoch: int, still_assigned: StillAssigned) -> bool:
         """Whether a higher epoch precedes this batch in its partition."""
@@ -65,22 +101,16 @@ class Tagger:
 
     def tag(self, batch: PostBatch) -> TaggedBatch:
         """The posts of a batch that match, each with its feeds."""
-        matcher = self._current()
+        match, applied = self._current.matcher.match, self._current.applied
         feeds: dict[str, int] = {}
         tagged = []
         for index, post in enumerate(batch.posts):
             text = normalise(post.text)
-            matched = matcher.match(text)
+            matched = match(text)
             if matched:
                 numbers = tuple(feeds.setdefault(feed, len(feeds)) for feed in matched)
                 tagged.append(TaggedPost(index, post, self._cleaner.clean(text), numbers))
-        return TaggedBatch(batch.epoch, batch.sequence, topics_table.applied, list(feeds), tagged)
-
-    def _current(self) -> Matcher:
-        if topics_table.version != self._version:
-            self._version = topics_table.version
-            self._matcher = Matcher({topic.kafka_topic: topic.track for topic in topics_table.alive()})
-        return self._matcher
+        return TaggedBatch(batch.epoch, batch.sequence, applied, list(feeds), tagged)
 
 
 async def _epoch_before(partition: int, offset: int, still_assigned: StillAssigned) -> int:

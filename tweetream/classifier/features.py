@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 LONGEST = 120  # words
 LONGEST_WORD = 64  # letters whose pieces become features
+LONGEST_KEPT = 256  # letters of a word; long ones could fill the memory of words
 WINDOW = 4  # the greatest distance of two words whose pair becomes a feature
 PIECES = (3, 4, 5)
 BEGIN, END = "<s>", "</s>"
@@ -189,7 +190,7 @@ class Table:
     @staticmethod
     def words(text: str) -> list[str]:
         """The words of a cleaned text, cut at LONGEST; `<` marks edges here, and cleaned texts have none."""
-        return text.replace("<", " ").split()[:LONGEST]
+        return [word[:LONGEST_KEPT] for word in text.replace("<", " ").split()[:LONGEST]]
 
     def number(self, texts: Sequence[str]) -> tuple[Places, Places]:
         """The numbers of all words and of each text's edges, and the number of each word's text."""

@@ -18,7 +18,8 @@ TRACK: dict[str, Any] = {
     "items": {"type": "string", "minLength": 1, "maxLength": MAX_TERM},
     "minItems": 1,
     "maxItems": MAX_TERMS,
-    "description": "words and phrases, matched as whole words, upper or lower case; `*` matches every post",
+    "description": "words and phrases, matched as whole words, upper or lower case; `banjir*` and `*banjir*` match "
+    "parts of words, `macet & tol` both, `macet -tol` one without the other, `*` every post",
 }
 # For the document alone: the functions that check a name or a track give better messages than msgspec.
 Name = Annotated[str, Meta(extra_json_schema=NAME)]

@@ -1,11 +1,13 @@
 """The words of topics become few and valid rules of X, and a change of topics changes few of them."""
 
+import itertools
 import random
 
 import pytest
 from support.networks.x_language import LONGEST, BadRule, parse
 
-from tweetream.sources.x.rules import MOST_RULES, Form, plan, words_of
+from tweetream.matching import Matcher
+from tweetream.sources.x.rules import MOST_RULES, Form, narrowed, plan, words_of
 
 PLAIN, INDONESIAN, TWO = Form(), Form(("in",)), Form(("en", "in"))
 FORMS = [PLAIN, INDONESIAN, TWO]
@@ -56,6 +58,48 @@ def test_rules_of_another_form_are_known_as_such() -> None:
 def test_words_are_normalised_and_a_topic_of_every_post_is_named() -> None:
     tracks = {"a": ("#Macet", "DKI  Jakarta"), "b": ("*",), "c": ("macet", "*"), "d": ("@rina",)}
     assert words_of(tracks) == (frozenset({"macet", "dki jakarta"}), ["b", "c"])
+
+
+@pytest.mark.parametrize(
+    ("term", "clause"),
+    [
+        ("macet & tol", "macet tol"),
+        ("macet AND jalan tol", '"jalan tol" macet'),
+        ("macet -tol", "macet -tol"),
+        ('macet -"jalan tol" -or', 'macet -"jalan tol" -"or"'),
+        ("渋滞 & 2026 -é", '"2026" "渋滞" -"é"'),
+        ("banjir* & tol", "tol"),
+        ("macet -banjir*", "macet"),
+        ("banjir*", "banjir"),
+        ("*banjir* & *tol", "banjir tol"),
+    ],
+)
+@pytest.mark.parametrize("form", FORMS)
+def test_a_term_with_signs_is_one_part_of_a_rule_that_x_takes(form: Form, term: str, clause: str) -> None:
+    terms, every = words_of({"a": (term, "hujan")})
+    assert every == [] and form.value(terms - {"hujan"}) == form.value({"x"}).replace("x", clause)
+    assert form.terms(form.value(terms)) == terms
+    parse(form.value(terms))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_x_sends_every_post_with_whole_words_that_a_topic_matches(form: Form) -> None:
+    terms = ["a", "b & c", "a -b", 'c -"a b"', "a b & d", "d* & a", "b -d*", '"c d"', "d -a -b"]
+    texts = [" ".join(words) for words in itertools.product("abcd", repeat=4)]
+    for term in terms:
+        (at_x,), _ = words_of({"t": (term,)})
+        rule, match = parse(form.value([at_x])), Matcher({"t": (term,)}).match
+        missed = [text for text in texts if match(text) and not rule.matches({"text": text, "lang": "in"})]
+        assert missed == [], term
+
+
+def test_terms_of_which_x_cannot_send_all_posts_are_said() -> None:
+    tracks = {"a": ("banjir*", "macet", "tol* & padat"), "b": ("banjir* -banjir", "*"), "c": ("* -macet",)}
+    assert words_of(tracks) == (frozenset({"banjir", "macet", "padat"}), ["b", "c"])
+    assert narrowed(tracks) == [
+        "topic a: X has no rule for parts of words as in 'banjir*'; it is asked for 'banjir' only",
+        "topic b: X has no rule for parts of words as in 'banjir* -banjir'; it is not asked for",
+    ]
 
 
 @pytest.mark.parametrize("form", FORMS)

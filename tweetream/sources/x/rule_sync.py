@@ -15,7 +15,7 @@ from tweetream.sources.base import Disconnected, FailureKind
 from tweetream.sources.supervisor import MAX_NOT_BEFORE
 from tweetream.sources.x.client import Client, Rejected, Rule
 from tweetream.sources.x.problem import XProblem
-from tweetream.sources.x.rules import MOST_RULES, Form, Plan, Terms, plan, words_of
+from tweetream.sources.x.rules import MOST_RULES, Form, Plan, Terms, narrowed, plan, words_of
 from tweetream.sources.x.token_bucket import TokenBucket
 
 T = TypeVar("T")
@@ -43,6 +43,7 @@ class RuleSync:
         self.writes, self.reads = TokenBucket(40, 50, clock), TokenBucket(60, 300, clock)
         self._seen: Mapping[str, tuple[str, ...]] = {}
         self._normalised: tuple[Terms, list[str]] = (frozenset(), [])  # of `_seen`
+        self._narrowed: list[str] = []  # lines about terms of `_seen`
         self._ours: dict[str, Terms | None] = {}
         self._since: dict[str, float] | None = None  # the time when each rule was seen first
         self._foreign: dict[str, Terms | None] = {}
@@ -84,6 +85,8 @@ class RuleSync:
         """Read the rules at X, if they are not known, and change them, if there is a change and it is time."""
         words, every = self._words()
         self._log_every_post(every)
+        for line in self._narrowed:
+            self._log_once(line)
         if (self._read_at is None or self._clock() - self._read_at >= REREAD) and self.reads.take():
             await self._read(client)
         if self._read_at is None or words == self._synced:
@@ -120,7 +123,7 @@ class RuleSync:
     def _words(self) -> tuple[Terms, list[str]]:
         tracks = self._tracks()
         if tracks != self._seen:  # normalising the same words every second would waste CPU
-            self._seen, self._normalised = dict(tracks), words_of(tracks)
+            self._seen, self._normalised, self._narrowed = dict(tracks), words_of(tracks), narrowed(tracks)
         return self._normalised
 
     async def _read(self, client: Client) -> None:

@@ -1,45 +1,92 @@
-"""The words of topics as rules of X's filtered stream, and the fewest changes to get from one set of rules to another.
+"""The terms of topics as rules of X's filtered stream, and the fewest changes to get from one set of rules to another.
 
-A rule is `macet OR "dki jakarta" OR …`, with a language `(macet OR …) lang:in`. Many words share a rule, since X limits
-the number of rules. A rule that need not change stays, since X limits writes as well. These are plain functions;
-nothing here connects to X.
+A rule is `macet OR "dki jakarta" OR banjir tol -hujan OR …`, with a language `(macet OR …) lang:in`. Many terms share a
+rule, since X limits the number of rules. A rule that need not change stays, since X limits writes as well. These are
+plain functions; nothing here connects to X.
+
+X has no parts of words. A term that also wants whole words is asked for by these (`banjir* & tol` by `tol`). An
+excluded part is not excluded at X. `banjir*` alone is asked for by the word `banjir`: `narrowed` says so.
 
 Limits. X compares words in its own way. It does not send a post where it splits the text differently from
-`tweetream.text` (scripts without spaces, accents written in two ways), or finds no phrase across a comma.
+`tweetream.text` (scripts without spaces, accents written in two ways, the words of a hashtag's capitals), or finds no
+phrase across a comma. It leaves out a post whose @name is an excluded word.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from tweetream.matching import EVERYTHING
 from tweetream.models.post import size_of
-from tweetream.text import normalise
+from tweetream.models.topic import BadTopic
+from tweetream.words.terms import Term, parse
 
 MOST_RULES = 1000
 MOST_CHARACTERS = 1024  # of a rule; counted in bytes here, since X does not define a character
 _OR = " OR "
 _BARE = re.compile("[a-z][a-z0-9]*")
 _OPERATORS = frozenset(("and", "or", "not"))  # X calls these ambiguous without quotes, in any case
+_PART = re.compile(r'(-?)(?:"([^"]*)"|(\S+))')
 Terms = frozenset[str]
 
 
 def words_of(tracks: Mapping[str, Iterable[str]]) -> tuple[Terms, list[str]]:
-    """The words and phrases of all topics, and the names of topics that want every post; no rule can express those."""
+    """The terms that X is asked for, and the names of topics that want every post; no rule can express those."""
     terms: set[str] = set()
-    every = []
+    every: dict[str, None] = {}
+    for name, _, term in _parsed(tracks):
+        if not term.wanted:
+            every[name] = None
+        elif at_x := _at_x(term):
+            terms.add(at_x)
+    return frozenset(terms), list(every)
+
+
+def narrowed(tracks: Mapping[str, Iterable[str]]) -> list[str]:
+    """A line for each term of which X does not send all posts, since it has no rule for parts of words."""
+    lines = []
+    for name, given, term in _parsed(tracks):
+        if term.wanted and all("*" in atom for atom in term.wanted):
+            at_x = _at_x(term)
+            instead = f"it is asked for {at_x!r} only" if at_x else "it is not asked for"
+            lines.append(f"topic {name}: X has no rule for parts of words as in {given!r}; {instead}")
+    return lines
+
+
+def _parsed(tracks: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str, Term]]:
     for name, track in tracks.items():
-        for term in track:
-            if term.strip() == EVERYTHING:
-                every.append(name)
-            elif words := normalise(term):
-                terms.add(words)
-    return frozenset(terms), every
+        for given in track:
+            try:
+                yield name, given, parse(given)
+            except BadTopic:  # it matches nothing here either
+                continue
+
+
+def _at_x(term: Term) -> str:
+    """The term without parts of words: a wider one if a whole word is wanted, else a narrower one; "" if none is."""
+    wanted = [atom for atom in term.wanted if "*" not in atom] or [atom.strip("*") for atom in term.wanted]
+    unwanted = [atom for atom in term.unwanted if "*" not in atom]
+    try:
+        return str(parse(str(Term(tuple(wanted), tuple(unwanted)))))
+    except BadTopic:  # `banjir* -banjir`
+        return ""
 
 
 def quoted(term: str) -> str:
-    """A word or a phrase as part of a rule. A normalised term contains no quotes, so nothing needs escaping."""
-    return term if _BARE.fullmatch(term) and term not in _OPERATORS else f'"{term}"'
+    """A term as part of a rule. A normalised term contains no quotes but ours, so nothing needs escaping."""
+    wanted, *unwanted = re.split(" (?=-)", term)
+    without = [f"-{_quoted(atom[1:].strip(chr(34)))}" for atom in unwanted]
+    return " ".join([*map(_quoted, wanted.split(" & ")), *without])
+
+
+def _quoted(words: str) -> str:
+    return words if _BARE.fullmatch(words) and words not in _OPERATORS else f'"{words}"'
+
+
+def _unquoted(clause: str) -> str:
+    """The term of a part of a rule that `quoted` made."""
+    parts = _PART.findall(clause)
+    wanted = tuple(phrase or word for minus, phrase, word in parts if not minus)
+    return str(Term(wanted, tuple(phrase or word for minus, phrase, word in parts if minus)))
 
 
 class Form(NamedTuple):
@@ -58,7 +105,7 @@ class Form(NamedTuple):
             if not value.startswith("(") or not value.endswith(f"){self._suffix}"):
                 return None
             value = value[1 : -len(self._suffix) - 1]
-        terms = frozenset(part.strip('"') for part in value.split(_OR))
+        terms = frozenset(map(_unquoted, value.split(_OR)))
         return terms if value == _OR.join(map(quoted, sorted(terms))) else None
 
     def size(self, terms: Iterable[str]) -> int:

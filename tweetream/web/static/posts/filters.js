@@ -1,24 +1,23 @@
 // @ts-check
 // The filters above the posts: label, least score, text. They are part of the address, so that it can be shared.
 
+import { fold } from "../lib/fold.js";
 import { labelText } from "../words/format.js";
 import { number, t } from "../words/words.js";
 import { postOf } from "./timeline.js";
 
 const PAUSE = 300; // ms after the last letter
 
-const folded = (text) => text.normalize("NFKC").toLowerCase();
-
 // Whether the text is in a post's text or author. Most posts fail the quick test of the raw JSON, where it has no escapes.
 export function textFilter(text) {
-  const sought = folded(text.trim());
+  const sought = fold(text.trim());
   if (!sought) return () => true;
   const plain = /^[\x20-\x7e]*$/.test(sought) && !/["\\]/.test(sought);
   return (entry) => {
     const data = entry.data;
     if (plain && data && !data.includes("\\u") && !data.toLowerCase().includes(sought)) return false;
     const post = postOf(entry);
-    return folded(`${post.text ?? ""}\n${post.author ?? ""}`).includes(sought);
+    return fold(`${post.text ?? ""}\n${post.author ?? ""}`).includes(sought);
   };
 }
 

@@ -34,7 +34,7 @@ export default {
   "add.nameHint": "Small letters, digits, - and _",
   "add.track": "Words, phrases, #hashtags",
   "add.optional": "(optional)",
-  "add.trackHint": "Type a comma or press Enter after each. Whole words, in upper or lower case; * follows every post. If this is empty, the topic follows its name.",
+  "add.trackHint": "Type a comma or press Enter after each. Whole words, in upper or lower case; banjir* also finds longer words, macet & tol needs both, -tol excludes, and * follows every post. If this is empty, the topic follows its name.",
   "add.terms": "Words that the topic follows",
   "add.removeTerm": "Remove {term}",
   "add.everything": "every post",

@@ -1,0 +1,50 @@
+"""The page's own text code takes a time that grows with the text alone, for hostile texts of 64 KiB."""
+
+import json
+
+import pytest
+from support.browser import page_modules
+from support.hostile_texts import FAMILIES
+
+pytestmark = pytest.mark.node
+LENGTH = 64 * 1024
+SCRIPT = """
+const made = (tag) => ({ tag, dataset: {}, append() {} });
+globalThis.document = { documentElement: {}, querySelectorAll: () => [], createElement: made };
+const { Marker } = await import("#page/posts/match.js");
+const { pieces } = await import("#page/posts/post.js");
+const { textFilter } = await import("#page/posts/filters.js");
+const { csvOf } = await import("#page/posts/csv.js");
+const texts = %s;
+const marker = new Marker(["macet", `${"macet ".repeat(15)}x`, "*anjir*", "banjir*", "\\u6e0b\\u6ede", "a", "\\u0e23"]);
+const filter = textFilter("\\u00e9 macet");
+const steps = {
+  mark: (text) => marker.ranges(text),
+  term: (text) => new Marker([text.slice(0, 100)]),
+  pieces: (text) => pieces(text, marker.ranges(text)),
+  filter: (text) => filter({ post: { text } }),
+  csv: (text) => csvOf([{ text }]),
+};
+const seconds = (run, text, times = 2) => Math.min(...Array.from({ length: times }, () => {
+  const before = process.cpuUsage();
+  run(text);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
+}));
+const slow = [];
+for (const [name, [whole, part]] of Object.entries(texts)) {
+  for (const [step, run] of Object.entries(steps)) {
+    const long = seconds(run, whole);
+    if (long < 0.2) continue;
+    const short = seconds(run, part);
+    if (long > 9 * short || long > 1) slow.push([name, step, short, long]);
+  }
+}
+console.log(JSON.stringify(slow));
+"""
+
+
+def test_no_hostile_text_halts_the_page() -> None:
+    """Stops posts with runs of combining marks, brackets, dashes or signs that would send a pattern backtracking."""
+    texts = {name: (family.text(LENGTH), family.text(LENGTH // 4)) for name, family in FAMILIES.items()}
+    assert page_modules.run(SCRIPT % json.dumps(texts)) == []
