@@ -40,7 +40,11 @@ class Model:
     async def get(self) -> "Classifier":
         if self._loading is None:
             self._loading = asyncio.ensure_future(asyncio.to_thread(_load))
-        return await asyncio.shield(self._loading)
+        try:
+            return await asyncio.shield(self._loading)
+        except (OSError, MemoryError, RuntimeError):  # this machine lacks something: the next call tries again
+            self._loading = None
+            raise
 
 
 def _load() -> "Classifier":
