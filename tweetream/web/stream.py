@@ -26,6 +26,7 @@ from tweetream.web.fanout import MAX_BUFFERED, FanOut, Subscriber
 
 WRITE_BYTES = 256 * 1024  # of the past that are written at once
 MAX_UNSENT = 128 * 1024  # bytes that the system may hold unsent for a client, besides those on the network
+UNBOUNDED = 1 << 40  # bytes after which aiohttp waits for the client, and the connection's limit for reading begins
 ACK_TIMEOUT = 60.0  # seconds after which the system closes the connection of a client that acknowledges nothing
 
 
@@ -53,6 +54,7 @@ class Stream:
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client has gone")
+        transport.set_write_buffer_limits(high=UNBOUNDED)  # `_drain` has limits of its own
         _limit_socket(transport.get_extra_info("socket"), settings.slow_client_timeout)
         self._hub = hub
         self._fan_out = fan_out
