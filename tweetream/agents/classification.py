@@ -41,7 +41,10 @@ class Model:
         if self._loading is None:
             self._loading = asyncio.ensure_future(asyncio.to_thread(_load))
         try:
-            return await asyncio.shield(self._loading)
+            found = await asyncio.shield(self._loading)
+            services.labels = frozenset(found.labels)
+            services.labels_known.set()
+            return found
         except (OSError, MemoryError, RuntimeError):  # this machine lacks something: the next call tries again
             self._loading = None
             raise

@@ -15,6 +15,7 @@ from tweetream import metrics
 from tweetream.app import app, kafka, settings
 from tweetream.engine.web_server import Web
 from tweetream.feeds.hub import Hub
+from tweetream.feeds.record import EVERY_POST
 from tweetream.kafka.compacted import CompactedRecord
 from tweetream.kafka.connection import Connection
 from tweetream.models.errors import is_machine_error
@@ -22,7 +23,7 @@ from tweetream.models.topic import Topic
 from tweetream.settings import Settings
 from tweetream.topology import RETRACTED, feed_name, services, topics_table
 from tweetream.web.fanout import FanOut
-from tweetream.web.limits import ClientAddresses, ConnectionLimits, StreamLimits, raise_open_files
+from tweetream.web.limits import ClientAddresses, ConnectionLimits, ReadLimits, StreamLimits, raise_open_files
 from tweetream.web.stream import Stream, StreamQuery
 
 FINISH_TIMEOUT = 0.5  # seconds that streams have to finish by themselves
@@ -38,6 +39,7 @@ class FeedServer:
         self.hub = Hub(kafka, dedup_window=settings.dedup_window, feed_idle_timeout=settings.feed_idle_timeout)
         self.addresses = ClientAddresses(settings.trusted_proxies)
         self.limits = StreamLimits(settings.max_streams, settings.max_streams_per_address)
+        self.reads = ReadLimits()
         self._fan_out = FanOut()
         self.hub.on_records = self._fan_out.flush
         self._streams: set[Stream] = set()
@@ -58,7 +60,10 @@ class FeedServer:
         self, request: web.Request, response: web.StreamResponse, query: StreamQuery, found: dict[str, Topic | None]
     ) -> None:
         """Run a stream of the topics `found` until it ends for any reason."""
-        stream = Stream(self.hub, self._fan_out, self._settings, request, response, query)
+        scan = None
+        if query.post_filter != EVERY_POST:
+            scan = self.reads.scan(self.addresses.of(request), filtered=True, paced=True)
+        stream = Stream(self.hub, self._fan_out, self._settings, request, response, query, scan)
         self._streams.add(stream)
         metrics.sse_clients.inc()
         if self._closing:

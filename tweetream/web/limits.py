@@ -1,4 +1,4 @@
-"""How many streams and connections may be open, in all and for one client, and which client a request is from.
+"""How many streams and connections may be open, how much of the past may be read, and which client a request is from.
 
 Each worker counts for itself. A refused client is told when to try again. These times differ, so that clients that were
 refused together do not come back together. Imports no Faust.
@@ -7,13 +7,16 @@ refused together do not come back together. Imports no Faust.
 import contextlib
 import ipaddress
 import logging
+import math
 import random
 import resource
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from aiohttp import web
 
+from tweetream.feeds.budget import OverBudget, PacedScan, ReadBudget, Scan
 from tweetream.settings import Settings
 from tweetream.web.problems import Problem
 
@@ -22,6 +25,10 @@ SPARE_FILES = 1_000  # open files that a worker may need besides one for each st
 KAFKA_FILES = 500  # those of them that are kept from connections, for Kafka, snapshots and sources
 REQUESTS = SPARE_FILES - KAFKA_FILES  # connections without a stream
 REQUESTS_PER_ADDRESS = 100
+READ_RATE = 10_000  # units of older records that one client may read in a second, on average; all together four times
+READ_BURST = 100_000  # and at once; all together twice
+FREE_UNITS = 8_000  # of a call without a filter: a page and its dedup window
+MAX_BUDGETS = 1_000  # clients that are remembered before those that have read nothing lately are forgotten
 _V6_PREFIX = 64  # bits of an IPv6 address: one household or server has all addresses that share them
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -100,6 +107,34 @@ class StreamLimits:
             self._all -= 1
             if not self._open[client]:
                 del self._open[client]  # else addresses would accumulate
+
+
+class ReadLimits:
+    """The budgets for reading older records: one for each client, and those of all clients together.
+
+    Calls with a filter have a budget of their own, so that they leave the others' alone.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._of_all = {filtered: ReadBudget(4 * READ_RATE, 2 * READ_BURST, clock) for filtered in (False, True)}
+        self._of: dict[str, ReadBudget] = {}
+
+    def scan(self, client: str, *, filtered: bool, paced: bool = False) -> Scan:
+        """The reading of one call; of a stream it is `paced`."""
+        if len(self._of) > MAX_BUDGETS:
+            self._of = {name: budget for name, budget in self._of.items() if not budget.full}
+        own = self._of.setdefault(client, ReadBudget(READ_RATE, READ_BURST, self._clock))
+        kind = PacedScan if paced else Scan
+        return kind(own, self._of_all[filtered], filtered=filtered, free=0 if filtered else FREE_UNITS)
+
+
+def over_budget(over: OverBudget) -> Problem:
+    """The answer to a call that may not begin."""
+    later = {"Retry-After": str(math.ceil(over.wait) + random.randint(0, 3))}
+    if over.everywhere:
+        return Problem(503, "too many older posts are searched now; try again later", later)
+    return Problem(429, "this address has searched too many older posts; try again later", later)
 
 
 class ConnectionLimits:
