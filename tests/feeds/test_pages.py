@@ -15,7 +15,6 @@ from tweetream.feeds.budget import OverBudget, PacedScan, ReadBudget, Scan
 from tweetream.feeds.hub import Hub
 from tweetream.feeds.pages import Page, PageQuery
 from tweetream.feeds.record import FeedRecord, Filter
-from tweetream.kafka import readers
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.models.feed import Position
 
@@ -263,17 +262,3 @@ async def test_a_search_over_its_budget_ends_with_what_it_found_and_the_next_one
         assert 1e6 - of_all._now() == pytest.approx(spent, abs=1)
         assert len((await page(live, writer, 5)).records) == 5, "a page without a filter"
         assert await live.past.last(writer.topic, 5, Filter("x"), PacedScan(own, of_all, filtered=True)) == []
-
-
-async def test_searches_leave_readers_to_others(writer: Writer) -> None:
-    await writer.write(*range(10))
-    pool = readers.Readers(writer.kafka)
-    async with contextlib.AsyncExitStack() as stack, asyncio.timeout(20):
-        for _ in range(readers.READERS // 2):
-            await stack.enter_async_context(pool.lend(search=True))
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.2), pool.lend(search=True):
-                pass
-        for _ in range(readers.READERS // 2):
-            await stack.enter_async_context(pool.lend())
-    await pool.stop()
