@@ -47,7 +47,7 @@ class Ours:
 
     path = f"/feeds/{TOPIC}"
 
-    def __init__(self, kafka: ApacheKafka, folder: Path, namespace: str) -> None:
+    def __init__(self, kafka: ApacheKafka, folder: Path, namespace: str, rate: float = 0) -> None:
         self._kafka = kafka
         self.file = folder / f"{namespace}.txt"
         self.file.write_text("")
@@ -59,7 +59,7 @@ class Ours:
             SESSION_TIMEOUT="10s",
             REBALANCE_TIMEOUT="10s",
             MAX_STREAMS_PER_ADDRESS=2_000,
-            SOURCES=f"replay:{quote(str(self.file))}?rate=0&loop=true",
+            SOURCES=f"replay:{quote(str(self.file))}?rate={rate:g}&loop=true",
         )
         self.port = self.worker.port
 

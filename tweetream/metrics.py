@@ -28,6 +28,9 @@ offset_gaps = Counter(
 sse_clients = Gauge("tweetream_sse_clients", "Streams open", registry=registry)
 sse_sent = Counter("tweetream_sse_sent", "Events sent to streams", registry=registry)
 sse_dropped = Counter("tweetream_sse_dropped", "Streams cut off", ["reason"], registry=registry)
+connections_refused = Counter(
+    "tweetream_connections_refused", "Connections closed at once, since there were too many", registry=registry
+)
 consumer_lag = Gauge(
     "tweetream_consumer_lag", "Records in this worker's partitions not committed yet", ["topic"], registry=registry
 )

@@ -82,6 +82,12 @@ class Services:
     followed_version = -1  # of the topics table, when the producer and the metrics were told of its topics
     followed_feeds: Mapping[str, str] = MappingProxyType({})  # Kafka topic → user topic
 
+    labels: frozenset[str] = frozenset()  # those of the model, once they are known
+
+    @cached_property
+    def labels_known(self) -> asyncio.Event:
+        return asyncio.Event()
+
     @cached_property
     def deliveries(self) -> set[asyncio.Task[None]]:
         """The deliveries in progress of all agents. The loop holds a task only weakly, and an agent may end first."""

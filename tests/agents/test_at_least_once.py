@@ -6,8 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaError
 
 from tweetream.agents import at_least_once
+from tweetream.kafka import retry
 from tweetream.kafka.producer import Abandoned, StillAssigned
 from tweetream.topology import services
 
@@ -88,3 +90,61 @@ async def test_a_record_in_delivery_at_a_rebalance_is_never_still_assigned_again
 
     await harness.run(work)
     assert sent == [] and harness.released == [0, 1]
+
+
+async def test_an_error_of_this_machine_is_tried_again_and_nothing_becomes_a_dead_letter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At the limit of open files batches became dead letters with OSError(24): lost."""
+    harness = Harness(3, monkeypatch)
+    dead: list[str] = []
+    lacking: list[BaseException] = [OSError(24, "Too many open files"), MemoryError()]
+    delivered = []
+
+    async def dead_letter(topic: str, value: bytes, reason: str) -> None:
+        dead.append(reason)
+
+    async def work(event: Event, still_assigned: StillAssigned) -> at_least_once.Delivery:
+        if event.message.offset == 1 and lacking:
+            raise lacking.pop()
+        tries = [OSError(28, "No space left on device")]
+
+        async def deliver() -> None:
+            if tries:
+                raise KafkaError from tries.pop()
+            delivered.append(event.message.offset)
+
+        return deliver
+
+    monkeypatch.setattr(at_least_once, "dead_letter", dead_letter)
+    monkeypatch.setattr(retry, "PAUSE", 0)
+    await harness.run(work)
+    assert (dead, sorted(delivered), [event.acked for event in harness.events]) == ([], [0, 1, 2], [True] * 3)
+
+
+async def test_a_bug_in_one_record_is_a_dead_letter_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = Harness(2, monkeypatch)
+    dead: list[str] = []
+
+    async def dead_letter(topic: str, value: bytes, reason: str) -> None:
+        dead.append(reason)
+
+    async def work(event: Event, still_assigned: StillAssigned) -> None:
+        if event.message.offset == 0:
+            raise FileNotFoundError(2, "gone")
+
+    monkeypatch.setattr(at_least_once, "dead_letter", dead_letter)
+    await harness.run(work)
+    assert len(dead) == 1 and [event.acked for event in harness.events] == [True, True]
+
+
+async def test_a_rebalance_ends_the_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = Harness(1, monkeypatch)
+
+    async def work(event: Event, still_assigned: StillAssigned) -> None:
+        harness.rebalance()
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(retry, "PAUSE", 0)
+    await harness.run(work)
+    assert harness.released == [0] and not harness.events[0].acked

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tweetream.agents import counting
+from tweetream.kafka import retry
 from tweetream.kafka.producer import RecordRejected
 from tweetream.models import codec
 from tweetream.models.counts import CountRecord
@@ -55,3 +56,36 @@ async def test_a_count_of_a_newer_version_stops_the_worker_and_is_kept(monkeypat
     agent: Any = counting.counting
     await agent.fun(SimpleNamespace(noack=lambda: SimpleNamespace(events=events)))
     assert len(reasons) == 1 and event.acked == 0
+
+
+async def test_without_memory_a_count_is_taken_again_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking: list[BaseException] = [MemoryError(), OSError(24, "Too many open files")]
+    record = CountRecord(0, 1, 1, 0, {f"{FEED}-2": {now_ms() // 60_000: {"traffic": 3}}})  # type: ignore[arg-type]
+    dead: list[bytes] = []
+
+    def decode(*args: Any) -> CountRecord:
+        if lacking:
+            raise lacking.pop()
+        return record
+
+    async def flush(*args: Any) -> None:
+        return None
+
+    event = Event(b"")
+
+    async def events() -> AsyncIterator[Event]:
+        yield event
+
+    monkeypatch.setattr(retry, "PAUSE", 0)
+    monkeypatch.setattr(counting, "is_still_assigned", lambda event: True)
+    monkeypatch.setattr(counting, "dead_letter", dead.append)
+    monkeypatch.setattr(counts_table, "flush", flush)
+    agent: Any = counting.counting
+    with monkeypatch.context() as patch:
+        patch.setattr(codec, "decode", decode)
+        await agent.fun(SimpleNamespace(noack=lambda: SimpleNamespace(events=events)))
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr(counting, "add", lambda records: (_ for _ in ()).throw(MemoryError()))
+        await counting.pending().write()
+    await counting.pending().write()
+    assert (dead, event.acked, counts_table.entry(f"{FEED}-2").labels) == ([], 1, {"traffic": 3})

@@ -87,3 +87,31 @@ def test_a_snapshot_of_another_format_is_not_loaded(folder: Path, monkeypatch: p
 def test_different_records_have_different_fingerprints() -> None:
     records = [(1, b"a", b"b"), (2, b"a", b"b"), (1, b"ab", b""), (1, b"a", None), (1, b"a", b""), (1, b"", b"ab")]
     assert len({fingerprint(*record) for record in records}) == len(records)
+
+
+@pytest.mark.parametrize("opened", [True, False], ids=["when it is written", "when it is opened"])
+def test_a_disk_that_is_full_for_a_while_costs_no_snapshot(
+    tmp_path: Path, opened: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After one failed write the worker went on without a snapshot until its next start."""
+
+    def full(*args: object) -> None:
+        raise snapshot.Broken("No space left on device")
+
+    snap = Snapshot(tmp_path / "things")
+    with monkeypatch.context() as patch:
+        if opened:
+            assert snap.load() is None
+            snap.put(b"a", b"1", 0, b"x")
+            snap._close()
+        patch.setattr(snapshot, "_open", full)
+        if not opened:
+            assert snap.load() is None
+        snap.put(b"a", b"2", 1, b"x")
+        snap.put(b"b", b"3", 2, b"x")
+    snap.put(b"c", b"4", 3, b"x")  # not yet: it is tried again after a while
+    snap._write_at = 0.0
+    snap.put(b"b", None, 4, b"last")
+    snap.close()
+    found = load(tmp_path / "things")
+    assert found is not None and found[1] == {b"a": b"2", b"c": b"4"} and found[0].offset == 4

@@ -10,7 +10,8 @@ from support.kafka.apache_kafka import KafkaAddress
 from support.kafka.feed_writer import Writer, numbers
 from support.records import delete_before
 
-from tweetream.feeds import pages
+from tweetream.feeds import pages, past
+from tweetream.feeds.budget import OverBudget, PacedScan, ReadBudget, Scan
 from tweetream.feeds.hub import Hub
 from tweetream.feeds.pages import Page, PageQuery
 from tweetream.feeds.record import FeedRecord, Filter
@@ -214,3 +215,50 @@ async def test_a_position_outside_the_log_is_a_gap_and_the_walk_goes_on(
             assert numbers((await page(live, writer, 2, before=at(99))).records) == [48, 49]
     finally:
         await writer.producer.stop()
+
+
+@pytest.mark.parametrize("followed", [True, False], ids=["in the ring", "in Kafka"])
+async def test_a_page_is_bounded_in_bytes_and_the_walk_goes_on(
+    writer: Writer, followed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1,000 posts of 400 KB were one answer of 400 MB."""
+    monkeypatch.setattr(pages, "PAGE_BYTES", 10_000)
+    monkeypatch.setattr(pages, "BLOCK_BYTES", 20_000)
+    monkeypatch.setattr(past, "FETCH_RECORDS", 5)
+    for n in range(60):
+        size = 9_000 if n % 7 == 0 else 400 * (n % 5)
+        await writer.raw(b'{"id":"%d","topic":"x","n":%d,"text":"%s"}' % (n, n, b"x" * size), writer.headers(n))
+    async with hub_of(writer) as live, contextlib.AsyncExitStack() as stack:
+        if followed:
+            await stack.enter_async_context(live.follow(writer.topic, asyncio.Event()))
+        for walk, found in (
+            (backwards(live, writer, 1000), range(60)),
+            (forwards(live, writer, 1000, -1), range(60)),
+            (backwards(live, writer, 1000, label="traffic"), range(0, 60, 2)),
+        ):
+            assert [record.offset for record in await walk] == list(found)
+        one = await page(live, writer, 1000)
+        assert 0 < sum(len(record.data) for record in one.records) <= 10_000 and one.before == one.records[0].offset
+
+
+async def test_a_search_over_its_budget_ends_with_what_it_found_and_the_next_one_may_not_begin(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty searches that find nothing made every page take 15 s."""
+    monkeypatch.setattr(pages, "FETCH_RECORDS", 10)
+    await writer.write(*range(1, 401, 2), 402, *range(403, 503, 2))  # even numbers are `traffic`
+    own, of_all = ReadBudget(0.001, 300), ReadBudget(0.001, 1e6)
+
+    def search() -> Scan:
+        return Scan(own, of_all, filtered=True)
+
+    async with hub_of(writer, dedup_window=0.001) as live:
+        one = await page(live, writer, 5, label="traffic", scan=search())
+        assert numbers(one.records) == [402] and one.before is not None and one.before > 0
+        spent = 1e6 - of_all._now()
+        assert 100 <= spent < 2_500
+        with pytest.raises(OverBudget):
+            await page(live, writer, 5, label="traffic", scan=search(), before=at(one.before))
+        assert 1e6 - of_all._now() == pytest.approx(spent, abs=1)
+        assert len((await page(live, writer, 5)).records) == 5, "a page without a filter"
+        assert await live.past.last(writer.topic, 5, Filter("x"), PacedScan(own, of_all, filtered=True)) == []

@@ -72,7 +72,9 @@ async def test_what_was_sent_is_there_with_key_and_headers(
 async def test_the_order_of_a_partition_is_kept_when_tries_fail(
     producer: OrderedProducer, any_broker: Broker, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failing(producer, monkeypatch, itertools.cycle([KafkaTimeoutError(), None, None, RequestTimedOutError(), None]))
+    lacking = OSError(24, "Too many open files"), MemoryError()
+    errors = [KafkaTimeoutError(), None, None, lacking[0], RequestTimedOutError(), None, lacking[1], None]
+    failing(producer, monkeypatch, itertools.cycle(errors))
     values = [b"%d" % i for i in range(60)]
     await asyncio.gather(*(producer.send(namespace, i % 2, value) for i, value in enumerate(values)))
     for partition in (0, 1):

@@ -64,7 +64,7 @@ def test_a_deleted_post_leaves_streams_and_pages_and_who_may_have_it_is_told(
         with (
             Stream(worker, "/feeds/hapus?since=0", buffer=4096) as slow,
             Stream(worker, "/feeds/hapus?last=3") as quick,
-            Stream(worker, "/feeds/hapus?last=3&label=unknown") as filtered,
+            Stream(worker, "/feeds/hapus?last=3&min_score=1") as filtered,
         ):
             slow.take(1)  # and reads no further: it is behind the ring
             places = quick.take(3)

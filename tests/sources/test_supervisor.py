@@ -276,3 +276,16 @@ async def test_repeated_failures_are_logged_more_and_more_rarely(caplog: pytest.
     said = [record.getMessage() for record in caplog.records]
     assert [line.partition("failure ")[2].split()[0] for line in said] == ["1", "2", "4", "8", "16", "32"]
     assert all(line.startswith("test:: away; again in ") for line in said)
+
+
+async def test_a_source_is_not_refused_because_this_machine_has_no_files_left() -> None:
+    try:
+        try:
+            raise OSError(24, "Too many open files")
+        except OSError:
+            raise SourceError("posts.txt: cannot be read (Too many open files)") from None
+    except SourceError as error:
+        lacking = error
+    world = World([lacking], [chunk(1)])
+    await world.run()
+    assert [len(taken.posts) for taken in world.taken] == [1] and State.REFUSED not in world.states

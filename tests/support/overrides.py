@@ -31,6 +31,9 @@ TOUCHED = {
     "faust.tables.manager:TableManager": ["_recovery", "_update_channels"],
     "mode.services:Service": ["_stopped"],
     "mode.utils.queues:FlowControlEvent": ["_suspend"],
+    "aiohttp.web:RequestHandler": ["_request_count", "_waiter"],
+    "aiohttp.web:BaseSite": ["_runner", "_server", "_ssl_context"],
+    "faust.web.drivers.aiohttp:Web": ["_runner"],
     "aiokafka:AIOKafkaConsumer": ["_fetch_max_wait_ms"],
 }
 # Public parts that no documentation promises, and without which something of ours fails in silence.

@@ -1,8 +1,8 @@
 """How all agents but counting read: events in order, a few deliveries at once, an acknowledgement after each.
 
 No exception escapes from an agent, since Faust would then commit an event that is not done. A send that the broker does
-not take is tried again. A record that cannot be read becomes a dead letter. A record of a newer version stops the
-worker.
+not take is tried again, and so is an event for which this machine lacks files or memory. A record that cannot be read
+becomes a dead letter. A record of a newer version stops the worker.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from faust.types import EventT
 from tweetream.app import app
 from tweetream.engine.consumer import Consumer
 from tweetream.kafka.producer import Abandoned, RecordRejected, StillAssigned
+from tweetream.kafka.retry import retry_machine_errors
 from tweetream.models.codec import TooNew, Undecodable
 from tweetream.topology import dead_letter, services
 
@@ -53,11 +54,9 @@ class AtLeastOnce:
     async def _attempt(self, event: EventT[Any]) -> Delivery | None:
         """The delivery that `work` returns. None if the event is done: acknowledged or given up."""
         message = event.message
-        still_assigned = partial(is_still_assigned, event)
+        attempt = partial(self._work, event, partial(is_still_assigned, event))
         try:
-            if not still_assigned():
-                raise Abandoned("a rebalance came before it was begun")
-            delivery = await self._work(event, still_assigned)
+            delivery = await retry_machine_errors(attempt, partial(check_assigned, event))
             if delivery is None:
                 event.ack()
             return delivery
@@ -79,7 +78,8 @@ async def _deliver(event: EventT[Any], delivery: Delivery) -> None:
     message = event.message
     try:
         try:
-            await delivery()
+            # What was delivered before the error is delivered twice, and recognised by its stamps.
+            await retry_machine_errors(delivery, partial(check_assigned, event))
         except RecordRejected as error:
             await dead_letter(message.topic, message.value, str(error))
         except Abandoned:
@@ -96,6 +96,12 @@ async def _deliver(event: EventT[Any], delivery: Delivery) -> None:
 def is_still_assigned(event: EventT[Any]) -> bool:
     """Whether this worker may deliver the event: no rebalance has come since it was read."""
     return app.is_flowing() and cast(Consumer, app.consumer).is_current(event.message)
+
+
+def check_assigned(event: EventT[Any]) -> None:
+    """Raise Abandoned unless this worker may deliver the event."""
+    if not is_still_assigned(event):
+        raise Abandoned("a rebalance came before it was done")
 
 
 def give_up(event: EventT[Any]) -> None:

@@ -40,7 +40,14 @@ class Model:
     async def get(self) -> "Classifier":
         if self._loading is None:
             self._loading = asyncio.ensure_future(asyncio.to_thread(_load))
-        return await asyncio.shield(self._loading)
+        try:
+            found = await asyncio.shield(self._loading)
+            services.labels = frozenset(found.labels)
+            services.labels_known.set()
+            return found
+        except (OSError, MemoryError, RuntimeError):  # this machine lacks something: the next call tries again
+            self._loading = None
+            raise
 
 
 def _load() -> "Classifier":

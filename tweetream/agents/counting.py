@@ -6,7 +6,7 @@ only if its stamp is above the highest one that the entry has seen of that parti
 
 import asyncio
 import logging
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from faust.types import EventT
@@ -15,6 +15,7 @@ from mode import Service
 from tweetream.agents.at_least_once import give_up, is_still_assigned
 from tweetream.app import app
 from tweetream.kafka.producer import Abandoned, RecordRejected
+from tweetream.kafka.retry import retry_machine_errors
 from tweetream.models import codec
 from tweetream.models.counts import CountRecord, Counts
 from tweetream.topology import counts, counts_table, dead_letter, now_ms
@@ -37,16 +38,17 @@ class PendingCounts:
     async def write(self) -> None:
         """Write the records to the table, and acknowledge them.
 
-        Raises RecordRejected: they stay pending, and the stamps tell the next time that they are counted.
+        Raises RecordRejected, or an error of this machine: they stay pending, and the stamps tell the next time which
+        of them are counted.
         """
         taken = self._take()
-        add([record for _, record in taken])
         try:
+            add([record for _, record in taken])
             await counts_table.flush(app.is_flowing)
         except Abandoned:
             for event, _ in taken:
                 give_up(event)
-        except RecordRejected:
+        except (RecordRejected, OSError, MemoryError):
             self._pending[:0] = taken
             raise
         else:
@@ -72,13 +74,17 @@ def pending() -> PendingCounts:
 async def counting(stream: Any) -> None:
     """Gather the counts."""
     async for event in stream.noack().events():
-        try:
-            pending().append(event, codec.decode(event.value, CountRecord))
-        except codec.TooNew as error:
-            app.abort(str(error))
-        except codec.Undecodable as error:
-            await dead_letter(event.message.topic, event.value, str(error))
-            event.ack()
+        await retry_machine_errors(partial(_gather, event))
+
+
+async def _gather(event: EventT[Any]) -> None:
+    try:
+        pending().append(event, codec.decode(event.value, CountRecord))
+    except codec.TooNew as error:
+        app.abort(str(error))
+    except codec.Undecodable as error:
+        await dead_letter(event.message.topic, event.value, str(error))
+        event.ack()
 
 
 @app.service
@@ -91,8 +97,12 @@ class Counting(Service):
             await asyncio.sleep(GATHER)
             try:
                 await pending().write()
-            except RecordRejected as error:  # an exception that leaves a service ends the worker
-                log.error("the counts wait, since Kafka rejects them: %s", error)
+            except (
+                RecordRejected,
+                OSError,
+                MemoryError,
+            ) as error:  # an exception that leaves a service ends the worker
+                log.error("the counts wait, since they cannot be written: %r", error)
                 await self.sleep(TRY_AGAIN)
 
 

@@ -119,7 +119,7 @@ async def _epoch_before(partition: int, offset: int, still_assigned: StillAssign
         try:
             async with asyncio.timeout(TIMEOUT):
                 return await highest_epoch(kafka, POSTS, partition, offset)
-        except (KafkaError, TimeoutError, OSError):
+        except (KafkaError, TimeoutError, OSError, MemoryError):
             await asyncio.sleep(0.1)
     raise Abandoned("a rebalance came before the epoch was known")
 

@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from tweetream.engine import data_dir
 from tweetream.engine.consumer import GIVE_UP, Consumer, patience
+from tweetream.engine.web_server import Web
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.retry import wait_at_most
 
@@ -189,6 +190,10 @@ class App(faust.App):
         await super().on_shutdown()
         for step in reversed(self._after):
             await wait_at_most(self.patience(), step())
+
+    @override
+    def _new_web(self) -> Web:
+        return Web(self)
 
     @override
     def _new_transport(self) -> Transport:

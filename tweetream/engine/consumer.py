@@ -50,7 +50,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         offsets = {tp: offset for tp, offset in offsets.items() if tp in mine}
         try:
             await consumer.commit(offsets)
-        except (KafkaError, ValueError) as error:
+        except (KafkaError, ValueError, OSError, MemoryError) as error:
             # These records are delivered again, and recognised by their stamps.
             self.log.warning("Offsets not committed: %r", error)
             return False
@@ -96,7 +96,7 @@ class Consumer(driver.Consumer):
                 return await call(*args)
             except IllegalStateError:  # the partition is no longer ours
                 raise
-            except (KafkaError, TimeoutError) as error:
+            except (KafkaError, TimeoutError, OSError, MemoryError) as error:
                 if self.should_stop:
                     raise
                 self.log.info("Kafka does not answer (%r); asking again", error)

@@ -9,6 +9,7 @@ Kafka has everything. No Faust and no Kafka here.
 import hashlib
 import logging
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ import msgspec
 
 log = logging.getLogger(__name__)
 FORMAT = 1
+TRY_AGAIN = 10.0  # seconds after a failed write
 _POSITION = b"\x00place"
 _ENTRY = b"\x01"
 _MOD = 1 << 64
@@ -47,11 +49,16 @@ def _checksum(key: bytes, value: bytes) -> int:
 
 
 class Snapshot:
-    """The snapshot of one table. After an error it is not used again until the worker starts anew."""
+    """The snapshot of one table. What cannot be written, for example to a full disk, is kept and tried again."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._rocks: Any = None
+        self._in_use = False
+        self._emptied = True  # whether the folder holds nothing but this snapshot
+        self._unwritten: dict[bytes, bytes | None] = {}
+        self._failing = False
+        self._write_at = 0.0  # no write before this time
         self._sums: dict[bytes, int] = {}
         self._total = 0
 
@@ -60,7 +67,9 @@ class Snapshot:
         if self._folder.exists():
             try:
                 self._rocks = _open(self._folder)
-                return self._read()
+                found = self._read()
+                self._in_use = True
+                return found
             except Broken as error:
                 log.warning("%s is damaged; it is made again from Kafka: %s", self._folder, error)
         self.clear()
@@ -92,47 +101,76 @@ class Snapshot:
         """Remove all entries."""
         self.close()
         self._sums, self._total = {}, 0
+        self._in_use, self._emptied = True, False
         try:
+            self._ensure_open()
+        except (OSError, Broken) as error:
+            self._fail(error)
+
+    def _ensure_open(self) -> None:
+        if not self._emptied:
             if self._folder.is_dir() and not self._folder.is_symlink():
                 shutil.rmtree(self._folder)
             else:
                 self._folder.unlink(missing_ok=True)
+            self._emptied = True
+        if self._rocks is None:
             self._rocks = _open(self._folder)
-        except (OSError, Broken) as error:
-            self._give_up(error)
 
     def put(self, key: bytes, value: bytes | None, offset: int, record: bytes) -> None:
         """Take the next record of the changelog, at `offset`."""
-        if self._rocks is None:
+        if not self._in_use:
             return
-        from rocksdict import WriteBatch
-
         self._total -= self._sums.pop(key, 0)
         if value is not None:
             self._sums[key] = _checksum(key, value)
             self._total += self._sums[key]
         self._total %= _MOD
-        batch = WriteBatch(raw_mode=True)  # all of it or nothing, even if the worker dies now
-        if value is None:
-            batch.delete(_ENTRY + key)
-        else:
-            batch.put(_ENTRY + key, value)
-        batch.put(_POSITION, msgspec.msgpack.encode(SnapshotPosition(FORMAT, offset, record, self._total)))
+        self._unwritten[key] = value
+        if time.monotonic() < self._write_at:
+            return
         try:
-            with _broken():
-                self._rocks.write(batch)
-        except Broken as error:
-            self._give_up(error)
+            self._write(SnapshotPosition(FORMAT, offset, record, self._total))
+        except (OSError, Broken) as error:
+            self._fail(error)
+
+    def _write(self, position: SnapshotPosition) -> None:
+        from rocksdict import WriteBatch
+
+        batch = WriteBatch(raw_mode=True)  # all of it or nothing, even if the worker dies now
+        for key, value in self._unwritten.items():
+            if value is None:
+                batch.delete(_ENTRY + key)
+            else:
+                batch.put(_ENTRY + key, value)
+        batch.put(_POSITION, msgspec.msgpack.encode(position))
+        self._ensure_open()
+        with _broken():
+            self._rocks.write(batch)
+        self._unwritten.clear()
+        if self._failing:
+            self._failing = False
+            log.info("%s is written again", self._folder)
 
     def close(self) -> None:
+        """Close it as it is on disk."""
+        self._in_use = False
+        self._unwritten.clear()
+        self._close()
+
+    def _close(self) -> None:
         rocks, self._rocks = self._rocks, None
         if rocks is not None:
             with suppress(Broken), _broken():  # the checksum is compared when it is opened again
                 rocks.close()
 
-    def _give_up(self, error: Exception) -> None:
-        log.warning("%s cannot be written; the worker goes on without it: %s", self._folder, _line(error))
-        self._rocks = None
+    def _fail(self, error: Exception) -> None:
+        """Try again later, and meanwhile go on without it. RocksDB writes no more after an error: open it anew."""
+        if not self._failing:
+            log.warning("%s cannot be written; trying again: %s", self._folder, _line(error))
+        self._failing = True
+        self._write_at = time.monotonic() + TRY_AGAIN
+        self._close()
 
 
 def _open(folder: Path) -> Any:

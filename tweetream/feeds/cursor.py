@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 from aiokafka.errors import OffsetOutOfRangeError
 
+from tweetream.feeds.budget import Scan
 from tweetream.feeds.past import PastReader
 from tweetream.feeds.record import FeedRecord, Stamps
 from tweetream.feeds.retractions import SLACK
@@ -32,8 +33,17 @@ class CursorState(NamedTuple):
 class Cursor:
     """A reader of a feed from `offset` on; None starts with the next new record."""
 
-    def __init__(self, past: PastReader, feed: FeedRing, name: str, generation: str, offset: int | None) -> None:
+    def __init__(
+        self,
+        past: PastReader,
+        feed: FeedRing,
+        name: str,
+        generation: str,
+        offset: int | None,
+        scan: Scan | None = None,
+    ) -> None:
         self._past = past
+        self._scan = scan
         self.feed = feed
         self._stamps: Stamps | None = None
         self.name = name
@@ -112,8 +122,10 @@ class Cursor:
         if self.ringed:
             return self.ready()
         if self._stamps is None:
-            self._stamps = await self._past.stamps_before(self.kafka_topic, self.offset)
-        records, self.offset = await self._past.fetch(self.kafka_topic, self.offset, self._stamps, self.feed.start)
+            self._stamps = await self._past.stamps_before(self.kafka_topic, self.offset, self._scan)
+        records, self.offset = await self._past.fetch(
+            self.kafka_topic, self.offset, self._stamps, self.feed.start, self._scan
+        )
         return self._delivered(records)
 
     def ready(self) -> list[FeedRecord]:

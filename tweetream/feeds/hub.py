@@ -27,6 +27,7 @@ FLUSH = 0.1  # the longest pause (seconds) in which records gather, so that they
 FLUSH_SHARE = 100  # the pause is so many times what the last flush took: under a light load there is none
 RETRACTION_DELAY = 0.05  # seconds that a retraction waits for others
 SECOND_POLL_MS = 10
+TRY_AGAIN = 0.5  # seconds after a failure of Kafka or of this machine
 
 
 class Hub:
@@ -104,11 +105,12 @@ class Hub:
             except OffsetOutOfRangeError as error:
                 for tp in error.args[0]:
                     self._drop_truncated(tp.topic)
-            except (KafkaError, OSError) as error:
+            except (KafkaError, OSError, MemoryError) as error:
                 reminder.warn("feeds wait for Kafka: %r", error)
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(TRY_AGAIN)
             finally:
-                await consumer.stop()
+                with contextlib.suppress(KafkaError, OSError):
+                    await consumer.stop()
 
     def _drop_truncated(self, kafka_topic: str) -> None:
         """Kafka's log was truncated or made anew: clients start again and get a gap event."""

@@ -2,7 +2,8 @@
 
 A page has the posts between two offsets. It names the offsets where the next pages start, also when no post passes the
 filter, so that pages leave no hole. As in streams, duplicates are skipped. A page reads about SCAN records at most:
-a filter that matches few posts costs many short requests instead of an endless one.
+a filter that matches few posts costs many short requests instead of an endless one. It has PAGE_BYTES at most. A client
+that has read more than its share gets what was found, with the position to go on from.
 """
 
 import asyncio
@@ -12,7 +13,8 @@ from collections.abc import AsyncIterator
 import msgspec
 from aiokafka.errors import OffsetOutOfRangeError
 
-from tweetream.feeds.past import SCAN, PastReader
+from tweetream.feeds.budget import Scan
+from tweetream.feeds.past import GROWTH, SCAN, Newest, PastReader, size_of
 from tweetream.feeds.record import EVERY_POST, FeedRecord, Filter
 from tweetream.kafka.readers import FETCH_RECORDS
 from tweetream.models.feed import Position
@@ -22,6 +24,8 @@ from tweetream.models.feed import Position
 # overlap, since its position is never that of a duplicate.
 OVERLAP = 1_000
 TRIES = 3
+PAGE_BYTES = 2 * 1024 * 1024  # of the posts of a page; a page has at least one post
+BLOCK_BYTES = 4 * PAGE_BYTES  # of records that are read at once, if there are more than one
 
 
 class PageQuery(msgspec.Struct, frozen=True):
@@ -32,6 +36,7 @@ class PageQuery(msgspec.Struct, frozen=True):
     before: Position | None = None
     since: int | None = None
     post_filter: Filter = EVERY_POST
+    scan: Scan | None = None  # what the client may read
 
 
 class Page(msgspec.Struct):
@@ -67,7 +72,7 @@ async def _page(past: PastReader, kafka_topic: str, generation: str, query: Page
     first, end = await _bounds(past, kafka_topic, generation, query)
     span = _Span(first, first, end)
     if query.since is not None:
-        since = await past.offset_of_time(kafka_topic, query.since)
+        since = await past.offset_of_time(kafka_topic, query.since, query.scan)
         span.floor = span.lower = end if since is None else max(first, min(since, end))
     if query.after is not None:
         span.lower = max(span.lower, _offset(query.after, 1, generation, first, end, span))
@@ -83,7 +88,7 @@ async def _bounds(past: PastReader, kafka_topic: str, generation: str, query: Pa
     given = [position for position in (query.after, query.before) if position and position.generation == generation]
     needed = max((position.offset + (position is query.after) for position in given), default=0)
     for _ in range(10):  # the embedded broker's answer can be too low
-        first, end = await past.bounds(kafka_topic)
+        first, end = await past.bounds(kafka_topic, query.scan)
         feed = past.ring(kafka_topic)
         if feed is not None and max(first, needed) <= feed.end:
             return first, feed.end  # the ring can lag a moment, but reading it is cheap
@@ -103,55 +108,76 @@ def _offset(given: Position, add: int, generation: str, first: int, end: int, sp
     return nearest
 
 
-class _Scan(msgspec.Struct):
-    """What was read: the records that pass the filter, and the first and last offset that was no duplicate."""
+class _Block:
+    """What was read of a block: the newest records that pass, and the first and last that was no duplicate."""
 
-    passing: list[FeedRecord] = []
-    first: int | None = None
-    last: int | None = None
+    def __init__(self, newest: Newest) -> None:
+        self.newest = newest
+        self.size = 0  # bytes of all records
+        self.first: int | None = None
+        self.last: int | None = None
 
-    def take(self, records: list[FeedRecord], query: PageQuery) -> None:
+    def take(self, records: list[FeedRecord]) -> None:
         if records:
             self.first = records[0].offset if self.first is None else self.first
             self.last = records[-1].offset
-            self.passing += filter(query.post_filter.passes, records)
+            self.size += size_of(records)
+            self.newest.take(records)
 
 
 async def _backward(past: PastReader, kafka_topic: str, first: int, span: _Span, query: PageQuery) -> Page:
     found: list[FeedRecord] = []
-    oldest, newest = None, None
+    oldest, newest, cut = None, None, False
+    room = PAGE_BYTES
     top, size = span.upper, max(FETCH_RECORDS, query.number)
     # Without any record that is no duplicate, the page would have no offset to name: read on.
-    while top > span.lower and len(found) < query.number and (span.upper - top < SCAN or oldest is None):
+    while (
+        top > span.lower and not cut and len(found) < query.number and (oldest is None or _may_go_on(span, top, query))
+    ):
         feed = past.ring(kafka_topic)
         ringed = feed is not None and feed.start < top <= feed.end
         start = max(span.lower, feed.start if feed is not None and ringed else top - size)
-        block = _Scan()
-        async for records in _read(past, kafka_topic, first, start, top):
-            block.take(records, query)
-        found = block.passing + found
-        oldest = oldest if block.first is None else block.first
-        newest = block.last if newest is None else newest
-        top, size = start, min(2 * size, SCAN)  # blocks grow, since each reads a dedup window first
-    surplus = len(found) - query.number
-    before = None if top <= span.floor and surplus <= 0 else oldest
-    if surplus >= 0:
-        found = found[surplus:]
-        before = None if before is None else found[0].offset
+        block = _Block(Newest(query.post_filter, query.number - len(found), room))
+        async for records in _read(past, kafka_topic, first, start, top, query.scan):
+            block.take(records)
+            if block.size > BLOCK_BYTES and not ringed and block.last is not None and block.last < top - 1:
+                break
+        else:
+            found = [*block.newest.records, *found]
+            room -= block.newest.size
+            cut = block.newest.cut
+            oldest = oldest if block.first is None else block.first
+            newest = block.last if newest is None else newest
+            top, size = start, min(GROWTH * size, SCAN)
+            continue
+        size = block.last - start + 1  # so many of these large records can be read at once
+    before = None if top <= span.floor and not cut else oldest
+    if before is not None and found and (cut or len(found) >= query.number):
+        before = found[0].offset
     if newest is None and span.upper > 0:
         newest = span.upper - 1
     return Page(found, before, newest)
 
 
+def _may_go_on(span: _Span, top: int, query: PageQuery) -> bool:
+    return span.upper - top < SCAN and not (query.scan is not None and query.scan.wait)
+
+
 async def _forward(past: PastReader, kafka_topic: str, first: int, span: _Span, query: PageQuery) -> Page:
-    scan = _Scan()
-    async for records in _read(past, kafka_topic, first, span.lower, span.upper):
-        scan.take(records, query)
-        seen = 0 if scan.last is None else scan.last - span.lower
-        if len(scan.passing) >= query.number or seen >= SCAN:
+    passing: list[FeedRecord] = []
+    last: int | None = None
+    size = 0
+    async for records in _read(past, kafka_topic, first, span.lower, span.upper, query.scan):
+        new = list(filter(query.post_filter.passes, records))
+        passing += new
+        size += size_of(new)
+        last = records[-1].offset if records else last
+        seen = 0 if last is None else last - span.lower
+        over = query.scan is not None and query.scan.wait and last is not None
+        if len(passing) >= query.number or size >= PAGE_BYTES or seen >= SCAN or over:
             break
-    found = scan.passing[: query.number]
-    after = found[-1].offset if len(scan.passing) >= query.number else scan.last
+    found = _oldest(passing, query.number)
+    after = found[-1].offset if found and (len(found) == query.number or len(found) < len(passing)) else last
     if after is None and span.lower > 0:
         # The position given, so that the client sees that it has caught up.
         after = query.after.offset if query.after and span.gap is None else span.lower - 1
@@ -159,8 +185,18 @@ async def _forward(past: PastReader, kafka_topic: str, first: int, span: _Span, 
     return Page(found, before if span.lower > span.floor else None, after)
 
 
+def _oldest(records: list[FeedRecord], number: int) -> list[FeedRecord]:
+    """The first of the records, up to `number` of them and PAGE_BYTES."""
+    size = 0
+    for nth, record in enumerate(records[:number]):
+        size += len(record.data)
+        if nth and size > PAGE_BYTES:
+            return records[:nth]
+    return records[:number]
+
+
 async def _read(
-    past: PastReader, kafka_topic: str, first: int, start: int, end: int
+    past: PastReader, kafka_topic: str, first: int, start: int, end: int, scan: Scan | None
 ) -> AsyncIterator[list[FeedRecord]]:
     """The records from `start` to before `end`, without duplicates, in lists; from the ring if it has them all."""
     if start >= end:
@@ -170,7 +206,7 @@ async def _read(
         yield feed.between(start, end)
         return
     cursor = max(first, start - OVERLAP)
-    stamps = await past.stamps_before(kafka_topic, cursor)
+    stamps = await past.stamps_before(kafka_topic, cursor, scan)
     while cursor < end:
-        records, cursor = await past.fetch(kafka_topic, cursor, stamps, end)
+        records, cursor = await past.fetch(kafka_topic, cursor, stamps, end, scan)
         yield [record for record in records if record.offset >= start]

@@ -3,11 +3,14 @@
 Each call borrows one of a few pooled readers, so that a slow client holds none.
 """
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from tweetream.feeds.budget import Scan
 from tweetream.feeds.record import EVERY_POST, FeedRecord, Filter, Stamps, read_record
 from tweetream.feeds.retractions import Retracted, Retractions
 from tweetream.feeds.ring import FeedRing
@@ -15,7 +18,32 @@ from tweetream.kafka import readers
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.readers import FETCH_RECORDS, Readers, dedup_start, next_records, offset_of_time
 
-SCAN = 50_000  # records that a search for the last posts of a filter reads at most
+SCAN = 20_000  # records that a search for the last posts of a filter reads at most
+LAST_BYTES = 16 * 1024 * 1024  # of the last posts that a stream begins with
+GROWTH = 8  # each block of a search is so many times larger than the one before, since each reads a dedup window first
+
+
+def size_of(records: Iterable[FeedRecord]) -> int:
+    """The bytes of the records."""
+    return sum([len(record.data) for record in records])
+
+
+class Newest:
+    """Keeps the newest records that pass a filter: up to `number` of them and `room` bytes."""
+
+    def __init__(self, post_filter: Filter, number: int, room: int) -> None:
+        self._passes, self._number, self._room = post_filter.passes, number, room
+        self.records: deque[FeedRecord] = deque()
+        self.size = 0
+        self.cut = False  # whether older ones were left out
+
+    def take(self, records: list[FeedRecord]) -> None:
+        passing = list(filter(self._passes, records))
+        self.records += passing
+        self.size += size_of(passing)
+        while len(self.records) > self._number or (self.records and self.size > self._room):
+            self.size -= len(self.records.popleft().data)
+            self.cut = True
 
 
 class PastReader:
@@ -36,35 +64,43 @@ class PastReader:
         feed = self._feeds.get(kafka_topic)
         return None if feed is None or feed.lost else feed
 
-    async def bounds(self, kafka_topic: str) -> tuple[int, int]:
+    def _lend(self, scan: Scan | None) -> AbstractAsyncContextManager[AIOKafkaConsumer]:
+        """A reader for a call. Raises OverBudget if the call may not begin."""
+        return self._readers.lend() if scan is None else self._readers.lend(search=scan.filtered, check=scan.begin)
+
+    async def bounds(self, kafka_topic: str, scan: Scan | None = None) -> tuple[int, int]:
         """The first offset in the log, and the offset of the next record."""
-        async with self._readers.lend() as reader:
+        async with self._lend(scan) as reader:
             return await readers.bounds(reader, TopicPartition(kafka_topic, 0))
 
-    async def offset_of_time(self, kafka_topic: str, timestamp: int) -> int | None:
+    async def offset_of_time(self, kafka_topic: str, timestamp: int, scan: Scan | None = None) -> int | None:
         """The first offset that arrived at or after `timestamp` (ms); None if there is none yet."""
         tp = TopicPartition(kafka_topic, 0)
-        async with self._readers.lend() as reader:
+        async with self._lend(scan) as reader:
             reader.assign([tp])
             return await offset_of_time(reader, tp, timestamp)
 
-    async def stamps_before(self, kafka_topic: str, offset: int) -> Stamps:
+    async def stamps_before(self, kafka_topic: str, offset: int, scan: Scan | None = None) -> Stamps:
         """The stamps that a reader starting at `offset` needs to recognise duplicates."""
         feed = self._feeds.get(kafka_topic)
-        async with self._readers.lend() as reader:
+        async with self._lend(scan) as reader:
             checkpoint = feed.checkpoints.before(offset) if feed is not None else None
-            stamps, _ = await self._read_stamps(reader, TopicPartition(kafka_topic, 0), offset, checkpoint)
+            stamps, _ = await self._read_stamps(reader, TopicPartition(kafka_topic, 0), offset, checkpoint, scan)
         if feed is not None:
             feed.checkpoints.add(offset, stamps)
         return stamps
 
-    async def fetch(self, kafka_topic: str, offset: int, stamps: Stamps, until: int) -> tuple[list[FeedRecord], int]:
+    async def fetch(
+        self, kafka_topic: str, offset: int, stamps: Stamps, until: int, scan: Scan | None = None
+    ) -> tuple[list[FeedRecord], int]:
         """At most FETCH_RECORDS records from `offset` on and before `until`, and the offset to go on from."""
         tp = TopicPartition(kafka_topic, 0)
-        async with self._readers.lend() as reader:
+        async with self._lend(scan) as reader:
             reader.assign([tp])
             reader.seek(tp, offset)
-            raws = [raw for raw in await next_records(reader, tp, FETCH_RECORDS) if raw.offset < until]
+            raws = await next_records(reader, tp, FETCH_RECORDS)
+            _charge(scan, raws)
+            raws = [raw for raw in raws if raw.offset < until]
             found = [record for raw in raws if (record := read_record(raw, stamps, past=True)) is not None]
             offset = raws[-1].offset + 1 if raws else until
             if kafka_topic in self._feeds:
@@ -85,26 +121,32 @@ class PastReader:
         arrived = max((raw.timestamp for raw in raws if raw.offset < until), default=0)
         return self.retractions.among(raws, until), arrived
 
-    async def last(self, kafka_topic: str, number: int, post_filter: Filter = EVERY_POST) -> list[FeedRecord]:
-        """The last `number` records that pass the filter, oldest first."""
+    async def last(
+        self, kafka_topic: str, number: int, post_filter: Filter = EVERY_POST, scan: Scan | None = None
+    ) -> list[FeedRecord]:
+        """The last `number` records that pass the filter, oldest first; fewer if they exceed LAST_BYTES."""
         feed = self._feeds.get(kafka_topic)
         in_ring = feed.last(number, post_filter) if feed is not None else None
         if in_ring is not None:
             return in_ring
-        first, end = await self.bounds(kafka_topic)
+        first, end = await self.bounds(kafka_topic, scan)
         found: list[FeedRecord] = []
+        room, cut = LAST_BYTES, False
         block_end, size = end, max(FETCH_RECORDS, number)
-        while len(found) < number and block_end > first and end - block_end < SCAN:
+        while len(found) < number and not cut and block_end > first and end - block_end < SCAN:
+            if scan is not None and scan.wait and block_end < end:
+                break
             offset = max(first, block_end - size)
-            size = min(2 * size, SCAN)  # blocks grow, since each reads a dedup window first
-            stamps = await self.stamps_before(kafka_topic, offset)
-            block: list[FeedRecord] = []
+            size = min(GROWTH * size, SCAN)
+            stamps = await self.stamps_before(kafka_topic, offset, scan)
+            block = Newest(post_filter, number - len(found), room)
             block_end, until = offset, block_end
             while offset < until:
-                records, offset = await self.fetch(kafka_topic, offset, stamps, until)
-                block += filter(post_filter.passes, records)
-            found = block + found
-        return found[len(found) - min(number, len(found)) :]
+                records, offset = await self.fetch(kafka_topic, offset, stamps, until, scan)
+                block.take(records)
+            found = [*block.records, *found]
+            room, cut = room - block.size, block.cut
+        return found
 
     async def load_ring(self, kafka_topic: str) -> FeedRing:
         """A new ring with the feed's newest records, since most clients ask for these."""
@@ -127,7 +169,12 @@ class PastReader:
         return feed
 
     async def _read_stamps(
-        self, reader: AIOKafkaConsumer, tp: TopicPartition, offset: int, checkpoint: tuple[int, Stamps] | None = None
+        self,
+        reader: AIOKafkaConsumer,
+        tp: TopicPartition,
+        offset: int,
+        checkpoint: tuple[int, Stamps] | None = None,
+        scan: Scan | None = None,
     ) -> tuple[Stamps, list[Retracted]]:
         """The stamps before `offset`, and the retracted ones of the records that are read for them.
 
@@ -145,9 +192,15 @@ class PastReader:
         reader.seek(tp, start)
         while start < offset:
             raws = await next_records(reader, tp, FETCH_RECORDS)
+            _charge(scan, raws)
             for raw in raws:
                 if raw.offset < offset:
                     read_record(raw, stamps, past=True)
             retracted += self.retractions.among(raws, offset)
             start = raws[-1].offset + 1
         return stamps, retracted
+
+
+def _charge(scan: Scan | None, raws: list[Any]) -> None:
+    if scan is not None:
+        scan.spend([len(raw.value or b"") for raw in raws])

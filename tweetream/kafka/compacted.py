@@ -65,7 +65,7 @@ class CompactedReader:
             try:
                 await consumer.start()
                 await self._follow(consumer)
-            except (KafkaError, OSError) as error:
+            except (KafkaError, OSError, MemoryError) as error:
                 reminder.warn("compacted topics wait for Kafka: %r", error)
                 await asyncio.sleep(PAUSE)
             finally:

@@ -220,7 +220,7 @@ class OrderedProducer:
                 raise RecordTooLarge(f"{topic} takes records of up to {self.max_record} bytes: {error!r}") from error
             except ProducerClosed as error:
                 raise Abandoned("stopped") from error
-            except (TimeoutError, KafkaError) as error:
+            except (TimeoutError, KafkaError, OSError, MemoryError) as error:
                 self._log_failure(topic, error)
                 await asyncio.sleep(self._pause)
             else:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -19,13 +19,17 @@ LOG_APPEND_TIME = 1  # a record's time is that of its arrival: Apache Kafka, as 
 
 
 class Readers:
-    """The pool. `lend` is a context manager: leaving the block gives the reader back."""
+    """The pool. `lend` is a context manager: leaving the block gives the reader back.
+
+    Searches get half of the readers at most. The others are kept for calls that read little.
+    """
 
     def __init__(self, kafka: Connection) -> None:
         self._kafka = kafka
         self._free: asyncio.Queue[AIOKafkaConsumer | None] = asyncio.Queue()
         for _ in range(READERS):
             self._free.put_nowait(None)
+        self._searches = asyncio.Semaphore(READERS // 2)
 
     async def stop(self) -> None:
         """Stop the readers that are not lent out."""
@@ -36,8 +40,21 @@ class Readers:
                 await reader.stop()
 
     @contextlib.asynccontextmanager
-    async def lend(self) -> AsyncIterator[AIOKafkaConsumer]:
-        """A reader with nothing assigned. If the block fails, a new reader replaces it."""
+    async def lend(
+        self, *, search: bool = False, check: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[AIOKafkaConsumer]:
+        """A reader with nothing assigned. If the block fails, a new reader replaces it.
+
+        `check` is called before a reader is taken, also after a wait. It may raise.
+        """
+        check()
+        async with self._searches if search else contextlib.nullcontext():
+            check()
+            async with self._lend() as reader:
+                yield reader
+
+    @contextlib.asynccontextmanager
+    async def _lend(self) -> AsyncIterator[AIOKafkaConsumer]:
         reader = await self._free.get()
         sound = None
         try:

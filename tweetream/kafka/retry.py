@@ -1,4 +1,7 @@
-"""Waiting for Kafka: up to a limit, or until it answers, with a log line every few seconds. Knows no Faust."""
+"""Trying again: while Kafka does not answer, and while this machine lacks files, memory or disk. Knows no Faust.
+
+The waits are logged every few seconds, not at each attempt.
+"""
 
 import asyncio
 import logging
@@ -7,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from tweetream.kafka.connection import Connection, probe
+from tweetream.models.errors import is_machine_error
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -40,6 +44,9 @@ class Reminder:
         return time.monotonic() >= self._due
 
 
+_machine = Reminder(log)
+
+
 async def wait_at_most(seconds: float, work: Awaitable[Any], *, cancel: bool = False) -> None:
     """Await `work` for so many seconds. Then return, and cancel it or leave it to end in the background."""
     task = asyncio.ensure_future(work)
@@ -47,6 +54,21 @@ async def wait_at_most(seconds: float, work: Awaitable[Any], *, cancel: bool = F
     await asyncio.wait({task}, timeout=seconds)
     if cancel:
         task.cancel()
+
+
+async def retry_machine_errors(
+    attempt: Callable[[], Awaitable[Answer]], check: Callable[[], None] = lambda: None
+) -> Answer:
+    """Repeat `attempt` while this machine lacks what it needs. `check` is called before each attempt and may raise."""
+    while True:
+        check()
+        try:
+            return await attempt()
+        except Exception as error:  # any library may wrap an error of the machine; all other errors are raised
+            if not is_machine_error(error):
+                raise
+            _machine.warn("this machine lacks files, memory or disk; trying again: %r", error)
+        await asyncio.sleep(PAUSE)
 
 
 async def retry_until_available(kafka: Connection, attempt: Callable[[], Awaitable[Answer]]) -> Answer:

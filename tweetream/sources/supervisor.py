@@ -17,6 +17,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import msgspec
 
+from tweetream.models.errors import is_machine_error
 from tweetream.models.printable import printable
 from tweetream.sources.base import Chunk, Disconnected, FailureKind, Source, SourceError, without_secret
 from tweetream.sources.status import MAX_REASON, State, Status
@@ -127,7 +128,9 @@ class Supervisor:
             return None
         except Disconnected as failure:
             raise _ConnectionEnded(position, failure) from None
-        except SourceError:
+        except SourceError as error:
+            if is_machine_error(error) or is_machine_error(error.__context__):
+                raise _ConnectionEnded(position, Disconnected(reason_of(error))) from None
             raise
         except Exception as error:  # a fault in one source, of any package, must not stop the others
             log.exception("%s failed", self.url)

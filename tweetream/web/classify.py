@@ -16,6 +16,7 @@ from tweetream.app import app, settings
 from tweetream.sources import MAX_TEXT
 from tweetream.text import BadAbbreviations
 from tweetream.web.auth import is_own_origin
+from tweetream.web.body import read_body
 from tweetream.web.call_rate import CallRate
 from tweetream.web.explainer import Explainer
 from tweetream.web.limits import ClientAddresses
@@ -75,4 +76,4 @@ class Classify(View):
         if not is_own_origin(request, settings):
             raise Problem(403, "pages of this origin may not classify texts")
         service.rate.take(service.addresses.of(request))
-        return json_response(await service.explainer.explain(texts_of(await request.read())))
+        return json_response(await service.explainer.explain(texts_of(await read_body(request))))

@@ -6,20 +6,24 @@ One FeedServer is made for each worker, before the app's services start. Views r
 import asyncio
 import contextlib
 from functools import cache
+from typing import cast
 
 from aiohttp import web
 from aiokafka.errors import KafkaError
 
 from tweetream import metrics
 from tweetream.app import app, kafka, settings
+from tweetream.engine.web_server import Web
 from tweetream.feeds.hub import Hub
+from tweetream.feeds.record import EVERY_POST
 from tweetream.kafka.compacted import CompactedRecord
 from tweetream.kafka.connection import Connection
+from tweetream.models.errors import is_machine_error
 from tweetream.models.topic import Topic
 from tweetream.settings import Settings
 from tweetream.topology import RETRACTED, feed_name, services, topics_table
 from tweetream.web.fanout import FanOut
-from tweetream.web.limits import ClientAddresses, StreamLimits, raise_open_files
+from tweetream.web.limits import ClientAddresses, ConnectionLimits, ReadLimits, StreamLimits, raise_open_files
 from tweetream.web.stream import Stream, StreamQuery
 
 FINISH_TIMEOUT = 0.5  # seconds that streams have to finish by themselves
@@ -28,11 +32,14 @@ FINISH_TIMEOUT = 0.5  # seconds that streams have to finish by themselves
 class FeedServer:
     """The streams of a worker, and what they share."""
 
+    connections: ConnectionLimits  # from the start on
+
     def __init__(self, kafka: Connection, settings: Settings) -> None:
         self._settings = settings
         self.hub = Hub(kafka, dedup_window=settings.dedup_window, feed_idle_timeout=settings.feed_idle_timeout)
         self.addresses = ClientAddresses(settings.trusted_proxies)
         self.limits = StreamLimits(settings.max_streams, settings.max_streams_per_address)
+        self.reads = ReadLimits()
         self._fan_out = FanOut()
         self.hub.on_records = self._fan_out.flush
         self._streams: set[Stream] = set()
@@ -40,7 +47,8 @@ class FeedServer:
         self._stream_ended = asyncio.Event()
 
     async def start(self) -> None:
-        raise_open_files(self._settings.max_streams)
+        files = raise_open_files(self._settings.max_streams)
+        self.connections = ConnectionLimits(self._settings, files, self.addresses)
         await self.hub.start()
         await self._fan_out.start()
 
@@ -52,7 +60,10 @@ class FeedServer:
         self, request: web.Request, response: web.StreamResponse, query: StreamQuery, found: dict[str, Topic | None]
     ) -> None:
         """Run a stream of the topics `found` until it ends for any reason."""
-        stream = Stream(self.hub, self._fan_out, self._settings, request, response, query)
+        scan = None
+        if query.post_filter != EVERY_POST:
+            scan = self.reads.scan(self.addresses.of(request), filtered=True, paced=True)
+        stream = Stream(self.hub, self._fan_out, self._settings, request, response, query, scan)
         self._streams.add(stream)
         metrics.sse_clients.inc()
         if self._closing:
@@ -61,6 +72,9 @@ class FeedServer:
             await stream.run(found)
         except (ConnectionError, KafkaError):
             pass  # the client has gone, or will reconnect when Kafka is back
+        except (OSError, MemoryError, RuntimeError) as error:
+            if not is_machine_error(error):
+                raise  # else the client reconnects too
         except asyncio.CancelledError:
             if not self._closing:
                 raise
@@ -110,6 +124,7 @@ async def _start() -> None:
     server = feed_server()
     services.compacted.follow(RETRACTED, server.take_retractions)
     await server.start()
+    cast(Web, app.web).admission = server.connections
 
 
 @app.timer(0.25)

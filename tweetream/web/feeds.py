@@ -8,12 +8,16 @@ from faust.web import View
 from typing_extensions import override
 
 from tweetream.app import app, settings
+from tweetream.feeds.budget import OverBudget
+from tweetream.feeds.record import EVERY_POST
 from tweetream.models.topic import Topic
 from tweetream.topology import topics_table
 from tweetream.web import query
-from tweetream.web.feed_server import feed_server
+from tweetream.web.feed_server import FeedServer, feed_server
 from tweetream.web.health import require_recovered
 from tweetream.web.history import MAX_LAST
+from tweetream.web.labels import check_label
+from tweetream.web.limits import over_budget
 from tweetream.web.middleware import common_headers
 from tweetream.web.problems import Problem
 from tweetream.web.stream import StreamQuery
@@ -31,7 +35,9 @@ class FeedStream(View):
         found = _find(names, asked)
         if not any(topic and topic.alive for topic in found.values()):
             return web.Response(status=204)
+        await check_label(asked.post_filter, found.values())
         server = feed_server()
+        _check_budget(server, request, asked)
         with server.limits.slot(server.addresses.of(request)):
             response = web.StreamResponse(headers=_headers(request))
             if request.version < (1, 1):
@@ -43,12 +49,23 @@ class FeedStream(View):
 
     @override
     async def head(self, request: Any, names: str) -> web.StreamResponse:
-        found = _find(names, _stream_query(request))
+        asked = _stream_query(request)
+        found = _find(names, asked)
         if not any(topic and topic.alive for topic in found.values()):
             return web.Response(status=204)
+        await check_label(asked.post_filter, found.values())
         server = feed_server()
         server.limits.check(server.addresses.of(request))
         return web.Response(headers=_headers(request))
+
+
+def _check_budget(server: FeedServer, request: web.Request, asked: StreamQuery) -> None:
+    """Refuse a search of the past to a client over its budget. A stream that resumes is only slowed down."""
+    if asked.post_filter != EVERY_POST and asked.positions is None and (asked.last or asked.since is not None):
+        try:
+            server.reads.scan(server.addresses.of(request), filtered=True).begin()
+        except OverBudget as over:
+            raise over_budget(over) from None
 
 
 def _headers(request: web.Request) -> dict[str, str]:

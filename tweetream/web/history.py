@@ -10,11 +10,14 @@ from typing_extensions import override
 
 from tweetream.app import app
 from tweetream.feeds import pages
-from tweetream.feeds.record import FeedRecord
+from tweetream.feeds.budget import OverBudget
+from tweetream.feeds.record import EVERY_POST, FeedRecord
 from tweetream.models.feed import FeedEntry, Position, base36, rfc3339
 from tweetream.topology import counts_table, now_ms
 from tweetream.web import query
 from tweetream.web.feed_server import feed_server
+from tweetream.web.labels import check_label
+from tweetream.web.limits import over_budget
 from tweetream.web.problems import Problem
 from tweetream.web.responses import json_response
 from tweetream.web.schemas import GapEvent, MinuteAnswer
@@ -35,16 +38,22 @@ class Posts(View):
     async def get(self, request: Any, name: str) -> web.StreamResponse:
         topic = find(name)
         generation = base36(topic.generation)
+        post_filter = query.post_filter(request)
+        await check_label(post_filter, [topic])
+        server = feed_server()
         asked = pages.PageQuery(
             number=query.whole_number(request, "last", 100, MAX_LAST, least=1),
             after=_position(request, "after", name),
             before=_position(request, "before", name),
             since=query.since(request),
-            post_filter=query.post_filter(request),
+            post_filter=post_filter,
+            scan=server.reads.scan(server.addresses.of(request), filtered=post_filter != EVERY_POST),
         )
         try:
             async with asyncio.timeout(PAGE_TIMEOUT):
-                page = await pages.page(feed_server().hub.past, topic.kafka_topic, generation, asked)
+                page = await pages.page(server.hub.past, topic.kafka_topic, generation, asked)
+        except OverBudget as over:
+            raise over_budget(over) from None
         except TimeoutError:
             raise Problem(503, "the page took too long to read", {"Retry-After": "5"}) from None
         return _answer(page, name, generation)

@@ -1,4 +1,4 @@
-"""How many streams may be open, in all and for one client, and which client a request behind a proxy is from.
+"""How many streams and connections may be open, how much of the past may be read, and which client a request is from.
 
 Each worker counts for itself. A refused client is told when to try again. These times differ, so that clients that were
 refused together do not come back together. Imports no Faust.
@@ -7,17 +7,28 @@ refused together do not come back together. Imports no Faust.
 import contextlib
 import ipaddress
 import logging
+import math
 import random
 import resource
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from aiohttp import web
 
+from tweetream.feeds.budget import OverBudget, PacedScan, ReadBudget, Scan
+from tweetream.settings import Settings
 from tweetream.web.problems import Problem
 
 log = logging.getLogger(__name__)
 SPARE_FILES = 1_000  # open files that a worker may need besides one for each stream
+KAFKA_FILES = 500  # those of them that are kept from connections, for Kafka, snapshots and sources
+REQUESTS = SPARE_FILES - KAFKA_FILES  # connections without a stream
+REQUESTS_PER_ADDRESS = 100
+READ_RATE = 10_000  # units of older records that one client may read in a second, on average; all together four times
+READ_BURST = 100_000  # and at once; all together twice
+FREE_UNITS = 8_000  # of a call without a filter: a page and its dedup window
+MAX_BUDGETS = 1_000  # clients that are remembered before those that have read nothing lately are forgotten
 _V6_PREFIX = 64  # bits of an IPv6 address: one household or server has all addresses that share them
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -32,6 +43,16 @@ def _address(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def _host(text: str | None) -> str:
+    return (text or "").partition("%")[0]  # without the zone of a link-local address
+
+
+def _key(address: Address) -> str:
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Network((int(address), _V6_PREFIX), strict=False))
+    return str(address)
+
+
 class ClientAddresses:
     """Finds the client of a request: the peer, or the address in X-Forwarded-For if the peer is a trusted proxy."""
 
@@ -40,17 +61,18 @@ class ClientAddresses:
 
     def of(self, request: web.Request) -> str:
         """The key to count the client by: its IPv4 address, or the network of its IPv6 address."""
-        client = peer = _address(request.remote or "")
+        client = peer = _address(_host(request.remote))
         # Each proxy adds its own peer at the end. Entries before the last untrusted one can be forged.
         named = [part for line in request.headers.getall("X-Forwarded-For", []) for part in line.split(",")]
         while peer is not None and named and self._trusts(peer):
             peer = _address(named.pop())
             client = peer or client
-        if client is None:
-            return ""
-        if isinstance(client, ipaddress.IPv6Address):
-            return str(ipaddress.IPv6Network((int(client), _V6_PREFIX), strict=False))
-        return str(client)
+        return "" if client is None else _key(client)
+
+    def of_peer(self, text: str) -> str:
+        """The key to count the connections of a peer by; empty for a trusted proxy, which has those of many clients."""
+        peer = _address(_host(text))
+        return "" if peer is None or self._trusts(peer) else _key(peer)
 
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
@@ -87,13 +109,79 @@ class StreamLimits:
                 del self._open[client]  # else addresses would accumulate
 
 
-def raise_open_files(streams: int) -> None:
-    """Raise this process's limit of open files to what so many streams need, as far as the system allows."""
+class ReadLimits:
+    """The budgets for reading older records: one for each client, and those of all clients together.
+
+    Calls with a filter have a budget of their own, so that they leave the others' alone.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._of_all = {filtered: ReadBudget(4 * READ_RATE, 2 * READ_BURST, clock) for filtered in (False, True)}
+        self._of: dict[str, ReadBudget] = {}
+
+    def scan(self, client: str, *, filtered: bool, paced: bool = False) -> Scan:
+        """The reading of one call; of a stream it is `paced`."""
+        if len(self._of) > MAX_BUDGETS:
+            self._of = {name: budget for name, budget in self._of.items() if not budget.full}
+        own = self._of.setdefault(client, ReadBudget(READ_RATE, READ_BURST, self._clock))
+        kind = PacedScan if paced else Scan
+        return kind(own, self._of_all[filtered], filtered=filtered, free=0 if filtered else FREE_UNITS)
+
+
+def over_budget(over: OverBudget) -> Problem:
+    """The answer to a call that may not begin."""
+    later = {"Retry-After": str(math.ceil(over.wait) + random.randint(0, 3))}
+    if over.everywhere:
+        return Problem(503, "too many older posts are searched now; try again later", later)
+    return Problem(429, "this address has searched too many older posts; try again later", later)
+
+
+class ConnectionLimits:
+    """Counts the open connections of each peer. The bound in all leaves files for Kafka."""
+
+    def __init__(self, settings: Settings, files: int, addresses: ClientAddresses) -> None:
+        self._addresses = addresses
+        self._max = min(settings.max_streams + REQUESTS, max(files // 2, files - KAFKA_FILES))
+        # One address never takes the last places.
+        self._max_each = min(
+            settings.max_streams_per_address + REQUESTS_PER_ADDRESS,
+            self._max - min(REQUESTS_PER_ADDRESS, self._max // 4),
+        )
+        self._open: Counter[str] = Counter()
+        self._all = 0
+
+    def refusal(self, address: str) -> str:
+        """The bound that one more connection of the peer would pass; empty if it may be served."""
+        peer = self._addresses.of_peer(address)
+        if self._all >= self._max:
+            return f"the worker has at most {self._max} connections"
+        if peer and self._open[peer] >= self._max_each:
+            return f"one address has at most {self._max_each} connections"
+        return ""
+
+    def open(self, address: str) -> None:
+        self._open[self._addresses.of_peer(address)] += 1
+        self._all += 1
+
+    def close(self, address: str) -> None:
+        peer = self._addresses.of_peer(address)
+        self._open[peer] -= 1
+        self._all -= 1
+        if not self._open[peer]:
+            del self._open[peer]
+
+
+def raise_open_files(streams: int) -> int:
+    """Raise this process's limit of open files to what so many streams need, as far as the system allows.
+
+    Returns the limit.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = streams + SPARE_FILES
     infinite = resource.RLIM_INFINITY
     if soft == infinite or soft >= needed:
-        return
+        return needed if soft == infinite else soft
     granted = needed if hard == infinite else min(needed, hard)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
@@ -104,3 +192,4 @@ def raise_open_files(streams: int) -> None:
             "%d files may be open, %d streams need %d: raise the limit (ulimit -Hn) or lower TWEETREAM_MAX_STREAMS",
             granted, streams, needed,
         )  # fmt: skip
+    return granted

@@ -7,11 +7,14 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from aiokafka.errors import KafkaError
 
+from tweetream.kafka.retry import Reminder
+from tweetream.models.errors import is_machine_error
 from tweetream.models.printable import printable
 from tweetream.settings import Settings
 from tweetream.web.problems import Problem, problem_of
 
 log = logging.getLogger(__name__)
+_lacking = Reminder(log)
 MAX_BODY = 1024 * 1024
 # The page shows what anybody wrote. So it connects to its own worker alone, runs no inline script and no code made from
 # text, and no other page can frame it.
@@ -70,6 +73,9 @@ async def _answer(request: web.Request, handler: Handler, settings: Settings) ->
         log.warning("%s %s: %r", request.method, printable(request.path), error)
         return Problem(503, "Kafka does not answer", {"Retry-After": "5"}).response()
     except Exception as error:  # a bug of ours: it is logged, and the client gets an answer that it can read
+        if is_machine_error(error):
+            _lacking.warn("%s %s: %r", request.method, printable(request.path), error)
+            return Problem(503, "the worker lacks files or memory", {"Retry-After": "5"}).response()
         log.exception("%s %s", request.method, printable(request.path))
         return Problem(500, f"an error in the worker ({type(error).__name__}); its log has the details").response()
 

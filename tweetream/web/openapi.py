@@ -36,7 +36,7 @@ PROBLEMS = {
     409: "The topic exists with another track",
     413: "The body or a text is too large",
     415: "The body is compressed",
-    429: "Too many open streams or calls from this address; try again after Retry-After",
+    429: "Too many open streams, calls or searches from this address; try again after Retry-After",
     503: "The worker cannot do this now; try again after Retry-After",
 }
 GOOD = {200: "OK", 201: "Created", 204: "No content"}

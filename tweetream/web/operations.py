@@ -59,7 +59,7 @@ def whole(least: int, most: int, default: int) -> Schema:
 
 
 name = Parameter("name", "path", NAME, "the topic")
-label = Parameter("label", "query", {"type": "string"}, "only posts with this label")
+label = Parameter("label", "query", {"type": "string"}, "only posts with this label of the model, or `unsure`")
 min_score = Parameter(
     "min_score",
     "query",
@@ -80,8 +80,9 @@ answer, a post's `position`, or the id of a stream's event. `before` alone gives
 
 To read backwards, send the answer's `before` until it is null: then there are no older posts. To read forwards, send
 the answer's `after`. You have caught up when an answer has no posts and the same `after` as you sent. An answer with
-fewer posts than `last`, or with none, is not the end. When few posts pass the filter, a page stops after some 50,000
-posts: go on from its `before` or `after`. Each post comes once, also while new posts arrive.
+fewer posts than `last`, or with none, is not the end. When few posts pass the filter, a page stops after some 20,000
+posts, and earlier when its address has searched many: go on from its `before` or `after`. A page has 2 MiB of posts at
+most. Each post comes once, also while new posts arrive.
 
 An answer has `gap`, as streams do, when retention has deleted the position, or when its topic was deleted and added
 again. The page then begins (`after`) or ends (`before`) at the nearest position in the feed."""
@@ -133,7 +134,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                 label,
                 min_score,
             ),
-            (400, 404, 503),
+            (400, 404, 429, 503),
             about=PAGES,
         )
     },

@@ -19,12 +19,15 @@ class Problem(Exception):
 
     def response(self) -> web.Response:
         body = ProblemAnswer("about:blank", HTTPStatus(self.status).phrase, self.status, self.detail)
-        return web.Response(
+        response = web.Response(
             body=msgspec.json.encode(body),
             status=self.status,
             content_type="application/problem+json",
             headers=self.headers,
         )
+        if self.status == HTTPStatus.REQUEST_TIMEOUT:
+            response.force_close()
+        return response
 
 
 def problem_of(error: web.HTTPException) -> Problem:

@@ -13,6 +13,7 @@ import msgspec
 from aiohttp import web
 
 from tweetream import metrics
+from tweetream.feeds.budget import Scan
 from tweetream.feeds.cursor import Cursor, Gap
 from tweetream.feeds.hub import Hub
 from tweetream.feeds.record import Filter
@@ -26,6 +27,7 @@ from tweetream.web.fanout import MAX_BUFFERED, FanOut, Subscriber
 
 WRITE_BYTES = 256 * 1024  # of the past that are written at once
 MAX_UNSENT = 128 * 1024  # bytes that the system may hold unsent for a client, besides those on the network
+UNBOUNDED = 1 << 40  # bytes after which aiohttp waits for the client, and the connection's limit for reading begins
 ACK_TIMEOUT = 60.0  # seconds after which the system closes the connection of a client that acknowledges nothing
 
 
@@ -49,10 +51,13 @@ class Stream:
         request: web.Request,
         response: web.StreamResponse,
         query: StreamQuery,
+        scan: Scan | None = None,
     ) -> None:
+        """`scan` is what a stream with a filter may read of the past."""
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client has gone")
+        transport.set_write_buffer_limits(high=UNBOUNDED)  # `_drain` has limits of its own
         _limit_socket(transport.get_extra_info("socket"), settings.slow_client_timeout)
         self._hub = hub
         self._fan_out = fan_out
@@ -61,6 +66,7 @@ class Stream:
         self._task = asyncio.current_task()
         self._response = response
         self._query = query
+        self._scan = scan
         self._subscription = Subscription(query.post_filter)
         self._topics_version = -1
         self._finishing = False
@@ -103,10 +109,10 @@ class Stream:
         feed = await stack.enter_async_context(self._hub.follow(topic.kafka_topic, self._client.wake))
         generation = base36(topic.generation)
         # Made now: records may come while Kafka is asked where to begin.
-        cursor = Cursor(self._hub.past, feed, topic.name, generation, None)
+        cursor = Cursor(self._hub.past, feed, topic.name, generation, None, self._scan)
         at, gap = await self._begin(topic, generation)
         if at is not None:
-            cursor = Cursor(self._hub.past, feed, topic.name, generation, at)
+            cursor = Cursor(self._hub.past, feed, topic.name, generation, at, self._scan)
         self._subscription.cursors.append(cursor)
         gap = await cursor.check() or gap
         if gap is not None:
@@ -128,9 +134,9 @@ class Stream:
                 return 0, Gap(topic.name, given, Position(topic.name, generation, 0))
             return given.offset + 1, None
         if query.since is not None:
-            return await self._hub.past.offset_of_time(topic.kafka_topic, query.since), None
+            return await self._hub.past.offset_of_time(topic.kafka_topic, query.since, self._scan), None
         if query.last:
-            records = await self._hub.past.last(topic.kafka_topic, query.last, query.post_filter)
+            records = await self._hub.past.last(topic.kafka_topic, query.last, query.post_filter, self._scan)
             return (records[0].offset if records else None), None
         return None, None
 
@@ -144,6 +150,10 @@ class Stream:
     async def _catch_up(self) -> None:
         """Send the next records that are there, as fast as the client takes them."""
         await self._drain()  # first, so that nothing is made for a client that does not read
+        if self._scan is not None and not self._subscription.ringed and (wait := self._scan.wait):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._client.wake.wait()
         found = events.deliveries(await self._subscription.next())
         waiting, size = [], 0
         for number, event in enumerate(found, 1):

@@ -21,6 +21,7 @@ from tweetream.models.topic import BadTopic, Topic, check_name
 from tweetream.topology import COMMANDS, counts_table, services, topics_table
 from tweetream.web import query
 from tweetream.web.auth import authorize_change
+from tweetream.web.body import read_body
 from tweetream.web.health import require_recovered
 from tweetream.web.problems import Problem
 from tweetream.web.responses import json_response
@@ -73,7 +74,7 @@ class Topics(View):
     @override
     async def post(self, request: Any) -> web.StreamResponse:
         authorize_change(request, settings)
-        name, track = _topic(await request.read())
+        name, track = _topic(await read_body(request))
         offset = await command(Command("add", name, track))
         topic = topics_table.entry(name)
         if topic is None or not topic.alive:

@@ -1,0 +1,122 @@
+"""What streams notice of an attack: 100 clients x 20 events/s without and with all attackers at once, in one table.
+
+    python bench/attack.py --seconds 300
+
+Apache Kafka runs on this machine for as long as it takes (Java 17 or newer, and Maven the first time). The attackers
+(`attackers.py`) are another process, which takes CPU from the worker: on two cores that alone makes p99 worse. Needs
+Linux.
+"""
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import attackers
+import psutil
+import sse_appender
+from beside import Beside, open_files
+from measure import Failed
+from sse_appender import Target
+from sse_runs import Ours, Run, appender, memory, run
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+from support.kafka.apache_kafka import ApacheKafka  # noqa: E402
+from support.kafka.jars import ApacheKafkaError, missing  # noqa: E402
+
+CLIENTS, RATE = 100, 20
+PAST, PAST_RATE, PAST_SECONDS = "past", 10_000, 3  # a feed to search, without clients
+POSTS_RATE = 4  # hostile posts a second
+QUIET = 30.0  # seconds of the run without attackers, at most
+CALM = 45.0  # seconds after the attack, until memory and files are looked at
+WORSE = 2.0  # goal: p99 with attackers, times that without
+
+
+class State(NamedTuple):
+    """What the worker holds: MiB, open files, connections; and the posts that it has lost."""
+
+    memory: float
+    files: int
+    dead_letters: float
+    uncounted: float  # posts read that were neither matched nor dropped
+
+
+def main() -> int:
+    """Run it and print the table; 2 when something is missing or a run fails."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=300.0, help="of the attack (default %(default)s)")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if reason := missing():
+        return _refuse(f"Apache Kafka cannot run: {reason}")
+    try:
+        open_files()
+        with tempfile.TemporaryDirectory(prefix="tweetream-bench-") as name, ApacheKafka(quick=False) as kafka:
+            _attack(kafka, Path(name).resolve(), options.seconds)
+    except (ApacheKafkaError, Failed, AssertionError) as error:
+        return _refuse(str(error))
+    except KeyboardInterrupt:
+        return _refuse("interrupted")
+    return 0
+
+
+def _refuse(line: str) -> int:
+    print(f"attack: {line}", file=sys.stderr)
+    return 2
+
+
+def _attack(kafka: ApacheKafka, folder: Path, seconds: float) -> None:
+    with Ours(kafka, folder, "attack", rate=POSTS_RATE) as ours, appender(ours) as appending:
+        _fill(ours, kafka)
+        quiet = run(ours, appending, CLIENTS, RATE, min(seconds, QUIET))
+        before = _state(ours)
+        with Beside(attackers.serve, ours.port, PAST) as attacking:
+            ours.replace(attackers.hostile_posts(PAST))
+            attacking.tell("run")
+            attacked = run(ours, appending, CLIENTS, RATE, seconds)
+            attacking.tell("stop")
+            outcomes = attacking.answer(60)
+        ours.replace([])
+        time.sleep(CALM)
+        _print(quiet, attacked, before, _state(ours), outcomes)
+
+
+def _fill(ours: Ours, kafka: ApacheKafka) -> None:
+    """Make a feed with a past that is not in memory."""
+    feed = ours.add(PAST, PAST)
+    with Beside(sse_appender.serve, Target("kafka", kafka.bootstrap, feed)) as filling:
+        filling.answer(30)
+        filling.ask("run", PAST_RATE, PAST_SECONDS, timeout=60)
+
+
+def _state(ours: Ours) -> State:
+    worker = ours.worker
+    read = worker.metric("tweetream_posts_read_total")
+    handled = worker.metric("tweetream_posts_matched_total") + worker.metric("tweetream_posts_dropped_total")
+    return State(
+        memory(ours.pids()) / 2**20,
+        psutil.Process(worker.pid).num_fds(),
+        worker.metric("tweetream_dead_letters_total"),
+        read - handled,
+    )
+
+
+def _print(quiet: Run, attacked: Run, before: State, after: State, outcomes: Counter[str]) -> None:
+    print(f"{f'{CLIENTS} clients x {RATE} events/s':<28}{'p50 ms':>9}{'p99 ms':>9}{'clients short':>15}")
+    for name, found in (("without attackers", quiet), ("with all of them", attacked)):
+        collected = found.collected
+        print(f"{name:<28}{collected.p50:>9.1f}{collected.p99:>9.1f}{collected.short:>15}")
+    print(f"\n{'worker':<28}{'MiB':>9}{'files':>9}{'dead letters':>15}{'posts lost':>12}")
+    for name, state in (("before", before), (f"{CALM:.0f} s after", after)):
+        print(f"{name:<28}{state.memory:>9.0f}{state.files:>9}{state.dead_letters:>15.0f}{state.uncounted:>12.0f}")
+    worse = attacked.collected.p99 / max(quiet.collected.p99, 1e-9)
+    print(f"\np99 with attackers, times that without: {worse:.1f} (wanted: {WORSE:g} at most)")
+    print("what the attackers got: " + ", ".join(f"{name} {count}" for name, count in sorted(outcomes.items())))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

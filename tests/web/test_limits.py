@@ -1,0 +1,61 @@
+"""Budgets for reading the past: each address has one, and all together."""
+
+import pytest
+
+from tweetream.feeds.budget import OverBudget
+from tweetream.web.limits import FREE_UNITS, MAX_BUDGETS, READ_BURST, ReadLimits, over_budget
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def refused(limits: ReadLimits, client: str, *, filtered: bool = True) -> int:
+    """The status of a call that begins now; 200 if it may."""
+    try:
+        limits.scan(client, filtered=filtered).begin()
+    except OverBudget as over:
+        problem = over_budget(over)
+        assert int(problem.headers["Retry-After"]) >= 1
+        return problem.status
+    return 200
+
+
+def test_one_address_is_refused_with_429_and_others_are_not() -> None:
+    clock = Clock()
+    limits = ReadLimits(clock)
+    limits.scan("a", filtered=True).spend([1] * READ_BURST)
+    assert refused(limits, "a") == 429 and refused(limits, "b") == 200
+    clock.now = 1.0
+    assert refused(limits, "a") == 200
+
+
+def test_all_addresses_together_are_refused_with_503_and_pages_without_a_filter_are_not() -> None:
+    limits = ReadLimits(Clock())
+    for client in ("a", "b", "c"):
+        limits.scan(client, filtered=True).spend([1] * (READ_BURST - 1))
+    assert refused(limits, "d") == 503
+    assert refused(limits, "d", filtered=False) == 200
+
+
+def test_a_page_without_a_filter_is_free_as_long_as_it_reads_little() -> None:
+    limits = ReadLimits(Clock())
+    for _ in range(1000):
+        limits.scan("a", filtered=False).spend([500] * FREE_UNITS)
+    assert refused(limits, "a", filtered=False) == refused(limits, "a") == 200
+    for _ in range(2):
+        limits.scan("a", filtered=False).spend([500] * (READ_BURST // 2 + FREE_UNITS))
+    assert refused(limits, "a") == 429
+
+
+@pytest.mark.parametrize("spent", [0, 10])
+def test_addresses_do_not_accumulate(spent: int) -> None:
+    clock = Clock()
+    limits = ReadLimits(clock)
+    for number in range(3 * MAX_BUDGETS):
+        limits.scan(str(number), filtered=True).spend([1] * spent)
+        clock.now += 0.01
+    assert len(limits._of) <= MAX_BUDGETS + 1

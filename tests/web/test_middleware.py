@@ -1,0 +1,68 @@
+"""What applies to every request: errors as answers, and a time limit for bodies. In this process, without Faust."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from support.paths import ROOT
+
+from tweetream.settings import Settings
+from tweetream.web import body
+from tweetream.web.middleware import application_options
+
+
+async def lacking(request: web.Request) -> web.Response:
+    raise OSError(24, "Too many open files")
+
+
+async def bug(request: web.Request) -> web.Response:
+    raise RuntimeError("a bug")
+
+
+async def reading(request: web.Request) -> web.Response:
+    return web.Response(body=await body.read_body(request))
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[TestClient[web.Request, web.Application]]:
+    app = web.Application(**application_options(Settings()))
+    app.router.add_get("/lacking", lacking)
+    app.router.add_get("/bug", bug)
+    app.router.add_post("/reading", reading)
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+async def test_a_lack_of_files_is_503_and_a_bug_500(
+    client: TestClient[web.Request, web.Application], caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(5):
+        answer = await client.get("/lacking")
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert len(caplog.records) <= 1, "one line in a period"
+    assert (await client.get("/bug")).status == 500
+
+
+async def test_a_body_that_stalls_is_408_and_the_connection_is_closed(
+    client: TestClient[web.Request, web.Application], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body that never ended held its connection for ever, also when a byte came now and then."""
+    assert body.BODY_TIMEOUT == 30.0
+    monkeypatch.setattr(body, "BODY_TIMEOUT", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    writer.write(b"POST /reading HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+    began = time.monotonic()
+    for _ in range(6):
+        writer.write(b"x")
+        await asyncio.sleep(0.05)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    assert head.startswith(b"HTTP/1.1 408 ") and b"Connection: close" in head and time.monotonic() - began < 1
+    writer.close()
+
+
+def test_every_handler_reads_bodies_within_the_time_limit() -> None:
+    reads = {path.name for path in (ROOT / "tweetream/web").glob("*.py") if "request.read()" in path.read_text()}
+    assert reads == {"body.py"}
