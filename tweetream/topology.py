@@ -104,7 +104,8 @@ class Services:
         """Take the records of SOURCES."""
         try:
             for record in records:
-                self.source_statuses.update(record.value, record.timestamp)
+                taken = self.source_statuses.update(record.value, record.timestamp)
+                metrics.dead_letters.labels(SOURCES).inc(not taken)
         except codec.TooNew as error:
             app.abort(str(error))
 
@@ -118,6 +119,12 @@ def feed_topic(name: str, generation: int) -> str:
 
 
 @lru_cache(maxsize=4096)
+def is_feed(kafka_topic: str) -> bool:
+    """Whether the Kafka topic can be a feed of ours by its name."""
+    return kafka_topic.startswith(FEED_PREFIX) and feed_name(kafka_topic).generation > 0
+
+
+@lru_cache(maxsize=4096)
 def feed_name(kafka_topic: str) -> FeedName:
     """The user topic and the generation that a feed's Kafka topic belongs to; of another Kafka topic, its own name."""
     try:
@@ -126,16 +133,10 @@ def feed_name(kafka_topic: str) -> FeedName:
         return FeedName(kafka_topic, 0)
 
 
-def is_dead(kafka_topic: str, command: int) -> bool:
-    """Whether the feed, which was there at `command`, has been deleted, as far as this worker knows.
-
-    A feed that is not in the table is dead if the table has applied `command`, and new if it has not.
-    """
-    name, generation = feed_name(kafka_topic)
-    entry = topics_table.entry(name)
-    if entry is None:
-        return topics_table.applied >= command
-    return entry.generation > generation or (entry.generation == generation and not entry.alive)
+def is_live(kafka_topic: str) -> bool:
+    """Whether the Kafka topic is the feed of an active topic, as far as this worker knows. Nothing else is written."""
+    entry = topics_table.entry(feed_name(kafka_topic).topic)
+    return entry is not None and entry.alive and entry.kafka_topic == kafka_topic
 
 
 def _feed_segment() -> int:

@@ -13,9 +13,12 @@ from tweetream.ingest.takeover import take_over
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker
+from tweetream.kafka.fencing import highest_epoch
 from tweetream.kafka.producer import OrderedProducer
 from tweetream.models import codec
-from tweetream.models.post import Post, PostBatch
+from tweetream.models.epoch import MAX_AHEAD
+from tweetream.models.post import Post, PostBatch, read_posts
+from tweetream.topology import now_ms
 
 Broker = EmbeddedBroker | KafkaAddress
 PARTITIONS = 3
@@ -186,3 +189,22 @@ async def test_a_record_nested_without_end_is_passed_over(posts: Posts) -> None:
     nested = b"\x01\x96\x01\x01\x01\x80\x90" + b"\x91" * 100_000
     await posts.producer.send(posts.topic, 1, nested)
     await posts.take_over(1000)
+
+
+@pytest.mark.parametrize("forged", [2**64 - 1, 2**63, -1])
+async def test_an_epoch_beyond_the_clock_is_passed_over_by_all_readers(posts: Posts, forged: int) -> None:
+    """Attack: one record with the last epoch of all would make every takeover fail, or fence all later batches."""
+    await posts.batch(500, 3, "p3", ["t:3"])
+    for partition in range(PARTITIONS):
+        await posts.producer.send(posts.topic, partition, codec.encode(PostBatch(forged, 9, -1, {"replay:a": "x"}, [])))
+    assert await highest_epoch(posts.kafka, posts.topic, 0, 2) == 500
+    state = await posts.take_over(now_ms())
+    assert state.epoch < now_ms() + 1000 and state.positions == {"replay:a": "p3"}
+    with pytest.raises(codec.Undecodable):  # as preprocessing reads it
+        read_posts(codec.encode(PostBatch(forged, 9, -1, {}, [])), now_ms())
+
+
+async def test_a_clock_that_is_days_behind_is_told_of(posts: Posts) -> None:
+    await posts.batch(now_ms(), 1, "p1")
+    with pytest.raises(takeover.ClockBehind, match="more than a day behind"):
+        await posts.take_over(now_ms() - 2 * MAX_AHEAD)
