@@ -6,7 +6,8 @@ import pytest
 from support.tables import FakeChangelog, FakeProducer, new_table, receive
 from typing_extensions import override
 
-from tweetream.engine.snapshot import Snapshot
+from tweetream.engine.changelog import ChangelogRecord
+from tweetream.engine.snapshot import Snapshot, SnapshotPosition
 from tweetream.engine.state import CountsTable, TopicsTable
 from tweetream.engine.table import ReplicatedTable
 from tweetream.models import codec
@@ -66,10 +67,18 @@ async def test_garbage_that_was_replaced_or_deleted_since_is_passed_over(
     assert reasons == [] and dict(table.items()) == ({b"b": b"2"} | ({b"a": repair} if repair else {}))
 
 
+class Read(FakeChangelog):
+    """A changelog that continues any snapshot."""
+
+    @override
+    async def after(self, position: SnapshotPosition) -> list[ChangelogRecord]:
+        return [record for record in self._records if record.offset > position.offset]
+
+
 async def test_a_snapshot_never_hides_the_garbage_from_the_next_start(tmp_path: Path, reasons: list[str]) -> None:
-    for _ in range(2):
+    for records in ([], [(1, b"a", b"junk")], [(1, b"a", b"junk")]):
         table = new_table(Strict, FakeProducer())
         table.keep(Snapshot(tmp_path / "things"))
-        await table.restore(FakeChangelog((0, b"a", b"1"), (1, b"a", b"junk")))
+        await table.restore(Read((0, b"a", b"1"), *records))
         table.close()
     assert len(reasons) == 2

@@ -109,6 +109,7 @@ def test_forged_records_are_counted_and_stop_nothing(
         worker.stop()
         worker.start().wait_ready()  # another takeover, and tables read anew
         _check(worker)
+        _check_garbage_in_state(worker, embedded_broker.bootstrap, f"{namespace}-topics-changelog")
 
 
 def _check(worker: Worker) -> None:
@@ -130,3 +131,17 @@ def _check(worker: Worker) -> None:
             seen += line.startswith("data: {")
             if seen > 40:
                 break
+
+
+def _check_garbage_in_state(worker: Worker, bootstrap: str, changelog: str) -> None:
+    worker.stop()  # the owner of a table does not read what others write to it
+    send(bootstrap, (changelog, b"lain", b"junk", []))
+    for _ in range(2):
+        process = worker.start().process
+        assert process is not None and process.wait(30) == 2
+        (line,) = [line for line in worker.tail().splitlines() if line.startswith("tweetream: ")]
+        assert changelog in line and "start the workers again" in line
+        worker.log.unlink()
+    send(bootstrap, (changelog, b"lain", None, []))
+    worker.start().wait_ready()
+    assert set(worker.topics()) == {"jujur"}

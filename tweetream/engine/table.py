@@ -148,7 +148,9 @@ class ReplicatedTable(GlobalTable):
     def _stop_if_corrupt(self) -> None:
         """End the worker if a key's last record is none of ours: with a guess in its place, topics could be lost."""
         for reason in self._corrupt.values():
-            self.close()  # the snapshot must not pass the record
+            if self._snapshot is not None:
+                self._snapshot.clear()  # it has passed the record, which the next start must find again
+                self.close()
             self.app.abort(
                 f"{reason.splitlines()[0]}: write the right record with that key, or one without a value to delete it, "
                 "and start the workers again"
@@ -164,7 +166,7 @@ class ReplicatedTable(GlobalTable):
                 self.stale = True
             valid = self._take(event.key, event.value, message.offset)
             self.read_to = message.offset
-            if self._snapshot is not None and not self.stale and not self._corrupt:
+            if self._snapshot is not None and not self.stale:
                 record = fingerprint(round(message.timestamp * 1000), event.key, event.value)
                 self._snapshot.put(event.key, valid, message.offset, record)
         self._stop_if_corrupt()
