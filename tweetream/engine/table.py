@@ -152,8 +152,8 @@ class ReplicatedTable(GlobalTable):
                 self._snapshot.clear()  # it has passed the record, which the next start must find again
                 self.close()
             self.app.abort(
-                f"{reason.splitlines()[0]}: write the right record with that key, or one without a value to delete it, "
-                "and start the workers again"
+                f"{reason.splitlines()[0]}: write a record with that key and without a value, and start the workers "
+                "again; the last good record of the key counts then"
             )
 
     @override
