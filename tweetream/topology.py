@@ -40,6 +40,8 @@ RETRACTED = f"{NAMESPACE}-retracted"  # key: the id of a post that its network s
 SOURCES = f"{NAMESPACE}-sources"  # key: a source's URL; value: its state
 FEED_PREFIX = f"{NAMESPACE}-feed-"
 DEAD_BYTES = 64 * 1024  # of a dead letter; the rest is cut
+# The broker unpacks what others send compressed: our client may not know the method, and a small batch can be huge.
+PLAIN = {"compression.type": "uncompressed"}
 _HOUR_MS = 3_600_000
 
 
@@ -148,6 +150,7 @@ def feed_spec(kafka_topic: str) -> TopicSpec:
     config = {
         "cleanup.policy": "delete",
         "message.timestamp.type": "LogAppendTime",
+        **PLAIN,
         "retention.ms": str(int(settings.feed_retention * 1000)),
         "segment.ms": str(_feed_segment()),
     }
@@ -156,8 +159,8 @@ def feed_spec(kafka_topic: str) -> TopicSpec:
 
 def specs() -> list[TopicSpec]:
     """The Kafka topics that every worker needs before it joins."""
-    compact = {"cleanup.policy": "compact"}
-    keep = {"cleanup.policy": "delete", "retention.ms": str(7 * 24 * _HOUR_MS)}
+    compact = {"cleanup.policy": "compact", **PLAIN}
+    keep = {**PLAIN, "cleanup.policy": "delete", "retention.ms": str(7 * 24 * _HOUR_MS)}
     # A retraction is kept for longer than any feed keeps the post: otherwise the post would come back.
     longest = int(settings.feed_retention * 1000) + _feed_segment() + _HOUR_MS
     return [
@@ -166,7 +169,7 @@ def specs() -> list[TopicSpec]:
         TopicSpec(COMMANDS, 1, keep),
         TopicSpec(COUNTS, 1, keep),
         TopicSpec(DEAD, 1, keep),
-        TopicSpec(RETRACTED, 1, {"cleanup.policy": "compact,delete", "retention.ms": str(longest)}),
+        TopicSpec(RETRACTED, 1, {**compact, "cleanup.policy": "compact,delete", "retention.ms": str(longest)}),
         TopicSpec(SOURCES, 1, compact),
         TopicSpec(f"{NAMESPACE}-__assignor-__leader", 1, keep),  # Faust's own
         *(TopicSpec(table.changelog_topic_name, 1, compact) for table in TABLES),
