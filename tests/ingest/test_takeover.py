@@ -1,6 +1,7 @@
 """Takeover: a new epoch with its markers, and the positions and ids of the worker before."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from support.kafka.apache_kafka import KafkaAddress
 
-from tweetream.ingest import takeover
+from tweetream.ingest import service, takeover
 from tweetream.ingest.takeover import take_over
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
@@ -208,3 +209,17 @@ async def test_a_clock_that_is_days_behind_is_told_of(posts: Posts) -> None:
     await posts.batch(now_ms(), 1, "p1")
     with pytest.raises(takeover.ClockBehind, match="more than a day behind"):
         await posts.take_over(now_ms() - 2 * MAX_AHEAD)
+
+
+@pytest.mark.parametrize(("epoch", "sequence", "fences"), [(500, 2**40, True), (501, 0, True), (500, 1, False)])
+async def test_a_record_between_ours_that_makes_them_look_old_ends_the_run(
+    posts: Posts, epoch: int, sequence: int, fences: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attack: with a high sequence of our own epoch, readers would take all our later posts for duplicates."""
+    monkeypatch.setattr(service, "kafka", posts.kafka)
+    monkeypatch.setattr(service, "POSTS", posts.topic)
+    await posts.producer.send(posts.topic, 0, codec.encode(PostBatch(epoch, sequence, -1, {}, [])))
+    ours = await posts.producer.send(posts.topic, 0, codec.encode(PostBatch(500, 3, -1, {}, [])))
+    check = service._check_not_fenced(0, 0, ours.offset, (500, 3))
+    with pytest.raises(takeover.Fenced) if fences else contextlib.nullcontext():
+        await check
