@@ -3,10 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 # More processes than cores: most tests wait for a worker or a broker.
 JOBS ?= 4
+LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --custom-compile-command 'make lock'
 PARALLEL := -n $(JOBS) --dist loadgroup
 
 .PHONY: help demo test test-fast check coverage soak kafka data model bench bench-scaling bench-sse bench-page
-.PHONY: screenshots clean
+.PHONY: screenshots lock pin-images sbom clean
 
 help: ## these lines
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -21,8 +23,8 @@ test-fast: .venv/test ## the tests that start no other program; a minute
 	$(BIN)/pytest -q -n 2 -m 'not process' $(PYTEST)
 
 check: .venv/test ## style, types and import rules alone
-	$(BIN)/ruff check tweetream tests bench data
-	$(BIN)/ruff format --check tweetream tests bench data
+	$(BIN)/ruff check tweetream tests bench data deploy
+	$(BIN)/ruff format --check tweetream tests bench data deploy
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@if [ -n "$$CI" ] || command -v npm >/dev/null; then npm run --silent check; \
@@ -61,6 +63,21 @@ bench-page: .venv/test ## the page's weight and speed, in Chromium
 screenshots: .venv/test ## take the pictures of the page in docs/ anew; needs Chromium
 	PYTHONPATH=tests $(BIN)/python -m support.browser.screenshots
 
+lock: .venv/test ## the newest versions that setup.cfg allows, with their hashes, into requirements/
+	$(LOCK) --extra demo --extra test setup.cfg -o requirements/develop.txt
+	echo setuptools | $(LOCK) --constraints requirements/develop.txt - -o requirements/build.txt
+	$(LOCK) --constraints requirements/develop.txt setup.cfg -o requirements/worker.txt
+	$(LOCK) --constraints requirements/develop.txt --extra demo setup.cfg requirements/build.txt -o requirements/demo.txt
+
+pin-images: ## the digests of the images as their tags are now, into Dockerfile and docker-compose.yml; needs Docker
+	@for image in $$(grep -ohE '[a-z/]+:[0-9a-z.-]+@sha256:[0-9a-f]{64}' Dockerfile docker-compose.yml | sort -u); do \
+		new=$$(docker buildx imagetools inspect --format '{{.Manifest.Digest}}' $${image%@*}) || exit 1; \
+		sed -i.old "s|$$image|$${image%@*}@$$new|" Dockerfile docker-compose.yml; echo "$${image%@*} $$new"; \
+	done; rm -f Dockerfile.old docker-compose.yml.old
+
+sbom: .venv/test ## the bill of materials of a release (CycloneDX), into dist/
+	$(BIN)/python deploy/sbom.py dist/tweetream-$$($(BIN)/python -c 'import tweetream; print(tweetream.__version__)').cdx.json
+
 clean: ## remove all that is not in the repository
 	rm -rf .venv .kafka .node build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .coverage*
 
@@ -68,12 +85,14 @@ clean: ## remove all that is not in the repository
 	$(PYTHON) -c 'import sys; sys.exit("Tweetream needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
 
-.venv/demo: .venv/bin/python setup.cfg pyproject.toml
+.venv/demo: .venv/bin/python setup.cfg pyproject.toml requirements/demo.txt
 	@echo "installing into .venv; this takes a minute the first time"
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/demo.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-.venv/test: .venv/bin/python setup.cfg pyproject.toml
+.venv/test: .venv/bin/python setup.cfg pyproject.toml requirements/develop.txt
 	@echo "installing into .venv; this takes a minute the first time"
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,test]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/develop.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@

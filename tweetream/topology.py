@@ -40,6 +40,8 @@ RETRACTED = f"{NAMESPACE}-retracted"  # key: the id of a post that its network s
 SOURCES = f"{NAMESPACE}-sources"  # key: a source's URL; value: its state
 FEED_PREFIX = f"{NAMESPACE}-feed-"
 DEAD_BYTES = 64 * 1024  # of a dead letter; the rest is cut
+# The broker unpacks what others send compressed: our client may not know the method, and a small batch can be huge.
+PLAIN = {"compression.type": "uncompressed"}
 _HOUR_MS = 3_600_000
 
 
@@ -110,7 +112,8 @@ class Services:
         """Take the records of SOURCES."""
         try:
             for record in records:
-                self.source_statuses.update(record.value, record.timestamp)
+                taken = self.source_statuses.update(record.value, record.timestamp)
+                metrics.dead_letters.labels(SOURCES).inc(not taken)
         except codec.TooNew as error:
             app.abort(str(error))
 
@@ -124,6 +127,12 @@ def feed_topic(name: str, generation: int) -> str:
 
 
 @lru_cache(maxsize=4096)
+def is_feed(kafka_topic: str) -> bool:
+    """Whether the Kafka topic can be a feed of ours by its name."""
+    return kafka_topic.startswith(FEED_PREFIX) and feed_name(kafka_topic).generation > 0
+
+
+@lru_cache(maxsize=4096)
 def feed_name(kafka_topic: str) -> FeedName:
     """The user topic and the generation that a feed's Kafka topic belongs to; of another Kafka topic, its own name."""
     try:
@@ -132,16 +141,10 @@ def feed_name(kafka_topic: str) -> FeedName:
         return FeedName(kafka_topic, 0)
 
 
-def is_dead(kafka_topic: str, command: int) -> bool:
-    """Whether the feed, which was there at `command`, has been deleted, as far as this worker knows.
-
-    A feed that is not in the table is dead if the table has applied `command`, and new if it has not.
-    """
-    name, generation = feed_name(kafka_topic)
-    entry = topics_table.entry(name)
-    if entry is None:
-        return topics_table.applied >= command
-    return entry.generation > generation or (entry.generation == generation and not entry.alive)
+def is_live(kafka_topic: str) -> bool:
+    """Whether the Kafka topic is the feed of an active topic, as far as this worker knows. Nothing else is written."""
+    entry = topics_table.entry(feed_name(kafka_topic).topic)
+    return entry is not None and entry.alive and entry.kafka_topic == kafka_topic
 
 
 def _feed_segment() -> int:
@@ -153,6 +156,7 @@ def feed_spec(kafka_topic: str) -> TopicSpec:
     config = {
         "cleanup.policy": "delete",
         "message.timestamp.type": "LogAppendTime",
+        **PLAIN,
         "retention.ms": str(int(settings.feed_retention * 1000)),
         "segment.ms": str(_feed_segment()),
     }
@@ -161,8 +165,8 @@ def feed_spec(kafka_topic: str) -> TopicSpec:
 
 def specs() -> list[TopicSpec]:
     """The Kafka topics that every worker needs before it joins."""
-    compact = {"cleanup.policy": "compact"}
-    keep = {"cleanup.policy": "delete", "retention.ms": str(7 * 24 * _HOUR_MS)}
+    compact = {"cleanup.policy": "compact", **PLAIN}
+    keep = {**PLAIN, "cleanup.policy": "delete", "retention.ms": str(7 * 24 * _HOUR_MS)}
     # A retraction is kept for longer than any feed keeps the post: otherwise the post would come back.
     longest = int(settings.feed_retention * 1000) + _feed_segment() + _HOUR_MS
     return [
@@ -171,7 +175,7 @@ def specs() -> list[TopicSpec]:
         TopicSpec(COMMANDS, 1, keep),
         TopicSpec(COUNTS, 1, keep),
         TopicSpec(DEAD, 1, keep),
-        TopicSpec(RETRACTED, 1, {"cleanup.policy": "compact,delete", "retention.ms": str(longest)}),
+        TopicSpec(RETRACTED, 1, {**compact, "cleanup.policy": "compact,delete", "retention.ms": str(longest)}),
         TopicSpec(SOURCES, 1, compact),
         TopicSpec(f"{NAMESPACE}-__assignor-__leader", 1, keep),  # Faust's own
         *(TopicSpec(table.changelog_topic_name, 1, compact) for table in TABLES),

@@ -19,7 +19,7 @@ FEED = "t-feed-counted-1"
 class Event:
     def __init__(self, value: bytes) -> None:
         self.value = value
-        self.message = SimpleNamespace(topic="t-counts")
+        self.message = SimpleNamespace(topic="t-counts", timestamp=0.0)
         self.acked = 0
 
     def ack(self) -> None:

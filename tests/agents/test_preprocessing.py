@@ -167,3 +167,26 @@ async def test_a_cancelled_wait_leaves_the_build_to_the_others(table: Table, bui
     builds.free.set()
     await other
     assert len(builds.threads) == 1 and tagger.tag(batch("macet")).feeds == ["feed"]
+
+
+async def test_a_forged_command_does_not_end_the_waits_for_real_ones(waits: Waits) -> None:
+    tagger = Tagger(Cleaner(None))
+    for command in (2**62, COMMAND, 2**62, COMMAND + 1):
+        await tagger.catch_up(command, lambda: True)
+    assert waits.began == 3
+
+
+async def test_a_record_that_does_not_decode_is_no_gap_for_the_fence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attack: junk between the batches would make the worker search Kafka for the epoch before each of them."""
+    asked = []
+
+    async def epoch_before(partition: int, offset: int, still_assigned: object) -> int:
+        asked.append(offset)
+        return 7
+
+    monkeypatch.setattr(preprocessing, "_epoch_before", epoch_before)
+    tagger = Tagger(Cleaner(None))
+    assert not await tagger.check_fence(0, 5, 7, lambda: True)
+    tagger.pass_over(0, 6)
+    assert await tagger.check_fence(0, 7, 6, lambda: True)
+    assert asked == [5]

@@ -123,11 +123,26 @@ def test_the_proxy_reads_our_file_and_finds_the_workers_by_their_service() -> No
 
 def test_nothing_of_kafka_is_open_to_others() -> None:
     assert [name for name, service in services().items() if "ports" in service] == ["proxy"]
+    everything = YAML(typ="safe").load(COMPOSE.read_text())
+    used = {name: set(service["networks"]) for name, service in services().items()}
+    assert not used["kafka"] & used["proxy"], "a proxy that was broken into reaches no broker without a password"
+    assert used["worker"] == used["kafka"] | used["proxy"] == set(everything["networks"])
+    assert all(everything["networks"][name] == {"internal": True} for name in used["kafka"])
+
+
+@pytest.mark.parametrize("name", ["kafka", "worker", "proxy"])
+def test_a_container_has_no_rights_that_it_does_not_need(name: str) -> None:
+    service = services()[name]
+    assert service["cap_drop"] == ["ALL"] and service["security_opt"] == ["no-new-privileges:true"]
+    assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name == "proxy" else [])
+    assert not {"privileged", "pid", "ipc", "devices", "userns_mode", "network_mode"} & set(service)
+    assert not any("docker.sock" in volume for volume in service["volumes"])
+    assert name == "kafka" or (service["read_only"] and service["tmpfs"] == ["/tmp"])
 
 
 def test_kafka_is_the_release_that_the_tests_run_on() -> None:
     (version,) = re.findall(r"<kafka\.version>([\d.]+)<", POM.read_text())
-    assert services()["kafka"]["image"] == f"apache/kafka:{version}"
+    assert services()["kafka"]["image"].partition("@")[0] == f"apache/kafka:{version}"
 
 
 class Composed(ApacheKafka):

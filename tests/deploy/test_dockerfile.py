@@ -49,6 +49,7 @@ def test_a_build_gets_the_package_and_no_secret() -> None:
         "setup.cfg",
         "README.md",
         "LICENSE",
+        "requirements",
         "tweetream",
     }
     for path in (".env", "tweetream/.env", ".git/config", ".venv/bin/python", "tweetream/web/__pycache__/x.pyc"):

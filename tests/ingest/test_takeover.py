@@ -1,6 +1,7 @@
 """Takeover: a new epoch with its markers, and the positions and ids of the worker before."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -8,14 +9,17 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from support.kafka.apache_kafka import KafkaAddress
 
-from tweetream.ingest import takeover
+from tweetream.ingest import service, takeover
 from tweetream.ingest.takeover import take_over
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker
+from tweetream.kafka.fencing import highest_epoch
 from tweetream.kafka.producer import OrderedProducer
 from tweetream.models import codec
-from tweetream.models.post import Post, PostBatch
+from tweetream.models.epoch import MAX_AHEAD
+from tweetream.models.post import Post, PostBatch, read_posts
+from tweetream.topology import now_ms
 
 Broker = EmbeddedBroker | KafkaAddress
 PARTITIONS = 3
@@ -186,3 +190,36 @@ async def test_a_record_nested_without_end_is_passed_over(posts: Posts) -> None:
     nested = b"\x01\x96\x01\x01\x01\x80\x90" + b"\x91" * 100_000
     await posts.producer.send(posts.topic, 1, nested)
     await posts.take_over(1000)
+
+
+@pytest.mark.parametrize("forged", [2**64 - 1, 2**63, -1])
+async def test_an_epoch_beyond_the_clock_is_passed_over_by_all_readers(posts: Posts, forged: int) -> None:
+    """Attack: one record with the last epoch of all would make every takeover fail, or fence all later batches."""
+    await posts.batch(500, 3, "p3", ["t:3"])
+    for partition in range(PARTITIONS):
+        await posts.producer.send(posts.topic, partition, codec.encode(PostBatch(forged, 9, -1, {"replay:a": "x"}, [])))
+    assert await highest_epoch(posts.kafka, posts.topic, 0, 2) == 500
+    state = await posts.take_over(now_ms())
+    assert state.epoch < now_ms() + 1000 and state.positions == {"replay:a": "p3"}
+    with pytest.raises(codec.Undecodable):  # as preprocessing reads it
+        read_posts(codec.encode(PostBatch(forged, 9, -1, {}, [])), now_ms())
+
+
+async def test_a_clock_that_is_days_behind_is_told_of(posts: Posts) -> None:
+    await posts.batch(now_ms(), 1, "p1")
+    with pytest.raises(takeover.ClockBehind, match="more than a day behind"):
+        await posts.take_over(now_ms() - 2 * MAX_AHEAD)
+
+
+@pytest.mark.parametrize(("epoch", "sequence", "fences"), [(500, 2**40, True), (501, 0, True), (500, 1, False)])
+async def test_a_record_between_ours_that_makes_them_look_old_ends_the_run(
+    posts: Posts, epoch: int, sequence: int, fences: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attack: with a high sequence of our own epoch, readers would take all our later posts for duplicates."""
+    monkeypatch.setattr(service, "kafka", posts.kafka)
+    monkeypatch.setattr(service, "POSTS", posts.topic)
+    await posts.producer.send(posts.topic, 0, codec.encode(PostBatch(epoch, sequence, -1, {}, [])))
+    ours = await posts.producer.send(posts.topic, 0, codec.encode(PostBatch(500, 3, -1, {}, [])))
+    check = service._check_not_fenced(0, 0, ours.offset, (500, 3))
+    with pytest.raises(takeover.Fenced) if fences else contextlib.nullcontext():
+        await check

@@ -93,6 +93,11 @@ async def _deliver(event: EventT[Any], delivery: Delivery) -> None:
         event.ack()
 
 
+def time_of(event: EventT[Any]) -> int:
+    """The time of the event's record in Kafka (ms since 1970)."""
+    return round(event.message.timestamp * 1000)
+
+
 def is_still_assigned(event: EventT[Any]) -> bool:
     """Whether this worker may deliver the event: no rebalance has come since it was read."""
     return app.is_flowing() and cast(Consumer, app.consumer).is_current(event.message)

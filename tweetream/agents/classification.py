@@ -1,7 +1,8 @@
 """Tagged → feeds: one prediction a batch, then one record a post in the feed of each of its topics.
 
-The record is the JSON that browsers get; the label, the score and the stamp are its headers. A feed whose topic was
-deleted meanwhile gets nothing: a send would wait, or bring its Kafka topic back.
+The record is the JSON that browsers get; the label, the score and the stamp are its headers. Only feeds of active
+topics are written: for a deleted one a send would wait, or bring its Kafka topic back. A batch that names another Kafka
+topic is forged.
 """
 
 import asyncio
@@ -14,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 from faust.types import EventT
 
 from tweetream import metrics
-from tweetream.agents.at_least_once import AtLeastOnce, Delivery
+from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
+from tweetream.agents.preprocessing import tagger
 from tweetream.app import app, settings
 from tweetream.kafka.producer import Abandoned, Headers, StillAssigned
 from tweetream.models import codec
 from tweetream.models.codec import json_line
 from tweetream.models.counts import CountRecord
 from tweetream.models.feed import feed_entry, pack_stamp
-from tweetream.models.post import TaggedBatch
-from tweetream.topology import COUNTS, dead_letter, feed_name, is_dead, services, tagged
+from tweetream.models.post import TaggedBatch, read_tagged
+from tweetream.topology import COUNTS, dead_letter, feed_name, is_feed, is_live, services, tagged
 
 if TYPE_CHECKING:
     from tweetream.classifier.model import Classifier
@@ -82,18 +84,22 @@ async def classification(stream: Any) -> None:
 
 
 async def _work(event: EventT[Any], still_assigned: StillAssigned) -> Delivery | None:
-    batch = codec.decode(event.value, TaggedBatch)
+    batch = read_tagged(event.value, time_of(event))
+    if not all(map(is_feed, batch.feeds)):
+        raise codec.Undecodable("it names a Kafka topic that is no feed")
     if not batch.posts:
         return None
+    if not all(map(is_live, batch.feeds)):  # deleted; or so new that this worker does not know it
+        await tagger().catch_up(batch.command, still_assigned)
     records, counts = classify(await model().get(), event.message.partition, batch)
-    return partial(_send, batch.command, records, counts, still_assigned)
+    return partial(_send, records, counts, still_assigned)
 
 
 def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tuple[Records, CountRecord]:
     """The records of each feed, and the numbers of posts by minute and label, and by minute and source."""
     labels, scores = classifier.predict([tagged.clean for tagged in batch.posts])
     names = [feed_name(feed).topic for feed in batch.feeds]
-    dead = {number for number, feed in enumerate(batch.feeds) if is_dead(feed, batch.command)}
+    dead = {number for number, feed in enumerate(batch.feeds) if not is_live(feed)}
     found: list[list[tuple[bytes, Headers]]] = [[] for _ in batch.feeds]
     by_label: Counter[tuple[int, int, str]] = Counter()
     by_source: Counter[tuple[int, int, str]] = Counter()
@@ -122,8 +128,8 @@ def _by_feed(feeds: list[str], by_label: Counter[tuple[int, int, str]]) -> dict[
     return counts
 
 
-async def _send(command: int, records: Records, counts: CountRecord, still_assigned: StillAssigned) -> None:
-    sends = [_feed(feed, command, found, still_assigned) for feed, found in records.items()]
+async def _send(records: Records, counts: CountRecord, still_assigned: StillAssigned) -> None:
+    sends = [_feed(feed, found, still_assigned) for feed, found in records.items()]
     counted = services.producer.send(COUNTS, 0, codec.encode(counts), still_assigned=still_assigned)
     sent = asyncio.gather(*sends, counted, return_exceptions=True)
     # All of them end before the event is done. An abandoned send brings the event again, whatever else was rejected.
@@ -133,17 +139,17 @@ async def _send(command: int, records: Records, counts: CountRecord, still_assig
         raise failed[0]
 
 
-async def _feed(feed: str, command: int, records: list[tuple[bytes, Headers]], still_assigned: StillAssigned) -> None:
+async def _feed(feed: str, records: list[tuple[bytes, Headers]], still_assigned: StillAssigned) -> None:
     """Send the records of one feed. They are dropped if the feed is deleted meanwhile.
 
     A record that is too large for Kafka becomes a dead letter; the others of its batch are delivered.
     """
     try:
         too_large = await services.producer.send_all(
-            feed, 0, records, still_assigned=lambda: still_assigned() and not is_dead(feed, command)
+            feed, 0, records, still_assigned=lambda: still_assigned() and is_live(feed)
         )
     except Abandoned:
-        if not is_dead(feed, command):
+        if is_live(feed) or not still_assigned():  # a rebalance can take a topic out of the table for a moment
             raise
         return
     for nth in too_large:

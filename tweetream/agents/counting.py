@@ -12,18 +12,19 @@ from typing import Any
 from faust.types import EventT
 from mode import Service
 
-from tweetream.agents.at_least_once import give_up, is_still_assigned
-from tweetream.app import app
+from tweetream.agents.at_least_once import give_up, is_still_assigned, time_of
+from tweetream.app import app, settings
 from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.kafka.retry import retry_machine_errors
 from tweetream.models import codec
-from tweetream.models.counts import CountRecord, Counts
+from tweetream.models.counts import MAX_KINDS, CountRecord, Counts, check_counts
 from tweetream.topology import counts, counts_table, dead_letter, now_ms
 
 log = logging.getLogger(__name__)
 GATHER = 1.0  # seconds: each change of the table goes to every worker
 TRY_AGAIN = 5.0  # seconds, when Kafka rejects the records of the table
 MINUTES = 61  # kept of each feed: the last hour and the current minute
+AHEAD = 60  # minutes that the clock of another worker may be ahead
 
 
 class PendingCounts:
@@ -79,7 +80,9 @@ async def counting(stream: Any) -> None:
 
 async def _gather(event: EventT[Any]) -> None:
     try:
-        pending().append(event, codec.decode(event.value, CountRecord))
+        record = codec.decode(event.value, CountRecord)
+        check_counts(record, time_of(event), settings.partitions)
+        pending().append(event, record)
     except codec.TooNew as error:
         app.abort(str(error))
     except codec.Undecodable as error:
@@ -108,7 +111,8 @@ class Counting(Service):
 
 def add(records: list[CountRecord]) -> None:
     """Add the records to the entries of their feeds."""
-    oldest = now_ms() // 60_000 - MINUTES
+    now = now_ms() // 60_000
+    kept = range(now - MINUTES + 1, now + AHEAD)
     changed: dict[str, Counts] = {}
     for record in records:
         stamp = (record.epoch, record.sequence, record.index)
@@ -120,8 +124,8 @@ def add(records: list[CountRecord]) -> None:
                 count(entry, minutes)
                 add_up(entry.sources, record.sources.get(feed, {}))
     for feed, entry in changed.items():
-        entry.minutes = {minute: labels for minute, labels in entry.minutes.items() if minute > oldest}
-        entry.sources = {minute: sources for minute, sources in entry.sources.items() if minute > oldest}
+        entry.minutes = {minute: labels for minute, labels in entry.minutes.items() if minute in kept}
+        entry.sources = {minute: sources for minute, sources in entry.sources.items() if minute in kept}
         counts_table.put(feed, entry)
 
 
@@ -129,13 +133,17 @@ def count(entry: Counts, minutes: dict[int, dict[str, int]]) -> None:
     """Add posts by minute and label to an entry."""
     add_up(entry.minutes, minutes)
     for labels in minutes.values():
-        for label, number in labels.items():
-            entry.labels[label] = entry.labels.get(label, 0) + number
+        _sum_up(entry.labels, labels)
 
 
 def add_up(there: dict[int, dict[str, int]], more: dict[int, dict[str, int]]) -> None:
     """Add numbers by minute and kind to those that are there."""
     for minute, numbers in more.items():
-        of_minute = there.setdefault(minute, {})
-        for kind, number in numbers.items():
-            of_minute[kind] = of_minute.get(kind, 0) + number
+        _sum_up(there.setdefault(minute, {}), numbers)
+
+
+def _sum_up(there: dict[str, int], more: dict[str, int]) -> None:
+    """Add numbers by kind; the kinds that come after MAX_KINDS are left out."""
+    for kind, number in more.items():
+        if kind in there or len(there) < MAX_KINDS:
+            there[kind] = there.get(kind, 0) + number

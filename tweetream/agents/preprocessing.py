@@ -9,6 +9,7 @@ When topics change, their matcher is built anew in a thread. A batch that comes 
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Iterator
 from functools import cache, partial
 from typing import Any
@@ -18,7 +19,7 @@ from aiokafka.errors import KafkaError
 from faust.types import EventT
 
 from tweetream import metrics
-from tweetream.agents.at_least_once import AtLeastOnce, Delivery
+from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
 from tweetream.app import app, kafka, settings
 from tweetream.kafka.admin import TIMEOUT
 from tweetream.kafka.fencing import highest_epoch
@@ -26,7 +27,7 @@ from tweetream.kafka.producer import Abandoned, StillAssigned
 from tweetream.matching import Matcher
 from tweetream.models import codec
 from tweetream.models.drop import Drop
-from tweetream.models.post import MAX_BYTES, PostBatch, TaggedBatch, TaggedPost, size_of
+from tweetream.models.post import MAX_BYTES, PostBatch, TaggedBatch, TaggedPost, read_posts, size_of
 from tweetream.text import Cleaner, load_abbreviations, normalise
 from tweetream.topology import POSTS, TAGGED, dead_letter, posts, services, topics_table, wait_applied
 
@@ -74,22 +75,27 @@ class Tagger:
         self._current = CurrentMatcher()
         self._highest: dict[int, int] = {}  # the highest epoch of each partition, up to the offset reached
         self._reached: dict[int, int] = {}  # the next offset of each partition
-        self._given_up: int = -1  # the last command that did not come in time
+        self._given_up: deque[int] = deque(maxlen=100)  # the last commands that did not come in time
 
     async def catch_up(self, command: int, still_assigned: StillAssigned) -> None:
         """Wait until this worker and its matcher know the topics that were there when the batch was read.
 
         Raises Abandoned if a rebalance ends the wait: the batch comes again after it, and is waited for again.
         """
-        known = command <= max(topics_table.applied, self._given_up)
+        known = command <= topics_table.applied or command in self._given_up
         if not known and not await wait_applied(command, WAIT_FOR_COMMAND):
             if not still_assigned():
                 raise Abandoned("a rebalance came before the command was applied here")
             log.warning(
                 "command %d is not applied here after %g s: its topic may miss posts", command, WAIT_FOR_COMMAND
             )
-            self._given_up = command
+            self._given_up.append(command)
         await self._current.catch_up()
+
+    def pass_over(self, partition: int, offset: int) -> None:
+        """A record at this offset does not decode, so it has no epoch."""
+        if self._reached.get(partition) == offset:
+            self._reached[partition] = offset + 1
 
     async def check_fence(self, partition: int, offset: int, epoch: int, still_assigned: StillAssigned) -> bool:
         """Whether a higher epoch precedes this batch in its partition."""
@@ -144,9 +150,13 @@ async def preprocessing(stream: Any) -> None:
 
 
 async def _work(event: EventT[Any], still_assigned: StillAssigned) -> Delivery | None:
-    batch = codec.decode(event.value, PostBatch)
-    partition = event.message.partition
-    if await tagger().check_fence(partition, event.message.offset, batch.epoch, still_assigned):
+    partition, offset = event.message.partition, event.message.offset
+    try:
+        batch = read_posts(event.value, time_of(event))
+    except codec.Undecodable:
+        tagger().pass_over(partition, offset)
+        raise
+    if await tagger().check_fence(partition, offset, batch.epoch, still_assigned):
         metrics.posts_dropped.labels(Drop.FENCED.value).inc(len(batch.posts))
         return None
     if not batch.posts:

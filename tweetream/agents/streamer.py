@@ -13,15 +13,27 @@ from typing import Any
 import msgspec
 from faust.types import EventT
 
-from tweetream.agents.at_least_once import AtLeastOnce, Delivery
+from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
 from tweetream.app import app, kafka, settings
 from tweetream.kafka import admin
 from tweetream.kafka.producer import Abandoned, RecordRejected, StillAssigned
 from tweetream.kafka.retry import Unavailable
+from tweetream.matching import normalise_track
 from tweetream.models import codec
 from tweetream.models.command import Command
-from tweetream.models.topic import Topic
-from tweetream.topology import COMMANDS, commands, feed_spec, feed_topic, now_ms, owns_commands, services, topics_table
+from tweetream.models.epoch import is_plausible
+from tweetream.models.topic import BadTopic, Topic, check_name
+from tweetream.topology import (
+    COMMANDS,
+    FEED_PREFIX,
+    commands,
+    feed_spec,
+    feed_topic,
+    now_ms,
+    owns_commands,
+    services,
+    topics_table,
+)
 
 log = logging.getLogger(__name__)
 LET_GO = 3.0  # seconds that writers and readers have to see a tombstone
@@ -36,17 +48,31 @@ async def streamer(stream: Any) -> None:
 
 async def _apply(event: EventT[Any], still_assigned: StillAssigned) -> Delivery | None:
     offset = event.message.offset
+    made_at = time_of(event) or now_ms()
     try:
-        command = codec.decode(event.value, Command)
+        command = _read(event.value, made_at)
     except codec.Undecodable:
         _mark(offset)
         await topics_table.flush(still_assigned)
         raise
     if offset > topics_table.applied:  # else it was applied before, and comes again
-        made_at = round(event.message.timestamp * 1000) or now_ms()
         await _do(command, offset, made_at, still_assigned)
     await topics_table.flush(still_assigned)
     return None
+
+
+def _read(value: bytes | None, made_at: int) -> Command:
+    """The command in a record of that time (ms), which must be one that REST accepts. Raises Undecodable or TooNew."""
+    command = codec.decode(value, Command)
+    try:
+        check_name(command.name)
+        if command.track or command.action == "add":
+            command = msgspec.structs.replace(command, track=normalise_track(command.track))
+    except BadTopic as error:
+        raise codec.Undecodable(str(error)) from None
+    if made_at < 0 or not is_plausible(made_at, now_ms()):  # the generation is made of it
+        raise codec.Undecodable(f"its time, {made_at}, is more than a day ahead")
+    return command
 
 
 def _mark(offset: int) -> None:
@@ -119,7 +145,8 @@ async def _sweep() -> None:
         return
     async with _feeds_lock:
         present = await admin.names(kafka)
-        await admin.delete(kafka, [name for _, gone in dead for name in gone if name in present])
+        ours = {name for name in present if name.startswith(FEED_PREFIX)}  # never more, whatever an entry names
+        await admin.delete(kafka, [name for _, gone in dead for name in gone if name in ours])
     for entry, gone in dead:
         old = entry.alive or now_ms() - entry.deleted_at > settings.tombstone_ttl * 1000
         if old and not present.intersection(gone):

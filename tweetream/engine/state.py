@@ -1,5 +1,7 @@
 """The tables that every worker has: the topics with their tombstones, and the counts of each feed."""
 
+import logging
+import re
 from collections.abc import Iterable
 
 from typing_extensions import override
@@ -7,7 +9,11 @@ from typing_extensions import override
 from tweetream.engine.table import ReplicatedTable
 from tweetream.models import codec
 from tweetream.models.counts import Counts
-from tweetream.models.topic import Topic
+from tweetream.models.topic import Topic, check_entry
+
+log = logging.getLogger(__name__)
+MAX_ENTRY = 900_000  # bytes of an entry of counts; Kafka's limit is 1 MB
+_OFFSET = re.compile(rb"-1|[0-9]{1,19}")
 
 
 class TopicsTable(ReplicatedTable):
@@ -39,6 +45,15 @@ class TopicsTable(ReplicatedTable):
             return new is None or int(new) < int(there)
         old = codec.decode(there, Topic)
         return old.alive if new is None else codec.decode(new, Topic).command < old.command
+
+    @override
+    def check(self, key: bytes, value: bytes) -> None:
+        if key == self._APPLIED:
+            if not _OFFSET.fullmatch(value):
+                raise ValueError("not an offset")
+            return
+        if check_entry(codec.decode(value, Topic)).encode() != key:
+            raise ValueError("it has the name of another topic")
 
     _decoded: dict[str, Topic]
     _decoded_version = -1
@@ -77,7 +92,15 @@ class CountsTable(ReplicatedTable):
         return Counts() if data is None else codec.decode(data, Counts)
 
     def put(self, kafka_topic: str, entry: Counts) -> None:
-        self[kafka_topic.encode()] = codec.encode(entry)
+        data = codec.encode(entry)
+        if len(data) > MAX_ENTRY:  # forged counts did that; Kafka would reject every later entry too
+            log.warning("the counts by minute of %s are dropped: they are too large for Kafka", kafka_topic)
+            data = codec.encode(Counts(entry.labels, stamps=entry.stamps))
+        self[kafka_topic.encode()] = data
+
+    @override
+    def check(self, key: bytes, value: bytes) -> None:
+        codec.decode(value, Counts)
 
     @override
     def is_outdated(self, key: bytes, there: bytes, new: bytes | None) -> bool:

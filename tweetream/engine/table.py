@@ -16,9 +16,11 @@ from faust.tables.globaltable import GlobalTable
 from faust.types import TP
 from typing_extensions import override
 
+from tweetream.engine.application import App
 from tweetream.engine.changelog import Changelog, ChangelogRecord
 from tweetream.engine.snapshot import Snapshot, fingerprint
 from tweetream.kafka.producer import Abandoned, OrderedProducer, StillAssigned, always
+from tweetream.models import codec
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class ReplicatedTable(GlobalTable):
     Deleted keys may then still be here, until `rebuild`.
     """
 
+    app: App
     producer: OrderedProducer
     mend: Callable[[], Awaitable[None]]  # rebuilds the stale tables, if Kafka answers
 
@@ -58,6 +61,7 @@ class ReplicatedTable(GlobalTable):
         self._delivered: dict[bytes, bytes | None] = {}  # the values in Kafka of the pending keys
         self._offsets: dict[bytes, int] = {}  # the changelog offset of each key's value
         self._overwritten: set[bytes] = set()  # keys whose last changelog record is of an earlier state
+        self._corrupt: dict[bytes, str] = {}  # keys whose last record in the changelog is none of ours
         self._term = 0  # grows each time this worker loses the partition
         self.version = 0  # grows with each change, for readers that cache what they made of the table
         self._changed = asyncio.Event()  # set at the next change or delivery, and then replaced
@@ -126,6 +130,32 @@ class ReplicatedTable(GlobalTable):
         """Whether `new` is of an earlier state than `there`, although it was written later."""
         return False
 
+    def check(self, key: bytes, value: bytes) -> None:
+        """Raise ValueError if that cannot be an entry of the table."""
+
+    def _is_sound(self, key: bytes, value: bytes | None, offset: int) -> bool:
+        self._corrupt.pop(key, None)
+        try:
+            if value is not None:
+                self.check(key, value)
+        except codec.TooNew as error:
+            self.app.abort(str(error))
+            return False
+        except ValueError as error:
+            self._corrupt[key] = f"offset {offset} of {self.changelog_topic_name}, key {key[:100]!r}: {error}"
+        return key not in self._corrupt
+
+    def _stop_if_corrupt(self) -> None:
+        """End the worker if a key's last record is none of ours: with a guess in its place, topics could be lost."""
+        for reason in self._corrupt.values():
+            if self._snapshot is not None:
+                self._snapshot.clear()  # it has passed the record, which the next start must find again
+                self.close()
+            self.app.abort(
+                f"{reason.splitlines()[0]}: write a record with that key and without a value, and start the workers "
+                "again; the last good record of the key counts then"
+            )
+
     @override
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
         for event in batch:
@@ -139,11 +169,14 @@ class ReplicatedTable(GlobalTable):
             if self._snapshot is not None and not self.stale:
                 record = fingerprint(round(message.timestamp * 1000), event.key, event.value)
                 self._snapshot.put(event.key, valid, message.offset, record)
+        self._stop_if_corrupt()
         self._note_change()
 
     def _take(self, key: bytes, value: bytes | None, offset: int) -> bytes | None:
         """Take a key's value from the changelog, unless it is older than the value here. Returns the valid one."""
         known = self.in_changelog(key)
+        if not self._is_sound(key, value, offset):
+            return known
         if offset <= self._offsets.get(key, -1):
             if known is None or value is None or not self.is_outdated(key, value, known):
                 return value
@@ -196,6 +229,8 @@ class ReplicatedTable(GlobalTable):
         log.info("%s: %d entries from disk, %d records from Kafka", self.changelog_topic_name, len(entries), len(rest))
         for key, value in entries.items():
             self._take(key, value, position.offset)
+        if self._corrupt:
+            return await self.rebuild(changelog)
         self._add(rest)
         self.read_to = rest[-1].offset if rest else position.offset
         self._note_change()
@@ -203,6 +238,7 @@ class ReplicatedTable(GlobalTable):
     async def rebuild(self, changelog: Changelog) -> None:
         """Load everything from Kafka, and drop the keys that it does not have."""
         records = await changelog.read(changelog.begin)
+        self._corrupt.clear()
         log.info("%s: %d records from Kafka, read from the beginning", self.changelog_topic_name, len(records))
         there = {record.key for record in records if record.value is not None}
         for key in {*self.data, *self._delivered}:
@@ -224,6 +260,7 @@ class ReplicatedTable(GlobalTable):
             valid = self._take(record.key, record.value, record.offset)
             if self._snapshot is not None:
                 self._snapshot.put(record.key, valid, record.offset, record.fingerprint)
+        self._stop_if_corrupt()
 
     def close(self) -> None:
         """Close the snapshot as it is."""

@@ -2,7 +2,7 @@
 
 A reader remembers the highest stamp of each partition and skips records that are not above it: constant memory, and
 the same answer on every worker. A reader that starts in the middle reads the dedup window first, to know the stamps.
-Only values of one line of ASCII JSON are passed on, since others can write to Kafka too.
+Only values of one line of ASCII JSON are passed on, and only a flat object, since others can write to Kafka too.
 """
 
 import struct
@@ -11,7 +11,11 @@ from typing import Any
 import msgspec
 
 from tweetream import metrics
+from tweetream.models.epoch import is_plausible
 from tweetream.models.feed import Stamp
+
+# What an event can be. Nested values are refused, since deep ones would exceed the recursion limits of its readers.
+_event = msgspec.json.Decoder(dict[str, str | int | float | bool | None])
 
 
 class FeedRecord(msgspec.Struct, frozen=True, gc=False):
@@ -69,9 +73,12 @@ def read_record(raw: Any, stamps: Stamps, *, past: bool = False) -> FeedRecord |
         data = raw.value
         if not (data.startswith(b"{") and data.isascii() and b"\n" not in data and b"\r" not in data):
             raise ValueError("not a line of ASCII JSON")
+        _event.decode(data)
         if not 0.0 <= score <= 1.0:  # also refuses NaN
             raise ValueError("not a probability")
-    except (KeyError, ValueError, TypeError, AttributeError, struct.error):
+        if not is_plausible(stamp.epoch, raw.timestamp):  # it would make all later posts of its partition duplicates
+            raise ValueError("an epoch of the future")
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError, struct.error):
         metrics.dead_letters.labels(raw.topic).inc(not past)
         return None
     if not stamps.admit(stamp):

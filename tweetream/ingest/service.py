@@ -20,7 +20,7 @@ from tweetream.ingest.backpressure import Backpressure
 from tweetream.ingest.batcher import Batch, Batcher, halves
 from tweetream.ingest.reporter import Reporter
 from tweetream.ingest.takeover import Fenced, TakeoverState, take_over
-from tweetream.kafka.fencing import highest_epoch
+from tweetream.kafka.fencing import highest
 from tweetream.kafka.producer import RecordRejected, RecordTooLarge
 from tweetream.matching import normalise_track
 from tweetream.models import codec
@@ -140,7 +140,7 @@ class Run:
                     continue
                 sequence, positions = sequence + 1, part.positions
                 if offset is not None:
-                    await _check_not_fenced(partition, ends[partition], offset, epoch)
+                    await _check_not_fenced(partition, ends[partition], offset, (epoch, sequence))
                     ends[partition] = offset + 1
 
     async def _deliver(self, partition: int, record: bytes, batch: Batch) -> int | None:
@@ -185,16 +185,16 @@ async def _until_delivered(delivery: Coroutine[Any, Any, Answer]) -> Answer:
         raise
 
 
-async def _check_not_fenced(partition: int, expected: int, offset: int, epoch: int) -> None:
-    """Raise Fenced if another worker with a higher epoch has sent records between ours.
+async def _check_not_fenced(partition: int, expected: int, offset: int, ours: tuple[int, int]) -> None:
+    """Raise Fenced if there are records between ours with a higher epoch, or with a higher sequence of our epoch.
 
     A worker that freezes during takeover can wake and fence its replacement. The active worker sees this by gaps in
     the offsets that it gets, and takes over again.
     """
     if offset > expected:
-        highest = await highest_epoch(kafka, POSTS, partition, offset, expected)
-        if highest > epoch:
-            raise Fenced(f"epoch {highest} came after ours, {epoch}")
+        found = await highest(kafka, POSTS, partition, expected, offset)
+        if found > ours:
+            raise Fenced(f"epoch {found[0]}, sequence {found[1]} came after ours, {ours[0]}, {ours[1]}")
 
 
 def _count(batch: Batch) -> None:

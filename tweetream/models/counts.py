@@ -1,6 +1,18 @@
 """How many posts each feed has had: the records of the counts topic, and the entries of the counts table."""
 
+from typing import Annotated
+
 import msgspec
+
+from tweetream.models import codec
+from tweetream.models.epoch import check_epoch
+from tweetream.models.post import Index, Natural
+
+MAX_COUNT = 10_000  # posts of one tagged record, by far
+MAX_KINDS = 1_000  # different labels of an entry; labels or sources of one of its minutes
+Kind = Annotated[str, msgspec.Meta(max_length=100)]  # a label, or the name of a source
+KafkaTopic = Annotated[str, msgspec.Meta(max_length=249)]  # as Kafka limits it
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
 
 
 class CountRecord(msgspec.Struct, array_like=True):
@@ -10,12 +22,12 @@ class CountRecord(msgspec.Struct, array_like=True):
     its posts by minute (since 1970) and label; `sources` maps it to the same posts by minute and source.
     """
 
-    partition: int
-    epoch: int
-    sequence: int
-    index: int
-    counts: dict[str, dict[int, dict[str, int]]]
-    sources: dict[str, dict[int, dict[str, int]]] = {}
+    partition: Natural
+    epoch: Natural
+    sequence: Natural
+    index: Index
+    counts: dict[KafkaTopic, dict[int, dict[Kind, Count]]]
+    sources: dict[KafkaTopic, dict[int, dict[Kind, Count]]] = {}
 
 
 class Counts(msgspec.Struct):
@@ -29,3 +41,10 @@ class Counts(msgspec.Struct):
     minutes: dict[int, dict[str, int]] = {}
     stamps: dict[int, tuple[int, int, int]] = msgspec.field(default_factory=dict, name="origins")
     sources: dict[int, dict[str, int]] = {}
+
+
+def check_counts(record: CountRecord, timestamp: int, partitions: int) -> None:
+    """Raise Undecodable if none of our workers makes such a record; `timestamp` is the record's, in ms."""
+    check_epoch(record.epoch, timestamp)
+    if record.partition >= partitions:
+        raise codec.Undecodable(f"there is no partition {record.partition}")

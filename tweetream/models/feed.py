@@ -20,6 +20,7 @@ _STAMP = struct.Struct(">HQQI")
 MAX_OFFSET = 2**63
 _POSITION = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})@([0-9a-z]{1,13}):([0-9]{1,19})")
 _BEFORE_FIRST = "00"
+_FEED = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})-([0-9a-z]{1,13})")
 _FIRST_MS = -30_610_224_000_000  # the start of the year 1000, since strftime pads no year
 _LAST_MS = 253_402_300_799_999  # the end of the year 9999
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -74,8 +75,10 @@ class FeedName(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "FeedName":
         """Raises ValueError for any other text."""
-        topic, _, generation = text.rpartition("-")
-        return cls(topic, int(generation, 36))
+        match = _FEED.fullmatch(text)
+        if match is None:
+            raise ValueError(f"not a feed: {text[:100]!r}")
+        return cls(match[1], int(match[2], 36))
 
 
 class Position(NamedTuple):

@@ -4,10 +4,18 @@ Several posts share one Kafka record, since each record has a fixed cost. A batc
 posts' stamps, which they keep for life.
 """
 
+from typing import Annotated
+
 import msgspec
+
+from tweetream.models import codec
+from tweetream.models.epoch import check_epoch
 
 MAX_POSTS = 200  # of a chunk that a source gives, and of a batch
 MAX_BYTES = 256 * 1024  # of the texts of a chunk, and of a batch
+MAX_POSITIONS = 256 * 1024  # characters of a batch's positions, with their URLs
+Natural = Annotated[int, msgspec.Meta(ge=0)]
+Index = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]  # as wide as in a stamp
 
 
 def size_of(text: str) -> int:
@@ -40,8 +48,8 @@ class PostBatch(msgspec.Struct, array_like=True):
     marker that begins an epoch in a partition.
     """
 
-    epoch: int
-    sequence: int
+    epoch: Natural
+    sequence: Natural
     command: int
     positions: dict[str, str]
     posts: list[Post]
@@ -53,10 +61,10 @@ class TaggedPost(msgspec.Struct, array_like=True, frozen=True, gc=False):
     `feeds` are indices into the `feeds` of the batch.
     """
 
-    index: int
+    index: Index
     post: Post
     clean: str
-    feeds: tuple[int, ...]
+    feeds: tuple[Natural, ...]
 
 
 class TaggedBatch(msgspec.Struct, array_like=True):
@@ -66,8 +74,30 @@ class TaggedBatch(msgspec.Struct, array_like=True):
     they were tagged.
     """
 
-    epoch: int
-    sequence: int
+    epoch: Natural
+    sequence: Natural
     command: int
     feeds: list[str]
     posts: list[TaggedPost]
+
+
+def read_posts(value: bytes | None, timestamp: int) -> PostBatch:
+    """The batch in a record of the posts topic; `timestamp` is the record's, in ms. Raises Undecodable or TooNew.
+
+    Whoever reads that topic reads by this function, so that all skip the same records.
+    """
+    batch = codec.decode(value, PostBatch)
+    check_epoch(batch.epoch, timestamp)
+    # A takeover copies the positions into every later batch; a batch must still fit into a record.
+    if sum([len(url) + len(position) for url, position in batch.positions.items()]) > MAX_POSITIONS:
+        raise codec.Undecodable("the positions are too long")
+    return batch
+
+
+def read_tagged(value: bytes | None, timestamp: int) -> TaggedBatch:
+    """The batch in a record of the tagged topic; `timestamp` is the record's, in ms. Raises Undecodable or TooNew."""
+    batch = codec.decode(value, TaggedBatch)
+    check_epoch(batch.epoch, timestamp)
+    if max(set().union(*[tagged.feeds for tagged in batch.posts]), default=-1) >= len(batch.feeds):
+        raise codec.Undecodable("a post names a feed that the batch does not have")
+    return batch

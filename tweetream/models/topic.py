@@ -4,6 +4,8 @@ import re
 
 import msgspec
 
+from tweetream.models.feed import FeedName
+
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 MAX_TERMS = 100
 MAX_TERM = 100
@@ -38,4 +40,18 @@ def check_name(name: object) -> str:
     """Return `name` if a topic can have it; raise BadTopic with the reason otherwise."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise BadTopic("a topic's name is 1 to 64 of a-z 0-9 - _ and starts with a letter or a digit")
+    return name
+
+
+def check_entry(topic: Topic) -> str:
+    """Return the topic's name if an entry of the table can be so; raise BadTopic with the reason otherwise.
+
+    The sweep deletes the Kafka topics that an entry names, so these must be feeds of that very topic.
+    """
+    name = check_name(topic.name)
+    if not topic.kafka_topic.endswith(f"-feed-{FeedName(name, topic.generation)}"):
+        raise BadTopic(f"{topic.kafka_topic!r} is not the feed of {name}")
+    for feed in topic.former:
+        if not re.fullmatch(rf".+-feed-{re.escape(name)}-[0-9a-z]+", feed):
+            raise BadTopic(f"{feed!r} is no feed of {name}")
     return name

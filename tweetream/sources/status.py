@@ -5,18 +5,24 @@ reports of a source stop, its worker is gone.
 """
 
 import logging
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
 
 from tweetream.models import codec
+from tweetream.models.epoch import check_epoch
+from tweetream.models.post import Natural
 from tweetream.models.printable import printable
 
 log = logging.getLogger(__name__)
 REPORT_INTERVAL = 5.0  # seconds between two reports of a source whose status does not change
 MAX_REASON = 500  # characters
 SILENCE = 20.0  # seconds without a report after which the worker is gone
+MAX_URL = 2_000  # characters
+MAX_SOURCES = 1_000  # whose reports are kept
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # also those that change the direction
 
 
 class State(StrEnum):
@@ -35,17 +41,17 @@ class Status(msgspec.Struct):
     url: str
     state: State = State.CONNECTING
     reason: str = ""
-    posts: int = 0
-    posts_per_minute: int = 0  # the posts of the last minute
+    posts: Natural = 0
+    posts_per_minute: Natural = 0  # the posts of the last minute
     last_post_at: int | None = None
-    reconnects: int = 0
+    reconnects: Natural = 0
     retry_at: int | None = None
 
 
 class StatusReport(msgspec.Struct, array_like=True):
     """A record of the sources topic: the status of a source in the run of an epoch."""
 
-    epoch: int
+    epoch: Natural
     status: Status
 
 
@@ -55,17 +61,20 @@ class SourceStatuses:
     def __init__(self) -> None:
         self._reports: dict[str, tuple[int, StatusReport]] = {}
 
-    def update(self, data: bytes | None, timestamp: int) -> None:
-        """Apply a record of the sources topic; `timestamp` is in ms. Raises codec.TooNew."""
+    def update(self, data: bytes | None, timestamp: int) -> bool:
+        """Apply a record of the sources topic; `timestamp` is in ms. Returns whether it is one. Raises codec.TooNew."""
         try:
-            report = codec.decode(data, StatusReport)
+            report = _read(data, timestamp)
         except codec.Undecodable as error:
             log.warning("a report of a source cannot be read: %s", error)
-            return
-        report.status.reason = printable(report.status.reason, MAX_REASON)
-        before = self._reports.get(report.status.url)
-        if before is None or report.epoch >= before[1].epoch:
-            self._reports[report.status.url] = timestamp, report
+            return False
+        before = self._reports.pop(report.status.url, None)
+        self._reports[report.status.url] = (
+            (timestamp, report) if before is None or report.epoch >= before[1].epoch else before
+        )
+        if len(self._reports) > MAX_SOURCES:
+            del self._reports[next(iter(self._reports))]
+        return True
 
     def last(self, url: str) -> Status | None:
         """The last reported status of a source, in any run."""
@@ -90,3 +99,14 @@ class SourceStatuses:
                 )
             statuses.append(status)
         return statuses
+
+
+def _read(data: bytes | None, timestamp: int) -> StatusReport:
+    """The report in a record. It is shown to people, so its texts are short and have no control characters."""
+    report = codec.decode(data, StatusReport)
+    check_epoch(report.epoch, timestamp)
+    url = report.status.url
+    if len(url) > MAX_URL or _CONTROL.search(url):
+        raise codec.Undecodable("its URL is too long or has control characters")
+    report.status.reason = printable(report.status.reason, MAX_REASON)
+    return report

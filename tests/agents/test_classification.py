@@ -1,0 +1,73 @@
+"""Only feeds of active topics get posts, whatever a tagged batch names."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tweetream.agents import classification
+from tweetream.agents.preprocessing import tagger
+from tweetream.models import codec
+from tweetream.models.feed import FeedName
+from tweetream.models.post import Post, TaggedBatch, TaggedPost
+from tweetream.models.topic import Topic
+from tweetream.topology import FEED_PREFIX, now_ms, topics_table
+
+NOW = now_ms()
+POST = Post("x:1", "x", "macet", NOW, NOW)
+FEED = f"{FEED_PREFIX}{FeedName('macet', NOW)}"
+TOPIC = Topic("macet", ("macet",), NOW, NOW, FEED, 3)
+
+
+class Model:
+    async def get(self) -> "Model":
+        return self
+
+    def predict(self, texts: list[str]) -> tuple[list[str], list[float]]:
+        return ["traffic"] * len(texts), [0.5] * len(texts)
+
+
+class Known:
+    """The topics that this worker knows, and those that it gets to know by waiting."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *later: Topic) -> None:
+        self.topics: dict[str, Topic] = {}
+        self.waited: list[int] = []
+        self._later = later
+        monkeypatch.setattr(classification, "model", Model)
+        monkeypatch.setattr(topics_table, "entry", self.topics.get)
+        monkeypatch.setattr(tagger(), "catch_up", self.catch_up)
+
+    async def catch_up(self, command: int, still_assigned: object) -> None:
+        self.waited.append(command)
+        self.topics.update({topic.name: topic for topic in self._later})
+
+
+async def records(*feeds: str) -> dict[str, Any]:
+    """What is written to which Kafka topic for a batch that names these feeds."""
+    numbers = tuple(range(len(feeds)))
+    value = codec.encode(TaggedBatch(NOW, 1, 3, list(feeds), [TaggedPost(0, POST, "macet", numbers)]))
+    event: Any = SimpleNamespace(value=value, message=SimpleNamespace(timestamp=NOW / 1000, partition=0))
+    delivery: Any = await classification._work(event, lambda: True)
+    found: dict[str, Any] = delivery.args[0]
+    return found
+
+
+async def test_a_feed_that_is_new_to_this_worker_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Known(monkeypatch, TOPIC)
+    assert list(await records(FEED)) == [FEED] and known.waited == [3]
+    assert list(await records(FEED)) == [FEED] and known.waited == [3], "it is known now"
+
+
+async def test_a_feed_that_is_of_no_topic_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    Known(monkeypatch, TOPIC)
+    assert list(await records(FEED, f"{FEED_PREFIX}other-1", f"{FEED_PREFIX}macet-1")) == [FEED]
+
+
+@pytest.mark.parametrize("name", ["__consumer_offsets", "tweetream-commands", FEED_PREFIX + "<b>-1", ""])
+async def test_a_batch_that_names_another_kafka_topic_is_a_dead_letter(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Known(monkeypatch, TOPIC)
+    with pytest.raises(codec.Undecodable):
+        await records(FEED, name)
