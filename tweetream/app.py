@@ -32,6 +32,7 @@ app = App(
         "tweetream.agents.preprocessing",
         "tweetream.agents.classification",
         "tweetream.agents.counting",
+        "tweetream.web.session",
         "tweetream.web.topics",
         "tweetream.web.history",
         "tweetream.web.sources",

@@ -42,7 +42,8 @@ class Operation(msgspec.Struct, frozen=True):
     parameters: tuple[Parameter, ...] = ()
     problems: tuple[int, ...] = ()
     body: type | None = None
-    token: bool = False  # whether it changes something
+    token: bool = False  # whether it needs a token, where one is set
+    public: bool = False  # whether it is open where reading needs a token
     about: str = ""
 
 
@@ -94,14 +95,26 @@ stream ends), `retracted` (remove this post) and `position` (the id moves on, th
 15 s without an event the stream sends a comment. 204 means that all topics were deleted: do not reconnect."""
 
 OPERATIONS: dict[str, dict[str, Operation]] = {
-    "/": {"get": Operation("The page", {200: "text/html"})},
+    "/": {"get": Operation("The page", {200: "text/html"}, public=True)},
     "/static/{path}": {
         "get": Operation(
             "The page's files",
             {200: "*/*"},
             (Parameter("path", "path", {"type": "string", "minLength": 1}, "the file, with its folder"),),
             (404,),
+            public=True,
         )
+    },
+    "/session": {
+        "post": Operation(
+            "Let this browser read",
+            {204: None},
+            problems=(401, 403),
+            token=True,
+            about="Sets a cookie that scripts cannot see. It allows reading, also by EventSource, and no change. It "
+            "ends with the browser's session, and when the token is taken away.",
+        ),
+        "delete": Operation("End that", {204: None}, public=True),
     },
     "/topics": {
         "get": Operation("All topics, by name", {200: list[TopicAnswer]}, problems=(503,)),
@@ -188,7 +201,9 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         )
     },
     "/openapi.json": {"get": Operation("This document", {200: dict[str, Any]})},
-    "/livez": {"get": Operation("Whether the worker is alive", {200: "text/plain"})},
-    "/readyz": {"get": Operation("Whether the worker is ready for clients", {200: "text/plain"}, problems=(503,))},
-    "/metrics": {"get": Operation("Metrics for Prometheus", {200: "text/plain"})},
+    "/livez": {"get": Operation("Whether the worker is alive", {200: "text/plain"}, public=True)},
+    "/readyz": {
+        "get": Operation("Whether the worker is ready for clients", {200: "text/plain"}, problems=(503,), public=True)
+    },
+    "/metrics": {"get": Operation("Metrics for Prometheus", {200: "text/plain"}, problems=(404,))},
 }
