@@ -34,6 +34,7 @@ app = App(
         "tweetream.agents.counting",
         "tweetream.web.session",
         "tweetream.web.topics",
+        "tweetream.web.changes",
         "tweetream.web.history",
         "tweetream.web.sources",
         "tweetream.web.classify",

@@ -25,6 +25,8 @@ def _normalise_term(term: object) -> str:
     if term.strip() == EVERYTHING:
         return EVERYTHING
     words = normalise(term)
+    if len(words) > MAX_TERM:
+        raise BadTopic(f"a term of track has at most {MAX_TERM} characters, also when it is normalised")
     if not words:
         raise BadTopic(f"no words in the term {term!r}: addresses, @names and emoji are not matched")
     return words
@@ -40,6 +42,26 @@ def normalise_track(terms: object) -> tuple[str, ...]:
     if not 1 <= len(terms) <= MAX_TERMS:
         raise BadTopic(f"track has 1 to {MAX_TERMS} terms")
     return tuple(sorted({_normalise_term(term) for term in terms}))
+
+
+def warnings(track: object) -> list[str]:
+    """A line for each term that can match nothing. Raises BadTopic if `track` is no list of 1 to 100."""
+    if not isinstance(track, list | tuple) or not 1 <= len(track) <= MAX_TERMS:
+        raise BadTopic(f"track has 1 to {MAX_TERMS} terms")
+    lines = []
+    for term in track:
+        try:
+            _normalise_term(term)
+        except BadTopic as error:
+            lines.append(str(error))
+    return list(dict.fromkeys(lines))
+
+
+def preview(track: Iterable[str], texts: Iterable[str]) -> tuple[int, list[int]]:
+    """How many of `texts`, as they were written, the track matches, and the indices of the first five."""
+    match = Matcher({"": track}).match
+    found = [index for index, text in enumerate(texts) if match(normalise(text))]
+    return len(found), found[:5]
 
 
 class Matcher:

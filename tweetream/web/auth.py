@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
+from tweetream.models.change import LOOPBACK
 from tweetream.models.token import Role
 from tweetream.settings import Settings
 from tweetream.web.limits import ClientAddresses, address_of
@@ -74,7 +75,7 @@ class Access:
                 raise _unauthorized(f"{_NEED[role]} needs a token")
             if not self._is_local(request):
                 raise _unauthorized(f"{_NEED[role]} from another machine needs TWEETREAM_API_TOKEN, which is not set")
-            return Caller("loopback", address)
+            return Caller(LOOPBACK, address)
         name, has = self._bearer(given)
         if has < role:
             raise Problem(403, f"the token {name} has the role {has.name.lower()}; this needs {role.name.lower()}")

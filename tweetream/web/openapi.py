@@ -33,7 +33,7 @@ PROBLEMS = {
     401: "The request needs a token and has none",
     403: "The token is wrong or its role is too low, pages of this origin may not do this, or the host is unknown",
     404: "Not found",
-    409: "The topic exists with another track",
+    409: "The topic exists with another track, or there are as many topics as the settings allow",
     413: "The body or a text is too large",
     415: "The body is compressed",
     429: "Too many open streams or calls from this address; try again after Retry-After",
@@ -48,7 +48,7 @@ SECURITY = {
         "description": "from POST /session",
     },
 }
-GOOD = {200: "OK", 201: "Created", 204: "No content"}
+GOOD = {200: "OK", 201: "Created", 204: "No content", 304: "Not modified"}
 HEADERS = {
     201: ("Location", "the path of the topic"),
     401: ("WWW-Authenticate", "the scheme: Bearer"),
@@ -66,7 +66,9 @@ def _types() -> list[Any]:
     found = [schemas.ProblemAnswer, *EVENTS.values()]
     for operations in OPERATIONS.values():
         for operation in operations.values():
-            found += [kind for kind in (*operation.ok.values(), operation.body) if kind and not isinstance(kind, str)]
+            for kind in (*operation.ok.values(), operation.body):
+                kinds = kind if isinstance(kind, tuple) else (kind,)
+                found += [one for one in kinds if one and not isinstance(one, str)]
     return list(dict.fromkeys(found))
 
 
@@ -124,7 +126,8 @@ def _content(kind: Any, of_type: dict[Any, Any]) -> dict[str, Any]:
         return {}
     if isinstance(kind, str):
         return {kind: {"schema": {"type": "string"} if kind.startswith("text/") else {}}}
-    return {"application/json": {"schema": of_type[kind]}}
+    kinds = [of_type[one] for one in kind] if isinstance(kind, tuple) else [of_type[kind]]
+    return {"application/json": {"schema": kinds[0] if len(kinds) == 1 else {"anyOf": kinds}}}
 
 
 def _response(status: int, about: str, content: dict[str, Any]) -> dict[str, Any]:
