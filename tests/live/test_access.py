@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 from httpx_sse import connect_sse
+from playwright.sync_api import expect, sync_playwright
+from support.browser.tab import launch, tab
 from support.waiting import until
 from support.workers import Worker, workers
 
@@ -28,7 +30,11 @@ class Desk:
             role: httpx.Client(base_url=worker.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
             for role, (token, _) in tokens.items()
         }
+        self._tokens = tokens
         self.edit, self.admin = self.clients[Role.EDIT], self.clients[Role.ADMIN]
+
+    def token(self, role: Role) -> str:
+        return self._tokens[role][0]
 
     def changes(self, **query: Any) -> list[tuple[str, ...]]:
         found = self.admin.get("/changes", params=query).raise_for_status().json()
@@ -79,6 +85,20 @@ def test_a_browser_reads_a_stream_by_its_cookie_and_changes_nothing_by_it(desk: 
         with connect_sse(browser, "GET", "/feeds/tetap") as stream:
             assert stream.response.status_code == 200
         assert browser.delete("/topics/tetap").status_code == 401
+
+
+def test_the_page_asks_for_the_token_once_and_then_reads_and_streams(desk: Desk, chromium: str) -> None:
+    with sync_playwright() as playwright:
+        browser = launch(playwright, chromium)
+        with tab(browser, desk.worker.url) as page:
+            page.open("/#tetap").page.locator("#token-input").fill(desk.token(Role.READ))
+            page.page.get_by_role("button", name="Use token").click()
+            page.wait_for_state("live")
+            expect(page.page.locator('[data-topic="tetap"]')).to_be_visible()
+            expect(page.page.locator("#token-dialog")).to_be_hidden()
+            (cookie,) = page.page.context.cookies()
+            assert cookie["httpOnly"] and desk.token(Role.READ) not in cookie["value"]
+        browser.close()
 
 
 def test_what_was_changed_stands_in_the_list_at_once_with_who_and_from_where(desk: Desk) -> None:
