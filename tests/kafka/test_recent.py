@@ -1,13 +1,21 @@
-"""The posts of the last hour: all of them if they are few, an even sample if not, and what there was time for."""
+"""The posts of the last hour: all of them if they are few, an even sample if not, and what there was time for.
+
+And the last records of a topic, at once.
+"""
 
 import asyncio
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
+from support.kafka.feed_writer import Broker, Writer
 
-from tweetream.kafka import recent
+from tweetream.kafka import admin, recent
+from tweetream.kafka.connection import Connection
+from tweetream.kafka.producer import OrderedProducer
+from tweetream.kafka.readers import last_records
 from tweetream.kafka.recent import MOST_POSTS, MOST_RECORDS, STRETCH, Recent, recent_posts
 from tweetream.models import codec
 from tweetream.models.post import Post, PostBatch
@@ -96,3 +104,25 @@ async def test_reading_ends_in_time_with_what_was_read(monkeypatch: pytest.Monke
     """Against a preview that keeps a worker busy: Kafka is slow, or the hour has millions of posts."""
     found = await read(monkeypatch, Reader([3_000], 1, slow=0.02), timeout=0.1)
     assert 0 < len(found.posts) < 3_000 and 0 < found.share < 1
+
+
+async def test_what_has_just_been_written_is_read_from_any_broker(any_broker: Broker, namespace: str) -> None:
+    kafka, topic = Connection([any_broker.bootstrap]), f"{namespace}-posts"
+    await admin.create(kafka, [admin.TopicSpec(topic, 2)], 1)
+    producer = OrderedProducer(kafka)
+    await producer.start()
+    since = time.time_ns() // 1_000_000 - 60_000
+    assert await recent_posts(kafka, topic, 2, since, 10.0) == Recent([], 1.0)
+    for number in range(5):
+        await producer.send(topic, number % 2, record(number, 3, since + 60_000).value)
+        found = await recent_posts(kafka, topic, 2, since, 10.0)
+        assert (len(found.posts), found.share) == (3 * (number + 1), 1.0)
+    await producer.stop()
+
+
+async def test_the_last_records_are_there_as_soon_as_they_are_delivered(writer: Writer) -> None:
+    assert await last_records(writer.kafka, writer.topic, 10) == []
+    for n in range(4):
+        await writer.write_singly(n)
+        found = await last_records(writer.kafka, writer.topic, 3)
+        assert [raw.value for raw in found] == [b'{"n":%d}' % number for number in range(n + 1)][-3:]

@@ -2,7 +2,16 @@
 
 import pytest
 
-from tweetream.models.topic import CHARACTERS_EACH, BadTopic, TooManyTopics, Topic, check_name, check_room
+from tweetream.models.topic import (
+    CHARACTERS_EACH,
+    MAX_TERM,
+    MAX_TERMS,
+    BadTopic,
+    TooManyTopics,
+    Topic,
+    check_name,
+    check_room,
+)
 
 
 @pytest.mark.parametrize("name", ["a", "0", "macet", "jalan-tol_2", "a" * 64, "9--__"])
@@ -37,6 +46,11 @@ def test_topics_are_bounded_in_number() -> None:
 
 def test_the_characters_of_all_tracks_are_bounded_together() -> None:
     """Against a few topics whose words fill the memory of every worker."""
-    check_room(topics(("x" * CHARACTERS_EACH,)), ["y" * 500, "z" * 500], 2)
-    with pytest.raises(TooManyTopics, match="2000 characters: track fewer words"):
-        check_room(topics(("x" * CHARACTERS_EACH,)), ["y" * 500, "z" * 501], 2)
+    full = [("x" * 10 * CHARACTERS_EACH,), ("y" * 9 * CHARACTERS_EACH,)]
+    check_room(topics(*full), ["y" * 500, "z" * 500], 20)
+    with pytest.raises(TooManyTopics, match="20000 characters: track fewer words"):
+        check_room(topics(*full), ["y" * 500, "z" * 501], 20)
+
+
+def test_one_topic_may_always_have_all_that_a_topic_can_have() -> None:
+    check_room([], ["x" * MAX_TERM] * MAX_TERMS, 1)

@@ -84,3 +84,21 @@ async def test_a_track_that_no_topic_can_have_is_400(track: list[str]) -> None:
     with pytest.raises(Problem) as refused:
         await Previews().of(track)
     assert refused.value.status == 400
+
+
+async def test_without_an_answer_of_kafka_a_preview_is_503_and_at_the_stop_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def nothing(*_: Any) -> Recent:
+        return Recent()
+
+    monkeypatch.setattr(preview, "recent_posts", nothing)
+    with pytest.raises(Problem, match="could not be read in time"):
+        await Previews().of(["macet"])
+    kafka, previews = Kafka(), Previews()
+    monkeypatch.setattr(preview, "recent_posts", kafka.recent_posts)
+    caller = asyncio.create_task(previews.of(["macet"]))
+    await asyncio.sleep(0.01)
+    previews.stop()
+    with pytest.raises(asyncio.CancelledError):
+        await caller

@@ -55,9 +55,9 @@ def check_room(topics: Iterable[Topic], track: Iterable[str], max_topics: int) -
     sizes = [sum(map(len, topic.track)) for topic in topics]
     if len(sizes) >= max_topics:
         raise TooManyTopics(f"there are {len(sizes)} topics: delete one, or raise TWEETREAM_MAX_TOPICS ({max_topics})")
-    most = max_topics * CHARACTERS_EACH
+    most = max(max_topics * CHARACTERS_EACH, MAX_TERMS * MAX_TERM)  # one topic may have all that a topic can have
     if sum(sizes) + sum(map(len, track)) > most:
         raise TooManyTopics(
             f"all topics together may track {most} characters: track fewer words, delete a topic, or raise "
-            f"TWEETREAM_MAX_TOPICS ({max_topics}; {CHARACTERS_EACH} characters each)"
+            f"TWEETREAM_MAX_TOPICS ({max_topics}, with {CHARACTERS_EACH} characters for each)"
         )

@@ -10,7 +10,7 @@ from functools import cache
 
 from aiohttp import web
 
-from tweetream.app import kafka, settings
+from tweetream.app import app, kafka, settings
 from tweetream.kafka.recent import Recent, recent_posts
 from tweetream.matching import preview, warnings
 from tweetream.models.feed import rfc3339
@@ -51,12 +51,24 @@ class Previews:
             raise Problem(503, "too many previews wait", {"Retry-After": "5"})
         task = asyncio.create_task(self._run(track, found))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
         return await asyncio.shield(task)
+
+    def stop(self) -> None:
+        """End what runs."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _done(self, task: asyncio.Task[PreviewAnswer]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # the client that would hear of it may have left
 
     async def _run(self, track: Sequence[str], found: list[str]) -> PreviewAnswer:
         async with self._turn:
             recent = await recent_posts(kafka, POSTS, settings.partitions, now_ms() - HOUR, TIMEOUT)
+            if not recent.share:
+                raise Problem(503, "the posts of the last hour could not be read in time", {"Retry-After": "5"})
             return await asyncio.to_thread(answer, track, recent, found)
 
 
@@ -86,3 +98,8 @@ def _shown(post: Post) -> PreviewPost:
 def previews() -> Previews:
     """This worker's own."""
     return Previews()
+
+
+@app.closing
+async def _stop() -> None:
+    previews().stop()
