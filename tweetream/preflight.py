@@ -1,8 +1,9 @@
-"""The checks before anything starts: sources, topics, the model's file, abbreviations.
+"""The checks before anything starts: sources, topics, the model's file, abbreviations, tokens and ports.
 
 A failed check ends the program with one line on standard error and status 2. No Faust here.
 """
 
+from tweetream.models.token import BadTokens, parse_tokens
 from tweetream.models.topic import BadTopic, check_name
 from tweetream.settings import Settings, fail
 from tweetream.sources import Context, SourceError, open_source, without_secret
@@ -20,13 +21,30 @@ def check(settings: Settings) -> None:
             seen.add(shown)
         for name in settings.topics:
             check_name(name)
+        if len(set(settings.topics)) > settings.max_topics:
+            fail(f"TWEETREAM_TOPICS names more topics than TWEETREAM_MAX_TOPICS allows ({settings.max_topics})")
         if settings.model is not None and not settings.model.is_file():
             fail(f"TWEETREAM_MODEL: there is no file {settings.model}")
         if settings.abbreviations is not None:
             load_abbreviations(settings.abbreviations)
+        check_access(settings)
     except SourceError as error:
         fail(f"source: {error}")
     except BadTopic as error:
         fail(f"TWEETREAM_TOPICS: {error}")
     except BadAbbreviations as error:
         fail(f"TWEETREAM_ABBREVIATIONS: {error}")
+
+
+def check_access(settings: Settings) -> None:
+    """End the program if nobody could read, if no token can be read, or if two servers have one port."""
+    if settings.tokens is not None:
+        try:
+            parse_tokens(settings.tokens.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, BadTokens) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            fail(f"TWEETREAM_TOKENS: {settings.tokens}: {reason}")
+    elif settings.read == "token" and not settings.api_token.get_secret_value():
+        fail("TWEETREAM_READ=token needs a token: set TWEETREAM_TOKENS or TWEETREAM_API_TOKEN")
+    if settings.metrics_port == settings.web_port:
+        fail("TWEETREAM_METRICS_PORT must be another port than TWEETREAM_WEB_PORT")

@@ -70,6 +70,13 @@ def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _hosts(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", value):
+            raise ValueError(f"{value} is not a host; write names without scheme and port, such as posts.example")
+    return tuple(value.lower().strip("[].") for value in values)
+
+
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
 Words = Annotated[tuple[str, ...], NoDecode, _split(None)]
 List = Annotated[tuple[str, ...], NoDecode, _split(",")]
@@ -112,7 +119,22 @@ class Settings(BaseSettings):
     model: Path | None = Field(None, description="your own model file; default: the shipped model")
     abbreviations: Path | None = Field(None, description="a file of more abbreviations, one SHORT<tab>LONG per line")
     api_token: SecretStr = Field(
-        SecretStr(""), description="the token that other machines need to add and delete topics"
+        SecretStr(""), description="the token that is needed to add and delete topics, also on this machine"
+    )
+    tokens: Path | None = Field(
+        None,
+        description="a file of named tokens with roles (`tweetream token NAME` makes a line); read again if changed",
+    )
+    read: Literal["open", "token"] = Field(
+        "open", description="who may read: open (everybody) or token (only with a token, as for changes)"
+    )
+    hosts: Annotated[List, AfterValidator(_hosts)] = Field(
+        (),
+        description="names, separated by commas, that this worker has for browsers besides localhost and IP addresses",
+    )
+    max_topics: int = Field(1_000, ge=1, description="the largest number of topics; together 1,000 characters for each")
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="a port of its own for /metrics; default: the web server's port"
     )
     x_bearer_token: SecretStr = Field(SecretStr(""), description="the app-only Bearer token for x:")
     mastodon_token: SecretStr = Field(
@@ -131,7 +153,8 @@ class Settings(BaseSettings):
         description="the largest number of streams of one IPv4 address or IPv6 /64 network; further ones get 429",
     )
     trusted_proxies: Annotated[List, AfterValidator(_networks)] = Field(
-        (), description="addresses and networks of your proxies, separated by commas; their X-Forwarded-For is trusted"
+        (),
+        description="addresses and networks of your proxies, separated by commas; their forwarding headers are trusted",
     )
     web_host: str = Field("127.0.0.1", description="the address that the web server listens on")
     web_port: int = Field(6066, ge=1, le=65535, description="the port of the web server")

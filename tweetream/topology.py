@@ -38,6 +38,7 @@ NAMESPACE = settings.namespace
 DEAD = f"{NAMESPACE}-dead"
 RETRACTED = f"{NAMESPACE}-retracted"  # key: the id of a post that its network says was deleted
 SOURCES = f"{NAMESPACE}-sources"  # key: a source's URL; value: its state
+CHANGES = f"{NAMESPACE}-changes"  # who changed which topic
 FEED_PREFIX = f"{NAMESPACE}-feed-"
 DEAD_BYTES = 64 * 1024  # of a dead letter; the rest is cut
 # The broker unpacks what others send compressed: our client may not know the method, and a small batch can be huge.
@@ -167,6 +168,7 @@ def specs() -> list[TopicSpec]:
     """The Kafka topics that every worker needs before it joins."""
     compact = {"cleanup.policy": "compact", **PLAIN}
     keep = {**PLAIN, "cleanup.policy": "delete", "retention.ms": str(7 * 24 * _HOUR_MS)}
+    audit = {**keep, "retention.ms": str(90 * 24 * _HOUR_MS), "message.timestamp.type": "LogAppendTime"}
     # A retraction is kept for longer than any feed keeps the post: otherwise the post would come back.
     longest = int(settings.feed_retention * 1000) + _feed_segment() + _HOUR_MS
     return [
@@ -177,6 +179,7 @@ def specs() -> list[TopicSpec]:
         TopicSpec(DEAD, 1, keep),
         TopicSpec(RETRACTED, 1, {**compact, "cleanup.policy": "compact,delete", "retention.ms": str(longest)}),
         TopicSpec(SOURCES, 1, compact),
+        TopicSpec(CHANGES, 1, audit),
         TopicSpec(f"{NAMESPACE}-__assignor-__leader", 1, keep),  # Faust's own
         *(TopicSpec(table.changelog_topic_name, 1, compact) for table in TABLES),
     ]

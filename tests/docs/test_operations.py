@@ -50,6 +50,7 @@ def test_the_kafka_topics_are_those_that_a_worker_declares_and_the_feeds() -> No
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     partitions = {"1": "1", "`TWEETREAM_PARTITIONS`": "5"}
     kept = {"7 days": str(7 * 86_400_000), "the last of each key": "compact"}
+    kept["90 days"] = str(90 * 86_400_000)
     kept["longer than any feed"] = str((2 * 7 * 24 + 1) * 3_600_000)
     listed = rows("Kafka topic")
     assert listed[-1][0] == "`NAMESPACE-feed-…`"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +42,11 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
 
 
 def post(worker: Worker, body: object, **headers: str) -> httpx.Response:
-    return httpx.post(f"{worker.url}/topics", json=body, headers=headers, timeout=20)
+    return httpx.post(f"{worker.url}/topics", json=body, headers=worker.auth | headers, timeout=20)
+
+
+def delete(worker: Worker, name: str) -> httpx.Response:
+    return httpx.delete(f"{worker.url}/topics/{name}", headers=worker.auth, timeout=20)
 
 
 def test_a_topic_that_is_added_gets_its_posts_and_one_that_is_deleted_ends(worker: Worker) -> None:
@@ -54,12 +59,12 @@ def test_a_topic_that_is_added_gets_its_posts_and_one_that_is_deleted_ends(worke
     with httpx.Client(timeout=20) as client, connect_sse(client, "GET", f"{worker.url}/feeds/jalan") as source:
         for event in events_of(source):
             if not names:
-                assert httpx.delete(f"{worker.url}/topics/jalan").status_code == 204
+                assert delete(worker, "jalan").status_code == 204
             names.append(event.event)
     assert names[0] == "message"
     assert names[-1] == "deleted", "the stream ends with the event"
     assert httpx.get(f"{worker.url}/topics/jalan").status_code == 404
-    assert httpx.delete(f"{worker.url}/topics/jalan").status_code == 404
+    assert delete(worker, "jalan").status_code == 404
     assert httpx.get(f"{worker.url}/feeds/jalan").status_code == 204, "a browser must not come back"
 
 
@@ -71,17 +76,17 @@ def test_the_same_topic_twice_is_harmless_and_another_track_is_a_conflict(worker
     assert other.status_code == 409
     assert "jalan raya" in other.json()["detail"]
     assert httpx.get(f"{worker.url}/topics/dua").json()["track"] == ["hujan", "jalan raya"]
-    assert httpx.delete(f"{worker.url}/topics/dua").status_code == 204
+    assert delete(worker, "dua").status_code == 204
 
 
 def test_a_topic_deleted_and_added_again_is_another_one(worker: Worker) -> None:
     first = post(worker, {"name": "lagi"}).json()["kafka_topic"]
-    httpx.delete(f"{worker.url}/topics/lagi")
+    delete(worker, "lagi")
     second = post(worker, {"name": "lagi"})
     assert second.status_code == 201
     assert second.json()["kafka_topic"] != first
     assert second.json()["posts"] == {}
-    httpx.delete(f"{worker.url}/topics/lagi")
+    delete(worker, "lagi")
 
 
 def test_posts_come_newest_last_with_positions_that_a_stream_takes(worker: Worker) -> None:
@@ -163,7 +168,8 @@ def test_the_shell_lists_adds_and_deletes(worker: Worker) -> None:
 
     def shell(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "tweetream", "topics", *words, "--url", worker.url]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        token = {"TWEETREAM_API_TOKEN": TOKEN}
+        return subprocess.run(command, env=os.environ | token, capture_output=True, text=True, timeout=60, check=False)
 
     added = shell("add", "kulit", "--track", "Kulit Manggis", "--track", "hujan")
     assert (added.returncode, added.stdout) == (0, "kulit: hujan, kulit manggis\n")

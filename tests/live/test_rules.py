@@ -30,9 +30,9 @@ BODY = b'{"name": "serangan"}'
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    """A worker with a token, an allowed origin and the topic `tetap`."""
+    """A worker without a token, with an allowed origin and the topic `tetap`."""
     folder = tmp_path_factory.mktemp("rules")
-    settings = {"TOPICS": "tetap", "API_TOKEN": TOKEN, "CORS_ORIGINS": ALLOWED}
+    settings = {"TOPICS": "tetap", "CORS_ORIGINS": ALLOWED}
     with EmbeddedBroker(folder) as broker, workers(1, broker.url, "rules", folder, **settings) as group:
         until(lambda: "tetap" in group[0].topics(), 20, "the topic of the settings")
         yield group[0]
@@ -207,5 +207,7 @@ def test_no_page_of_another_site_changes_topics_through_a_visitors_browser(worke
     assert answered.value.status == 403
     foreign_page.goto(f"http://rebound.example:{worker.port}/livez")  # now its own pages are those of the worker
     for address, method, content in (("/topics", "POST", body), ("/topics/tetap", "DELETE", None)):
-        assert foreign_page.evaluate(send, [address, method, "cors", "text/plain", content]) == 401
+        assert foreign_page.evaluate(send, [address, method, "cors", "text/plain", content]) == 403
+    for address in ("/topics", "/topics/tetap/posts", "/feeds/tetap", "/sources", "/"):
+        assert foreign_page.evaluate(send, [address, "GET", "cors", "text/plain", None]) == 403
     assert set(worker.topics()) == {"tetap"}

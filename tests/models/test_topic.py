@@ -2,7 +2,16 @@
 
 import pytest
 
-from tweetream.models.topic import BadTopic, Topic, check_name
+from tweetream.models.topic import (
+    CHARACTERS_EACH,
+    MAX_TERM,
+    MAX_TERMS,
+    BadTopic,
+    TooManyTopics,
+    Topic,
+    check_name,
+    check_room,
+)
 
 
 @pytest.mark.parametrize("name", ["a", "0", "macet", "jalan-tol_2", "a" * 64, "9--__"])
@@ -23,3 +32,25 @@ def test_a_bad_name_is_refused_with_the_rule_for_names(name: object) -> None:
 def test_a_topic_with_a_time_of_deletion_is_a_tombstone() -> None:
     assert Topic("a", ("a",), 1, 1, "t-feed-a-1", 0).alive
     assert not Topic("a", ("a",), 1, 1, "t-feed-a-1", 0, deleted_at=5).alive
+
+
+def topics(*tracks: tuple[str, ...]) -> list[Topic]:
+    return [Topic(f"t{number}", track, 1, 1, f"t-feed-t{number}-1", 0) for number, track in enumerate(tracks)]
+
+
+def test_topics_are_bounded_in_number() -> None:
+    check_room(topics(("a",)), ["b"], 2)
+    with pytest.raises(TooManyTopics, match=r"there are 2 topics: delete one, or raise TWEETREAM_MAX_TOPICS \(2\)"):
+        check_room(topics(("a",), ("a",)), ["b"], 2)
+
+
+def test_the_characters_of_all_tracks_are_bounded_together() -> None:
+    """Against a few topics whose words fill the memory of every worker."""
+    full = [("x" * 10 * CHARACTERS_EACH,), ("y" * 9 * CHARACTERS_EACH,)]
+    check_room(topics(*full), ["y" * 500, "z" * 500], 20)
+    with pytest.raises(TooManyTopics, match="20000 characters: track fewer words"):
+        check_room(topics(*full), ["y" * 500, "z" * 501], 20)
+
+
+def test_one_topic_may_always_have_all_that_a_topic_can_have() -> None:
+    check_room([], ["x" * MAX_TERM] * MAX_TERMS, 1)

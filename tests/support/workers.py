@@ -41,6 +41,7 @@ class Worker:
         }
         clean = {name: value for name, value in os.environ.items() if not name.startswith("TWEETREAM_")}
         self._environment = clean | {f"TWEETREAM_{name}": str(value) for name, value in given.items()}
+        self.auth = {"Authorization": f"Bearer {settings['API_TOKEN']}"} if "API_TOKEN" in settings else {}
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str) -> "Worker":

@@ -62,3 +62,14 @@ def test_positions_and_names() -> None:
     for read, text in ((query.positions, "a@1"), (query.topic_name, "A")):
         with pytest.raises(Problem):
             read(text)
+
+
+def test_a_flag_is_true_or_false_and_a_parameter_is_known_and_given_once() -> None:
+    assert [query.flag(request(text), "dry_run") for text in ("", "dry_run=false", "dry_run=true")] == [0, 0, 1]
+    with pytest.raises(Problem, match="dry_run is true or false"):
+        query.flag(request("dry_run=1"), "dry_run")
+    query.only(request("dry_run=true"), "dry_run")
+    for text in ("dryrun=true", "dry_run=true&x", "dry_run=true&dry_run=true"):
+        with pytest.raises(Problem) as raised:
+            query.only(request(text), "dry_run")
+        assert raised.value.status == 400

@@ -2,13 +2,14 @@
 
 To add a topic, its Kafka topic comes first, then the table. To delete one, the table comes first (a tombstone). When
 writers and readers have let go of the feed, the sweep deletes its Kafka topic, on the same worker and under the same
-lock. It deletes only feeds with a tombstone in the table, so an empty table deletes nothing.
+lock. It deletes only feeds with a tombstone in the table, so an empty table deletes nothing. Who made a change is
+recorded before the change shows.
 """
 
 import asyncio
 import contextlib
 import logging
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from faust.types import EventT
@@ -20,10 +21,12 @@ from tweetream.kafka.producer import Abandoned, RecordRejected, StillAssigned
 from tweetream.kafka.retry import Unavailable
 from tweetream.matching import normalise_track
 from tweetream.models import codec
+from tweetream.models.change import UNKNOWN, Change
 from tweetream.models.command import Command
 from tweetream.models.epoch import is_plausible
-from tweetream.models.topic import BadTopic, Topic, check_name
+from tweetream.models.topic import BadTopic, TooManyTopics, Topic, check_name, check_room
 from tweetream.topology import (
+    CHANGES,
     COMMANDS,
     FEED_PREFIX,
     commands,
@@ -88,11 +91,19 @@ async def _do(command: Command, offset: int, made_at: int, still_assigned: Still
         topic = Topic(command.name, command.track, made_at, generation, feed_topic(command.name, generation), offset)
         if entry is not None:  # deleted a moment ago: the sweep may not have run
             topic = msgspec.structs.replace(topic, former=(*entry.former, entry.kafka_topic))
+        try:
+            check_room(topics_table.alive(), topic.track, settings.max_topics)
+        except TooManyTopics as error:  # two workers let one in at the same time; each sees that it is not there
+            log.warning("topic %s is not added: %s", topic.name, error)
+            topics_table.apply(offset)
+            return
         await _create(topic, still_assigned)
+        await _record(command, "add", offset, made_at, still_assigned)
         if not still_assigned():  # the change would stay pending, and be older than those of the next owner
             raise Abandoned("a rebalance came while the feed was created")
         topics_table.apply(offset, topic)
     elif command.action == "delete" and entry is not None and entry.alive:
+        await _record(command, "delete", offset, made_at, still_assigned)
         topics_table.apply(offset, msgspec.structs.replace(entry, command=offset, deleted_at=made_at))
     elif command.action == "forget" and entry is not None and entry.generation == command.generation:
         if entry.alive:
@@ -101,6 +112,18 @@ async def _do(command: Command, offset: int, made_at: int, still_assigned: Still
             topics_table.apply(offset, forgotten=entry.name)
     else:
         topics_table.apply(offset)
+
+
+async def _record(
+    command: Command, what: Literal["add", "edit", "delete"], offset: int, made_at: int, still_assigned: StillAssigned
+) -> None:
+    """Record who makes a change, before it shows: so no change is without its record, whichever worker dies."""
+    change = Change(made_at, command.by or UNKNOWN, command.address or UNKNOWN, what, command.name, offset)
+    try:
+        await services.producer.send(CHANGES, 0, codec.encode(change), still_assigned=still_assigned)
+    except RecordRejected as error:
+        log.error("the next change has no record but its line: %s", error)
+    log.info("topic %s: %s by %s from %s", change.topic, what, change.by, change.address)
 
 
 async def _create(topic: Topic, still_assigned: StillAssigned) -> None:

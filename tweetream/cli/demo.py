@@ -40,6 +40,8 @@ def run(options: argparse.Namespace) -> None:
         "WEB_HOST": "127.0.0.1",
         "FAUST_APP_STORE": "memory://",  # a new demo has a new Kafka, so no state can go on
         "PARTITIONS": "2",
+        "METRICS_PORT": "",
+        "READ": "open",
         "REPLICATION": "1",
         "REBALANCE_TIMEOUT": "1s",
         "SESSION_TIMEOUT": "2s",  # the embedded broker lets a worker join after half of it

@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("worker", help="run a worker, like `faust -A tweetream.app worker …`")
     _add_topics(commands)
+    _add_token(commands)
 
     record = commands.add_parser(
         "record",
@@ -104,11 +105,29 @@ def _add_topics(commands: Any) -> None:
                 "--track", action="append", metavar="TERM", help="a word or phrase, * for all; repeatable"
             )
         verb.add_argument("--url", default="http://127.0.0.1:6066", help="address of the worker, default %(default)s")
-        verb.add_argument(
-            "--token",
-            default=os.environ.get("TWEETREAM_API_TOKEN", ""),
-            help="the worker's token, if it has one; default TWEETREAM_API_TOKEN",
+        token = verb.add_mutually_exclusive_group()
+        token.add_argument(
+            "--token-file", metavar="FILE", help="a file with the token alone; default: TWEETREAM_API_TOKEN"
         )
+        token.add_argument(
+            "--token", metavar="T", help="the token itself, which everybody on this machine then sees (ps): avoid it"
+        )
+
+
+def _add_token(commands: Any) -> None:
+    token = commands.add_parser(
+        "token",
+        help="make a named token for the file TWEETREAM_TOKENS",
+        description="Make a token. Its line, which does not hold it, goes to standard output: append it to the file "
+        "TWEETREAM_TOKENS. The token goes to standard error, once.",
+    )
+    token.add_argument("name", metavar="NAME", help="whose it is, as the list of changes shows it")
+    token.add_argument(
+        "--role",
+        choices=("read", "edit", "admin"),
+        default="edit",
+        help="read; also add and delete topics; also see who changed what (default %(default)s)",
+    )
 
 
 def _add_classification(commands: Any) -> None:

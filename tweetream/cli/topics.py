@@ -1,17 +1,26 @@
-"""`tweetream topics`: the REST calls from a shell, on the standard library alone."""
+"""`tweetream topics`: the REST calls from a shell, on the standard library alone.
+
+The token goes to the address that was given and nowhere else: no redirect is followed.
+"""
 
 import argparse
 import json
+import os
+import re
 import urllib.error
 import urllib.request
+from http.client import HTTPException
+from pathlib import Path
 from typing import Any
+
+from typing_extensions import override
 
 from tweetream.settings import fail
 
 
 def run(options: argparse.Namespace) -> None:
     """List, add or delete; ends with one line and status 2 if the worker refuses or does not answer."""
-    base, token = options.url.rstrip("/"), options.token
+    base, token = options.url.rstrip("/"), _token(options)
     if options.verb == "list":
         for topic in _call("GET", f"{base}/topics", token):
             counts = "  ".join(f"{label} {number:,}" for label, number in sorted(topic["posts"].items()))
@@ -25,21 +34,54 @@ def run(options: argparse.Namespace) -> None:
         print(f"{options.name} deleted")
 
 
+def _token(options: argparse.Namespace) -> str:
+    """The token of --token, of --token-file, or of the environment; empty without any."""
+    if options.token_file is not None:
+        try:
+            token = Path(options.token_file).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            fail(f"--token-file {options.token_file}: {getattr(error, 'strerror', None) or 'it is not a text'}")
+        if not token:
+            fail(f"--token-file {options.token_file}: it is empty")
+    else:
+        token = os.environ.get("TWEETREAM_API_TOKEN", "") if options.token is None else options.token
+    if not re.fullmatch(r"[\x21-\x7e]*", token):
+        fail("the token has a blank or another character that no token has: write it alone, on one line")
+    return token
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: each of them becomes an error."""
+
+    @override
+    def redirect_request(self, *args: Any) -> None:
+        return None
+
+
 def _call(method: str, url: str, token: str, body: object = None) -> Any:
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     data = None if body is None else json.dumps(body).encode()
     try:
         request = urllib.request.Request(url, data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.build_opener(_Stay).open(request, timeout=20) as answer:
             return json.loads(answer.read() or b"null")
     except urllib.error.HTTPError as error:
-        fail(f"{error.code}: {_detail(error)}")
-    except (OSError, ValueError) as error:
-        fail(f"no worker answers at {url}: {getattr(error, 'reason', error)}")
+        with error:
+            fail(_printable(_refusal(url, error)))
+    except (OSError, ValueError, HTTPException) as error:
+        fail(f"no worker answers at {url}: {_printable(str(getattr(error, 'reason', error)))}")
 
 
-def _detail(error: urllib.error.HTTPError) -> str:
+def _refusal(url: str, error: urllib.error.HTTPError) -> str:
+    if 300 <= error.code < 400:
+        to = error.headers.get("Location", "nowhere")
+        return f"{url} redirects to {to}, which is not followed: if that is the worker, give its address by --url"
     try:
-        return str(json.loads(error.read())["detail"])
-    except (ValueError, KeyError, TypeError):
-        return error.reason
+        return f"{error.code}: {json.loads(error.read())['detail']}"
+    except (OSError, ValueError, KeyError, TypeError, HTTPException):
+        return f"{error.code}: {error.reason}"
+
+
+def _printable(text: str) -> str:
+    """What a server said, without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

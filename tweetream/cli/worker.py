@@ -15,6 +15,8 @@ def run(arguments: Sequence[str]) -> None:
     known = settings.load()
     if not {"--help", "--without-web"} & set(arguments):
         check_port(known.web_host, _given_port(arguments) or known.web_port)
+        if known.metrics_port is not None:
+            check_port(known.web_host, known.metrics_port, "TWEETREAM_METRICS_PORT")
     from tweetream.app import app
 
     sys.argv = ["tweetream", *arguments]

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from tweetream.engine.table import ReplicatedTable
 from tweetream.models import codec
-from tweetream.models.counts import Counts
+from tweetream.models.counts import Counts, Totals
 from tweetream.models.topic import Topic, check_entry
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,11 @@ class CountsTable(ReplicatedTable):
     def entry(self, kafka_topic: str) -> Counts:
         data = self.get(kafka_topic.encode())
         return Counts() if data is None else codec.decode(data, Counts)
+
+    def labels(self, kafka_topic: str) -> dict[str, int]:
+        """A feed's posts by label, in all."""
+        data = self.get(kafka_topic.encode())
+        return {} if data is None else codec.decode(data, Totals).labels
 
     def put(self, kafka_topic: str, entry: Counts) -> None:
         data = codec.encode(entry)

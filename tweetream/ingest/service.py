@@ -7,6 +7,7 @@ sequence numbers have no gaps. Each batch carries the positions of all sources, 
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import AsyncGenerator, Coroutine
 from typing import Any, TypeVar
@@ -24,7 +25,8 @@ from tweetream.kafka.fencing import highest
 from tweetream.kafka.producer import RecordRejected, RecordTooLarge
 from tweetream.matching import normalise_track
 from tweetream.models import codec
-from tweetream.models.command import Command
+from tweetream.models.change import SETTINGS
+from tweetream.models.command import MAX_CALLER, Command
 from tweetream.models.drop import Drop
 from tweetream.models.post import PostBatch
 from tweetream.sources import Chunk, Context, Source, SourceError, open_source, without_secret
@@ -105,7 +107,8 @@ class Run:
         """Add the topics of the settings that have never existed, and wait until they are active."""
         last = -1
         for name in settings.topics:
-            command = codec.encode(Command("add", name, normalise_track([name]), missing=True))
+            track, host = normalise_track([name]), socket.gethostname()[:MAX_CALLER]
+            command = codec.encode(Command("add", name, track, missing=True, by=SETTINGS, address=host))
             last = (await services.producer.send(COMMANDS, 0, command)).offset
         while not await wait_applied(last, 5.0):
             await asyncio.sleep(0.1)

@@ -120,3 +120,21 @@ async def dedup_start(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: in
     records = await next_records(consumer, tp, 1)
     start = await offset_of_time(consumer, tp, records[0].timestamp - int(window * 1000))
     return max(earliest, offset - MAX_DEDUP_RECORDS, min(offset, offset if start is None else start))
+
+
+async def last_records(kafka: Connection, topic: str, number: int) -> list[Any]:
+    """The last `number` records of a topic with one partition, oldest first, also those that have just come."""
+    tp = TopicPartition(topic, 0)
+    reader = consumer(kafka)
+    try:
+        await reader.start()
+        first, end = await bounds(reader, tp)
+        start = max(first, end - number)
+        reader.seek(tp, start)
+        found: list[Any] = []
+        while start < end:
+            found += await next_records(reader, tp, FETCH_RECORDS)
+            start = found[-1].offset + 1
+        return [raw for raw in found if raw.offset < end]
+    finally:
+        await wait_at_most(1.0, reader.stop())

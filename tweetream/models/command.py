@@ -1,14 +1,17 @@
 """The commands that change user topics: the records of the commands topic."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+
+MAX_CALLER = 100  # characters of a caller's name, and of an address
 
 
 class Command(msgspec.Struct, frozen=True):
     """A record of the commands topic. `forget` drops a tombstone of `generation`, or its `former`.
 
-    With `missing`, `add` applies only to a name that has neither an entry nor a tombstone.
+    With `missing`, `add` applies only to a name that has neither an entry nor a tombstone. `by` and `address` tell who
+    sent it, and from where.
     """
 
     action: Literal["add", "delete", "forget"]
@@ -16,3 +19,5 @@ class Command(msgspec.Struct, frozen=True):
     track: tuple[str, ...] = ()
     generation: int = 0
     missing: bool = False
+    by: Annotated[str, msgspec.Meta(max_length=MAX_CALLER)] = ""
+    address: Annotated[str, msgspec.Meta(max_length=MAX_CALLER)] = ""

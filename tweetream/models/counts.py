@@ -30,6 +30,12 @@ class CountRecord(msgspec.Struct, array_like=True):
     sources: dict[KafkaTopic, dict[int, dict[Kind, Count]]] = {}
 
 
+class Totals(msgspec.Struct):
+    """What an entry of the counts table says in all. Reading it leaves the minutes out, which are most of an entry."""
+
+    labels: dict[str, int] = {}
+
+
 class Counts(msgspec.Struct):
     """An entry of the counts table: a feed's posts by label, in all and for each of the last minutes.
 

@@ -1,6 +1,7 @@
 """User topics: a name, the words that it tracks, and its entry in the topics table."""
 
 import re
+from collections.abc import Iterable
 
 import msgspec
 
@@ -9,10 +10,15 @@ from tweetream.models.feed import FeedName
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 MAX_TERMS = 100
 MAX_TERM = 100
+CHARACTERS_EACH = 1_000  # of the tracks of all topics together, for each topic that the settings allow
 
 
 class BadTopic(ValueError):
     """A name or a track that no topic can have; the message gives the reason."""
+
+
+class TooManyTopics(ValueError):
+    """The topics are as many, or their tracks as long, as the settings allow; the message says what to do."""
 
 
 class Topic(msgspec.Struct, frozen=True):
@@ -55,3 +61,19 @@ def check_entry(topic: Topic) -> str:
         if not re.fullmatch(rf".+-feed-{re.escape(name)}-[0-9a-z]+", feed):
             raise BadTopic(f"{feed!r} is no feed of {name}")
     return name
+
+
+def check_room(topics: Iterable[Topic], track: Iterable[str], max_topics: int) -> None:
+    """Raise TooManyTopics unless one more topic with this track fits beside the active `topics`.
+
+    All workers match every post with all terms, so the memory for these is bounded, not their number alone.
+    """
+    sizes = [sum(map(len, topic.track)) for topic in topics]
+    if len(sizes) >= max_topics:
+        raise TooManyTopics(f"there are {len(sizes)} topics: delete one, or raise TWEETREAM_MAX_TOPICS ({max_topics})")
+    most = max(max_topics * CHARACTERS_EACH, MAX_TERMS * MAX_TERM)  # one topic may have all that a topic can have
+    if sum(sizes) + sum(map(len, track)) > most:
+        raise TooManyTopics(
+            f"all topics together may track {most} characters: track fewer words, delete a topic, or raise "
+            f"TWEETREAM_MAX_TOPICS ({max_topics}, with {CHARACTERS_EACH} characters for each)"
+        )

@@ -1,6 +1,10 @@
-"""`/livez`, `/readyz` and `/metrics`: a worker's answers to a supervisor and a monitor."""
+"""`/livez`, `/readyz` and `/metrics`: a worker's answers to a supervisor and a monitor.
+
+`/metrics` is on the web server's port, or on one of its own.
+"""
 
 import asyncio
+from functools import cache
 from typing import Any, cast
 
 from aiohttp import web
@@ -10,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from typing_extensions import override
 
 from tweetream import metrics
-from tweetream.app import app
+from tweetream.app import app, settings
 from tweetream.engine.consumer import Consumer
 from tweetream.topology import POSTS, TAGGED, recovered
 from tweetream.web.problems import Problem
@@ -48,10 +52,14 @@ class Metrics(View):
 
     @override
     async def get(self, request: Any) -> web.StreamResponse:
-        metrics.tasks.set(len(asyncio.all_tasks()))
-        for topic in (POSTS, TAGGED):
-            metrics.consumer_lag.labels(topic).set(_lag(topic))
-        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return _metrics(request)
+
+
+def _metrics(request: web.Request) -> web.Response:
+    metrics.tasks.set(len(asyncio.all_tasks()))
+    for topic in (POSTS, TAGGED):
+        metrics.consumer_lag.labels(topic).set(_lag(topic))
+    return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _lag(topic: str) -> int:
@@ -59,3 +67,41 @@ def _lag(topic: str) -> int:
         return cast(Consumer, app.consumer).lag(topic)
     except ConsumerNotStarted:
         return 0
+
+
+class MetricsServer:
+    """Serves `/metrics` on the port TWEETREAM_METRICS_PORT, and nothing else there."""
+
+    def __init__(self) -> None:
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, host: str, port: int) -> None:
+        async def answer(request: web.Request) -> web.Response:
+            return _metrics(request)
+
+        application = web.Application()
+        application.router.add_get("/metrics", answer)
+        self._runner = web.AppRunner(application, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+
+@cache
+def metrics_server() -> MetricsServer:
+    """This worker's own."""
+    return MetricsServer()
+
+
+@app.before
+async def _start() -> None:
+    if settings.metrics_port is not None:
+        await metrics_server().start(settings.web_host, settings.metrics_port)
+
+
+@app.after
+async def _stop() -> None:
+    await metrics_server().stop()

@@ -35,7 +35,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def _address(text: str) -> Address | None:
+def address_of(text: str) -> Address | None:
+    """The address in a text, IPv4 also where it is written as IPv6; None for another text."""
     try:
         address = ipaddress.ip_address(text.strip())
     except ValueError:
@@ -61,18 +62,31 @@ class ClientAddresses:
 
     def of(self, request: web.Request) -> str:
         """The key to count the client by: its IPv4 address, or the network of its IPv6 address."""
-        client = peer = _address(_host(request.remote))
-        # Each proxy adds its own peer at the end. Entries before the last untrusted one can be forged.
-        named = [part for line in request.headers.getall("X-Forwarded-For", []) for part in line.split(",")]
-        while peer is not None and named and self._trusts(peer):
-            peer = _address(named.pop())
-            client = peer or client
+        client = self._client(request)
         return "" if client is None else _key(client)
 
     def of_peer(self, text: str) -> str:
         """The key to count the connections of a peer by; empty for a trusted proxy, which has those of many clients."""
-        peer = _address(_host(text))
+        peer = address_of(_host(text))
         return "" if peer is None or self._trusts(peer) else _key(peer)
+
+    def exact(self, request: web.Request) -> str:
+        """The client's address itself; empty if it is not known."""
+        return str(self._client(request) or "")
+
+    def is_trusted(self, request: web.Request) -> bool:
+        """Whether a trusted proxy sent the request."""
+        peer = address_of(_host(request.remote))
+        return peer is not None and self._trusts(peer)
+
+    def _client(self, request: web.Request) -> Address | None:
+        client = peer = address_of(_host(request.remote))
+        # Each proxy adds its own peer at the end. Entries before the last untrusted one can be forged.
+        named = [part for line in request.headers.getall("X-Forwarded-For", []) for part in line.split(",")]
+        while peer is not None and named and self._trusts(peer):
+            peer = address_of(named.pop())
+            client = peer or client
+        return client
 
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)

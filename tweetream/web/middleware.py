@@ -11,6 +11,7 @@ from tweetream.kafka.retry import Reminder
 from tweetream.models.errors import is_machine_error
 from tweetream.models.printable import printable
 from tweetream.settings import Settings
+from tweetream.web.auth import access
 from tweetream.web.problems import Problem, problem_of
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def common_headers(request: web.Request, settings: Settings) -> dict[str, str]:
         origin = request.headers.get(hdrs.ORIGIN)
         if origin in settings.cors_origins:
             headers["Access-Control-Allow-Origin"] = str(origin)
-            headers["Access-Control-Expose-Headers"] = "Location, Retry-After"
+            headers["Access-Control-Expose-Headers"] = "ETag, Location, Retry-After"
     return headers
 
 
@@ -49,7 +50,7 @@ def _preflight(request: web.Request, settings: Settings) -> web.Response:
         raise Problem(403, "this origin is not allowed")
     allowed = {
         "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE",
-        "Access-Control-Allow-Headers": "Authorization, Content-Type, Last-Event-ID",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type, If-None-Match, Last-Event-ID",
         "Access-Control-Max-Age": "600",
     }
     return web.Response(status=204, headers=allowed)
@@ -60,6 +61,7 @@ async def _answer(request: web.Request, handler: Handler, settings: Settings) ->
     try:
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return _preflight(request, settings)
+        access(settings).check(request)
         if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
             raise Problem(415, "send the body without Content-Encoding")
         return await handler(request)

@@ -13,7 +13,7 @@ from faust.web import View
 from typing_extensions import override
 
 from tweetream import __version__
-from tweetream.app import app
+from tweetream.app import app, settings
 from tweetream.models.feed import FeedEntry
 from tweetream.web import schemas
 from tweetream.web.operations import OPERATIONS, Operation, Parameter
@@ -30,33 +30,45 @@ EVENTS = {
 }
 PROBLEMS = {
     400: "The request is not valid; `detail` says why",
-    401: "The request needs the token and has none",
-    403: "The token is wrong, or pages of this origin may not do this",
+    401: "The request needs a token and has none",
+    403: "The token is wrong or its role is too low, pages of this origin may not do this, or the host is unknown",
     404: "Not found",
-    409: "The topic exists with another track",
+    409: "The topic exists with another track, or there are as many topics as the settings allow",
     413: "The body or a text is too large",
     415: "The body is compressed",
     429: "Too many open streams, calls or searches from this address; try again after Retry-After",
     503: "The worker cannot do this now; try again after Retry-After",
 }
-GOOD = {200: "OK", 201: "Created", 204: "No content"}
+SECURITY = {
+    "token": {"type": "http", "scheme": "bearer", "description": "TWEETREAM_API_TOKEN, or one of TWEETREAM_TOKENS"},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": f"{settings.namespace}-session",
+        "description": "from POST /session",
+    },
+}
+GOOD = {200: "OK", 201: "Created", 204: "No content", 304: "Not modified"}
 HEADERS = {
     201: ("Location", "the path of the topic"),
     401: ("WWW-Authenticate", "the scheme: Bearer"),
     429: ("Retry-After", "seconds to wait"),
     503: ("Retry-After", "seconds to wait"),
 }
-ABOUT = """Live, classified topics. Errors are `application/problem+json` (RFC 9457). Reading needs no token. Changing
-topics needs the token, except for programs and the worker's own page on the worker's own machine. Pages of the origins
-in TWEETREAM_CORS_ORIGINS may call this API too: their preflight (OPTIONS) gets 204. HEAD answers as GET does, without a
-body. Requests that are not HTTP, or have lines longer than 8 KiB, are refused in plain text."""
+ABOUT = """Live, classified topics. Errors are `application/problem+json` (RFC 9457). Changing topics needs a token.
+Only where none is set, programs and the worker's own page on the worker's own machine need none. Reading needs a token,
+or a session, where TWEETREAM_READ=token. A worker without a token answers only to the names that it knows. Pages of the
+origins in TWEETREAM_CORS_ORIGINS may call this API too: their preflight (OPTIONS) gets 204. HEAD answers as GET does,
+without a body. Requests that are not HTTP, or have lines longer than 8 KiB, are refused in plain text."""
 
 
 def _types() -> list[Any]:
     found = [schemas.ProblemAnswer, *EVENTS.values()]
     for operations in OPERATIONS.values():
         for operation in operations.values():
-            found += [kind for kind in (*operation.ok.values(), operation.body) if kind and not isinstance(kind, str)]
+            for kind in (*operation.ok.values(), operation.body):
+                kinds = kind if isinstance(kind, tuple) else (kind,)
+                found += [one for one in kinds if one and not isinstance(one, str)]
     return list(dict.fromkeys(found))
 
 
@@ -81,7 +93,7 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "TWEETREAM_API_TOKEN"}},
+            "securitySchemes": SECURITY,
         },
     }
 
@@ -99,11 +111,13 @@ def _operation(operation: Operation, of_type: dict[Any, Any], bodies: bool = Tru
     responses: dict[str, Any] = {}
     for status, kind in operation.ok.items():
         responses[str(status)] = _response(status, GOOD[status], _content(kind, of_type) if bodies else {})
-    for status in operation.problems:
+    for status in sorted({*operation.problems, *(() if operation.public else (401,)), 403}):
         responses[str(status)] = _response(status, PROBLEMS[status], problem if bodies else {})
     described["responses"] = responses
     if operation.token:
-        described["security"] = [{"token": []}, {}]  # from the loopback it needs no token
+        described["security"] = [{"token": []}, {}]  # from the loopback it needs none, where none is set
+    elif not operation.public:
+        described["security"] = [{}, {"token": []}, {"session": []}]
     return described
 
 
@@ -112,7 +126,8 @@ def _content(kind: Any, of_type: dict[Any, Any]) -> dict[str, Any]:
         return {}
     if isinstance(kind, str):
         return {kind: {"schema": {"type": "string"} if kind.startswith("text/") else {}}}
-    return {"application/json": {"schema": of_type[kind]}}
+    kinds = [of_type[one] for one in kind] if isinstance(kind, tuple) else [of_type[kind]]
+    return {"application/json": {"schema": kinds[0] if len(kinds) == 1 else {"anyOf": kinds}}}
 
 
 def _response(status: int, about: str, content: dict[str, Any]) -> dict[str, Any]:

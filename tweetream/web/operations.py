@@ -9,10 +9,12 @@ import msgspec
 
 from tweetream.web.schemas import (
     NAME,
+    ChangeAnswer,
     ClassifyAnswer,
     ClassifyBody,
     MinuteAnswer,
     PageAnswer,
+    PreviewAnswer,
     SourceAnswer,
     TopicAnswer,
     TopicBody,
@@ -34,7 +36,7 @@ class Parameter(msgspec.Struct, frozen=True):
 class Operation(msgspec.Struct, frozen=True):
     """A method of a path. `ok` maps each status to the type of its JSON, to a media type, or to None for no body.
 
-    `problems` are the statuses of its errors.
+    A tuple of types is one of them. `problems` are the statuses of its errors.
     """
 
     summary: str
@@ -42,7 +44,8 @@ class Operation(msgspec.Struct, frozen=True):
     parameters: tuple[Parameter, ...] = ()
     problems: tuple[int, ...] = ()
     body: type | None = None
-    token: bool = False  # whether it changes something
+    token: bool = False  # whether it needs a token, where one is set
+    public: bool = False  # whether it is open where reading needs a token
     about: str = ""
 
 
@@ -95,31 +98,68 @@ stream ends), `retracted` (remove this post) and `position` (the id moves on, th
 15 s without an event the stream sends a comment. 204 means that all topics were deleted: do not reconnect."""
 
 OPERATIONS: dict[str, dict[str, Operation]] = {
-    "/": {"get": Operation("The page", {200: "text/html"})},
+    "/": {"get": Operation("The page", {200: "text/html"}, public=True)},
     "/static/{path}": {
         "get": Operation(
             "The page's files",
             {200: "*/*"},
             (Parameter("path", "path", {"type": "string", "minLength": 1}, "the file, with its folder"),),
             (404,),
+            public=True,
         )
     },
+    "/session": {
+        "post": Operation(
+            "Let this browser read",
+            {204: None},
+            problems=(401, 403),
+            token=True,
+            about="Sets a cookie that scripts cannot see. It allows reading, also by EventSource, and no change. It "
+            "ends with the browser's session, and when the token is taken away.",
+        ),
+        "delete": Operation("End that", {204: None}, public=True),
+    },
     "/topics": {
-        "get": Operation("All topics, by name", {200: list[TopicAnswer]}, problems=(503,)),
+        "get": Operation(
+            "All topics, by name",
+            {200: list[TopicAnswer], 304: None},
+            problems=(503,),
+            about="With the ETag of an earlier answer in If-None-Match, the answer is 304 if nothing has changed.",
+        ),
         "post": Operation(
             "Add a topic",
-            {200: TopicAnswer, 201: TopicAnswer},
-            problems=(400, 401, 403, 409, 413, 415, 503),
+            {200: (TopicAnswer, PreviewAnswer), 201: TopicAnswer},
+            (
+                Parameter(
+                    "dry_run",
+                    "query",
+                    {"type": "boolean", "default": False},
+                    "make nothing, and answer what the track would have matched in the last hour",
+                ),
+            ),
+            (400, 401, 403, 409, 413, 415, 429, 503),
             body=TopicBody,
             token=True,
             about="201: this request added the topic, and this worker can serve it. 200: the topic exists with the "
-            "same track. 409: it exists with another track. 503: the change timed out after 15 s and may still be "
-            "applied; it is safe to send the request again.",
+            "same track. 409: it exists with another track, or the worker has as many topics as "
+            "its settings allow. 503: the change timed out after 15 s and may still be "
+            "applied; it is safe to send the request again. "
+            "With dry_run=true nothing is made, and 200 has a PreviewAnswer.",
         ),
     },
     "/topics/{name}": {
         "get": Operation("One topic", {200: TopicAnswer}, (name,), (400, 404, 503)),
         "delete": Operation("Delete a topic", {204: None}, (name,), (400, 401, 403, 404, 503), token=True),
+    },
+    "/changes": {
+        "get": Operation(
+            "Who changed which topic, newest last",
+            {200: list[ChangeAnswer]},
+            (Parameter("last", "query", whole(1, 1000, 100), "the largest number of changes"),),
+            (400, 401, 403, 503),
+            token=True,
+            about="Changes are kept for 90 days. A token needs the role `admin` to see them.",
+        )
     },
     "/topics/{name}/posts": {
         "get": Operation(
@@ -189,7 +229,9 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         )
     },
     "/openapi.json": {"get": Operation("This document", {200: dict[str, Any]})},
-    "/livez": {"get": Operation("Whether the worker is alive", {200: "text/plain"})},
-    "/readyz": {"get": Operation("Whether the worker is ready for clients", {200: "text/plain"}, problems=(503,))},
-    "/metrics": {"get": Operation("Metrics for Prometheus", {200: "text/plain"})},
+    "/livez": {"get": Operation("Whether the worker is alive", {200: "text/plain"}, public=True)},
+    "/readyz": {
+        "get": Operation("Whether the worker is ready for clients", {200: "text/plain"}, problems=(503,), public=True)
+    },
+    "/metrics": {"get": Operation("Metrics for Prometheus", {200: "text/plain"}, problems=(404,))},
 }

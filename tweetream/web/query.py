@@ -21,6 +21,23 @@ def whole_number(request: web.Request, name: str, default: int, most: int, least
     return int(text)
 
 
+def only(request: web.Request, *names: str) -> None:
+    """Raise Problem if the query has another parameter than these, or one of them twice."""
+    for name in request.query:
+        if name not in names:
+            raise Problem(400, f"there is no parameter {name[:80]!r} here; there is {' '.join(names)}")
+        if len(request.query.getall(name)) > 1:
+            raise Problem(400, f"{name} is given twice")
+
+
+def flag(request: web.Request, name: str) -> bool:
+    """Whether the query has `name=true`."""
+    given = request.query.get(name, "false")
+    if given not in ("true", "false"):
+        raise Problem(400, f"{name} is true or false")
+    return given == "true"
+
+
 def post_filter(request: web.Request) -> Filter:
     """The filter that `label` and `min_score` of the query make."""
     text = request.query.get("min_score", "0")

@@ -55,6 +55,42 @@ class TopicAnswer(msgspec.Struct):
     posts: Labels
 
 
+class PreviewPost(msgspec.Struct):
+    """A post of the last hour that the track matches, before any label. `created_at` is null if it is not known."""
+
+    id: str
+    source: str
+    url: str
+    author: str
+    text: str
+    lang: str
+    created_at: Time | None
+    received_at: Time
+
+
+class PreviewAnswer(msgspec.Struct):
+    """What a track would have matched in the last hour, with up to five of these posts, newest first.
+
+    `warnings` names each term that can match nothing, and says so if `matches` is an estimate.
+    """
+
+    matches: Annotated[int, Meta(ge=0)]
+    posts: Annotated[list[PreviewPost], Meta(max_length=5)]
+    warnings: list[str]
+
+
+class ChangeAnswer(msgspec.Struct):
+    """A change of a topic. `by` is the name of a token, `token` (TWEETREAM_API_TOKEN), `loopback` or `settings`."""
+
+    at: Time
+    by: str
+    address: Annotated[str, Meta(description="the client's address; the worker's name for `settings`")] = msgspec.field(
+        name="from"
+    )
+    what: Literal["add", "edit", "delete"]
+    topic: Name
+
+
 class ClassifyBody(msgspec.Struct, forbid_unknown_fields=True):
     """The texts of posts, as their authors wrote them."""
 

@@ -5,6 +5,7 @@ the client can read its change here at once.
 """
 
 import asyncio
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -17,15 +18,17 @@ from tweetream.matching import normalise_track
 from tweetream.models import codec
 from tweetream.models.command import Command
 from tweetream.models.feed import rfc3339
-from tweetream.models.topic import BadTopic, Topic, check_name
+from tweetream.models.topic import BadTopic, TooManyTopics, Topic, check_name, check_room
 from tweetream.topology import COMMANDS, counts_table, services, topics_table
 from tweetream.web import query
 from tweetream.web.auth import authorize_change
 from tweetream.web.body import read_body
 from tweetream.web.health import require_recovered
+from tweetream.web.preview import previews
 from tweetream.web.problems import Problem
 from tweetream.web.responses import json_response
-from tweetream.web.schemas import TopicAnswer, TopicBody
+from tweetream.web.schemas import PreviewAnswer, TopicAnswer, TopicBody
+from tweetream.web.topic_list import TopicList
 
 CHANGE_TIMEOUT = 15.0  # seconds that a change may take to reach this worker's table
 
@@ -37,7 +40,7 @@ def shown(topic: Topic) -> TopicAnswer:
         list(topic.track),
         rfc3339(topic.created_at),
         topic.kafka_topic,
-        counts_table.entry(topic.kafka_topic).labels,
+        counts_table.labels(topic.kafka_topic),
     )
 
 
@@ -62,6 +65,21 @@ async def command(request: Command) -> int:
         raise Problem(503, "timed out; the change may still be applied", {"Retry-After": "5"}) from None
 
 
+@cache
+def _list() -> TopicList:
+    return TopicList(shown)
+
+
+def _check_room(name: str, track: tuple[str, ...]) -> None:
+    """Raise Problem if the topic is new and has no room. The worker that applies commands decides so too."""
+    entry = topics_table.entry(name)
+    if entry is None or not entry.alive:
+        try:
+            check_room(topics_table.alive(), track, settings.max_topics)
+        except TooManyTopics as error:
+            raise Problem(409, str(error)) from None
+
+
 @app.page("/topics")
 class Topics(View):
     """List and add."""
@@ -69,15 +87,20 @@ class Topics(View):
     @override
     async def get(self, request: Any) -> web.StreamResponse:
         require_recovered()
-        return json_response([shown(topic) for topic in topics_table.alive()])
+        return _list().answer(request, (topics_table.version, counts_table.version), topics_table.alive)
 
     @override
     async def post(self, request: Any) -> web.StreamResponse:
-        authorize_change(request, settings)
+        caller = authorize_change(request, settings)
+        query.only(request, "dry_run")  # a misspelt one must not make the topic
+        if query.flag(request, "dry_run"):
+            return json_response(await _preview(request))
         name, track = _topic(await read_body(request))
-        offset = await command(Command("add", name, track))
+        _check_room(name, track)
+        offset = await command(Command("add", name, track, by=caller.by, address=caller.address))
         topic = topics_table.entry(name)
         if topic is None or not topic.alive:
+            _check_room(name, track)  # others were quicker
             raise Problem(503, "another command deleted the topic right after", {"Retry-After": "1"})
         if topic.command == offset:
             return json_response(shown(topic), 201, {"Location": f"/topics/{name}"})
@@ -86,13 +109,28 @@ class Topics(View):
         return json_response(shown(topic))
 
 
-def _topic(body: bytes) -> tuple[str, tuple[str, ...]]:
+def _given(body: bytes) -> tuple[str, list[str]]:
+    """The name and the track of a body, as they were written."""
     try:
         given = msgspec.json.decode(body, type=TopicBody)
         name = check_name(given.name)
-        return name, normalise_track([name] if given.track is None else given.track)
+        return name, [name] if given.track is None else given.track
     except (msgspec.DecodeError, UnicodeDecodeError, BadTopic) as error:
         raise Problem(400, str(error)) from None
+
+
+def _topic(body: bytes) -> tuple[str, tuple[str, ...]]:
+    name, track = _given(body)
+    try:
+        return name, normalise_track(track)
+    except BadTopic as error:
+        raise Problem(400, str(error)) from None
+
+
+async def _preview(request: web.Request) -> PreviewAnswer:
+    previews().count(request)
+    _, track = _given(await read_body(request))
+    return await previews().of(track)
 
 
 @app.page("/topics/{name}")
@@ -105,9 +143,9 @@ class OneTopic(View):
 
     @override
     async def delete(self, request: Any, name: str) -> web.StreamResponse:
-        authorize_change(request, settings)
+        caller = authorize_change(request, settings)
         find(name)
-        offset = await command(Command("delete", name))
+        offset = await command(Command("delete", name, by=caller.by, address=caller.address))
         entry = topics_table.entry(name)
         if entry is None or entry.command != offset:
             raise Problem(404, f"there is no topic {name}")

@@ -1,6 +1,7 @@
 """The topics of the page: adding, deleting with a way back, sharing, several on one stream."""
 
 import re
+import uuid
 
 import httpx
 from playwright.sync_api import expect
@@ -26,6 +27,30 @@ def test_a_topic_is_added_with_words_phrases_and_hashtags(visit: Open, worker: W
         posting.write(post("tol luar kota lancar"))
         tab.wait_for_post(wanted[-1])
         assert tab.ids() == wanted[::-1]
+
+
+def test_a_new_topic_shows_what_it_would_have_matched_while_one_types(
+    visit: Open, worker: Worker, posting: PostWriter
+) -> None:
+    word = f"u{uuid.uuid4().hex[:8]}"
+    posting.write(*(post(f"{word} nomor {n}") for n in range(7)), post("lain"))
+    with visit() as tab:
+        page = tab.open("/").page
+        expect(page.get_by_label("Name")).to_be_visible()  # without topics the form is open
+        shown = page.locator("#add-preview")
+        expect(shown).to_be_hidden()
+        page.get_by_label("Words, phrases, #hashtags").press_sequentially(word)
+        expect(shown).to_contain_text("7 posts of the last hour match")
+        expect(shown.locator(".preview-posts li")).to_have_count(5)
+        page.get_by_label("Words, phrases, #hashtags").fill("@nama")
+        expect(shown).to_contain_text("No post of the last hour matches")
+        expect(shown.locator(".preview-warnings")).to_contain_text("@nama")
+        page.get_by_label("Words, phrases, #hashtags").fill("")
+        expect(shown).to_be_hidden()
+        page.get_by_label("Language").select_option("id")
+        page.get_by_label("Nama").fill(word)
+        expect(shown).to_contain_text("7 kiriman dalam satu jam terakhir cocok")
+        assert worker.topics() == {}
 
 
 def test_what_is_wrong_with_a_new_topic_stands_beside_its_field(visit: Open, worker: Worker) -> None:

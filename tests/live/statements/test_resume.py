@@ -115,14 +115,14 @@ def test_a_filtered_stream_still_advances_while_nothing_matches(worker: Worker) 
 def test_deleting_a_topic_ends_its_streams_with_a_named_event_and_a_reconnect_gets_204(worker: Worker) -> None:
     """Statement 12. Deleting a topic ends its streams with a named event; a reconnect gets 204; unknown: 404, JSON."""
     for name in ("mati", "nyusul"):
-        httpx.post(f"{worker.url}/topics", json={"name": name}, timeout=20).raise_for_status()
+        httpx.post(f"{worker.url}/topics", json={"name": name}, headers=worker.auth, timeout=20).raise_for_status()
     with Stream(worker, "/feeds/mati") as alone, Stream(worker, "/feeds/mati,nyusul") as both:
         until(lambda: worker.metric("tweetream_sse_clients") == 2, 10, "two clients")
-        httpx.delete(f"{worker.url}/topics/mati", timeout=20).raise_for_status()
+        httpx.delete(f"{worker.url}/topics/mati", headers=worker.auth, timeout=20).raise_for_status()
         alone.read(timeout=5)  # to the end; no post comes to wake it
         assert [(event.name, event.data) for event in alone.events] == [("deleted", b'{"topic":"mati"}')]
         assert len(both.take(1, 5)) == 1 and not both.ended, "the other topic goes on"
-        httpx.delete(f"{worker.url}/topics/nyusul", timeout=20).raise_for_status()
+        httpx.delete(f"{worker.url}/topics/nyusul", headers=worker.auth, timeout=20).raise_for_status()
         both.read(timeout=5)
         assert [json.loads(event.data)["topic"] for event in both.events] == ["mati", "nyusul"]
     for path in ("mati", "mati,nyusul", "mati?last_event_id=mati@1:5", "gone?last_event_id=gone@1:5"):

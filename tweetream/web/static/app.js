@@ -58,7 +58,7 @@ const filters = new Filters(document, (value) => {
 });
 const undo = new Undo(byId("undo"), { changed: showTopics, away: toFeed });
 const topicList = new TopicList(byId("topics"), { toggle, remove });
-const addForm = new AddForm(document, add);
+const addForm = new AddForm(document, add, (name, track) => api.preview(name, track));
 const charts = new Charts(byId("charts"), api);
 const why = new Why(document, api);
 posts.now = () => Date.now() + api.clockOffset;

@@ -1,8 +1,9 @@
 // @ts-check
 // Talks to the server's REST interface. Every failure is a Problem whose message can be shown as it is.
 //
-// Where the server refuses a change without a token, the person is asked for one and the change is sent again. The token
-// stays in this tab. The server's own error texts are shown unchanged.
+// Where the server refuses a call without a token, the person is asked for one and the call is sent again. The token stays
+// in this tab. Where reading needs a token too, it is sent once to begin a session: its cookie also opens streams, which
+// cannot send a token. The server's own error texts are shown unchanged.
 
 import { retryAfter } from "../words/format.js";
 import { t } from "../words/words.js";
@@ -47,7 +48,7 @@ async function problemOf(response) {
   return new Problem(response.status, message, retryAfter(response.headers.get("Retry-After"), Date.now()));
 }
 
-async function call(method, path, { body = undefined, bearer = "", timeout = 10000 } = {}) {
+async function call(method, path, { body = undefined, bearer = "", timeout = 10000, cache = /** @type {RequestCache} */ ("no-store") } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (bearer) headers.Authorization = `Bearer ${bearer}`;
@@ -58,7 +59,7 @@ async function call(method, path, { body = undefined, bearer = "", timeout = 100
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.timeout(timeout),
-      cache: "no-store",
+      cache,
     });
   } catch (error) {
     const late = error.name === "TimeoutError";
@@ -80,6 +81,10 @@ async function call(method, path, { body = undefined, bearer = "", timeout = 100
  */
 
 export class Api {
+  #beginning = /** @type {Promise<boolean> | null} */ (null); // several calls at a time wait for the same session
+  #declined = false; // the person gave no token to read with, and is not asked again until there is one
+  #useless = /** @type {string | null} */ (null); // the token with which previews are refused
+
   // askToken(reason) resolves to a token, or to "" when the person cancels.
   constructor(askToken) {
     this.askToken = askToken;
@@ -88,7 +93,7 @@ export class Api {
 
   /** @returns {Promise<Topic[]>} */
   topics() {
-    return this.#list("/topics");
+    return this.#list("/topics", "no-cache"); // the browser has it, and the server says whether it is still so
   }
 
   /** The last minute is still running. @returns {Promise<Minute[]>} */
@@ -102,7 +107,7 @@ export class Api {
 
   // {label, score, decision, bias, words: [[word, weight], …]} of a text as it was written
   async why(text) {
-    const { data } = await call("POST", "/classify", { body: { texts: [text] } });
+    const { data } = await this.#read("POST", "/classify", { body: { texts: [text] } });
     if (!Array.isArray(data?.[0]?.words)) throw new Problem(0, t("server.unreadable"));
     return data[0];
   }
@@ -110,7 +115,7 @@ export class Api {
   // Resolves to null when the server does not answer
   async exists(name) {
     try {
-      await call("GET", `/topics/${encodeURIComponent(name)}`);
+      await this.#read("GET", `/topics/${encodeURIComponent(name)}`);
       return true;
     } catch (problem) {
       return problem.status === 404 ? false : null;
@@ -121,7 +126,7 @@ export class Api {
   async page(name, { before = "", last }, query = "") {
     const place = before ? `&before=${encodeURIComponent(before)}` : "";
     const path = `/topics/${encodeURIComponent(name)}/posts?last=${last}${place}${query && `&${query}`}`;
-    const { data } = await call("GET", path, { timeout: 20000 });
+    const { data } = await this.#read("GET", path, { timeout: 20000 });
     if (!Array.isArray(data?.posts)) throw new Problem(0, t("server.unreadable"));
     return data;
   }
@@ -145,6 +150,21 @@ export class Api {
     }
   }
 
+  // What a topic would have matched in the last hour: {matches, posts, warnings}. Null if this person may not ask; nobody
+  // is asked for a token while they type.
+  async preview(name, track) {
+    const bearer = token();
+    if (bearer === this.#useless) return null;
+    try {
+      const body = track.length ? { name, track } : { name };
+      return (await call("POST", "/topics?dry_run=true", { body, bearer, timeout: 20000 })).data;
+    } catch (problem) {
+      if (problem.status !== 401 && problem.status !== 403) throw problem;
+      this.#useless = bearer;
+      return null;
+    }
+  }
+
   // With an empty track the server uses the name. It may take 15 s to answer.
   async add(name, track) {
     const { status, data } = await this.#change("POST", "/topics", track.length ? { name, track } : { name });
@@ -159,12 +179,42 @@ export class Api {
     }
   }
 
-  async #list(path) {
-    const { data, date } = await call("GET", path);
+  async #list(path, cache = /** @type {RequestCache} */ ("no-store")) {
+    const { data, date } = await this.#read("GET", path, { cache });
     const offset = date + 500 - Date.now();
     if (!Number.isNaN(offset)) this.clockOffset = Math.abs(offset) > 2000 ? offset : 0;
     if (!Array.isArray(data)) throw new Problem(0, t("server.unreadable"));
     return data;
+  }
+
+  async #read(method, path, options = {}) {
+    try {
+      return await call(method, path, options);
+    } catch (problem) {
+      if (problem.status !== 401) throw problem;
+      this.#beginning ??= this.#begin(problem.message).finally(() => (this.#beginning = null));
+      if (await this.#beginning) return await call(method, path, options);
+      throw problem;
+    }
+  }
+
+  // Begins a session with this tab's token, or with one that the person gives. Whether there is one.
+  async #begin(reason) {
+    let bearer = token();
+    for (;;) {
+      if (!bearer) bearer = this.#declined ? "" : await this.askToken(reason);
+      this.#declined = !bearer;
+      if (!bearer) return false;
+      try {
+        await call("POST", "/session", { bearer });
+        keepToken(bearer);
+        return true;
+      } catch (problem) {
+        if (problem.status !== 401 && problem.status !== 403) throw problem;
+        keepToken("");
+        [bearer, reason] = ["", problem.message];
+      }
+    }
   }
 
   async #change(method, path, body) {

@@ -4,6 +4,7 @@
 import { isName } from "../lib/address.js";
 import { t } from "../words/words.js";
 import { Chips } from "./chips.js";
+import { Preview } from "./preview.js";
 
 const MOST_TERMS = 100;
 const LONGEST_TERM = 100;
@@ -24,8 +25,8 @@ export class AddForm {
   #asked = false;
   #offered = false;
 
-  // add(name, track) resolves when the topic is there, and rejects with a Problem.
-  constructor(document, add) {
+  // add(name, track) resolves when the topic is there, and rejects with a Problem; preview(name, track) is for Preview.
+  constructor(document, add, preview) {
     const byId = (id) => document.getElementById(id);
     this.details = byId("add");
     this.form = byId("add-form");
@@ -38,8 +39,9 @@ export class AddForm {
       event.preventDefault();
       this.#submit();
     });
-    this.chips = new Chips(byId("add-terms"), this.fields.track, () => this.#say("track", ""));
-    this.fields.name.addEventListener("input", () => this.#say("name", ""));
+    this.preview = new Preview(byId("add-preview"), preview);
+    this.chips = new Chips(byId("add-terms"), this.fields.track, () => this.#changed("track"));
+    this.fields.name.addEventListener("input", () => this.#changed("name"));
     // the focus goes into the form when a person opens it, not when the page does
     this.details.addEventListener("toggle", () => {
       if (this.#asked && this.details.open) this.fields.name.focus();
@@ -52,6 +54,15 @@ export class AddForm {
   offer() {
     if (!this.#offered) this.details.open = true;
     this.#offered = true;
+  }
+
+  #changed(field) {
+    this.#say(field, "");
+    this.preview.type(this.#name, this.chips.value);
+  }
+
+  get #name() {
+    return this.fields.name.value.trim().toLowerCase();
   }
 
   #say(field, words) {
@@ -69,7 +80,7 @@ export class AddForm {
 
   async #submit() {
     if (this.button.ariaDisabled === "true") return;
-    const name = this.fields.name.value.trim().toLowerCase();
+    const name = this.#name;
     const track = this.chips.value;
     this.#sayGeneral("");
     this.#say("track", trackFault(track));
@@ -80,6 +91,7 @@ export class AddForm {
       await this.add(name, track);
       this.form.reset();
       this.chips.clear();
+      this.preview.clear();
       this.#ready();
       this.details.open = false;
     } catch (problem) {

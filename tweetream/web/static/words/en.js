@@ -38,6 +38,8 @@ export default {
   "add.terms": "Words that the topic follows",
   "add.removeTerm": "Remove {term}",
   "add.everything": "every post",
+  "add.preview": { one: "{n} post of the last hour matches.", other: "{n} posts of the last hour match." },
+  "add.previewNone": "No post of the last hour matches.",
   "add.submit": "Add topic",
   "add.adding": "Adding…",
   "add.wait": "Wait…",

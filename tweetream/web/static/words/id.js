@@ -37,6 +37,8 @@ export default {
   "add.terms": "Kata yang diikuti topik ini",
   "add.removeTerm": "Hapus {term}",
   "add.everything": "semua kiriman",
+  "add.preview": { other: "{n} kiriman dalam satu jam terakhir cocok." },
+  "add.previewNone": "Tidak ada kiriman dalam satu jam terakhir yang cocok.",
   "add.submit": "Tambah topik",
   "add.adding": "Menambahkan…",
   "add.wait": "Tunggu…",
