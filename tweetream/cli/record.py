@@ -49,7 +49,7 @@ def line(post: Post) -> bytes:
             "author": post.author,
             "text": post.text,
             "lang": post.lang,
-            "created_at": rfc3339(post.created_at),
+            "created_at": None if post.created_at is None else rfc3339(post.created_at),
         }
     )
 

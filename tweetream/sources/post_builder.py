@@ -7,7 +7,6 @@ This module knows no network and no file.
 import html
 import re
 from collections import OrderedDict
-from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
@@ -15,13 +14,12 @@ import msgspec
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import MAX_TEXT, PostOrDrop
+from tweetream.sources.times import read_time
 
 MAX_ID, MAX_AUTHOR, MAX_URL, MAX_LANG = 512, 256, 2048, 16  # characters; no network has longer fields
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EARLIEST = int(datetime(2006, 1, 1, tzinfo=UTC).timestamp() * 1000)
+_EARLIEST = 1_136_073_600_000  # the year 2006, when the first of these networks began
 _DAY = 86_400_000
-_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 T = TypeVar("T")
 
@@ -29,15 +27,17 @@ T = TypeVar("T")
 class ParseContext(msgspec.Struct):
     """The facts about a post that its reader knows and its message does not hold.
 
-    `now` is the time in ms; `name` the id of a post without an id; `suffix` is appended to every id. With `present`
-    a post gets the time of arrival as its own time. `statuses` holds the ids of Mastodon's posts read before, by
-    their bare numbers, since a deletion in a file holds only the number.
+    `now` is the time in ms; `name` the id of a post without an id; `suffix` is appended to every id. `day_first` says
+    how a file writes its dates (see `times.py`). `shift` is added to every time, since a file that loops moves on.
+    `statuses` holds the ids of Mastodon's posts read before, by their bare numbers, since a deletion in a file holds
+    only the number.
     """
 
     now: int
     name: str = ""
     suffix: str = ""
-    present: bool = False
+    day_first: bool | None = None
+    shift: int = 0
     statuses: OrderedDict[str, str] = msgspec.field(default_factory=OrderedDict)
 
 
@@ -47,12 +47,15 @@ def make_post(
     text: str,
     *,
     id: str = "",
-    created: str | float | None = None,
+    created: object = None,
     url: str = "",
     author: str = "",
     lang: str = "",
 ) -> PostOrDrop:
-    """The post, or the reason to drop it. A URL that is not http or https is left out."""
+    """The post, or the reason to drop it. A URL that is not http or https is left out.
+
+    `created` is the post's own time as its message has it, in any form; None or unreadable: not known.
+    """
     if not text or text.isspace():
         return Drop.BLANK
     if too_long(text):
@@ -62,7 +65,7 @@ def make_post(
         return Drop.MALFORMED
     if not url.startswith(("https://", "http://")):
         url = ""
-    when = at.now if at.present else post_time(created, at.now)
+    when = post_time(created, at)
     return Post(id + at.suffix, source, text, when, at.now, url, author, lang)
 
 
@@ -71,38 +74,15 @@ def too_long(text: str) -> bool:
     return len(text) * 4 > MAX_TEXT and len(text.encode("utf-8", "replace")) > MAX_TEXT
 
 
-def post_time(when: str | float | None, now: int) -> int:
-    """A post's own time in ms, from RFC 3339, X's old format, or seconds or ms since 1970.
-
-    The author's client sets this time, so it may be wrong. The time of arrival replaces it if it is before 2006, more
-    than a day in the future, or unreadable.
-    """
-    if isinstance(when, str):
-        moment = _parsed_time(when.strip())
-    elif when is None:
-        moment = None
-    else:
-        moment = when if abs(when) >= 1e11 else when * 1000
-    if moment is None or not _EARLIEST <= moment <= now + _DAY:
-        return now
-    return int(moment)
+def post_time(created: object, at: ParseContext) -> int | None:
+    """A post's own time in ms, from any form of it; None if it cannot be read or believed."""
+    moment = None if created is None else believable(read_time(created, at.day_first), at.now)
+    return None if moment is None else moment + at.shift
 
 
-def _parsed_time(when: str) -> float | None:
-    if when.isascii() and when.isdigit() and len(when) <= 15:
-        number = int(when)
-        return number if number >= 1e11 else number * 1000
-    try:
-        parts = when.split()
-        if len(parts) == 6:  # Wed Oct 10 20:19:24 +0000 2018, in English with any locale
-            _, month, day, clock, zone, year = parts
-            when = f"{year}-{_MONTHS.index(month) // 3 + 1:02}-{day}T{clock}{zone}"
-        moment = datetime.fromisoformat(when)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return (moment - _EPOCH).total_seconds() * 1000
-    except (ValueError, OverflowError):
-        return None
+def believable(moment: int | None, now: int) -> int | None:
+    """A time in ms, or None: the author's client sets it, and it may be before 2006 or over a day in the future."""
+    return moment if moment is not None and _EARLIEST <= moment <= now + _DAY else None
 
 
 # "[^<>]" and not "[^>]": on a text of nothing but "<" the latter takes quadratic time.

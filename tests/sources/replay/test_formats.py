@@ -24,7 +24,7 @@ def test_our_own_events_come_back_as_they_were() -> None:
 
 
 def test_a_plain_object_gets_the_id_of_its_line() -> None:
-    assert read({"text": "halo"}) == Post("replay:f:1", "replay", "halo", NOW, NOW)
+    assert read({"text": "halo"}) == Post("replay:f:1", "replay", "halo", None, NOW)
     assert read({"body": "halo", "text": 5, "id": 7}, column="body").text == "halo"
     assert read({"text": "halo"}, column="body") is Drop.MALFORMED
     assert read({"text": " "}) is Drop.BLANK

@@ -21,7 +21,8 @@ from msgspec.json import Decoder
 from tweetream import __version__
 from tweetream.sources.base import Disconnected, FailureKind, SourceError
 from tweetream.sources.mastodon.options import Options
-from tweetream.sources.post_builder import decode, post_time
+from tweetream.sources.post_builder import decode
+from tweetream.sources.times import read_time
 
 LIMIT = 40  # statuses of a page; Mastodon gives no more
 MAX_PAGE = 8 * 1024 * 1024  # bytes
@@ -166,7 +167,7 @@ def _not_before(headers: Mapping[str, str]) -> float:
     after, reset = headers.get("Retry-After", ""), headers.get("X-RateLimit-Reset", "")
     when = now + int(after) if re.fullmatch(r"[0-9]{1,9}", after) else 0.0
     if reset:  # a time as Mastodon writes it, or seconds since 1970
-        when = max(when, post_time(reset, round(now * 1000)) / 1000)
+        when = max(when, (read_time(reset) or now * 1000) / 1000)
     return when
 
 

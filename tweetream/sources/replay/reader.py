@@ -71,7 +71,7 @@ class FileReader:
             elif too_long(text):
                 yield number, 0, Drop.TOO_LONG
             else:
-                yield number, 0, Post(f"{prefix}{number}{at.suffix}", "replay", text, at.now, at.now)
+                yield number, 0, Post(f"{prefix}{number}{at.suffix}", "replay", text, None, at.now)
 
     def _json(self, at: ParseContext, line: int, nth: int) -> Items:
         # If only some posts of a line were given, the line is read again and those posts are skipped.

@@ -8,9 +8,10 @@ selects the format, before `.gz` or `.bz2`. `column` names the text in CSV and i
 columns `id`, `url`, `author`, `lang` and `created_at`.
 
 The id is the line's own id as written, else `replay:BASENAME:LINE`. From the second round on `~ROUND` is appended. A
-post keeps its own time; it gets the present time if it has none, and always when the file loops. A position is `LINE`,
-or `LINE.K` after the Kth post of a line with several posts, with `~ROUND` from the second round on. LINE counts every
-LF; for a CSV record it is the last line. A position is valid while the file before it does not change.
+post keeps its own time. When the file loops, all times of a round move on together: by as much as no post is in the
+future when it is given. A position is `LINE`, or `LINE.K` after the Kth post of a line with several posts, with
+`~ROUND` from the second round on. LINE counts every LF; for a CSV record it is the last line. A position is valid while
+the file before it does not change.
 
 Unreadable lines are counted and skipped. If a file ends early (a damaged or incomplete archive, or it is deleted before
 the next round), the source gives all whole lines before that, and then raises SourceError.
@@ -77,9 +78,12 @@ class Replay:
     async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
         """Chunks after `position`. The file is open while this runs, and closed with it."""
         line, nth, turn = self._start(position)
+        lead = await self._lead(line, nth) if self.options.loop else None
         limiter = RateLimiter(self.options.rate, self._clock, self._sleep)
         while True:
-            at = ParseContext(0, suffix=f"~{turn}" if turn > 1 else "", present=self.options.loop)
+            at = ParseContext(0, suffix=f"~{turn}" if turn > 1 else "")
+            if lead is not None:
+                at.shift = self._wall() - lead
             idle = not line  # a round that starts in the middle may have no more posts
             with contextlib.closing(self._reader.items(at, line, nth)) as items:
                 end: SourceError | bool = False
@@ -97,7 +101,24 @@ class Replay:
                 return
             if idle:
                 await self._sleep(EMPTY_ROUND)
+            if line:  # the first round began in the middle
+                lead = await self._lead(0, 0)
             line, nth, turn = 0, 0, turn + 1
+
+    async def _lead(self, line: int, nth: int) -> int | None:
+        """The time in the file at which a round begins, in ms: the latest at which no post comes before its time."""
+        at, number = ParseContext(self._wall()), 0
+        lead: int | None = None
+        every = 1000 / self.options.rate if self.options.rate else 0.0
+        with contextlib.closing(self._reader.items(at, line, nth)) as items, contextlib.suppress(SourceError):
+            for item in items:  # an error in the file is raised when its posts are given
+                if item is None:
+                    await asyncio.sleep(0)
+                elif isinstance(item[2], Post):
+                    if (created := item[2].created_at) is not None:
+                        lead = max(created - round(number * every), created if lead is None else lead)
+                    number += 1
+        return lead
 
     def _start(self, position: str | None) -> tuple[int, int, int]:
         if position is None:
