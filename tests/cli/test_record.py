@@ -107,7 +107,7 @@ def test_it_replays_as_it_came(
     assert again == posts[: len(again)] and None in {post.created_at for post in again}  # unknown times stay unknown
     assert unpack(out.read_bytes()).count(b"\n") == 10 and unpack(out.read_bytes()).isascii() is False
     error = capsys.readouterr().err
-    counts = f"posts 7, deletions 3, left out 2 (duplicate 1, not_a_post 1), from replay:{said}?rate=0"
+    counts = f"posts 7, deletions 3, left out 2 (duplicate 1, not_a_post 1), time_unknown 4, from replay:{said}?rate=0"
     assert error.startswith(f"tweetream: {counts}, in ") and error.count("\n") == 1
 
 

@@ -106,7 +106,7 @@ class Recorder:
     """Follows a source until it ends or `stop` is called, and writes its posts."""
 
     def __init__(self, source: Source, capture: Capture) -> None:
-        self.posts = self.retracted = 0
+        self.posts = self.retracted = self.time_unknown = 0
         self.dropped: Counter[Drop] = Counter()
         self._capture = capture
         self._ids: OrderedDict[str, None] = OrderedDict()
@@ -143,6 +143,7 @@ class Recorder:
                 self._ids.popitem(last=False)
             self._capture.add(line(post))
             self.posts += 1
+            self.time_unknown += post.created_at is None
         for id in chunk.retracted:
             self._capture.add(_encode({"retracted": id}))
             self.retracted += 1
@@ -224,4 +225,6 @@ def _counts(recorder: Recorder) -> str:
     said = f"posts {recorder.posts}, deletions {recorder.retracted}, left out {recorder.dropped.total()}"
     if recorder.dropped:
         said += f" ({', '.join(f'{reason} {number}' for reason, number in sorted(recorder.dropped.items()))})"
+    if recorder.time_unknown:
+        said += f", time_unknown {recorder.time_unknown}"
     return f"{said}, from {recorder.supervisor.url}"

@@ -28,7 +28,9 @@ class State(StrEnum):
 
 
 class Status(msgspec.Struct):
-    """State and counts of a source. Times are ms since 1970. `posts` counts all posts that it gave."""
+    """State and counts of a source. Times are ms since 1970. `posts` counts all posts that it gave,
+    `time_unknown` those of them whose own time is not known.
+    """
 
     url: str
     state: State = State.CONNECTING
@@ -38,6 +40,7 @@ class Status(msgspec.Struct):
     last_post_at: int | None = None
     reconnects: int = 0
     retry_at: int | None = None
+    time_unknown: int = 0
 
 
 class StatusReport(msgspec.Struct, array_like=True):

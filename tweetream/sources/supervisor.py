@@ -60,8 +60,9 @@ class Supervisor:
         self._status = Status(self.url)
         if last is not None:  # the counts of the worker before this one
             self._status = msgspec.structs.replace(
-                self._status, posts=last.posts, last_post_at=last.last_post_at, reconnects=last.reconnects
-            )
+                self._status, posts=last.posts, last_post_at=last.last_post_at, reconnects=last.reconnects,
+                time_unknown=last.time_unknown,
+            )  # fmt: skip
         self._changed, self._clock, self._wall, self._sleep, self._chance = changed, clock, wall, sleep, chance
         self._failures: Counter[FailureKind] = Counter()
         self._since = 0.0  # the time when the connection began to give chunks; 0 before that
@@ -140,6 +141,7 @@ class Supervisor:
             self._set(State.STREAMING)
         if chunk.posts:
             self._status.posts += len(chunk.posts)
+            self._status.time_unknown += sum([post.created_at is None for post in chunk.posts])
             self._status.last_post_at = round(self._wall() * 1000)
             second = float(int(self._clock()))
             if self._recent and self._recent[-1][0] == second:
