@@ -8,7 +8,7 @@ from support.networks.formats import NOW, SKEET, TOOT, V1, read
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import MAX_TEXT
-from tweetream.sources.post_builder import ParseContext, plain_text, post_time
+from tweetream.sources.post_builder import plain_text, post_time
 
 
 @pytest.mark.parametrize(
@@ -29,14 +29,16 @@ from tweetream.sources.post_builder import ParseContext, plain_text, post_time
     ],
 )
 def test_a_time_that_cannot_be_true_is_unknown(when: str | float | None, moment: int | None) -> None:
-    assert post_time(when, ParseContext(NOW)) == moment
+    assert post_time(when, NOW) == moment
 
 
-def test_fields_that_are_too_long_are_malformed_and_long_texts_too_long() -> None:
-    for name, limit in (("author", 256), ("lang", 16), ("id", 512)):
-        assert isinstance(read({"text": "t", name: "a" * limit}), Post)
-        assert read({"text": "t", name: "a" * (limit + 1)}) is Drop.MALFORMED
-    assert read({"text": "t", "url": "https://" + "a" * 2048}) is Drop.MALFORMED
+def test_a_field_that_is_too_long_is_left_out_and_an_id_or_a_text_costs_the_post() -> None:
+    for name, limit in (("author", 256), ("lang", 16)):
+        assert getattr(read({"text": "t", name: "a" * limit}), name) == "a" * limit
+        assert getattr(read({"text": "t", name: "a" * (limit + 1)}), name) == ""
+    assert read({"text": "t", "url": "https://" + "a" * 2048}).url == ""
+    assert isinstance(read({"text": "t", "id": "a" * 512}), Post)
+    assert read({"text": "t", "id": "a" * 513}) is Drop.MALFORMED
     assert isinstance(read({"text": "é" * (MAX_TEXT // 2)}), Post)
     assert read({"text": "é" * (MAX_TEXT // 2) + "e"}) is Drop.TOO_LONG
 

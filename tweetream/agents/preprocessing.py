@@ -68,7 +68,7 @@ class Tagger:
         tagged = []
         for index, post in enumerate(batch.posts):
             text = normalise(post.text)
-            matched = matcher.match(text)
+            matched = matcher.match(normalise(f"{post.text}\n{post.also}") if post.also else text)
             if matched:
                 numbers = tuple(feeds.setdefault(feed, len(feeds)) for feed in matched)
                 tagged.append(TaggedPost(index, post, self._cleaner.clean(text), numbers))

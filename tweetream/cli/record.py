@@ -41,17 +41,16 @@ _encode = msgspec.json.Encoder().encode
 
 def line(post: Post) -> bytes:
     """A post in our own format, as a line without its end."""
-    return _encode(
-        {
-            "id": post.id,
-            "source": post.source,
-            "url": post.url,
-            "author": post.author,
-            "text": post.text,
-            "lang": post.lang,
-            "created_at": None if post.created_at is None else rfc3339(post.created_at),
-        }
-    )
+    event = {
+        "id": post.id,
+        "source": post.source,
+        "url": post.url,
+        "author": post.author,
+        "text": post.text,
+        "lang": post.lang,
+        "created_at": None if post.created_at is None else rfc3339(post.created_at),
+    }
+    return _encode(event | {"also": post.also} if post.also else event)
 
 
 class Capture:

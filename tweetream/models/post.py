@@ -20,6 +20,7 @@ class Post(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     `id` is the network's id with a prefix (`x:123`, `at://…`, `mastodon:HOST/123`, `replay:BASENAME:LINE`). `source` is
     the network's short name (`x`, `bluesky`, `mastodon`, `replay`). `url`, `author` and `lang` are empty if unknown.
+    `also` holds words beside the text that count for matching alone, such as the description of an image.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Post(msgspec.Struct, array_like=True, frozen=True, gc=False):
     url: str = ""
     author: str = ""
     lang: str = ""
+    also: str = ""
 
 
 class PostBatch(msgspec.Struct, array_like=True):

@@ -1,27 +1,28 @@
-"""Builds a Post from the fields of a message: decodes JSON, and checks ids, times, lengths, links and HTML.
+"""Builds a Post from the fields of a message: checks ids, times, lengths and links.
 
-The parsers of all sources decode and build their posts here, so all have the same limits and repair the same faults.
+The parsers of all sources decode and build their posts with what is here, so all have the same limits and repair the
+same faults. Only the text and the id decide whether there is a post; any other field that cannot be used is left out.
 This module knows no network and no file.
 """
 
-import html
-import re
 from collections import OrderedDict
-from typing import TypeVar
 
 import msgspec
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import MAX_TEXT, PostOrDrop
+from tweetream.sources.html_text import plain_text
+from tweetream.sources.repairs import decode
 from tweetream.sources.times import read_time
 
+__all__ = ["ParseContext", "believable", "decode", "make_post", "plain_text", "post_time", "too_long"]
+
 MAX_ID, MAX_AUTHOR, MAX_URL, MAX_LANG = 512, 256, 2048, 16  # characters; no network has longer fields
+MAX_ALSO = 1536  # bytes: 200 posts and their texts must fit into a record of Kafka
 
 _EARLIEST = 1_136_073_600_000  # the year 2006, when the first of these networks began
 _DAY = 86_400_000
-
-T = TypeVar("T")
 
 
 class ParseContext(msgspec.Struct):
@@ -51,22 +52,33 @@ def make_post(
     url: str = "",
     author: str = "",
     lang: str = "",
+    also: str = "",
 ) -> PostOrDrop:
-    """The post, or the reason to drop it. A URL that is not http or https is left out.
+    """The post, or the reason to drop it. A field that is too long, or a URL that is not http or https, is left out.
 
-    `created` is the post's own time as its message has it, in any form; None or unreadable: not known.
+    `created` is the post's own time as its message has it, in any form; None or unreadable: not known. `also` holds
+    the words that count for matching alone (see `post_text.py`); they are the text of a post that has no other.
     """
     if not text or text.isspace():
-        return Drop.BLANK
+        text, also = also, ""
+        if not text or text.isspace():
+            return Drop.BLANK
     if too_long(text):
         return Drop.TOO_LONG
     id = id or at.name
-    if not 0 < len(id) <= MAX_ID or len(author) > MAX_AUTHOR or len(url) > MAX_URL or len(lang) > MAX_LANG:
+    if not 0 < len(id) <= MAX_ID:
         return Drop.MALFORMED
-    if not url.startswith(("https://", "http://")):
+    if len(url) > MAX_URL or not url.startswith(("https://", "http://")):
         url = ""
-    when = post_time(created, at)
-    return Post(id + at.suffix, source, text, when, at.now, url, author, lang)
+    when = post_time(created, at.now, at.day_first)
+    if when is not None:
+        when += at.shift
+    if also:
+        also = _cut(also)
+    return Post(
+        id + at.suffix, source, text, when, at.now, url,
+        author if len(author) <= MAX_AUTHOR else "", lang if len(lang) <= MAX_LANG else "", also,
+    )  # fmt: skip
 
 
 def too_long(text: str) -> bool:
@@ -74,53 +86,15 @@ def too_long(text: str) -> bool:
     return len(text) * 4 > MAX_TEXT and len(text.encode("utf-8", "replace")) > MAX_TEXT
 
 
-def post_time(created: object, at: ParseContext) -> int | None:
+def _cut(also: str) -> str:
+    return also if len(also) * 4 <= MAX_ALSO else also.encode()[:MAX_ALSO].decode("utf-8", "ignore")
+
+
+def post_time(created: object, now: int, day_first: bool | None = None) -> int | None:
     """A post's own time in ms, from any form of it; None if it cannot be read or believed."""
-    moment = None if created is None else believable(read_time(created, at.day_first), at.now)
-    return None if moment is None else moment + at.shift
+    return None if created is None else believable(read_time(created, day_first), now)
 
 
 def believable(moment: int | None, now: int) -> int | None:
     """A time in ms, or None: the author's client sets it, and it may be before 2006 or over a day in the future."""
     return moment if moment is not None and _EARLIEST <= moment <= now + _DAY else None
-
-
-# "[^<>]" and not "[^>]": on a text of nothing but "<" the latter takes quadratic time.
-_BREAK = re.compile(r"<br\s*/?>|</p\s*>", re.IGNORECASE)
-_TAG = re.compile(r"<[^<>]*>")
-
-
-def plain_text(markup: str) -> str:
-    """The text of a post written in HTML: breaks and paragraphs become newlines, entities become characters."""
-    return html.unescape(_TAG.sub("", _BREAK.sub("\n", markup))).strip("\n")
-
-
-# The pattern matches every escape from the left. So a lone surrogate is not confused with half of a pair, nor with an
-# escaped backslash before a "u".
-_ESCAPE = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\u|(?:\\[^u])++"
-)
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_CONTROLS = [bytes([code]) for code in range(32)]
-_MAX_REPAIRED = 64 * 1024  # bytes; a longer line would block the event loop, and posts are shorter
-
-
-def decode(decoder: "msgspec.json.Decoder[T]", data: bytes | msgspec.Raw) -> T:
-    """Decode JSON. Raises ValueError or RecursionError if it is broken or has other types."""
-    try:
-        return decoder.decode(data)
-    except ValueError:  # also msgspec's errors and that of invalid UTF-8
-        line = bytes(data)
-        if len(line) > _MAX_REPAIRED:
-            raise
-        return decoder.decode(_repaired(line))
-
-
-def _repaired(line: bytes) -> bytes:
-    """A line without common faults: invalid UTF-8, lone surrogates, bare control characters."""
-    line = line.strip().decode("utf-8", "replace").encode()
-    for control in _CONTROLS:
-        line = line.replace(control, b"\\u%04x" % control[0])
-    if _SURROGATE.search(line):
-        line = _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], line)
-    return line

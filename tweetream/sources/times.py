@@ -54,6 +54,11 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20|21)\d\d(?![\d:])|^\d{1,2}[ -][A-Z][a-z]{2}[
 
 def read_time(value: object, day_first: bool | None = None) -> int | None:
     """A time in ms since 1970; None if it cannot be read. `day_first` says what the 3 of 03/04/2016 is."""
+    if isinstance(value, str) and value[4:5] == "-" and value[13:14] != ".":  # ISO 8601, as most write it
+        try:
+            return _ms(datetime.fromisoformat(value))
+        except ValueError:
+            pass
     value = unwrapped(value)
     try:
         if isinstance(value, str):

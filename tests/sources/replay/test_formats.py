@@ -34,8 +34,7 @@ def test_a_plain_object_gets_the_id_of_its_line() -> None:
     "line",
     [b"", b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5000, b"null", b"[]", b'"x"', b"{}", b"{", b'{"text":{}}']
     + [b'{"data": 5}', b'{"id_str": "abc", "text": "t"}', b'{"content": 1, "account": {}}', b'{"did": []}']
-    + [b'{"uri": "https://[", "content": "a", "account": {"acct": "a"}, "id": 1}', b'{"text": null, "user": {}}']
-    + [b'{"retweeted_status":' * 5000, b'{"event": "update"}', b'{"created_at": 1e999, "text": "t"}'],
+    + [b'{"text": null, "user": {}}', b'{"retweeted_status":' * 5000, b'{"event": "update"}'],
 )
 def test_what_no_format_has_is_malformed(line: bytes) -> None:
     assert read(line) is Drop.MALFORMED

@@ -6,6 +6,7 @@ posts (a page of X v2). It never raises. It remembers only the server of Mastodo
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
@@ -15,12 +16,14 @@ from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import Outcome, Retracted
 from tweetream.sources.bluesky.jetstream import event_v1, event_v2
+from tweetream.sources.fields import as_text, decode_message
 from tweetream.sources.mastodon import posts as mastodon
 from tweetream.sources.post_builder import MAX_ID, ParseContext, decode, make_post
+from tweetream.sources.replay.exports import ExportProbe, parse_export
 from tweetream.sources.x import posts as x
 
 
-class _Probe(Struct):
+class _Probe(ExportProbe):
     """The fields that distinguish the formats, not decoded yet."""
 
     did: Raw = Raw()
@@ -28,6 +31,8 @@ class _Probe(Struct):
     payload: Raw = Raw()
     content: Raw = Raw()
     account: Raw = Raw()
+    spoiler_text: Raw = Raw()
+    reblog: Raw = Raw()
     data: Raw = Raw()
     includes: Raw = Raw()
     user: Raw = Raw()
@@ -51,15 +56,16 @@ class _Plain(Struct):
     id: str | int | None = None
     source: str | None = None
     url: str | None = None
-    author: str | None = None
+    author: str | int | None = None
     lang: str | None = None
-    created_at: str | int | float | None = None
+    created_at: Any = None
+    also: str | None = None
 
 
 _MAX_STATUSES = 10_000  # of Mastodon; a deletion is matched with one of these
 
 _probe, _plain, _string = Decoder(_Probe), Decoder(_Plain), Decoder(str)
-_fields, _any = Decoder(dict[str, Raw]), Decoder()
+_fields = Decoder(dict[str, Raw])
 
 
 def parse(line: bytes, at: ParseContext, column: str = "text") -> Outcome | Iterator[Outcome]:
@@ -80,16 +86,18 @@ def _parse(line: bytes, at: ParseContext) -> Outcome | Iterator[Outcome]:
         return event_v2(line, at).outcome
     if _has(seen.event) and not _has(seen.text):
         return _mastodon_event(seen, at)
-    if _has(seen.content) and _has(seen.account):
+    if bytes(seen.content) and any(map(bytes, (seen.account, seen.uri, seen.reblog, seen.spoiler_text))):
         return _mastodon(line, at)
     if _has(seen.data):
         return x.parse_tweets(seen.data, seen.includes if _has(seen.includes) else None, at)
+    if (exported := parse_export(seen, line, at)) is not None:
+        return exported
     if bytes(seen.user).startswith(b"{") or _has(seen.id_str):
         return x.parse_status(line, at)
-    if _has(seen.author_id) or _has(seen.edit_history_tweet_ids):
+    if bytes(seen.author_id) or _has(seen.edit_history_tweet_ids):
         return x.parse_tweet(line, at)
     if _has(seen.text):
-        return _own(decode(_plain, line), at)
+        return _own(decode_message(_plain, line), at)
     if _has(seen.delete):
         return x.parse_deletion(seen.delete)
     if _has(seen.retracted):
@@ -145,11 +153,12 @@ def _own(event: _Plain, at: ParseContext) -> Outcome:
         at,
         event.source if event.source and valid else "replay",
         event.text,
-        id="" if event.id is None else str(event.id),
+        id=as_text(event.id),
         created=event.created_at,
         url=event.url or "",
-        author=event.author or "",
+        author=as_text(event.author),
         lang=event.lang or "",
+        also=event.also or "",
     )
 
 
@@ -158,5 +167,4 @@ def _named(line: bytes, at: ParseContext, column: str) -> Outcome:
     if column not in fields:
         return Drop.MALFORMED
     fields["text"] = fields[column]
-    values = {name: decode(_any, fields[name]) for name in _Plain.__struct_fields__ if name in fields}
-    return _own(msgspec.convert(values, _Plain), at)
+    return _own(decode_message(_plain, msgspec.json.encode(fields)), at)
