@@ -164,12 +164,6 @@ async def test_looped_posts_are_new_posts_whose_times_move_on_together(tmp_path:
     assert [p.id for p in posts][:5] == ["x:1", "replay:a.jsonl:2", "x:1~2", "replay:a.jsonl:2~2", "x:1~3"]
     assert [p.created_at for p in posts][:5] == [NOW, None, NOW, None, NOW]
     assert (await everything(replay(path)))[0][0].created_at == 1577836800000
-    times = write(tmp_path / "b.csv", b"text,created_at\na,1577836800\nb,1577836860\nc,?\nd,1577836830\n")
-    for rate, newest in ((0, NOW), (1, NOW + 1000)):  # the second post is given a second later
-        posts, _ = await everything(replay(times, f"rate={rate}&loop=true"), most=8)
-        assert [p.created_at for p in posts][:8] == [newest - 60_000, newest, None, newest - 30_000] * 2
-    posts, _ = await everything(replay(times, "rate=0&loop=true"), "4", most=5)
-    assert [p.created_at for p in posts][:5] == [NOW, NOW - 60_000, NOW, None, NOW - 30_000]
 
 
 async def test_a_deletion_in_a_file_names_the_post_and_in_a_further_round_that_rounds_post(tmp_path: Path) -> None:
