@@ -62,6 +62,10 @@ def as_number(value: object) -> str:
 def decode_message(decoder: "Decoder[T]", data: bytes | Raw) -> T:
     """Decode a struct, and leave out what is wrong in it. Raises ValueError or RecursionError if too little is left."""
     try:
+        return decoder.decode(data)
+    except ValueError:
+        pass
+    try:
         return decode(decoder, data)
     except msgspec.ValidationError:
         found = _struct(decoder.type, data)

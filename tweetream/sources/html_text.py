@@ -7,6 +7,7 @@ time in proportion to the text, whatever the text is: no pattern looks further t
 
 import html
 import re
+from functools import lru_cache
 
 # What stands for a tag: nothing for an inline element, a line end for a break, a mark for the border of any other.
 _INLINE = (
@@ -39,8 +40,11 @@ def plain_text(markup: str) -> str:
     if "<" in markup:
         markup = _without_tags(markup)
     if "&" in markup:
-        markup = _ENTITY.sub(lambda found: html.unescape(found[0]), markup)
+        markup = _ENTITY.sub(lambda found: _character(found[0]), markup)
     return markup.strip("\n")
+
+
+_character = lru_cache(maxsize=512)(html.unescape)  # nearly all are of five kinds
 
 
 def _without_tags(markup: str) -> str:
@@ -51,17 +55,19 @@ def _without_tags(markup: str) -> str:
     if markup.count("</a>") > markup.count("</span></a>"):  # Mastodon writes the whole address in spans
         markup = _LINK.sub(_address, markup)
     texts = _TAG.split(markup.replace(_BORDER, " ").replace(_SILENCE, " "))
-    texts[1::2] = [_STANDS_FOR[name] if name in _STANDS_FOR else _border(name) for name in texts[1::2]]
+    names = texts[1::2]
+    marks = list(map(_STANDS_FOR.get, names))
+    texts[1::2] = list(map(_mark, names)) if None in marks else marks
     text = "".join(texts)
     if _SILENCE in text:
         text = _BORDER.join(text.split(_SILENCE)[::2])
     if "<" in text:
         text = _UNFINISHED.sub("", text)
-    return "\n".join([part.strip() for part in text.split(_BORDER) if part and not part.isspace()])
+    return "\n".join(filter(None, map(str.strip, text.split(_BORDER))))
 
 
-def _border(name: str) -> str:
-    name = name.lower()
+def _mark(name: str | None) -> str:
+    name = name and name.lower()
     return _SILENCE if name in _UNSEEN else _STANDS_FOR.get(name, _BORDER)
 
 

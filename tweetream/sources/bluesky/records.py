@@ -55,11 +55,15 @@ class _Record(Struct):
     createdAt: Any = None
     langs: list[str] | None = None
     tags: list[str] | None = None
-    facets: list[_Facet] | None = None
+    facets: Raw = Raw()  # decoded only if there are links or mentions
     embed: _Embed | None = None
 
 
-_record = Decoder(_Record)
+class _Facets(Struct):
+    facets: list[_Facet] = []
+
+
+_record, _facets = Decoder(_Record), Decoder(_Facets)
 
 
 def make_record_post(
@@ -77,7 +81,9 @@ def make_record_post(
         return Drop.MALFORMED
     if langs and record.langs and not any(_matches(lang, langs) for lang in record.langs):
         return Drop.LANGUAGE
-    text = _with_addresses(record.text, record.facets) if record.facets else record.text
+    text = record.text
+    if facets := bytes(record.facets):
+        text = _with_addresses(text, facets)
     if record.tags or quoted:
         text = whole_text(text, tags=record.tags or (), quoted=quoted, quoted_author=quoted_author)
     return make_post(
@@ -105,8 +111,11 @@ def _beside(embed: _Embed) -> str:
     return beside(*[image.alt for image in media.images or ()], media.alt, card.title if card else None)
 
 
-def _with_addresses(text: str, facets: list[_Facet]) -> str:
+def _with_addresses(text: str, data: bytes) -> str:
     """The text with whole addresses in place of links and mentions that text.py would take for words."""
+    if b"#link" not in data and b"#mention" not in data:
+        return text
+    facets = decode_message(_facets, b'{"facets":%b}' % data).facets
     wanted = [
         (facet.index.byteStart, facet.index.byteEnd, feature)
         for facet in facets[:MAX_FACETS]
@@ -115,20 +124,19 @@ def _with_addresses(text: str, facets: list[_Facet]) -> str:
     ]
     if not wanted:
         return text
-    data = text.encode("utf-8", "surrogatepass")
-    pieces, reached = [], 0
+    written, pieces, reached = text.encode(), list[str](), 0
     for start, end, feature in sorted(wanted, key=lambda found: found[:2]):
-        if not reached <= start < end <= len(data):
+        if not reached <= start < end <= len(written):
             continue
         try:
-            shown = data[start:end].decode()
-            before = data[reached:start].decode()
+            shown = written[start:end].decode()
+            before = written[reached:start].decode()
         except UnicodeDecodeError:  # the bytes are counted wrong
             continue
         if (address := _address(shown, feature)) is not None:
             pieces += [before, address]
             reached = end
-    pieces.append(data[reached:].decode("utf-8", "replace"))
+    pieces.append(written[reached:].decode("utf-8", "replace"))
     whole = "".join(pieces)
     return text if too_long(whole) else whole
 

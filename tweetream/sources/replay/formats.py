@@ -86,7 +86,9 @@ def _parse(line: bytes, at: ParseContext) -> Outcome | Iterator[Outcome]:
         return event_v2(line, at).outcome
     if _has(seen.event) and not _has(seen.text):
         return _mastodon_event(seen, at)
-    if bytes(seen.content) and any(map(bytes, (seen.account, seen.uri, seen.reblog, seen.spoiler_text))):
+    if bytes(seen.content) and (
+        bytes(seen.account) or bytes(seen.uri) or bytes(seen.reblog) or bytes(seen.spoiler_text)
+    ):
         return _mastodon(line, at)
     if _has(seen.data):
         return x.parse_tweets(seen.data, seen.includes if _has(seen.includes) else None, at)

@@ -28,11 +28,20 @@ from tweetream.sources.x.problem import XProblem
 
 RESPONSE_TIMEOUT = 20.0  # seconds; less if the allowed silence is shorter
 TWEEPYS_HOST = "api.twitter.com"
-# These bring authors, and texts of retweeted and quoted posts; a text over 280 characters is in note_tweet.
+# These bring authors, texts of retweeted and quoted posts, polls, and descriptions of images; a text over 280
+# characters is in note_tweet, and the title of a link's card in entities.
 FIELDS = {
-    "expansions": ["author_id", "referenced_tweets.id", "referenced_tweets.id.author_id"],
-    "tweet_fields": ["author_id", "created_at", "lang", "note_tweet", "referenced_tweets", "edit_history_tweet_ids"],
+    "expansions": [
+        *("author_id", "referenced_tweets.id", "referenced_tweets.id.author_id"),
+        *("attachments.media_keys", "attachments.poll_ids"),
+    ],
+    "tweet_fields": [
+        *("author_id", "created_at", "lang", "note_tweet", "referenced_tweets", "edit_history_tweet_ids"),
+        *("attachments", "entities"),
+    ],
     "user_fields": ["username"],
+    "media_fields": ["alt_text"],
+    "poll_fields": ["options"],
 }
 
 
