@@ -18,6 +18,7 @@ import sys
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -28,7 +29,7 @@ from tweetream.models.feed import rfc3339
 from tweetream.models.post import Post
 from tweetream.models.topic import BadTopic, check_name
 from tweetream.settings import fail
-from tweetream.sources import Chunk, Context, Source, SourceError, open_source
+from tweetream.sources import Chunk, Context, Note, Source, SourceError, open_source
 from tweetream.sources.status import State
 from tweetream.sources.supervisor import Supervisor
 
@@ -39,9 +40,9 @@ ENDS = (".jsonl", ".jsonl.gz", ".jsonl.bz2")
 _encode = msgspec.json.Encoder().encode
 
 
-def line(post: Post) -> bytes:
-    """A post in our own format, as a line without its end."""
-    event = {
+def fields_of(post: Post) -> dict[str | None, Any]:
+    """A post in our own format."""
+    fields: dict[str | None, Any] = {
         "id": post.id,
         "source": post.source,
         "url": post.url,
@@ -50,7 +51,12 @@ def line(post: Post) -> bytes:
         "lang": post.lang,
         "created_at": None if post.created_at is None else rfc3339(post.created_at),
     }
-    return _encode(event | {"also": post.also} if post.also else event)
+    return fields | {"also": post.also} if post.also else fields
+
+
+def line(post: Post) -> bytes:
+    """A post in our own format, as a line without its end."""
+    return _encode(fields_of(post))
 
 
 class Capture:
@@ -107,6 +113,7 @@ class Recorder:
     def __init__(self, source: Source, capture: Capture) -> None:
         self.posts = self.retracted = self.time_unknown = 0
         self.dropped: Counter[Drop] = Counter()
+        self.noted: Counter[Note] = Counter()
         self._capture = capture
         self._ids: OrderedDict[str, None] = OrderedDict()
         self.supervisor = Supervisor(source)
@@ -147,6 +154,7 @@ class Recorder:
             self._capture.add(_encode({"retracted": id}))
             self.retracted += 1
         self.dropped += chunk.dropped - Counter({Drop.NOT_A_POST: len(chunk.retracted)})  # the file has these notices
+        self.noted += chunk.noted
         await asyncio.sleep(0)  # a source without pauses would keep all other tasks waiting
 
     async def _flush(self) -> None:
@@ -171,6 +179,7 @@ def record(url: str, out: str, topics: Sequence[str] | None) -> None:
     """Record until the source ends, Ctrl-C or SIGTERM. Ends with one line if it cannot."""
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # the line of progress
     logging.basicConfig(format=f"{clear}tweetream: %(message)s", level=logging.WARNING)
+    logging.getLogger("tweetream.sources.replay").setLevel(logging.INFO)  # it tells how it understands a file
     source = opened(url, topics)
     capture = _capture(out)
     began = time.monotonic()
@@ -226,4 +235,5 @@ def _counts(recorder: Recorder) -> str:
         said += f" ({', '.join(f'{reason} {number}' for reason, number in sorted(recorder.dropped.items()))})"
     if recorder.time_unknown:
         said += f", time_unknown {recorder.time_unknown}"
+    said += "".join(f", {note} {number}" for note, number in sorted(recorder.noted.items()))
     return f"{said}, from {recorder.supervisor.url}"

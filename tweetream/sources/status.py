@@ -11,6 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from tweetream.models import codec
+from tweetream.models.drop import Drop
 
 log = logging.getLogger(__name__)
 REPORT_INTERVAL = 5.0  # seconds between two reports of a source whose status does not change
@@ -41,6 +42,15 @@ class Status(msgspec.Struct):
     reconnects: int = 0
     retry_at: int | None = None
     time_unknown: int = 0
+    counts: dict[str, int] = msgspec.field(default_factory=dict)  # of what was dropped or noted, by its reason
+
+    def told(self) -> str:
+        """The counts in one line; "" if there is nothing to tell, as of a file whose lines are all posts or blank."""
+        if self.posts and not self.counts.keys() - {Drop.BLANK}:
+            return ""
+        counts = dict(self.counts, time_unknown=self.time_unknown)
+        said = [f"{number:,} {reason}" for reason, number in sorted(counts.items()) if number]
+        return ", ".join([f"{self.posts:,} posts", *said])
 
 
 class StatusReport(msgspec.Struct, array_like=True):

@@ -17,7 +17,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import msgspec
 
-from tweetream.sources.base import Chunk, Disconnected, FailureKind, Source, SourceError, without_secret
+from tweetream.models.drop import Drop
+from tweetream.sources.base import Chunk, Disconnected, FailureKind, Note, Source, SourceError, without_secret
 from tweetream.sources.status import State, Status
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ JITTER = 0.2
 MAX_NOT_BEFORE = 3600.0  # seconds; a later time is a misunderstanding, or the clock here is wrong
 MINUTE = 60.0
 MAX_REASON = 500  # characters
+FAULTS = {Drop.MALFORMED, Drop.TOO_LONG, *Note}  # what a person should know of a source that gives posts
 
 
 def delay(kind: FailureKind, failures: int) -> float:
@@ -61,7 +63,7 @@ class Supervisor:
         if last is not None:  # the counts of the worker before this one
             self._status = msgspec.structs.replace(
                 self._status, posts=last.posts, last_post_at=last.last_post_at, reconnects=last.reconnects,
-                time_unknown=last.time_unknown,
+                time_unknown=last.time_unknown, counts=dict(last.counts),
             )  # fmt: skip
         self._changed, self._clock, self._wall, self._sleep, self._chance = changed, clock, wall, sleep, chance
         self._failures: Counter[FailureKind] = Counter()
@@ -73,7 +75,10 @@ class Supervisor:
         """The status now."""
         while self._recent and self._recent[0][0] < self._clock() - MINUTE:
             self._recent.popleft()
-        return msgspec.structs.replace(self._status, posts_per_minute=sum(posts for _, posts in self._recent))
+        found = msgspec.structs.replace(self._status, posts_per_minute=sum(posts for _, posts in self._recent))
+        if found.state is State.STREAMING and FAULTS & found.counts.keys():
+            found.reason = found.told()
+        return found
 
     async def run(self, position: str | None, take: Callable[[Chunk], Awaitable[None]]) -> None:
         """Pass each chunk after `position` to `take`. Returns when the source has ended or was refused."""
@@ -81,7 +86,8 @@ class Supervisor:
             self._set(State.CONNECTING, self._status.reason)
             try:
                 await self._connect(position, take)
-                return self._set(State.ENDED)
+                told = self._status.told()
+                return self._set(State.ENDED, f"ended: {told}" if told else "")
             except SourceError as error:
                 log.error("%s is refused: %s", self.url, reason_of(error))
                 return self._set(State.REFUSED, reason_of(error))
@@ -139,6 +145,9 @@ class Supervisor:
         if self._status.state is not State.STREAMING:
             self._since = self._clock()
             self._set(State.STREAMING)
+        for counted in (chunk.dropped, chunk.noted):
+            for reason, number in counted.items():
+                self._status.counts[reason.value] = self._status.counts.get(reason.value, 0) + number
         if chunk.posts:
             self._status.posts += len(chunk.posts)
             self._status.time_unknown += sum([post.created_at is None for post in chunk.posts])

@@ -5,10 +5,10 @@ posts (a page of X v2). It never raises. It remembers only the server of Mastodo
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
-import msgspec
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
@@ -20,7 +20,11 @@ from tweetream.sources.fields import as_text, decode_message
 from tweetream.sources.mastodon import posts as mastodon
 from tweetream.sources.post_builder import MAX_ID, ParseContext, decode, make_post
 from tweetream.sources.replay.exports import ExportProbe, parse_export
+from tweetream.sources.replay.ids import id_in_file
+from tweetream.sources.replay.plain import parse_plain
 from tweetream.sources.x import posts as x
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class _Probe(ExportProbe):
@@ -68,10 +72,14 @@ _probe, _plain, _string = Decoder(_Probe), Decoder(_Plain), Decoder(str)
 _fields = Decoder(dict[str, Raw])
 
 
-def parse(line: bytes, at: ParseContext, column: str = "text") -> Outcome | Iterator[Outcome]:
-    """Parse a line. If `column` is not `text`, the field of that name is the text of the post."""
+def parse(
+    line: bytes, at: ParseContext, column: str = "text", chosen: Mapping[str, str] = NOTHING
+) -> Outcome | Iterator[Outcome]:
+    """Parse a line. `chosen` names the fields of a plain object by their meaning; `column` that of its text."""
     try:
-        return _parse(line, at) if column == "text" else _named(line, at, column)
+        if column != "text" or chosen:
+            return parse_plain(line, at, {**chosen, "text": column} if column != "text" else chosen)
+        return _parse(line, at)
     except (ValueError, RecursionError):  # no JSON, a wrong type, too many nested brackets
         return Drop.MALFORMED
 
@@ -95,18 +103,19 @@ def _parse(line: bytes, at: ParseContext) -> Outcome | Iterator[Outcome]:
     if (exported := parse_export(seen, line, at)) is not None:
         return exported
     if bytes(seen.user).startswith(b"{") or _has(seen.id_str):
-        return x.parse_status(line, at)
+        found = x.parse_status(line, at)
+        return parse_plain(line, at, NOTHING) if found is Drop.MALFORMED and not _has(seen.text) else found
     if bytes(seen.author_id) or _has(seen.edit_history_tweet_ids):
         return x.parse_tweet(line, at)
     if _has(seen.text):
-        return _own(decode_message(_plain, line), at)
+        return _own(line, at)
     if _has(seen.delete):
         return x.parse_deletion(seen.delete)
     if _has(seen.retracted):
         id = decode(_string, seen.retracted)
         return Retracted(id) if 0 < len(id) <= MAX_ID else Drop.MALFORMED
     fields = decode(_fields, line)
-    return Drop.MALFORMED if _NOTICES.isdisjoint(fields) else Drop.NOT_A_POST
+    return parse_plain(line, at, NOTHING) if _NOTICES.isdisjoint(fields) else Drop.NOT_A_POST
 
 
 def _has(field: Raw) -> bool:
@@ -149,24 +158,19 @@ def _mastodon(line: bytes, at: ParseContext) -> Outcome:
     return found
 
 
-def _own(event: _Plain, at: ParseContext) -> Outcome:
-    valid = event.source is not None and re.fullmatch("[a-z0-9_-]{1,32}", event.source)
+def _own(line: bytes, at: ParseContext) -> Outcome:
+    """An event of Tweetream itself, which has all these fields; any other object is a plain one."""
+    event = decode_message(_plain, line)
+    if event.id is None or event.source is None or event.author is None:
+        return parse_plain(line, at, NOTHING)
     return make_post(
         at,
-        event.source if event.source and valid else "replay",
+        event.source if re.fullmatch("[a-z0-9_-]{1,32}", event.source) else "replay",
         event.text,
-        id=as_text(event.id),
+        id=id_in_file(as_text(event.id), at.name),
         created=event.created_at,
         url=event.url or "",
         author=as_text(event.author),
         lang=event.lang or "",
         also=event.also or "",
     )
-
-
-def _named(line: bytes, at: ParseContext, column: str) -> Outcome:
-    fields = decode(_fields, line)
-    if column not in fields:
-        return Drop.MALFORMED
-    fields["text"] = fields[column]
-    return _own(decode_message(_plain, msgspec.json.encode(fields)), at)

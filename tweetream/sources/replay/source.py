@@ -22,12 +22,14 @@ import contextlib
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import MAX_BYTES, Post, size_of
 from tweetream.sources.base import MAX_TEXT, Chunk, Context, Retracted, SourceError
 from tweetream.sources.post_builder import ParseContext
+from tweetream.sources.replay.ids import names
 from tweetream.sources.replay.options import Options, read_url
 from tweetream.sources.replay.rate_limiter import RateLimiter
 from tweetream.sources.replay.reader import FileReader, Items
@@ -43,7 +45,9 @@ _POSITION = re.compile(r"(\d{1,15})(?:\.(\d{1,9}))?(?:~([1-9]\d{0,8}))?", re.ASC
 
 def make(url: str, context: Context) -> "Replay":
     """The source of a URL with the scheme `replay`. Raises SourceError."""
-    return Replay(url)
+    others = [read_url(other).path for other in context.settings.sources if other.startswith("replay:")]
+    path = read_url(url).path
+    return Replay(url, name=names([path, *others])[path])
 
 
 def _wall() -> int:
@@ -57,6 +61,7 @@ class Replay:
         self,
         url: str,
         *,
+        name: str = "",
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         wall: Callable[[], int] = _wall,
@@ -65,7 +70,7 @@ class Replay:
         self.options: Options = read_url(url)
         self.unpaced = self.options.rate == 0
         self._clock, self._sleep, self._wall = clock, sleep, wall
-        self._reader = FileReader(self.options)
+        self._reader = FileReader(self.options.path, self.options.choices, name)
 
     def check(self) -> None:
         """Read the beginning of the file: it exists, has the format of its suffix, and has the column."""
@@ -78,6 +83,9 @@ class Replay:
     async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
         """Chunks after `position`. The file is open while this runs, and closed with it."""
         line, nth, turn = self._start(position)
+        self.check()
+        if said := self._reader.said():
+            log.info("%s", said)
         lead = await self._lead(line, nth) if self.options.loop else None
         limiter = RateLimiter(self.options.rate, self._clock, self._sleep)
         while True:
@@ -91,6 +99,7 @@ class Replay:
                     limit = await limiter.due()
                     at.now = self._wall()
                     chunk, end = _fill(items, limit, at.suffix)
+                    chunk.noted, self._reader.noted = self._reader.noted, Counter()
                     if chunk.position:
                         yield chunk
                         limiter.given(len(chunk.posts))
@@ -118,6 +127,7 @@ class Replay:
                     if (created := item[2].created_at) is not None:
                         lead = max(created - round(number * every), created if lead is None else lead)
                     number += 1
+        self._reader.noted.clear()  # they are counted when the posts are given
         return lead
 
     def _start(self, position: str | None) -> tuple[int, int, int]:
@@ -144,7 +154,7 @@ def _fill(items: Items, limit: int, suffix: str) -> tuple[Chunk, SourceError | b
                     continue
                 end = False
                 break
-            line, nth, found = item
+            line, nth, found, _ = item
             last, count = (line, nth), count + 1
             if isinstance(found, Post):
                 chunk.posts.append(found)
