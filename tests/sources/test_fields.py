@@ -122,7 +122,7 @@ def test_the_forms_of_tweepy_of_xs_archive_and_of_mongodb_are_read() -> None:
     )
     assert read(V1 | {"user": {"screen_name": 12345}}).author == "12345"
     assert read({"_id": {"$oid": "5"}, "id": number, "text": "t", "author_id": number}).id == read(V1).id
-    assert read({"id": {"$oid": "63a1"}, "text": "t"}).id == "63a1"
+    assert read({"id": {"$oid": "63a1"}, "text": "t"}).id == "replay:f:#63a1"
 
 
 def test_a_language_alone_is_a_list_of_one_and_a_warning_alone_is_a_text() -> None:

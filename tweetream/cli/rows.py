@@ -68,7 +68,7 @@ def _json_row(item: Item) -> Row:
         return Row(fields_of(found), text)
     assert not isinstance(raw, list)
     try:
-        value = json.loads(raw or b"", parse_float=_finite, parse_constant=_finite)
+        value = json.loads(raw or b"", parse_float=_finite, parse_constant=_nothing)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
@@ -83,8 +83,12 @@ def _line(raw: bytes | None) -> str:
     return (raw or b"").decode("utf-8", "surrogateescape").rstrip("\r\n")
 
 
+def _nothing(constant: str) -> None:
+    """NaN and Infinity, which Python writes, are no JSON: others refuse them."""
+
+
 def _finite(number: str) -> float:
-    """A number of JSON. Python would also read and write infinity and NaN, which other readers of JSON refuse."""
+    """A number of JSON. Python would also read 1e999, and write it as Infinity."""
     if not math.isfinite(value := float(number)):
         raise ValueError(number)
     return value

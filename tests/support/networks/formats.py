@@ -113,7 +113,7 @@ OWN = {
 }
 
 
-def read(value: Any, **options: str) -> Any:
+def read(value: Any, column: str = "text") -> Any:
     line = value if isinstance(value, bytes) else json.dumps(value).encode()
-    found = parse(line, ParseContext(NOW, name="replay:f:1"), **options)
+    found = parse(line, ParseContext(NOW, name="replay:f:1"), column)
     return list(found) if isinstance(found, Iterator) else found
