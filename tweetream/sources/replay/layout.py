@@ -105,7 +105,7 @@ def _is_table(head: bytes) -> bool:
     for mark in ("\t", ";", "|", ","):
         header, *rows = islice(_records(head, mark), 3) if mark.encode() in head.partition(b"\n")[0] else ([],)
         found = columns.find([name.strip() for name in header], {})
-        if "text" in found and len(found) > 1 and all(len(row) == len(header) for row in rows):
+        if rows and "text" in found and len(found) > 1 and all(len(row) == len(header) for row in rows):
             return True
     return False
 

@@ -74,7 +74,7 @@ class FileReader:
         texts = TextsById()
         if line:  # ids that were given before this position, too
             for item in self._read_items(ParseContext(at.now), max(0, line - REMEMBERED)):
-                if item is not None and item[0] >= line:
+                if item is not None and item[0] > line:
                     break
                 if item is not None and isinstance(item[2], Post):
                     texts.is_other(item[2].id + at.suffix, item[2].text)

@@ -1,17 +1,16 @@
-"""A file replayed as a stream: text, CSV, or JSON lines of any network, at a rate, once or in a loop.
+"""A file replayed as a stream: text, a table, or JSON of any network, at a rate, once or in a loop.
 
-    replay:PATH[?rate=20&loop=true&format=text|csv|jsonl&column=text]
+    replay:PATH[?rate=20&loop=true&format=&text=&id=&time=&author=&url=&lang=&columns=&encoding=&separator=&day_first=]
 
 PATH is absolute (also `replay:///PATH`) or relative to the working directory; percent-encode characters that a URL
-cannot hold, such as `?`. `rate` is in posts a second; with 0 posts are given as fast as they are taken. The suffix
-selects the format, before `.gz` or `.bz2`. `column` names the text in CSV and in JSON objects; CSV may also have the
-columns `id`, `url`, `author`, `lang` and `created_at`.
+cannot hold, such as `?`. `rate` is in posts a second; with 0 posts are given as fast as they are taken. The other
+options say how the file is read, where that is not as it seems: `docs/sources.md` explains them.
 
-The id is the line's own id as written, else `replay:BASENAME:LINE`. From the second round on `~ROUND` is appended. A
-post keeps its own time. When the file loops, all times of a round move on together: by as much as no post is in the
-future when it is given. A position is `LINE`, or `LINE.K` after the Kth post of a line with several posts, with
-`~ROUND` from the second round on. LINE counts every LF; for a CSV record it is the last line. A position is valid while
-the file before it does not change.
+The id is the network's, or the file's own, `replay:NAME:#ID`, else `replay:NAME:LINE` (see `ids.py`). From the second
+round on `~ROUND` is appended. A post keeps its own time. When the file loops, all times of a round move on together: by
+as much as no post is in the future when it is given. A position is `LINE`, or `LINE.K` after the Kth post of a record
+with several posts, with `~ROUND` from the second round on. LINE counts every LF; for a CSV record it is the last line,
+for other tables the row, for a JSON document the value. A position is valid while the file before it does not change.
 
 Unreadable lines are counted and skipped. If a file ends early (a damaged or incomplete archive, or it is deleted before
 the next round), the source gives all whole lines before that, and then raises SourceError.
@@ -78,7 +77,8 @@ class Replay:
             # This reads the first record; 16 pieces are more than the longest record has.
             for _, item in zip(range(16), items, strict=False):
                 if item is not None:
-                    return
+                    break
+        self._reader.noted.clear()  # they are counted when the posts are given
 
     async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
         """Chunks after `position`. The file is open while this runs, and closed with it."""
