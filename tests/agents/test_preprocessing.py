@@ -3,8 +3,9 @@
 import pytest
 
 from tweetream.agents import preprocessing
-from tweetream.agents.preprocessing import Tagger
+from tweetream.agents.preprocessing import Tagger, words_of
 from tweetream.kafka.producer import Abandoned
+from tweetream.models.post import Post
 from tweetream.text import Cleaner
 
 COMMAND = 1_000_000  # an offset that no test applies
@@ -41,3 +42,8 @@ async def test_a_wait_that_a_rebalance_ends_leaves_the_batch_to_come_again_and_b
         with pytest.raises(Abandoned):
             await tagger.catch_up(COMMAND, lambda: False)
         assert waits.began == turn, "the posts of a topic that is not known yet would match nothing"
+
+
+def test_words_beside_the_text_count_for_matching() -> None:
+    post = Post("x:1", "x", "Lihat ini!", None, 1, also="Banjir di #Kemang\nhttps://a.example")
+    assert words_of(post) == "lihat ini banjir di kemang"

@@ -22,7 +22,7 @@ from tweetream.kafka.producer import Abandoned, StillAssigned
 from tweetream.matching import Matcher
 from tweetream.models import codec
 from tweetream.models.drop import Drop
-from tweetream.models.post import MAX_BYTES, PostBatch, TaggedBatch, TaggedPost, size_of
+from tweetream.models.post import MAX_BYTES, Post, PostBatch, TaggedBatch, TaggedPost, size_of
 from tweetream.text import Cleaner, load_abbreviations, normalise
 from tweetream.topology import POSTS, TAGGED, posts, services, topics_table, wait_applied
 
@@ -68,7 +68,7 @@ class Tagger:
         tagged = []
         for index, post in enumerate(batch.posts):
             text = normalise(post.text)
-            matched = matcher.match(normalise(f"{post.text}\n{post.also}") if post.also else text)
+            matched = matcher.match(words_of(post) if post.also else text)
             if matched:
                 numbers = tuple(feeds.setdefault(feed, len(feeds)) for feed in matched)
                 tagged.append(TaggedPost(index, post, self._cleaner.clean(text), numbers))
@@ -79,6 +79,11 @@ class Tagger:
             self._version = topics_table.version
             self._matcher = Matcher({topic.kafka_topic: topic.track for topic in topics_table.alive()})
         return self._matcher
+
+
+def words_of(post: Post) -> str:
+    """All words that count for matching, normalised: of the text, and beside it."""
+    return normalise(f"{post.text}\n{post.also}")
 
 
 async def _epoch_before(partition: int, offset: int, still_assigned: StillAssigned) -> int:

@@ -46,7 +46,10 @@ pack_stamp = _STAMP.pack  # packs without making a Stamp, since it runs for each
 
 
 class FeedEntry(msgspec.Struct, gc=False):
-    """A post's event; the fields are in the order of the JSON. `score` is the probability of `label`, 0 to 1."""
+    """A post's event; the fields are in the order of the JSON. `score` is the probability of `label`, 0 to 1.
+
+    `created_at` is null if the post's own time is not known.
+    """
 
     id: str
     topic: str
