@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +14,8 @@ from support.networks.formats import NOTE, NOW, OUTBOX, OWN, SKEET, TOOT, TWEET,
 from tweetream.cli.record import line
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
+from tweetream.sources.bluesky.jetstream import event_v1
+from tweetream.sources.mastodon.posts import parse_status
 from tweetream.sources.post_builder import ParseContext
 from tweetream.sources.replay.formats import parse
 from tweetream.sources.x.messages import parse_message
@@ -45,6 +47,11 @@ FORMS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "ours": (OWN, ("text", "id")),
 }  # fmt: skip
 ODD = [value for value in VALUES if len(str(value)) < 10_000]  # a text that is too long costs the post
+LIVE: dict[str, Callable[[bytes, ParseContext], object]] = {  # the parsers of the networks' streams
+    "x stream": parse_message,
+    "bluesky": lambda message, at: event_v1(message, at).outcome,
+    "mastodon": lambda message, at: parse_status(message, at, "social.example"),
+}
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
@@ -83,9 +90,12 @@ def test_no_value_of_an_optional_field_costs_the_post_and_a_recording_gives_it_a
             inside[key] = value
         else:
             del inside[key]
-    for post in posts(form):
+    found = posts(form)
+    for post in found:
         assert isinstance(post, Post), post
         assert parse(line(post), ParseContext(NOW)) == post
+    if name in LIVE:
+        assert isinstance(LIVE[name](encoded(form), ParseContext(NOW)), Post)
 
 
 @pytest.mark.parametrize(
