@@ -18,7 +18,11 @@ from tweetream.sources.base import SourceError
 from tweetream.sources.replay import kinds, sheets
 from tweetream.sources.replay.files import pieces
 from tweetream.sources.replay.source import Replay
-from tweetream.sources.replay.unpacking import zstd
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,

@@ -7,7 +7,7 @@ import pytest
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
-from tweetream.sources.base import Note, SourceError
+from tweetream.sources.base import Note, Retracted, SourceError
 from tweetream.sources.post_builder import ParseContext
 from tweetream.sources.replay.choices import BadChoice, Choices, choose
 from tweetream.sources.replay.reader import FileReader
@@ -21,8 +21,8 @@ def read(path: Path, text: str | bytes, **choices: str | bool | None) -> tuple[F
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     columns = {name: str(choices.pop(name)) for name in list(choices) if name in ("text", "id", "time")}
     reader = FileReader(str(path), choose(columns=columns, **choices))  # type: ignore[arg-type]
-    items = [item for item in reader.items(ParseContext(NOW)) if item is not None]
-    return reader, [item[2].text if isinstance(item[2], Post) else item[2] for item in items]  # type: ignore[union-attr]
+    found = [item[2] for item in reader.items(ParseContext(NOW)) if item is not None]
+    return reader, [each.text if isinstance(each, Post) else each for each in found if not isinstance(each, Retracted)]
 
 
 def test_one_line_says_what_was_understood(tmp_path: Path) -> None:
