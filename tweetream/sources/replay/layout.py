@@ -25,6 +25,7 @@ from tweetream.sources.times import day_comes_first
 _FORMATS = {".csv": "csv", ".tsv": "csv", ".tab": "csv", ".xlsx": "xlsx", ".parquet": "parquet"}
 _FORMATS |= dict.fromkeys((".jsonl", ".ndjson", ".json", ".js"), "jsonl")
 _SAMPLE = 20  # records that decide the separator
+_DATED = 500  # records that decide whether the day comes first
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)  # Excel takes it as the separator of the file
 _JSON_TEXT = re.compile(rb'\[\s*\{\s*"|\{\s*\n\s*"')
 
@@ -121,9 +122,8 @@ def of_csv(path: str, shown: str, head: bytes, choices: Choices) -> Layout:
         first, begin = 1, begin.partition(b"\n")[2]
         if not choices.separator and named[1] in SEPARATORS.values():
             marks = [named[1]]
-    samples = {mark: list(_records(begin, mark)) for mark in marks}
-    mark = max(marks, key=lambda mark: _score(samples[mark], choices))
-    sample = samples[mark]
+    mark = max(marks, key=lambda mark: _score(list(islice(_records(begin, mark), _SAMPLE)), choices))
+    sample = list(islice(_records(begin, mark), _DATED))
     names = choices.names or tuple(name.strip().strip("\ufeff") for name in next(iter(sample), ()))
     rows = sample if choices.names else sample[1:]
     found = _columns(f"{shown}, line {first + 1}", names, rows, choices)
@@ -150,11 +150,10 @@ def _records(begin: bytes, mark: str) -> Iterator[list[str]]:
 
 def _score(sample: list[list[str]], choices: Choices) -> tuple[float, ...]:
     """How well a separator fits the begin of a file."""
-    few = list(islice(sample, _SAMPLE))
     if choices.names:
-        return (sum(len(fields) == len(choices.names) for fields in few),)
-    header = few[0] if few else []
-    regular = sum(len(fields) == len(header) for fields in few)
+        return (sum(len(fields) == len(choices.names) for fields in sample),)
+    header = sample[0] if sample else []
+    regular = sum(len(fields) == len(header) for fields in sample)
     return ("text" in columns.find(header, choices.columns), len(header), regular)
 
 
