@@ -11,6 +11,7 @@ from typing import NamedTuple
 if __name__ == "__main__":
     sys.path[:0] = [str(__import__("pathlib").Path(__file__).resolve().parents[2])]
 
+from support.networks.network_exports import NETWORK_EXPORTS
 from support.paths import DOCS, ROOT
 
 FOLDER = ROOT / "tests" / "sources" / "exports"
@@ -233,6 +234,7 @@ EXPORTS = [
         ],
         "fields that are not of a post",
     ),
+    *[Export(kind, file, [Read(*post) for post in posts], rest) for kind, file, posts, rest in NETWORK_EXPORTS],
     Export(
         "Tweetream: `GET /topics/NAME/posts.csv`",
         "tweetream.csv",

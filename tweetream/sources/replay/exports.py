@@ -69,7 +69,9 @@ def parse_export(seen: ExportProbe, line: bytes, at: ParseContext) -> Outcome | 
 
 
 def _each(items: list[Raw], parse: Callable[[Raw, ParseContext], Outcome], at: ParseContext) -> Iterator[Outcome]:
-    for item in items:
+    page = at.name
+    for number, item in enumerate(items, 1):
+        at.name = f"{page}.{number}"
         try:
             yield parse(item, at) if bytes(item).startswith(b"{") else Drop.NOT_A_POST  # a bare address
         except (ValueError, RecursionError):
