@@ -1,6 +1,7 @@
 """The text of a post is one definition for all networks; docs/sources.md has it as a table, and each cell is tested."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -167,6 +168,12 @@ def test_addresses_that_would_make_a_text_too_long_are_left_out() -> None:
         for n in range(300)
     ]
     assert read(skeet(text=text, facets=long)).text == text
+
+
+def test_thousands_of_hashtags_beside_a_long_text_take_no_time() -> None:
+    began = time.process_time()
+    post = read(skeet(text="a" * 60_000, tags=[f"t{n}" for n in range(50_000)]))
+    assert isinstance(post, Post) and time.process_time() - began < 2, "each was looked for in the whole text"
 
 
 def test_a_part_that_makes_a_text_too_long_is_left_out_and_a_description_is_cut() -> None:

@@ -5,6 +5,7 @@ PARTS is the table in docs/sources.md, and tests check each of its cells.
 """
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 from tweetream.sources.post_builder import too_long
@@ -50,7 +51,8 @@ def whole_text(
         text = _added(text, poll)
     if tags:
         said = text.casefold()
-        text = _added(text, _joined([f"#{tag}" for tag in tags if tag and f"#{tag.casefold()}" not in said], " "))
+        new = [f"#{tag}" for tag in islice(tags, MAX_PARTS) if tag and f"#{tag.casefold()}" not in said]
+        text = _added(text, " ".join(new))
     if quoted:
         text = _added(text, f"@{quoted_author}: {quoted}" if quoted_author else quoted)
     return text
@@ -75,4 +77,4 @@ def _added(text: str, more: str) -> str:
 
 
 def _joined(texts: Iterable[str | None], mark: str) -> str:
-    return mark.join([text for text, _ in zip(texts, range(MAX_PARTS), strict=False) if text and not text.isspace()])
+    return mark.join([text for text in islice(texts, MAX_PARTS) if text and not text.isspace()])
