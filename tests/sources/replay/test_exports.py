@@ -106,6 +106,20 @@ def test_xs_archive_has_each_post_in_a_wrapper() -> None:
     assert read({"tweet": tweet}) == Post("x:5", "x", "macet", 1539202764000, NOW, "https://x.com/i/status/5", "", "in")
 
 
+OTHERS: list[dict[str, Any]] = [
+    {"type": "Article"},
+    {"record": {"text": "b"}},
+    {"post": {}},
+    {"posts": [5]},
+    {"tweet": {}},
+]
+
+
+def test_an_object_with_a_text_of_its_own_is_in_none_of_these_forms() -> None:
+    for fields in OTHERS:
+        assert read({"text": "a"} | fields).text == "a"
+
+
 def test_no_mutation_of_an_export_makes_it_raise() -> None:
     forms = [
         OUTBOX,

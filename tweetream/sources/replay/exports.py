@@ -25,6 +25,9 @@ class ExportProbe(Struct):
 
     type: Raw = Raw()
     record_type: Raw = field(name="$type", default=Raw())
+    text: Raw = Raw()
+    content: Raw = Raw()
+    object: Raw = Raw()
     tweet: Raw = Raw()
     uri: Raw = Raw()
     record: Raw = Raw()
@@ -45,11 +48,15 @@ _list = Decoder(list[Raw])
 
 def parse_export(seen: ExportProbe, line: bytes, at: ParseContext) -> Outcome | Iterator[Outcome] | None:
     """The outcomes of an object in one of these forms; None if it is in none. Raises ValueError or RecursionError."""
-    if bytes(seen.tweet).startswith(b"{"):
-        return x.parse_status(seen.tweet, at)
     if bytes(seen.record_type) == _RECORD:
         return views.parse_record(line, at)
-    if bytes(seen.type) in activitypub.TYPES:
+    if bytes(seen.createdAt) and (bytes(seen.userId) or bytes(seen.cw) or bytes(seen.renoteId)):
+        return misskey.parse_note(line, at)
+    if bytes(seen.text):  # all others have their text inside
+        return None
+    if bytes(seen.tweet).startswith(b"{"):
+        return x.parse_status(seen.tweet, at)
+    if bytes(seen.type) in activitypub.TYPES and (bytes(seen.object) or bytes(seen.content)):
         return activitypub.parse_activity(line, at)
     for page, parse in (
         (seen.items, activitypub.parse_activity),
@@ -63,8 +70,6 @@ def parse_export(seen: ExportProbe, line: bytes, at: ParseContext) -> Outcome | 
     inner = bytes(seen.post).startswith(b"{") or bytes(seen.record).startswith(b"{")
     if inner or (bytes(seen.value).startswith(b"{") and bytes(seen.uri).startswith(b'"at://')):
         return views.parse_view(line, at)
-    if bytes(seen.createdAt) and (bytes(seen.userId) or bytes(seen.cw) or bytes(seen.renoteId)):
-        return misskey.parse_note(line, at)
     return None
 
 

@@ -33,7 +33,6 @@ class _Probe(ExportProbe):
     did: Raw = Raw()
     event: Raw = Raw()
     payload: Raw = Raw()
-    content: Raw = Raw()
     account: Raw = Raw()
     spoiler_text: Raw = Raw()
     reblog: Raw = Raw()
@@ -43,7 +42,6 @@ class _Probe(ExportProbe):
     id_str: Raw = Raw()
     author_id: Raw = Raw()
     edit_history_tweet_ids: Raw = Raw()
-    text: Raw = Raw()
     delete: Raw = Raw()
     retracted: Raw = Raw()
 
