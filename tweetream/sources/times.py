@@ -47,6 +47,7 @@ _DATE = re.compile(
     r"\s*([+-]\d\d?:?(?:\d\d)?|[A-Za-z]{1,5})?",
     re.ASCII,
 )
+_WRAPPED = re.compile(r"/Date\((\d+)\)/|(.*\d[Z\d])\[[A-Za-z/_]+\]")  # as .NET and Java write it
 _WORD = re.compile(r"[^\W\d_]+")
 _CLOCK = re.compile(r"(?<![\d.])(\d{1,2})\.(\d\d)(?:\.(\d\d))?(?![\d:])", re.ASCII)
 _YEAR = re.compile(r"(?<!\d)(?:19|20|21)\d\d(?![\d:])|^\d{1,2}[ -][A-Z][a-z]{2}[ -]\d\d(?![\d:])", re.ASCII)
@@ -122,6 +123,8 @@ def _from_number(number: float) -> int | None:
 
 @lru_cache(maxsize=4096)  # the lines of a spreadsheet have the same minutes
 def _from_words(text: str, day_first: bool | None) -> int | None:
+    if found := _WRAPPED.fullmatch(text):
+        return _from_text(found[1] or found[2], day_first)
     text = re.sub(r"\([^()]*\)", "", text).strip()  # (Western Indonesia Time)
     text = re.sub(r"^(\d{4})年(\d\d?)月(\d\d?)日", r"\1-\2-\3", text)
     text = re.sub(r"^(\d\d?/[A-Za-z]{3}/\d{4}):", r"\1 ", text)  # a web server's log
