@@ -7,8 +7,8 @@ turns; the median of the rounds counts. The first half of the posts is not measu
 that a running worker knows. Bare is `HashingVectorizer` (words, as it comes) and `LinearSVC.decision_function`, trained
 on the unmeasured half with labels at random, which its cost does not hang on.
 
-Loading is measured in a process of its own that has imported scikit-learn: seconds, and the memory that it keeps, also
-after all posts were classified.
+Loading is measured in a process of its own that has imported the classifier: seconds, and the memory that it keeps,
+also after all posts were classified.
 """
 
 import argparse

@@ -17,7 +17,7 @@ from tweetream.classifier.dataset import BadData
 from tweetream.classifier.training import run
 
 HERE = Path(__file__).parent
-MODEL = HERE.parent / "tweetream" / "data" / "model.skops"
+MODEL = HERE.parent / "tweetream" / "data" / "model.safetensors"
 TWEETS_OF_EACH_LABEL = 3_000  # more of them make the model worse on posts that people write in their own words
 POSTS = {
     "posts-train.csv": "44a5adaf854521d4cb4432aace91cb35ec53ad8e549aceca0fd22a2066b63df4",

@@ -17,6 +17,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from pydantic_settings import PydanticBaseSettingsSource as Source
 from typing_extensions import override
 
+from tweetream.models.printable import printable
+
 PREFIX = "TWEETREAM_"
 _PASSED = re.compile(r"TWEETREAM_(FAUST_|SERVICE_|PORT(_|$))")
 RENAMED = {  # settings that had another name before 0.1.0
@@ -199,9 +201,19 @@ def unknown_names(dotenv: dict[str, str]) -> list[str]:
     return sorted(name for name, upper in ours.items() if upper not in known)
 
 
+def secrets(known: Settings) -> list[str]:
+    """The tokens and passwords, also those of several Mastodon servers, which no log may show.
+
+    One of under eight characters is left out: it could be a common word.
+    """
+    values = [value.get_secret_value() for _, value in known if isinstance(value, SecretStr)]
+    parts = [part.strip().partition("=")[2] for value in values for part in value.split(",")]
+    return sorted({value for value in (*values, *parts) if len(value) >= 8}, key=len, reverse=True)
+
+
 def fail(line: str) -> NoReturn:
     """End with one line on standard error and status 2."""
-    print(f"tweetream: {line}", file=sys.stderr)
+    print(f"tweetream: {printable(line, 2000)}", file=sys.stderr)
     raise SystemExit(2)
 
 

@@ -29,6 +29,7 @@ from tweetream.kafka.producer import Headers, OrderedProducer, RecordRejected
 from tweetream.kafka.retry import Unavailable, retry_until_available
 from tweetream.models import codec
 from tweetream.models.feed import FeedName
+from tweetream.models.printable import printable
 from tweetream.sources import without_secret
 from tweetream.sources.status import SourceStatuses
 
@@ -173,10 +174,12 @@ def specs() -> list[TopicSpec]:
 
 async def dead_letter(topic: str, value: bytes | None, reason: str) -> None:
     """Send a record that cannot be read or delivered to the dead letters. It is counted by its `topic`."""
+    reason = printable(reason, 1000)
     log.warning("dead letter from %s: %s", topic, reason)
-    headers: Headers = [("topic", topic.encode()), ("reason", reason[:1000].encode())]
+    headers: Headers = [("topic", topic.encode()), ("reason", reason.encode())]
     try:
-        await services.producer.send(DEAD, 0, (value or b"")[:DEAD_BYTES], headers=headers)
+        most = min(DEAD_BYTES, max(0, services.producer.max_record - 2048))  # the reason is beside it
+        await services.producer.send(DEAD, 0, (value or b"")[:most], headers=headers)
     except RecordRejected as error:
         log.error("Kafka rejected a dead letter: %s", error)
     metrics.dead_letters.labels(topic).inc()
@@ -266,6 +269,8 @@ async def _declare() -> None:
 async def _start() -> None:
     metrics.declare([spec.name for spec in specs()], map(without_secret, settings.sources))
     await services.producer.start()
+    names = [spec.name for spec in specs()]
+    await retry_until_available(kafka, lambda: services.producer.learn_limit(names))
     await services.compacted.start()
 
 

@@ -1,11 +1,12 @@
-"""A batch is matched only when this worker knows the topics that were there when the batch was read."""
+"""A batch is matched when this worker knows the topics that were there when it was read, and split to fit Kafka."""
 
 import pytest
 
 from tweetream.agents import preprocessing
-from tweetream.agents.preprocessing import Tagger, words_of
+from tweetream.agents.preprocessing import Tagger, encoded, words_of
 from tweetream.kafka.producer import Abandoned
-from tweetream.models.post import Post
+from tweetream.models import codec
+from tweetream.models.post import Post, TaggedBatch, TaggedPost
 from tweetream.text import Cleaner
 
 COMMAND = 1_000_000  # an offset that no test applies
@@ -47,3 +48,17 @@ async def test_a_wait_that_a_rebalance_ends_leaves_the_batch_to_come_again_and_b
 def test_words_beside_the_text_count_for_matching() -> None:
     post = Post("x:1", "x", "Lihat ini!", None, 1, also="Banjir di #Kemang\nhttps://a.example")
     assert words_of(post) == "lihat ini banjir di kemang"
+
+
+def test_a_tagged_batch_is_split_until_each_record_fits_or_has_one_post() -> None:
+    posts = [
+        TaggedPost(index, Post(f"t:{index}", "t", "x" * (5_000 if index == 7 else 100), 1, 1), "x", (0,))
+        for index in range(20)
+    ]
+    batch = TaggedBatch(3, 4, 5, ["t-feed-a-1"], posts)
+    records = list(encoded(batch, 1_000))
+    assert [len(record) > 1_000 for record in records].count(True) == 1, "the long post alone"
+    parts = [codec.decode(record, TaggedBatch) for record in records]
+    assert [post for part in parts for post in part.posts] == posts, "in order, with their stamps"
+    assert {(part.epoch, part.sequence, part.command, *part.feeds) for part in parts} == {(3, 4, 5, "t-feed-a-1")}
+    assert list(encoded(batch, 1_000_000)) == [codec.encode(batch)]

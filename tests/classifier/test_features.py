@@ -5,17 +5,18 @@ import pytest
 from sklearn.base import clone
 
 from tweetream.classifier.features import PIECES, Features, hashed, pieces, shipped_kinds
+from tweetream.classifier.vectorizer import FeatureVectorizer
 
 KINDS = "jam: macet stuck\nplace: kuningan sudirman\nmoney: gaji"
 TEXTS = ["macet di kuningan", "stuck di sudirman", "gaji stuck", "gaji di kuningan", "macet di kuningan lagi"]
 
 
-def names(text: str, features: Features) -> set[int]:
+def names(text: str, features: FeatureVectorizer) -> set[int]:
     return set(features.transform([text]).indices.tolist())
 
 
 def test_a_row_is_a_texts_known_features_by_the_root_of_how_many() -> None:
-    features = Features(2, KINDS).fit(TEXTS)
+    features = FeatureVectorizer(2, KINDS).fit(TEXTS)
     matrix = features.transform([*TEXTS, "asing", ""])
     assert matrix.shape == (len(TEXTS) + 2, len(features.get_feature_names_out()))
     for row in matrix[: len(TEXTS)]:
@@ -24,12 +25,12 @@ def test_a_row_is_a_texts_known_features_by_the_root_of_how_many() -> None:
 
 
 def test_learning_and_counting_in_one_is_the_same_as_one_after_the_other() -> None:
-    features = Features(2, KINDS)
+    features = FeatureVectorizer(2, KINDS)
     assert (features.fit_transform(TEXTS) != clone(features).fit(TEXTS).transform(TEXTS)).nnz == 0
 
 
 def test_words_of_a_kind_are_alike_and_others_are_not() -> None:
-    features = Features(1, KINDS).fit(TEXTS)
+    features = FeatureVectorizer(1, KINDS).fit(TEXTS)
     unknown = names("gaji di monas", features)
     assert len(names("stuck di kuningan", features) & names("macet di sudirman", features)) > len(
         names("stuck di kuningan", features) & unknown
@@ -37,16 +38,16 @@ def test_words_of_a_kind_are_alike_and_others_are_not() -> None:
 
 
 def test_the_order_and_the_company_of_words_are_seen() -> None:
-    features = Features(1, KINDS).fit([*TEXTS, "kuningan di macet"])
+    features = FeatureVectorizer(1, KINDS).fit([*TEXTS, "kuningan di macet"])
     assert names("macet di kuningan", features) != names("kuningan di macet", features)
     assert names("macet lagi", features) != names("macet", features) | names("lagi", features)
 
 
 def test_a_feature_of_too_few_posts_is_left_out() -> None:
-    once, twice = Features(1, "").fit(TEXTS), Features(2, "").fit(TEXTS)
-    assert len(twice.kept_) < len(once.kept_)
+    once, twice = FeatureVectorizer(1, "").fit(TEXTS), FeatureVectorizer(2, "").fit(TEXTS)
+    assert len(twice.known_) < len(once.known_)
     with pytest.raises(ValueError, match="no word is in 3 posts"):
-        Features(3, "").fit(["satu", "dua"])
+        FeatureVectorizer(3, "").fit(["satu", "dua"])
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_a_feature_of_too_few_posts_is_left_out() -> None:
     ],
 )
 def test_a_word_has_the_kind_of_its_root(word: str, kind: str) -> None:
-    (own,), (number,), *_ = Features(1, KINDS).of_words([word])
+    (own,), (number,), *_ = Features(KINDS, np.zeros(0, dtype=np.uint64)).of_words([word])
     assert own == hashed(word)
     assert number == (hashed(f"~{kind}") if kind else own)
 
@@ -81,10 +82,9 @@ def test_pieces_are_those_of_each_word_alone() -> None:
 def test_known_features_are_found_and_no_others() -> None:
     """Also features with the same first bits, and the last of all features."""
     chosen = np.random.default_rng(3)
-    features = Features()
     known = chosen.integers(0, 2**63, 5_000, dtype=np.uint64)
     known = np.unique(np.concatenate((known, known[:50] + np.uint64(1), [np.uint64(2**64 - 1), np.uint64(0)])))
-    features.kept_ = known
+    features = Features("", known)
     asked = chosen.permutation(np.concatenate((known, known[:-1] + np.uint64(7))))
     which, columns = features.place(asked)
     assert (known[columns] == asked[which]).all()

@@ -56,17 +56,17 @@ def test_two_runs_give_the_same_bytes(small: ModuleType, tmp_path: Path) -> None
     made = []
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
-        small.main([str(tmp_path / "tweets")], tmp_path / name / "model.skops")
+        small.main([str(tmp_path / "tweets")], tmp_path / name / "model.safetensors")
         made.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
-    assert made[0] == made[1] and made[0].keys() == {"model.skops", "model.md"}
-    assert Classifier.load(tmp_path / "one" / "model.skops").labels == ("non_traffic", "traffic")
+    assert made[0] == made[1] and made[0].keys() == {"model.safetensors", "model.md"}
+    assert Classifier.load(tmp_path / "one" / "model.safetensors").labels == ("non_traffic", "traffic")
 
 
 @pytest.mark.parametrize("name", ["posts-train.csv", "posts-test.csv", "tweets/traffic_tweets.txt"])
 def test_another_file_and_a_missing_one_are_refused_in_one_line_before_training(
     small: ModuleType, tmp_path: Path, name: str
 ) -> None:
-    out = tmp_path / "model.skops"
+    out = tmp_path / "model.safetensors"
     (tmp_path / name).write_text("other", "utf-8")
     with pytest.raises(SystemExit, match="is another file: its SHA-256 is") as changed:
         small.main([str(tmp_path / "tweets")], out)
@@ -81,4 +81,4 @@ def test_another_file_and_a_missing_one_are_refused_in_one_line_before_training(
 @pytest.mark.parametrize("arguments", [[], [""], ["one", "two"]])
 def test_without_a_folder_it_says_how_it_is_called(program: ModuleType, tmp_path: Path, arguments: list[str]) -> None:
     with pytest.raises(SystemExit, match="make model TWEETS=FOLDER"):
-        program.main(arguments, tmp_path / "model.skops")
+        program.main(arguments, tmp_path / "model.safetensors")

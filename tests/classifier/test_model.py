@@ -1,13 +1,15 @@
 """Labels, scores and explanations of a model in use; `test_model_file` has what can be wrong with its file."""
 
-import math
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tweetream.classifier.conversion import parameters_of
 from tweetream.classifier.dataset import LabelledPost
 from tweetream.classifier.model import SHIPPED, Classifier
-from tweetream.classifier.training import CLASSIFIERS, train
+from tweetream.classifier.training import CLASSIFIERS, fit, train
 from tweetream.text import Cleaner, normalise
 
 
@@ -50,8 +52,8 @@ def test_a_batch_gives_what_its_texts_give_alone(shipped: Classifier) -> None:
 @pytest.mark.parametrize("classifier", CLASSIFIERS)
 @pytest.mark.parametrize("labels", [("banjir", "macet"), ("banjir", "lancar", "macet")])
 def test_scores_are_scikit_learns_probability_of_the_label_given(classifier: str, labels: tuple[str, ...]) -> None:
-    pipeline = train(posts(*labels), classifier)
-    model = Classifier(pipeline)
+    pipeline = fit(posts(*labels), classifier)
+    model = Classifier(parameters_of(pipeline))
     texts = [*labels, "banjir macet", "kata1 nomor1", "asing"]
     given, scores = model.predict(texts)
     expected = pipeline.predict_proba(texts)
@@ -62,8 +64,9 @@ def test_scores_are_scikit_learns_probability_of_the_label_given(classifier: str
 
 
 def test_labels_that_all_have_probability_zero_are_equally_likely() -> None:
-    model = Classifier(train(posts("a1", "b1", "c1")))
-    model._calibrator.shift[:] = -math.inf
+    trained = train(posts("a1", "b1", "c1"))
+    hopeless = replace(trained.calibration, shift=np.full(3, -1e6))
+    model = Classifier(replace(trained, calibration=hopeless))
     assert model.predict(["a1"])[1] == pytest.approx([1 / 3])
 
 

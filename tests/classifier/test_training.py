@@ -10,6 +10,7 @@ import pytest
 
 from tweetream.classifier.dataset import BadData, LabelledPost
 from tweetream.classifier.model import Classifier
+from tweetream.classifier.parameters import WordWeights
 from tweetream.classifier.training import FEWEST, check, clean, cross_validate, run, save, train
 
 POSTS = {
@@ -51,7 +52,9 @@ def test_an_unknown_classifier_is_refused_by_naming_the_known() -> None:
 
 def test_the_texts_are_cleaned_before_they_are_learnt() -> None:
     given = posts(**{of: [text.upper() + " https://t.co/x @kota1" for text in texts] for of, texts in POSTS.items()})
-    words = train(clean(given), "words-svm").named_steps["features"].vocabulary_
+    decision = train(clean(given), "words-svm").decision
+    assert isinstance(decision, WordWeights)
+    words = decision.words
     assert "macet" in words and not {"MACET", "https", "co"} & set(words)
     assert clean([LabelledPost("https://t.co/x", "a")]) == []
 
@@ -61,22 +64,25 @@ def test_the_same_input_gives_the_same_bytes_in_another_process(args: list[str],
     one, other = tmp_path / "one", tmp_path / "other"
     one.mkdir()
     other.mkdir()
-    run(args, one / "m.skops")
+    run(args, one / "m.safetensors")
     imports = "import sys; from pathlib import Path; from tweetream.classifier.training import run; "
     code = imports + "run(sys.argv[2:], Path(sys.argv[1]))"
     environment = {**os.environ, "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run([sys.executable, "-c", code, other / "m.skops", *args], check=True, env=environment)
+    subprocess.run([sys.executable, "-c", code, other / "m.safetensors", *args], check=True, env=environment)
     assert {p.name: p.read_bytes() for p in one.iterdir()} == {p.name: p.read_bytes() for p in other.iterdir()}
 
 
 def test_what_run_writes_can_be_loaded_and_used(args: list[str], tmp_path: Path) -> None:
-    line = run(args, tmp_path / "m.skops")
-    assert Classifier.load(tmp_path / "m.skops").predict(["jalan tol macet", "rezeki sayang"])[0] == ["traffic", "talk"]
+    line = run(args, tmp_path / "m.safetensors")
+    assert Classifier.load(tmp_path / "m.safetensors").predict(["jalan tol macet", "rezeki sayang"])[0] == [
+        "traffic",
+        "talk",
+    ]
     assert "100.00%" in line and "\n" not in line
 
 
 def test_the_card_has_the_computed_numbers_and_the_origin(args: list[str], tmp_path: Path) -> None:
-    run(args, tmp_path / "m.skops", "naive-bayes")
+    run(args, tmp_path / "m.safetensors", "naive-bayes")
     card = (tmp_path / "m.md").read_text("utf-8")
     assert "| `traffic` | 60 | 60 |" in card and "| `talk` | 40 | 40 |" in card
     assert "Trained on 80 posts" in card and "Tested on 20 posts" in card
@@ -99,7 +105,7 @@ def test_every_post_is_answered_once_in_a_cross_validation() -> None:
 def test_a_test_file_is_what_the_card_tells_of(args: list[str], tmp_path: Path) -> None:
     test = tmp_path / "test.csv"
     test.write_text("text,label\njalan tol macet,traffic\nrezeki sayang,traffic\nrezeki cinta,talk\n", "utf-8")
-    line = run(args, tmp_path / "m.skops", test=[str(test)])
+    line = run(args, tmp_path / "m.safetensors", test=[str(test)])
     card = (tmp_path / "m.md").read_text("utf-8")
     assert "66.67% of 3 " in line
     assert "Tested on 3 posts: accuracy 0.6667" in card and "`test.csv` (SHA-256 `" in card
@@ -107,7 +113,7 @@ def test_a_test_file_is_what_the_card_tells_of(args: list[str], tmp_path: Path) 
 
 
 def test_of_each_text_file_so_many_posts_are_taken(args: list[str], tmp_path: Path) -> None:
-    run(args, tmp_path / "m.skops", at_most=25)
+    run(args, tmp_path / "m.safetensors", at_most=25)
     card = (tmp_path / "m.md").read_text("utf-8")
     assert "| `traffic` | 25 | 25 |" in card and "| `talk` | 25 | 25 |" in card and "--at-most=25" in card
 
@@ -116,14 +122,14 @@ def test_a_test_without_posts_is_refused(args: list[str], tmp_path: Path) -> Non
     test = tmp_path / "test.csv"
     test.write_text("text,label\n", "utf-8")
     with pytest.raises(BadData, match="no posts"):
-        run(args, tmp_path / "m.skops", test=[str(test)])
+        run(args, tmp_path / "m.safetensors", test=[str(test)])
 
 
 def test_a_label_with_just_enough_posts_is_enough(tmp_path: Path) -> None:
     path = tmp_path / "posts.csv"
     lines = [f"{of} kata{i} x{i % 3},{of}" for of in ("satu", "dua1") for i in range(FEWEST)]
     path.write_text("text,label\n" + "\n".join(lines) + "\n", "utf-8")
-    assert "of 8 held-out" in run([str(path)], tmp_path / "m.skops")
+    assert "of 8 held-out" in run([str(path)], tmp_path / "m.safetensors")
 
 
 def test_a_card_never_replaces_what_it_is_about(args: list[str], tmp_path: Path) -> None:
@@ -132,22 +138,22 @@ def test_a_card_never_replaces_what_it_is_about(args: list[str], tmp_path: Path)
     text = (tmp_path / "talk.txt").rename(tmp_path / "mine.md")
     before = text.read_bytes()
     with pytest.raises(BadData, match="replace"):
-        run([args[0], f"talk={text}"], tmp_path / "mine.skops")
+        run([args[0], f"talk={text}"], tmp_path / "mine.safetensors")
     assert text.read_bytes() == before
 
 
 def test_a_label_does_not_break_the_cards_tables(tmp_path: Path) -> None:
     path = tmp_path / "posts.csv"
     path.write_text("text,label\n" + "".join(f"{of}{i} kata,{of}|x\n" for of in "ab" for i in range(30)), "utf-8")
-    run([str(path)], tmp_path / "m.skops")
+    run([str(path)], tmp_path / "m.safetensors")
     assert "| `a\\|x` | 30 | 30 |" in (tmp_path / "m.md").read_text("utf-8")
 
 
 def test_the_card_has_the_hash_of_the_model(args: list[str], tmp_path: Path) -> None:
-    run(args, tmp_path / "m.skops")
-    digest = hashlib.sha256((tmp_path / "m.skops").read_bytes()).hexdigest()
+    run(args, tmp_path / "m.safetensors")
+    digest = hashlib.sha256((tmp_path / "m.safetensors").read_bytes()).hexdigest()
     assert digest in (tmp_path / "m.md").read_text("utf-8")
-    assert Classifier.load(tmp_path / "m.skops").digest == digest
+    assert Classifier.load(tmp_path / "m.safetensors").digest == digest
 
 
 def test_wrong_answers_show_in_the_numbers() -> None:
@@ -158,23 +164,23 @@ def test_wrong_answers_show_in_the_numbers() -> None:
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="cannot be written"):
-        save(train(posts(**POSTS)), tmp_path / "no" / "m.skops")
+        save(train(posts(**POSTS)), tmp_path / "no" / "m.safetensors")
 
 
 def test_more_labels_than_two_are_in_the_card(tmp_path: Path) -> None:
     path = tmp_path / "posts.csv"
     lines = [f"{of} kata{i} x{i % 3},{of}" for of in ("satu", "dua1", "tiga") for i in range(30)]
     path.write_text("text,label\n" + "\n".join(lines) + "\n", "utf-8")
-    run([str(path)], tmp_path / "m.skops")
+    run([str(path)], tmp_path / "m.safetensors")
     card = (tmp_path / "m.md").read_text("utf-8")
     assert "| true label | given `dua1` | given `satu` | given `tiga` |\n| --- | --: | --: | --: |" in card
 
 
 def test_a_card_never_replaces_somebody_elses_file(args: list[str], tmp_path: Path) -> None:
     (tmp_path / "notes.md").write_text("mine", "utf-8")
-    for name in ("notes", "notes.skops"):
+    for name in ("notes", "notes.safetensors"):
         with pytest.raises(BadData, match="another file"):
             run(args, tmp_path / name)
     assert (tmp_path / "notes.md").read_text("utf-8") == "mine"
-    run(args, tmp_path / "m.skops")
-    run(args, tmp_path / "m.skops")  # its own card it may write again
+    run(args, tmp_path / "m.safetensors")
+    run(args, tmp_path / "m.safetensors")  # its own card it may write again

@@ -23,7 +23,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small model: what has `macet` is traffic."""
     posts = [LabelledPost(f"macet kata{i % 7} nomor{i % 5}", "traffic") for i in range(40)]
     posts += [LabelledPost(f"rezeki kata{i % 7} nomor{i % 5}", "talk") for i in range(40)]
-    path = tmp_path_factory.mktemp("model") / "m.skops"
+    path = tmp_path_factory.mktemp("model") / "m.safetensors"
     save(train([post._replace(text=f"{post.text} x{i}") for i, post in enumerate(posts)], "words-svm"), path)
     return path
 

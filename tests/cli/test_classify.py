@@ -91,6 +91,17 @@ def test_json_becomes_csv_and_csv_json(classify: Run) -> None:
     assert json.loads(done.stdout)["label"] == "traffic"
 
 
+def test_no_cell_of_the_csv_is_a_formula_and_json_keeps_its_text(classify: Run) -> None:
+    stdin = b"""text,=x,n\n@rina macet,=1+1,-5\n"macet;""=cmd|'/c calc'!A1;x",b,+6.2\nrezeki,c,1,=more\n"""
+    done = classify("--column", "text", stdin=stdin)
+    found = rows(done.stdout)
+    assert [row["text"] for row in found] == ["'@rina macet", "macet;\"'=cmd|'/c calc'!A1;x", "rezeki"]
+    assert [(row["'=x"], row["n"]) for row in found] == [("'=1+1", "-5"), ("b", "+6.2"), ("c", "1")]
+    assert done.stdout.decode().rstrip().endswith(",'=more") and [row["label"] for row in found][0] == "traffic"
+    done = classify("--column", "text", "--output-format", "jsonl", stdin=stdin)
+    assert json.loads(done.stdout.splitlines()[0])["text"] == "@rina macet"
+
+
 @pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".bz2", bz2.compress), ("", bytes)])
 def test_packed_files_are_unpacked(classify: Run, tmp_path: Path, suffix: str, pack: Callable[[bytes], bytes]) -> None:
     path = tmp_path / f"posts.csv{suffix}"

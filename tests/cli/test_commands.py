@@ -25,15 +25,15 @@ def posts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(posts: Path) -> Path:
-    training.run([str(posts)], posts.with_name("m.skops"), "words-svm")
-    return posts.with_name("m.skops")
+    training.run([str(posts)], posts.with_name("m.safetensors"), "words-svm")
+    return posts.with_name("m.safetensors")
 
 
 def test_train_writes_the_model_and_its_card_and_prints_one_line(tweetream: Run, posts: Path, tmp_path: Path) -> None:
-    done = tweetream("train", posts, "--out", tmp_path / "m.skops", "--classifier", "words-svm")
+    done = tweetream("train", posts, "--out", tmp_path / "m.safetensors", "--classifier", "words-svm")
     assert done.returncode == 0 and done.stderr == b""
     assert done.stdout.count(b"\n") == 1 and b"held-out posts right" in done.stdout
-    assert {path.name for path in tmp_path.iterdir()} == {"m.skops", "m.md"}
+    assert {path.name for path in tmp_path.iterdir()} == {"m.safetensors", "m.md"}
 
 
 def test_explain_shows_the_words_from_the_one_that_says_most_to_the_bias(tweetream: Run) -> None:
@@ -69,11 +69,11 @@ def test_evaluate_cross_validates_or_tests_a_model_there_is(tweetream: Run, post
     "arguments",
     [
         ("evaluate", "/no/such.csv"),
-        ("evaluate", "{posts}", "--model", "/no/such.skops"),
+        ("evaluate", "{posts}", "--model", "/no/such.safetensors"),
         ("evaluate", "{posts}", "--folds", "1"),
         ("evaluate", "{posts}", "--folds", "1000"),
-        ("train", "a={posts}", "--out", "/no/such/place/m.skops"),
-        ("train", "{posts}", "--out", "/no/such/place/m.skops"),
+        ("train", "a={posts}", "--out", "/no/such/place/m.safetensors"),
+        ("train", "{posts}", "--out", "/no/such/place/m.safetensors"),
         ("train", "{posts}", "--test", "/no/such.csv"),
         ("explain", "macet", "--model", "{posts}"),
         ("evaluate", "a=/dev/null", "--balanced"),
@@ -81,7 +81,7 @@ def test_evaluate_cross_validates_or_tests_a_model_there_is(tweetream: Run, post
         ("train", "{posts}", "--out", ""),
         ("train", "{posts}", "--out", "/tmp"),
         ("train", "{posts}", "--out", "{posts}"),
-        ("train", "a=/dev/null", "--out", "m.skops"),
+        ("train", "a=/dev/null", "--out", "m.safetensors"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(tweetream: Run, posts: Path, arguments: tuple[str, ...]) -> None:

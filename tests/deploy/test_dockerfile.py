@@ -38,7 +38,12 @@ def test_the_linter_has_nothing_to_say() -> None:
 
 def test_a_build_gets_the_package_and_no_secret() -> None:
     files = set(image.context())
-    assert {"setup.cfg", "tweetream/app.py", "tweetream/data/model.skops", "tweetream/web/static/index.html"} <= files
+    assert {
+        "setup.cfg",
+        "tweetream/app.py",
+        "tweetream/data/model.safetensors",
+        "tweetream/web/static/index.html",
+    } <= files
     assert {path.split("/")[0] for path in files} == {
         "pyproject.toml",
         "setup.cfg",

@@ -1,8 +1,12 @@
-"""A worker logs few of its Kafka client's lines."""
+"""A worker logs few of its Kafka client's lines, and nothing that a terminal would run."""
 
+import io
 import logging
+import re
 
-from tweetream.engine.worker import LOG_EVERY, RateLimitedLogFilter
+import pytest
+
+from tweetream.engine.worker import LOG_EVERY, RateLimitedLogFilter, Worker
 
 
 def record(name: str, level: int, message: str, at: float, *args: object) -> logging.LogRecord:
@@ -25,3 +29,23 @@ def test_information_of_the_client_and_lines_of_other_loggers_are_all_logged() -
     for n in range(3):
         assert log_filter.filter(record("aiokafka.consumer", logging.INFO, f"step {n}", 100))
         assert log_filter.filter(record("tweetream.kafka.producer", logging.WARNING, "the same", 100))
+
+
+def test_no_line_of_the_log_has_a_code_of_terminals_a_forged_line_or_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWEETREAM_X_BEARER_TOKEN", "AAAA%2Btoken%3D")
+    monkeypatch.setenv("TWEETREAM_MASTODON_TOKEN", "a.b=first-secret=,c.d=second-secret")
+    output = io.StringIO()
+    logger = logging.Logger("root")
+    logger.addHandler(logging.StreamHandler(output))
+    worker = Worker.__new__(Worker)
+    worker.spinner = None
+    worker.on_setup_root_logger(logger, logging.INFO)
+    logger.warning("a library says %s", "\x1b[2J\nERROR forged")
+    logger.warning("a package says %s and %s", "AAAA%2Btoken%3D", "first-secret=")
+    try:
+        raise ValueError("second-secret")
+    except ValueError:
+        logger.exception("it failed")
+    assert not re.search("(first|second)-secret|AAAA", output.getvalue())
+    assert "a package says *** and ***\n" in output.getvalue()
+    assert output.getvalue().startswith("a library says \\x1b[2J\n  ERROR forged\n")

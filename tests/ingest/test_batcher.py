@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from tweetream.ingest import batcher as module
-from tweetream.ingest.batcher import Batch, Batcher
+from tweetream.ingest.batcher import Batch, Batcher, halves
 from tweetream.models.drop import Drop
 from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post
 from tweetream.sources.base import Chunk
@@ -176,3 +176,13 @@ async def test_positions_are_written_again_when_nothing_comes_for_long(monkeypat
     read = await first(Batcher({"replay:a": "7"}, {}))
     assert read.posts == []
     assert read.positions == {"replay:a": "7"}
+
+
+async def test_the_halves_of_a_batch_have_its_posts_once_and_only_the_second_has_its_positions() -> None:
+    batcher = Batcher({}, {})
+    await put(batcher, chunk("1", 0, 5, blank=2))
+    whole = await first(batcher)
+    one, two = halves(whole, {"a": "0"})
+    assert [*numbers(one), *numbers(two)] == [0, 1, 2, 3, 4] and numbers(one)
+    assert (one.positions, two.positions) == ({"a": "0"}, {"a": "1"}), "a takeover between them reads all posts again"
+    assert one.read + two.read == whole.read and one.dropped + two.dropped == whole.dropped

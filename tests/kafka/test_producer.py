@@ -14,7 +14,7 @@ from support.kafka.apache_kafka import ApacheKafka, KafkaAddress
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker
-from tweetream.kafka.producer import MAX_REQUEST, Abandoned, Headers, OrderedProducer, RecordRejected
+from tweetream.kafka.producer import MAX_REQUEST, Abandoned, Headers, OrderedProducer, RecordRejected, RecordTooLarge
 
 Broker = EmbeddedBroker | KafkaAddress
 
@@ -129,10 +129,37 @@ async def test_what_kafka_itself_refuses_for_its_size_is_refused(apache_kafka: K
     producer = OrderedProducer(Connection([apache_kafka.bootstrap]))
     await producer.start()
     try:
-        with pytest.raises(RecordRejected):
+        assert producer.max_record > 10_000, "it learns the limit when Kafka rejects a record"
+        values = [b"%04d" % number + b"x" * 1_000 for number in range(50)]
+        values[20] = b"x" * 20_000
+        assert await producer.send_all(namespace, 0, [(value, []) for value in values]) == [20]
+        assert 8_000 < producer.max_record < 10_000
+        with pytest.raises(RecordTooLarge):
             await producer.send(namespace, 0, b"x" * 20_000)
-        with pytest.raises(RecordRejected):
-            await producer.send_all(namespace, 0, [(b"x" * 20_000, [])])
+        assert await producer.send_all(namespace, 0, [(b"x" * 20_000, [])]) == [0]
+        found = await read(apache_kafka, namespace, 49)
+        assert [record.value for record in found] == values[:20] + values[21:], "the others are there, in order"
+    finally:
+        await producer.stop()
+
+
+async def test_records_that_can_be_split_are_made_again_when_kafka_takes_less(
+    apache_kafka: KafkaAddress, namespace: str
+) -> None:
+    small = admin.TopicSpec(namespace, 1, {"max.message.bytes": "10000"})
+    await admin.create(Connection([apache_kafka.bootstrap]), [small], 1)
+    producer = OrderedProducer(Connection([apache_kafka.bootstrap]))
+    await producer.start()
+    whole = b"".join(b"%05d" % number for number in range(4_000))
+
+    def parts(limit: int) -> list[bytes]:
+        return [whole[start : start + limit] for start in range(0, len(whole), limit)]
+
+    try:
+        await asyncio.gather(producer.send_each(namespace, 0, parts), producer.send(namespace, 0, b"after"))
+        found = await read(apache_kafka, namespace, 4)
+        assert b"".join(record.value for record in found) == whole + b"after"
+        assert not await producer.learn_limit([namespace]), "it is known"
     finally:
         await producer.stop()
 
@@ -204,8 +231,8 @@ async def test_nothing_comes_between_the_parts_of_what_is_sent_together(
 ) -> None:
     large: list[tuple[bytes, Headers]] = [(b"%d" % i + b"x" * (MAX_REQUEST // 2), []) for i in range(3)]
     await asyncio.gather(
-        producer.send_each(namespace, 0, [b"a1", b"a2", b"a3"]),
-        producer.send_each(namespace, 0, [b"b1", b"b2"]),
+        producer.send_each(namespace, 0, lambda _: [b"a1", b"a2", b"a3"]),
+        producer.send_each(namespace, 0, lambda _: [b"b1", b"b2"]),
         producer.send_all(namespace, 0, large),
         producer.send(namespace, 0, b"c"),
     )

@@ -54,7 +54,7 @@ def check_one_line(ended: "subprocess.CompletedProcess[str]", *wanted: str) -> N
         ({"TWEETREAM_PARTITIONS": "many"}, ["TWEETREAM_PARTITIONS"]),
         ({"TWEETREAM_FEED_RETENTION": "a week"}, ["TWEETREAM_FEED_RETENTION"]),
         ({"TWEETREAM_WEB_PROT": "80"}, ["TWEETREAM_WEB_PROT"]),
-        ({"TWEETREAM_MODEL": "/nowhere/model.skops"}, ["TWEETREAM_MODEL", "/nowhere/model.skops"]),
+        ({"TWEETREAM_MODEL": "/nowhere/model.safetensors"}, ["TWEETREAM_MODEL", "/nowhere/model.safetensors"]),
         ({"TWEETREAM_ABBREVIATIONS": "/nowhere/short.tsv"}, ["TWEETREAM_ABBREVIATIONS", "/nowhere/short.tsv"]),
     ],
 )
@@ -79,7 +79,7 @@ def test_a_port_in_use_ends_with_one_line() -> None:
 
 
 def test_a_broken_model_ends_with_one_line(embedded_broker: EmbeddedBroker, namespace: str, tmp_path: Path) -> None:
-    model = tmp_path / "model.skops"
+    model = tmp_path / "model.safetensors"
     model.write_bytes(b"this is no model")
     settings = {
         "TWEETREAM_MODEL": str(model),

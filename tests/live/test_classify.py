@@ -62,13 +62,13 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     from tweetream.kafka.embedded import EmbeddedBroker
 
     folder = tmp_path_factory.mktemp("classify")
-    save(train(clean(german(60, 1))), folder / "german.skops")
+    save(train(clean(german(60, 1))), folder / "german.safetensors")
     file = folder / "posts.txt"
     file.write_text("".join(f"{post.text}\n" for post in german(20, 2)))
     settings = {
         "SOURCES": f"replay:{file}?rate=0",
         "TOPICS": "berlin",
-        "MODEL": str(folder / "german.skops"),
+        "MODEL": str(folder / "german.safetensors"),
     }
     with EmbeddedBroker(folder) as broker, workers(1, broker.url, "classify", folder, **settings) as group:
         yield group[0]
@@ -101,8 +101,8 @@ def test_each_text_gets_its_label_and_words_whose_weights_and_bias_are_the_decis
 
 def test_the_answer_is_what_the_model_says_alone(worker: Worker, tmp_path: Path) -> None:
     texts = [post.text for post in german(5, 3)]
-    save(train(clean(german(60, 1))), tmp_path / "same.skops")
-    labels, scores = Classifier.load(tmp_path / "same.skops").predict(texts)
+    save(train(clean(german(60, 1))), tmp_path / "same.safetensors")
+    labels, scores = Classifier.load(tmp_path / "same.safetensors").predict(texts)
     answers = ask(worker, {"texts": texts}).json()
     assert [answer["label"] for answer in answers] == labels
     assert [answer["score"] for answer in answers] == pytest.approx(scores)

@@ -22,7 +22,7 @@ from tweetream.models.codec import json_line
 from tweetream.models.counts import CountRecord
 from tweetream.models.feed import feed_entry, pack_stamp
 from tweetream.models.post import TaggedBatch
-from tweetream.topology import COUNTS, feed_name, is_dead, services, tagged
+from tweetream.topology import COUNTS, dead_letter, feed_name, is_dead, services, tagged
 
 if TYPE_CHECKING:
     from tweetream.classifier.model import Classifier
@@ -32,7 +32,7 @@ Records = dict[str, list[tuple[bytes, Headers]]]
 
 
 class Model:
-    """The classifier, loaded in a thread when the worker is up, since its libraries take a second to import."""
+    """The classifier, loaded in a thread when the worker is up. Only this agent uses it."""
 
     def __init__(self) -> None:
         self._loading: asyncio.Future[Classifier] | None = None
@@ -127,13 +127,18 @@ async def _send(command: int, records: Records, counts: CountRecord, still_assig
 
 
 async def _feed(feed: str, command: int, records: list[tuple[bytes, Headers]], still_assigned: StillAssigned) -> None:
-    """Send the records of one feed. They are dropped if the feed is deleted meanwhile."""
+    """Send the records of one feed. They are dropped if the feed is deleted meanwhile.
+
+    A record that is too large for Kafka becomes a dead letter; the others of its batch are delivered.
+    """
     try:
-        await services.producer.send_all(
+        too_large = await services.producer.send_all(
             feed, 0, records, still_assigned=lambda: still_assigned() and not is_dead(feed, command)
         )
     except Abandoned:
         if not is_dead(feed, command):
             raise
         return
-    metrics.posts_fed.labels(feed_name(feed).topic).inc(len(records))
+    for nth in too_large:
+        await dead_letter(feed, records[nth][0], f"{len(records[nth][0])} bytes are too many for Kafka")
+    metrics.posts_fed.labels(feed_name(feed).topic).inc(len(records) - len(too_large))

@@ -7,9 +7,11 @@ of posts goes to partition p of tagged, so that a post keeps its stamp.
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from functools import cache, partial
 from typing import Any
 
+import msgspec
 from aiokafka.errors import KafkaError
 from faust.types import EventT
 
@@ -24,7 +26,7 @@ from tweetream.models import codec
 from tweetream.models.drop import Drop
 from tweetream.models.post import MAX_BYTES, Post, PostBatch, TaggedBatch, TaggedPost, size_of
 from tweetream.text import Cleaner, load_abbreviations, normalise
-from tweetream.topology import POSTS, TAGGED, posts, services, topics_table, wait_applied
+from tweetream.topology import POSTS, TAGGED, dead_letter, posts, services, topics_table, wait_applied
 
 log = logging.getLogger(__name__)
 WAIT_FOR_COMMAND = 15.0  # seconds, at most and once for each command
@@ -130,10 +132,24 @@ async def _work(event: EventT[Any], still_assigned: StillAssigned) -> Delivery |
 
 async def _send(partition: int, read: int, tagged: TaggedBatch, still_assigned: StillAssigned) -> None:
     # In one send: readers would skip a part that comes after the next batch as old.
-    parts = map(codec.encode, split(tagged))
-    await services.producer.send_each(TAGGED, partition, parts, still_assigned=still_assigned)
+    parts = partial(encoded, tagged)
+    for record in await services.producer.send_each(TAGGED, partition, parts, still_assigned=still_assigned):
+        await dead_letter(TAGGED, record, f"{len(record)} bytes are too many for Kafka")
     metrics.posts_matched.inc(len(tagged.posts))
     metrics.posts_dropped.labels(Drop.UNMATCHED.value).inc(read - len(tagged.posts))
+
+
+def encoded(batch: TaggedBatch, limit: int) -> Iterator[bytes]:
+    """The records of a batch, of up to `limit` bytes; a single post can be larger."""
+    parts = split(batch)[::-1]
+    while parts:
+        part = parts.pop()
+        record = codec.encode(part)
+        if len(record) <= limit or len(part.posts) == 1:
+            yield record
+        else:
+            half = len(part.posts) // 2
+            parts += [msgspec.structs.replace(part, posts=posts) for posts in (part.posts[half:], part.posts[:half])]
 
 
 def split(batch: TaggedBatch) -> list[TaggedBatch]:

@@ -1,12 +1,12 @@
-"""The features of a cleaned text, as a scikit-learn transformer: features of single words, and of words together.
+"""The features of a cleaned text: those of single words, and of words together.
 
 A word gives itself, its pieces of three to five letters, so that an unknown spelling still resembles a known one, and
 its kind (a place, a vehicle, money, a time…) from a list of words. Words together give neighbours, the kinds of any two
 within a window, and the kinds of three in a row, since the words near `macet` or `stuck` tell a road from a payment.
 
 A feature is a 64-bit hash of its parts, so it needs no vocabulary. Features of too few training posts are left out. So
-a text costs one look-up for each word, and arithmetic on arrays. A row of the matrix has, for each feature, its count
-in the text, divided by the square root of the sum of the counts. Texts are cut at LONGEST words.
+a text costs one look-up for each word, and arithmetic on arrays. Texts are cut at LONGEST words. A worker imports this
+module, so it knows no scikit-learn: `vectorizer.py` learns which features to keep.
 """
 
 import re
@@ -15,20 +15,16 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib.resources import files
 from itertools import repeat
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from sklearn.base import BaseEstimator, TransformerMixin
-from typing_extensions import override
 
 LONGEST = 120  # words
 LONGEST_WORD = 64  # letters whose pieces become features
 WINDOW = 4  # the greatest distance of two words whose pair becomes a feature
 PIECES = (3, 4, 5)
 BEGIN, END = "<s>", "</s>"
-AT_ONCE = 1_000  # texts
 Hashes = NDArray[np.uint64]
 Places = NDArray[np.intp]
 Pairs = tuple[Hashes, Places, Places]
@@ -92,35 +88,20 @@ def pieces(words: Sequence[str]) -> tuple[Hashes, Places]:
     return np.concatenate(found), np.concatenate(owners)
 
 
-class Features(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Turns texts into counts of features. `kinds` has a line for each kind: its name, a colon, its words."""
+def prefixes(hashes: Hashes) -> NDArray[np.intp]:
+    """How many of `hashes` begin with each value of the first bits."""
+    return np.bincount((hashes >> _SHIFT).view(np.int64), minlength=2**_BITS)
 
-    def __init__(self, min_posts: int = 2, kinds: str = "") -> None:
-        self.min_posts = min_posts
-        self.kinds = kinds
 
-    def fit(self, texts: Sequence[str], labels: Any = None) -> Self:
-        """Learn the features: those of `min_posts` texts or more."""
-        self.fit_transform(texts)
-        return self
+class Features:
+    """Finds features of words, and which of them are known: `known` are those that a model has weights for, ascending.
 
-    def fit_transform(self, texts: Sequence[str], labels: Any = None, **_: Any) -> csr_matrix:
-        """Learn and count in one step. Raises ValueError if no feature is in `min_posts` texts."""
-        self._forget()
-        rows = self._rows(texts)
-        features, posts = np.unique(np.concatenate([np.unique(row) for row in rows]), return_counts=True)
-        self.kept_ = features[posts >= self.min_posts]
-        if not len(self.kept_):
-            raise ValueError(f"no word is in {self.min_posts} posts")
-        return self._matrix(rows)
+    `kinds` has a line for each kind: its name, a colon, its words.
+    """
 
-    def transform(self, texts: Sequence[str]) -> csr_matrix:
-        """Counts of the known features; a row for each text."""
-        return self._matrix(self._rows(texts))
-
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.str_]:
-        """A name for each column: the feature's number, since its word is not kept."""
-        return self.kept_.astype(str)
+    def __init__(self, kinds: str, known: Hashes) -> None:
+        self._kinds = kinds
+        self._known = known
 
     def of_words(self, words: Sequence[str]) -> tuple[Hashes, Hashes, Hashes, Places]:
         """The hashes of words, of their kinds (or else their own), and of single features with their words."""
@@ -147,32 +128,6 @@ class Features(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         right = self._padded[columns] == wanted
         return likely[right], columns[right]
 
-    def _rows(self, texts: Sequence[str]) -> list[Hashes]:
-        """All features of each text."""
-        table = Table(self)
-        rows: list[Hashes] = []
-        for begin in range(0, len(texts), AT_ONCE):
-            some = texts[begin : begin + AT_ONCE]
-            numbers, text = table.number(some)
-            of_words = [table.alone[number] for number in numbers.tolist()]
-            together = list(pairs(table.word[numbers], table.kind[numbers], text))
-            hashes = np.concatenate([*of_words, *(found for found, _, _ in together)])
-            owner = np.concatenate(
-                [np.repeat(text, [len(found) for found in of_words]), *(text[first] for _, first, _ in together)]
-            )
-            order = np.argsort(owner, kind="stable")
-            rows += np.split(hashes[order], np.cumsum(np.bincount(owner, minlength=len(some)))[:-1])
-        return rows
-
-    def _matrix(self, rows: Sequence[Hashes]) -> csr_matrix:
-        columns = [self.place(row)[1] for row in rows]
-        lengths = np.array([len(found) for found in columns])
-        data = np.repeat(1 / np.sqrt(np.maximum(lengths, 1)), lengths)
-        ends = np.concatenate([[0], np.cumsum(lengths)])
-        matrix = csr_matrix((data, np.concatenate(columns), ends), shape=(len(rows), len(self.kept_)))
-        matrix.sum_duplicates()
-        return matrix
-
     def _kind(self, word: str) -> str:
         """The kind of a word, or else of the word without suffix or prefix; "" if it has none."""
         kinds = self._kind_of
@@ -188,13 +143,13 @@ class Features(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     @cached_property
     def _kind_of(self) -> dict[str, str]:
-        lines = (line.partition(":") for line in self.kinds.splitlines())
+        lines = (line.partition(":") for line in self._kinds.splitlines())
         return {word: kind for kind, _, words in lines for word in words.split()}
 
     @cached_property
     def _runs(self) -> NDArray[np.uint8]:
         """How many known features begin with each value of the first bits."""
-        return np.bincount((self.kept_ >> _SHIFT).view(np.int64), minlength=2**_BITS).astype(np.uint8)
+        return prefixes(self._known).astype(np.uint8)
 
     @cached_property
     def _starts(self) -> NDArray[np.int32]:
@@ -204,16 +159,7 @@ class Features(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     @cached_property
     def _padded(self) -> Hashes:
         """The known features, then zeros for look-ups that run past the last."""
-        return np.append(self.kept_, np.zeros(int(self._runs.max()), dtype=np.uint64))
-
-    def _forget(self) -> None:
-        for name in ("_kind_of", "_runs", "_starts", "_padded"):
-            self.__dict__.pop(name, None)
-
-    @override
-    def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = super().__getstate__()
-        return {name: value for name, value in state.items() if not name.startswith("_") or name == "_sklearn_version"}
+        return np.append(self._known, np.zeros(int(self._runs.max()), dtype=np.uint64))
 
 
 def grown(array: Any, size: int) -> Any:

@@ -4,13 +4,14 @@ import hashlib
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sklearn
 
 from tweetream import __version__
 from tweetream.classifier.dataset import LabelledPost, files
 from tweetream.classifier.evaluation import Result
+from tweetream.classifier.parameters import Parameters
 
 # Public files by their SHA-256: the card of a model that is made from them says where they are.
 _TWEETS = "of Kurniawan et al. (2016), GitHub dwiajik/twit-macet-mining, Apache-2.0: `tweets_corpus/"
@@ -21,12 +22,12 @@ PUBLIC = {
 
 
 class Made(NamedTuple):
-    """How a model was made: the arguments, the posts as read and as cleaned, the pipeline, its file's SHA-256."""
+    """How a model was made: the arguments, the posts as read and as cleaned, the model, its file's SHA-256."""
 
     args: Sequence[str]
     raw: Sequence[LabelledPost]
     posts: Sequence[LabelledPost]
-    model: Any
+    model: Parameters
     classifier: str
     digest: str
     at_most: int | None
@@ -48,7 +49,7 @@ def _cell(label: str) -> str:
 def text(made: Made, test: Test) -> str:
     """The card in Markdown."""
     results = test.results
-    names = [str(name) for name in made.model.classes_]
+    names = made.model.labels
     labels_of: dict[str, set[str]] = {}
     for post in made.posts:
         labels_of.setdefault(post.text, set()).add(post.label)
@@ -61,7 +62,7 @@ def text(made: Made, test: Test) -> str:
     return _CARD.format(
         classifier=made.classifier,
         labels=", ".join(f"`{name}`" for name in names),
-        size=len(made.model[0].get_feature_names_out()),
+        size=made.model.decision.size,
         digest=made.digest,
         version=__version__,
         sklearn=sklearn.__version__,

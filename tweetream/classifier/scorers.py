@@ -1,26 +1,22 @@
-"""The decision function of a fitted model, in plain NumPy: a decision for each label, and each word's contribution.
+"""The decision function of a model, in plain NumPy: a decision for each label, and each word's contribution.
 
 scikit-learn checks its input again in every layer. For 200 posts that costs more than the sum itself, and the result
-has no reasons. A scorer takes the weights out of a fitted pipeline once. Of two labels only the second has a column, as
-in scikit-learn: above zero means the second. The contributions of the words and the bias add up to the decision.
+has no reasons. Its compiled code also trusts a model's numbers, which here come from a file. Of two labels only the
+second has a column, as in scikit-learn: above zero means the second. The contributions of the words and the bias add up
+to the decision.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.naive_bayes import BernoulliNB
-from sklearn.tree import DecisionTreeClassifier
 from typing_extensions import override
 
 from tweetream.classifier.features import Features, Hashes, Places, Table, grown, pairs
+from tweetream.classifier.parameters import LEAF, FeatureWeights, Numbers, Tree, WordWeights
 
-Numbers = NDArray[np.float64]
 REMEMBERED = 65_536  # words
-WORD = r"\S+"  # of a cleaned text
-MOST_ALIKE = 255  # features with the same first bits; a trained model has about five
 
 
 class Contributions(NamedTuple):
@@ -39,53 +35,20 @@ class Scorer(Protocol):
     def contributions(self, text: str) -> Contributions: ...
 
 
-def scorer(features: Any, estimator: Any) -> Scorer:
-    """The scorer for a fitted vectoriser and estimator. Raises TypeError or ValueError if there is none for them."""
-    linear = _linear(estimator)
-    if linear:
-        weights, bias = linear
-        if weights.shape != (len(features.get_feature_names_out()), len(bias)):
-            raise ValueError("there is not a weight for each feature")
-        if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
-            raise ValueError("a weight is not finite")
-    if isinstance(features, Features) and linear:
-        known = features.kept_
-        begins = np.bincount((known >> np.uint64(44)).astype(np.int64))
-        if known.dtype != np.uint64 or not (known[1:] > known[:-1]).all() or begins.max() > MOST_ALIKE:
-            raise ValueError("the features are not in order")
-        return FeatureScorer(features, *linear)
-    if isinstance(features, CountVectorizer) and features.binary and features.token_pattern == WORD:
-        if features.lowercase or features.stop_words or features.ngram_range != (1, 1):
-            raise ValueError("the vectoriser does not split words as ours does")
-        if linear:
-            return WordScorer(features.vocabulary_, *linear)
-        if isinstance(estimator, DecisionTreeClassifier):
-            return TreeScorer(features, estimator)
-    raise TypeError(f"no scorer for {type(features).__name__} and {type(estimator).__name__}")
-
-
-def _linear(estimator: Any) -> tuple[Numbers, Numbers] | None:
-    """The weights (features, columns) and the bias (columns,) of a linear estimator, else None."""
-    if isinstance(estimator, BernoulliNB):
-        absent = np.log1p(-np.exp(estimator.feature_log_prob_))
-        weights = (estimator.feature_log_prob_ - absent).T
-        bias = estimator.class_log_prior_ + absent.sum(axis=1)
-        if len(bias) == 2:
-            return weights[:, 1:] - weights[:, :1], bias[1:] - bias[:1]
-        return weights, bias
-    if hasattr(estimator, "coef_"):
-        return np.asarray(estimator.coef_, dtype=np.float64).T, np.asarray(estimator.intercept_, dtype=np.float64)
-    return None
+def scorer(decision: FeatureWeights | WordWeights | Tree) -> Scorer:
+    """The scorer for checked parameters."""
+    if isinstance(decision, FeatureWeights):
+        return FeatureScorer(decision)
+    return WordScorer(decision) if isinstance(decision, WordWeights) else TreeScorer(decision)
 
 
 class FeatureScorer(Table):
     """A linear model over Features. The weights of a single word are summed when the word is first seen."""
 
-    def __init__(self, features: Features, weights: Numbers, bias: Numbers) -> None:
-        self._weights = weights
-        self._bias = bias
-        self._features = features
-        super().__init__(features, REMEMBERED)
+    def __init__(self, decision: FeatureWeights) -> None:
+        self._weights = decision.weights
+        self._bias = decision.bias
+        super().__init__(Features(decision.kinds, decision.known), REMEMBERED)
 
     @override
     def _clear(self) -> None:
@@ -115,13 +78,12 @@ class FeatureScorer(Table):
         _, columns, first, last = self._together(numbers, owner)
         weights = self._sums[numbers][:, 1:]
         total = self._sums[numbers, 0].sum() + len(columns)
+        # Each end of a pair gets half, and an edge's half goes to the other end, if that is a word.
+        half = self._weights[columns] / 2
+        edge = (first == 0, last == len(numbers) - 1)
+        np.add.at(weights, np.where(edge[0] & ~edge[1], last, first), half)
+        np.add.at(weights, np.where(edge[1] & ~edge[0], first, last), half)
         edges = weights[0] + weights[-1]
-        for column, one, other in zip(columns.tolist(), first.tolist(), last.tolist(), strict=True):
-            ends = [place for place in (one, other) if 0 < place < len(numbers) - 1]
-            for place in ends:
-                weights[place] += self._weights[column] / len(ends)
-            if not ends:
-                edges = edges + self._weights[column]
         scale = np.sqrt(max(total, 1))
         return Contributions(self.words(text), weights[1:-1] / scale, edges / scale + self._bias)
 
@@ -137,63 +99,61 @@ class FeatureScorer(Table):
 class WordScorer:
     """A linear model over the words of a text, each counted once."""
 
-    def __init__(self, vocabulary: dict[str, int], weights: Numbers, bias: Numbers) -> None:
-        self._weights = {word: weights[place] for word, place in vocabulary.items()}
-        self._single = {word: float(row[0]) for word, row in self._weights.items()} if len(bias) == 1 else None
-        self._bias = bias
+    def __init__(self, decision: WordWeights) -> None:
+        self._place = {word: place for place, word in enumerate(decision.words)}
+        self._weights = np.vstack((decision.weights, np.zeros_like(decision.bias)))  # the last is an unknown word's
+        self._bias = decision.bias
 
     def decisions(self, texts: Sequence[str]) -> Numbers:
-        if self._single is not None:
-            weight = self._single.get
-            sums = [[sum([weight(word, 0.0) for word in set(text.split())])] for text in texts]
-            return np.array(sums) + self._bias
-        return np.array([self.contributions(text).weights.sum(axis=0) for text in texts]) + self._bias
+        places = [self._places(dict.fromkeys(text.split())) for text in texts]
+        owner = np.repeat(np.arange(len(texts)), [len(found) for found in places])
+        weights = self._weights[[place for found in places for place in found]]
+        sums = [np.bincount(owner, column, len(texts)) for column in weights.T]
+        result: Numbers = np.column_stack(sums) + self._bias
+        return result
 
     def contributions(self, text: str) -> Contributions:
         words = list(dict.fromkeys(text.split()))
-        none = np.zeros_like(self._bias)
-        weights = np.array([self._weights.get(word, none) for word in words])
-        return Contributions(words, weights.reshape(len(words), len(none)), self._bias)
+        return Contributions(words, self._weights[self._places(words)], self._bias)
 
-
-def _check(tree: Any, features: int) -> None:
-    """Raise ValueError for a tree with a branch out of it or in a circle: compiled code follows it without a check."""
-    nodes = np.arange(tree.node_count)
-    inner = tree.children_left != -1
-    for child in (tree.children_left[inner], tree.children_right[inner]):
-        if not ((nodes[inner] < child) & (child < tree.node_count)).all():
-            raise ValueError("a branch of the tree leads out of it or back")
-    if not ((tree.feature[inner] >= 0) & (tree.feature[inner] < features)).all():
-        raise ValueError("the tree asks for a word that does not exist")
+    def _places(self, words: Iterable[str]) -> list[int]:
+        return list(map(self._place.get, words, repeat(-1)))
 
 
 class TreeScorer:
     """A decision tree over words. A word contributes the change at its branches; an absent word's goes to the bias."""
 
-    def __init__(self, words: CountVectorizer, tree: DecisionTreeClassifier) -> None:
-        self._vectoriser = words
-        self._tree = tree
-        self._names = words.get_feature_names_out()
-        _check(tree.tree_, len(self._names))
-        values = tree.tree_.value[:, 0, :]
-        self._values = values[:, 1:] if values.shape[1] == 2 else values
+    def __init__(self, decision: Tree) -> None:
+        self._asked = [decision.words[place] for place in decision.asked.tolist()]
+        self._present = decision.present.tolist()
+        self._absent = decision.absent.tolist()
+        self._values = decision.values
 
     def decisions(self, texts: Sequence[str]) -> Numbers:
         """The proportions of the labels in each text's leaf."""
-        result: Numbers = self._values[self._tree.apply(self._vectoriser.transform(texts))]
+        result: Numbers = self._values[[self._path(set(text.split()))[-1] for text in texts]]
         return result
 
     def contributions(self, text: str) -> Contributions:
         words = list(dict.fromkeys(text.split()))
         places = {word: place for place, word in enumerate(words)}
         weights = np.zeros((len(words), self._values.shape[1]))
-        path = self._tree.decision_path(self._vectoriser.transform([text])).indices
+        path = self._path(places)
         bias = self._values[path[0]].copy()
         for node, after in zip(path[:-1], path[1:], strict=True):
             change = self._values[after] - self._values[node]
-            place = places.get(self._names[self._tree.tree_.feature[node]])
+            place = places.get(self._asked[node])
             if place is None:
                 bias += change
             else:
                 weights[place] += change
         return Contributions(words, weights, bias)
+
+    def _path(self, words: Container[str]) -> list[int]:
+        """The nodes from the root to the leaf of a text with these words."""
+        asked, present, absent = self._asked, self._present, self._absent
+        node, path = 0, [0]
+        while present[node] != LEAF:
+            node = present[node] if asked[node] in words else absent[node]
+            path.append(node)
+        return path

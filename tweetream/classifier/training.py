@@ -1,8 +1,8 @@
 """Train a model from labelled posts, test it on posts it has not seen, and write it with its model card.
 
 The steps: read posts; clean them; train on a part and test on the rest, or on given files; train again on all posts;
-write the model and, beside it, its card. Seeds are fixed and a model file has one canonical form, so the same input
-gives the same bytes with the same versions of the libraries.
+convert what scikit-learn learnt to plain parameters; write the model and, beside it, its card. Seeds are fixed and a
+model file has one canonical form, so the same input gives the same bytes with the same versions of the libraries.
 """
 
 import hashlib
@@ -20,25 +20,29 @@ from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
 
 from tweetream.classifier import model_card
+from tweetream.classifier.conversion import CLASSIFIER, FEATURES, parameters_of
 from tweetream.classifier.dataset import SEED, BadData, LabelledPost, files, folds, read
 from tweetream.classifier.evaluation import Result, result
-from tweetream.classifier.features import Features, shipped_kinds
-from tweetream.classifier.model import CLASSIFIER, FEATURES, Classifier
-from tweetream.classifier.model_file import pack
-from tweetream.classifier.scorers import WORD
+from tweetream.classifier.features import shipped_kinds
+from tweetream.classifier.model import Classifier
+from tweetream.classifier.model_file import BadFormat, pack
+from tweetream.classifier.parameters import BadParameters, Parameters
+from tweetream.classifier.vectorizer import FeatureVectorizer
 from tweetream.text import Cleaner, normalise
 
+_WORD = r"\S+"  # of a cleaned text
 FEWEST = 20  # different posts of a label; with fewer, neither the test nor the calibration means anything
+SUFFIXES = (".safetensors", ".skops")  # the usual name of a model file, and its former one
 PARTS = 5  # of the posts, for the test (one part) and for the calibration (each part once)
 
 
-def _our_features() -> Features:
-    return Features(min_posts=2, kinds=shipped_kinds())
+def _our_features() -> FeatureVectorizer:
+    return FeatureVectorizer(min_posts=2, kinds=shipped_kinds())
 
 
 def _words() -> CountVectorizer:
     # Words of a single post are names and typing errors: they would double the file and tell little.
-    return CountVectorizer(token_pattern=WORD, lowercase=False, binary=True, min_df=2, dtype=np.float64)
+    return CountVectorizer(token_pattern=_WORD, lowercase=False, binary=True, min_df=2, dtype=np.float64)
 
 
 # The features and the estimator of each classifier; `words-svm`, `naive-bayes` and `decision-tree` are the paper's.
@@ -56,8 +60,16 @@ def clean(posts: Sequence[LabelledPost]) -> list[LabelledPost]:
     return [post._replace(text=text) for post in posts if (text := reduce(normalise(post.text)))]
 
 
-def train(posts: Sequence[LabelledPost], classifier: str = "svm", fewest: int = FEWEST) -> Pipeline:
-    """A pipeline trained on cleaned posts. Raises BadData, as for a label with fewer than `fewest` different posts."""
+def train(posts: Sequence[LabelledPost], classifier: str = "svm", fewest: int = FEWEST) -> Parameters:
+    """A model trained on cleaned posts. Raises BadData, as for a label with fewer than `fewest` different posts."""
+    try:
+        return parameters_of(fit(posts, classifier, fewest))
+    except BadParameters as error:  # such as too many labels
+        raise BadData(f"cannot make a model of these posts: {error}") from None
+
+
+def fit(posts: Sequence[LabelledPost], classifier: str = "svm", fewest: int = FEWEST) -> Pipeline:
+    """The pipeline of scikit-learn that `train` converts."""
     if classifier not in CLASSIFIERS:
         raise BadData(f"no classifier {classifier!r}; there are {', '.join(CLASSIFIERS)}")
     labels = sorted({post.label for post in posts})
@@ -75,21 +87,15 @@ def train(posts: Sequence[LabelledPost], classifier: str = "svm", fewest: int = 
             pipeline.fit([post.text for post in posts], np.array([post.label for post in posts]))
     except ValueError as error:  # no word occurs twice
         raise BadData(f"cannot train with these posts: {str(error).splitlines()[0]}") from None
-    model.set_params(cv=PARTS)  # the folds name posts, which do not belong in a model
-    _tidy(pipeline.named_steps[FEATURES])
     return pipeline
 
 
-def _tidy(features: Any) -> None:
-    """Leave out what differs from run to run, and NumPy's integers: skops writes a file for each of them."""
-    if isinstance(features, CountVectorizer):
-        features.vocabulary_ = {word: int(column) for word, column in sorted(features.vocabulary_.items())}
-        vars(features).pop("_stop_words_id", None)
-
-
-def save(model: Pipeline, path: Path) -> str:
+def save(model: Parameters, path: Path) -> str:
     """Write `model` to `path`; returns the file's SHA-256. Raises BadData."""
-    content = pack(model)
+    try:
+        content = pack(model)
+    except BadFormat as error:
+        raise BadData(f"{path} cannot be written: {error}") from None
     _write(path, content)
     return hashlib.sha256(content).hexdigest()
 
@@ -136,11 +142,11 @@ def _card_of(out: Path, inputs: Sequence[Path]) -> Path:
             raise BadData(f"{path} is not a regular file: it is read twice, since its SHA-256 goes into the card")
     if out.suffix == ".md" or not out.name:
         raise BadData(
-            f"{out} cannot be the model: give a name such as mine.skops. The card gets the same name with .md"
+            f"{out} cannot be the model: give a name such as mine.safetensors. The card gets the same name with .md"
         )
     if out.is_dir() or not out.parent.is_dir():
         raise BadData(f"{out} cannot be written: {'it is' if out.is_dir() else 'there is no'} directory")
-    card_path = out.with_suffix(".md") if out.suffix == ".skops" else out.with_name(out.name + ".md")
+    card_path = out.with_suffix(".md") if out.suffix in SUFFIXES else out.with_name(out.name + ".md")
     if card_path.exists() and not card_path.read_bytes().startswith(model_card.TITLE.encode()):
         raise BadData(f"{card_path} is another file, and the model card would replace it")
     if {out.resolve(), card_path.resolve()} & {path.resolve() for path in inputs}:

@@ -115,7 +115,11 @@ def _add_topics(commands: Any) -> None:
 def _add_classification(commands: Any) -> None:
     classify = commands.add_parser("classify", help="add a label and a score to each row of a file")
     classify.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: standard input")
-    classify.add_argument("--output-format", choices=("csv", "jsonl"), help="default: like the input, csv for text")
+    classify.add_argument(
+        "--output-format",
+        choices=("csv", "jsonl"),
+        help="default: like the input, csv for text; no cell of csv is a formula",
+    )
 
     add_file_options(classify)
 
@@ -130,7 +134,7 @@ def _add_classification(commands: Any) -> None:
 def _add_training(commands: Any) -> None:
     train = commands.add_parser("train", help="train a model from labelled posts")
     train.add_argument("data", nargs="+", metavar="LABEL=FILE", help=_FILE)
-    train.add_argument("--out", default="model.skops", metavar="MODEL", help="default %(default)s")
+    train.add_argument("--out", default="model.safetensors", metavar="MODEL", help="default %(default)s")
     train.add_argument(
         "--test", action="append", default=[], metavar="[LABEL=]FILE", help="test on these posts; repeatable"
     )

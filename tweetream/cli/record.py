@@ -27,6 +27,7 @@ from tweetream.matching import normalise_track
 from tweetream.models.drop import Drop
 from tweetream.models.feed import rfc3339
 from tweetream.models.post import Post
+from tweetream.models.printable import PrintableLog
 from tweetream.models.topic import BadTopic, check_name
 from tweetream.settings import fail
 from tweetream.sources import Chunk, Context, Note, Source, SourceError, open_source
@@ -178,7 +179,9 @@ def run(options: argparse.Namespace) -> None:
 def record(url: str, out: str, topics: Sequence[str] | None) -> None:
     """Record until the source ends, Ctrl-C or SIGTERM. Ends with one line if it cannot."""
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # the line of progress
-    logging.basicConfig(format=f"{clear}tweetream: %(message)s", level=logging.WARNING)
+    handler = logging.StreamHandler()
+    handler.addFilter(PrintableLog())
+    logging.basicConfig(format=f"{clear}tweetream: %(message)s", level=logging.WARNING, handlers=[handler])
     logging.getLogger("tweetream.sources.replay").setLevel(logging.INFO)  # it tells how it understands a file
     source = opened(url, topics)
     capture = _capture(out)

@@ -2,7 +2,8 @@
 
 A row that is no post has no text here, and is kept. A column of the input with the name `label` or `score` goes on as
 `given_label` or `given_score`. A JSON object keeps its fields; of a page with several posts, each is a row with the
-fields of our own format. JSON becomes CSV with the columns of the first readable row.
+fields of our own format. JSON becomes CSV with the columns of the first readable row. A cell of CSV that a
+spreadsheet would run as a formula gets an apostrophe before it; JSON lines keep every text as it is.
 """
 
 import csv
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TextIO
 
 from tweetream.cli.record import fields_of
+from tweetream.models.csv_cell import safe_cell
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.sources.replay.reader import FileReader, Item
@@ -127,13 +129,14 @@ def _csv_writer(output: TextIO, names: list[str] | None) -> Write:
     def write_header(names: Iterable[str | None]) -> None:
         columns.extend(name for name in names if name is not None and name not in _ADDED)
         columns.extend(_ADDED)
-        writer.writerow(columns)
+        writer.writerow(map(safe_cell, columns))
 
     def write(rows: Sequence[Row]) -> None:
         if not columns:
             write_header(next((row for row in rows if row.text is not None), rows[0]).fields)
         for row in rows:
-            writer.writerow([*(_cell(row.fields.get(name, "")) for name in columns), *row.fields.get(None, ())])
+            values = (*(row.fields.get(name, "") for name in columns), *row.fields.get(None, ()))
+            writer.writerow(map(_cell, values))
 
     if names is not None:
         write_header(names)
@@ -141,4 +144,6 @@ def _csv_writer(output: TextIO, names: list[str] | None) -> Write:
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
+    if isinstance(value, (dict, list)):
+        value = json.dumps(value, ensure_ascii=False)
+    return safe_cell(value) if isinstance(value, str) else value

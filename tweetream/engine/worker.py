@@ -14,7 +14,8 @@ import faust
 from typing_extensions import override
 
 from tweetream.engine.application import App
-from tweetream.settings import fail
+from tweetream.models.printable import PrintableLog
+from tweetream.settings import fail, load, secrets
 
 LOG_EVERY = 10.0  # seconds between two lines of the Kafka client about the same kind of trouble
 COLLECT_ALL = 30  # seconds between two full garbage collections
@@ -80,8 +81,10 @@ class Worker(faust.Worker):
 
     @override
     def on_setup_root_logger(self, logger: logging.Logger, level: int) -> None:
+        hidden = secrets(load())
         for handler in logger.handlers:
             handler.addFilter(RateLimitedLogFilter())
+            handler.addFilter(PrintableLog(hidden))
         logger.setLevel(level)  # Faust leaves it at DEBUG for all but -l info, which slows its producer down
         super().on_setup_root_logger(logger, level)
 

@@ -28,6 +28,16 @@ class Batch(msgspec.Struct):
     retracted: list[str]  # ids of posts that were deleted at their network
 
 
+def halves(batch: Batch, positions: dict[str, str]) -> list[Batch]:
+    """A batch of two posts or more as two. The first keeps the positions before the batch, `positions`.
+
+    A worker that takes over between the two reads the posts of the first again, and knows their ids.
+    """
+    half = len(batch.posts) // 2
+    first = Batch(batch.posts[:half], positions, Counter(), Counter(), batch.retracted)
+    return [first, Batch(batch.posts[half:], batch.positions, batch.read, batch.dropped, [])]
+
+
 class Batcher:
     """Takes chunks with `put`, which blocks while a few chunks wait, and gives batches with `batches`."""
 

@@ -8,7 +8,8 @@ sequence numbers have no gaps. Each batch carries the positions of all sources, 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any, TypeVar
 
 from mode import Service
 from typing_extensions import override
@@ -16,11 +17,11 @@ from typing_extensions import override
 from tweetream import metrics
 from tweetream.app import app, kafka, settings
 from tweetream.ingest.backpressure import Backpressure
-from tweetream.ingest.batcher import Batch, Batcher
+from tweetream.ingest.batcher import Batch, Batcher, halves
 from tweetream.ingest.reporter import Reporter
 from tweetream.ingest.takeover import Fenced, TakeoverState, take_over
 from tweetream.kafka.fencing import highest_epoch
-from tweetream.kafka.producer import RecordRejected
+from tweetream.kafka.producer import RecordRejected, RecordTooLarge
 from tweetream.matching import normalise_track
 from tweetream.models import codec
 from tweetream.models.command import Command
@@ -42,6 +43,7 @@ from tweetream.topology import (
 )
 
 log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 LAST_SEND_TIMEOUT = 0.8  # seconds for the last batch of a run
 PAUSE = 2.0  # seconds between two runs that fail at once, for example while the broker is not available
 REBALANCE_GRACE = 1.0  # seconds that a run goes on while the group rebalances
@@ -119,33 +121,42 @@ class Run:
         await supervisor.run(positions.get(supervisor.url), take)
 
     async def _send(self, batcher: Batcher, takeover: TakeoverState) -> None:
-        epoch, sequence, ends = takeover.epoch, 0, takeover.ends
+        epoch, sequence, ends, positions = takeover.epoch, 0, takeover.ends, takeover.positions
         async for batch in batcher.batches():
-            sequence += 1
-            partition = sequence % settings.partitions
-            # A command that only this worker has applied may be undone by a rebalance, and others would wait for it.
-            record = PostBatch(epoch, sequence, topics_table.confirmed, batch.positions, batch.posts)
-            delivery = asyncio.ensure_future(self._deliver(partition, record, batch))
-            try:
-                offset = await asyncio.shield(delivery)
-            except asyncio.CancelledError:
-                # The batch in flight may still arrive. Wait for it, so that its posts are counted.
-                await asyncio.wait({delivery}, timeout=LAST_SEND_TIMEOUT)
-                delivery.cancel()
-                raise
-            if offset is not None:
-                await _check_not_fenced(partition, ends[partition], offset, epoch)
-                ends[partition] = offset + 1
+            waiting = [batch]
+            while waiting:
+                part = waiting.pop(0)
+                # A command that only this worker has applied may be undone by a rebalance: others would wait for it.
+                command = topics_table.confirmed
+                record = codec.encode(PostBatch(epoch, sequence + 1, command, part.positions, part.posts))
+                if len(part.posts) > 1 and len(record) > services.producer.max_record:
+                    waiting[:0] = halves(part, positions)
+                    continue
+                partition = (sequence + 1) % settings.partitions
+                try:
+                    offset = await _until_delivered(self._deliver(partition, record, part))
+                except RecordTooLarge:  # Kafka's limit is lower now
+                    waiting[:0] = halves(part, positions)
+                    continue
+                sequence, positions = sequence + 1, part.positions
+                if offset is not None:
+                    await _check_not_fenced(partition, ends[partition], offset, epoch)
+                    ends[partition] = offset + 1
 
-    async def _deliver(self, partition: int, record: PostBatch, batch: Batch) -> int | None:
-        """Send a batch and count it. Returns its offset, or None if Kafka rejects it."""
+    async def _deliver(self, partition: int, record: bytes, batch: Batch) -> int | None:
+        """Send a batch and count it. Returns its offset, or None if Kafka rejects it.
+
+        Raises RecordTooLarge for a batch that can be split.
+        """
         offset = None
         await self._retract(batch.retracted)
         try:
-            offset = (await services.producer.send(POSTS, partition, codec.encode(record))).offset
+            offset = (await services.producer.send(POSTS, partition, record)).offset
             self._backpressure.sent(partition, offset)
         except RecordRejected as error:
-            await dead_letter(POSTS, codec.encode(record), str(error))
+            if isinstance(error, RecordTooLarge) and len(batch.posts) > 1:
+                raise
+            await dead_letter(POSTS, record, str(error))
             batch.dropped[Drop.REFUSED] += len(batch.posts)
         _count(batch)
         return offset
@@ -155,9 +166,23 @@ class Run:
         if ids:
             keys = [id.encode("utf-8", "replace") for id in ids]
             try:
-                await services.producer.send_all(RETRACTED, 0, [(b"1", [])] * len(ids), keys=keys)
+                rejected = len(await services.producer.send_all(RETRACTED, 0, [(b"1", [])] * len(ids), keys=keys))
             except RecordRejected as error:
                 log.error("%d deleted posts cannot be removed from the feeds: %s", len(ids), error)
+            else:
+                if rejected:
+                    log.error("%d deleted posts cannot be removed from the feeds: their ids are too long", rejected)
+
+
+async def _until_delivered(delivery: Coroutine[Any, Any, Answer]) -> Answer:
+    """Await a delivery. If this is cancelled, the batch may still arrive: it gets a moment, so that it is counted."""
+    task = asyncio.ensure_future(delivery)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=LAST_SEND_TIMEOUT)
+        task.cancel()
+        raise
 
 
 async def _check_not_fenced(partition: int, expected: int, offset: int, epoch: int) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from tweetream.kafka.connection import Connection
@@ -81,6 +82,22 @@ async def delete(kafka: Connection, names: Iterable[str]) -> None:
                 await client.delete_topics([name])
             except UnknownTopicOrPartitionError:
                 continue
+
+
+async def max_message_bytes(kafka: Connection, topics: Iterable[str]) -> int | None:
+    """The largest batch of records that all of these topics take; None if Kafka does not tell. Raises Unavailable."""
+    name = "max.message.bytes"
+    resources = [ConfigResource(ConfigResourceType.TOPIC, topic, {name: None}) for topic in topics]
+    async with admin(kafka) as client:
+        try:
+            answers = await client.describe_configs(resources)
+        except (KafkaError, LookupError, ValueError):  # not allowed to ask, or the embedded broker, which has no limit
+            return None
+    found = [
+        int(config[1]) for answer in answers for resource in answer.resources for config in resource[4]
+        if config[0] == name and config[1]
+    ]  # fmt: skip
+    return min(found, default=None)
 
 
 async def names(kafka: Connection) -> set[str]:

@@ -6,6 +6,7 @@ gives up a batch after its request timeout and sends the next one, so this modul
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -22,14 +23,18 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import RecordMetadata
 
+from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
-from tweetream.kafka.retry import wait_at_most
+from tweetream.kafka.retry import Unavailable, wait_at_most
 
 log = logging.getLogger(__name__)
 Headers = Sequence[tuple[str, bytes]]
 StillAssigned = Callable[[], bool]
 MAX_REQUEST = 1_000_000  # bytes: Kafka's default limit, less room for its own framing
-_FINAL = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError, TopicAuthorizationFailedError)
+RECORD_BYTES = 1024  # of a record in a batch besides its value
+FRAMING = 1024  # bytes of a batch besides its records' keys, values and headers, and some to spare
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+_FINAL = (InvalidTopicError, TopicAuthorizationFailedError)
 
 
 def always() -> bool:
@@ -41,12 +46,22 @@ class RecordRejected(Exception):
     """Kafka will never take this record; the caller writes a dead letter."""
 
 
+class RecordTooLarge(RecordRejected):
+    """Kafka will never take this record, since it is too large. The caller splits it, if it can be split."""
+
+
 class Abandoned(Exception):
     """The record was not delivered: a rebalance or the end of the worker came first."""
 
 
 class OrderedProducer:
-    """A producer with one queue a partition. `still_assigned` is called before each attempt."""
+    """A producer with one queue a partition. `still_assigned` is called before each attempt.
+
+    `max_record` is the largest value, in bytes, that Kafka takes as far as is known. `learn_limit` asks for it, and a
+    rejected record makes the producer ask again.
+    """
+
+    max_record = MAX_REQUEST - FRAMING
 
     def __init__(self, kafka: Connection, *, pause: float = 0.25) -> None:
         self._kafka = kafka
@@ -64,6 +79,15 @@ class OrderedProducer:
             request_timeout_ms=10_000,
         )
         await self._producer.start()
+
+    async def learn_limit(self, topics: Iterable[str]) -> bool:
+        """Ask Kafka for the limit of these topics. Whether it is lower than what was known. Raises Unavailable."""
+        limit = await admin.max_message_bytes(self._kafka, topics)
+        if limit is None or limit - FRAMING >= self.max_record:
+            return False
+        log.info("Kafka takes records of up to %d bytes", limit)
+        self.max_record = max(1, limit - FRAMING)
+        return True
 
     async def stop(self, timeout: float = 2.0) -> None:
         """Close. A broker that is down delays this by `timeout` seconds at most."""
@@ -86,19 +110,36 @@ class OrderedProducer:
         headers: Headers = (),
         still_assigned: StillAssigned = always,
     ) -> RecordMetadata:
-        """Send one record. Raises RecordRejected or Abandoned."""
+        """Send one record. Raises RecordTooLarge, RecordRejected or Abandoned."""
         async with self._lock(topic, partition):
             return await self._deliver(
                 topic, lambda: self._send_one(topic, partition, value, key, headers), still_assigned
             )
 
     async def send_each(
-        self, topic: str, partition: int, values: Iterable[bytes], *, still_assigned: StillAssigned = always
-    ) -> None:
-        """Send records in order, each on its own. Raises RecordRejected or Abandoned, as `send_all` does."""
+        self,
+        topic: str,
+        partition: int,
+        values: Callable[[int], Iterable[bytes]],
+        *,
+        still_assigned: StillAssigned = always,
+    ) -> list[bytes]:
+        """Send records in order, each on its own. Returns those that are too large.
+
+        `values` makes the records, of at most so many bytes if it can. When Kafka turns out to take less, all of them
+        are made and sent again, before any other record of the partition. Raises RecordRejected or Abandoned.
+        """
         async with self._lock(topic, partition):
-            for value in values:
-                await self._deliver(topic, partial(self._send_one, topic, partition, value, None, ()), still_assigned)
+            while True:
+                limit, too_large = self.max_record, []
+                for value in values(limit):
+                    try:
+                        attempt = partial(self._send_one, topic, partition, value, None, ())
+                        await self._deliver(topic, attempt, still_assigned)
+                    except RecordTooLarge:
+                        too_large.append(value)
+                if self.max_record >= limit:
+                    return too_large
 
     async def send_all(
         self,
@@ -108,29 +149,40 @@ class OrderedProducer:
         *,
         keys: Sequence[bytes] | None = None,
         still_assigned: StillAssigned = always,
-    ) -> None:
-        """Send records in order, in as few batches as possible. Raises RecordRejected (one is too large) or Abandoned.
+    ) -> list[int]:
+        """Send records in order, in as few batches as possible. Returns the indices of those that are too large.
 
-        `keys` has the key of each record, if they have keys. After an error some records may have been delivered, so
-        another call would double them.
+        `keys` has the key of each record, if they have keys. Raises RecordRejected or Abandoned; then some records may
+        have been delivered, so another call would double them.
         """
+        too_large = []
         async with self._lock(topic, partition):
-            start = 0
+            start, most = 0, len(records)
             while start < len(records):
-                batch, end = self._fill(records, keys, start)
-                if end == start:
-                    raise RecordRejected(f"a record of {len(records[start][0])} bytes for {topic} is too large")
-                await self._deliver(topic, partial(self._send_batch, topic, partition, batch), still_assigned)
-                start = end
+                batch, end = self._fill(records[: start + most], keys, start)
+                try:
+                    if end == start:  # the record alone is too large
+                        raise RecordTooLarge
+                    await self._deliver(topic, partial(self._send_batch, topic, partition, batch), still_assigned)
+                except RecordTooLarge:
+                    if end > start + 1:
+                        most = (end - start) // 2
+                        continue
+                    too_large.append(start)
+                    end = start + 1
+                start, most = end, len(records)
+        return too_large
 
     def _fill(
         self, records: Sequence[tuple[bytes, Headers]], keys: Sequence[bytes] | None, start: int
     ) -> tuple[Any, int]:
         """A batch of the records from `start` on that fit in, and the index of the first that does not."""
         batch = self._started().create_batch()
-        end = start
+        end, most = start, self.max_record - RECORD_BYTES
         for value, headers in records[start:]:
             key = keys[end] if keys else None
+            if batch.size() + len(value) > most and end > start:
+                break
             if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
                 break
             end += 1
@@ -162,6 +214,10 @@ class OrderedProducer:
                 metadata = await attempt()
             except _FINAL as error:
                 raise RecordRejected(f"{topic}: {error!r}") from error
+            except _TOO_LARGE as error:
+                with contextlib.suppress(Unavailable):
+                    await self.learn_limit([topic])
+                raise RecordTooLarge(f"{topic} takes records of up to {self.max_record} bytes: {error!r}") from error
             except ProducerClosed as error:
                 raise Abandoned("stopped") from error
             except (TimeoutError, KafkaError) as error:

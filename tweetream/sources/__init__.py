@@ -21,6 +21,7 @@ from tweetream.sources.base import (
 from tweetream.sources.lines import LineSplitter
 from tweetream.sources.options import UrlOptions
 from tweetream.sources.post_builder import ParseContext, decode, make_post, plain_text
+from tweetream.sources.retry_time import retry_time
 from tweetream.sources.schemes import SCHEMES, open_source
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "make_post",
     "open_source",
     "plain_text",
+    "retry_time",
     "size_of",
     "without_secret",
 ]

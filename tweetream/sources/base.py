@@ -15,6 +15,7 @@ import msgspec
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
+from tweetream.models.printable import printable
 
 if TYPE_CHECKING:  # pydantic takes longer to import than all the rest
     from tweetream.settings import Settings
@@ -83,6 +84,12 @@ class Disconnected(Exception):
         super().__init__(reason)
         self.kind = kind
         self.not_before = not_before
+
+
+def make_readable(error: BaseException | None, secret: str = "") -> None:
+    """Give a source's error one printable line without `secret`: a server may send any text, also the token back."""
+    if isinstance(error, (Disconnected, SourceError)):
+        error.args = (printable(error, secret=secret),)
 
 
 class Context(msgspec.Struct, frozen=True):

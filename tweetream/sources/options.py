@@ -51,6 +51,10 @@ class UrlOptions:
             raise self.error(f"{name} is {_listed(allowed, 'or')}, not {value!r}")
         return value
 
+    def private(self) -> bool:
+        """The option `private`: whether the hosts in the URL may have addresses of a private network."""
+        return self.choice("private", ("true", "false"), "false") == "true"
+
     def languages(self, pattern: re.Pattern[str] = LANGUAGE) -> tuple[str, ...]:
         """The option `lang`: language tags in lower case, in the order given; none if it is not given."""
         if (written := self._values.get("lang")) is None:

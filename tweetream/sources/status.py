@@ -12,9 +12,11 @@ import msgspec
 
 from tweetream.models import codec
 from tweetream.models.drop import Drop
+from tweetream.models.printable import printable
 
 log = logging.getLogger(__name__)
 REPORT_INTERVAL = 5.0  # seconds between two reports of a source whose status does not change
+MAX_REASON = 500  # characters
 SILENCE = 20.0  # seconds without a report after which the worker is gone
 
 
@@ -73,6 +75,7 @@ class SourceStatuses:
         except codec.Undecodable as error:
             log.warning("a report of a source cannot be read: %s", error)
             return
+        report.status.reason = printable(report.status.reason, MAX_REASON)
         before = self._reports.get(report.status.url)
         if before is None or report.epoch >= before[1].epoch:
             self._reports[report.status.url] = timestamp, report

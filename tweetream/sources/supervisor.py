@@ -18,8 +18,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 import msgspec
 
 from tweetream.models.drop import Drop
+from tweetream.models.printable import printable
 from tweetream.sources.base import Chunk, Disconnected, FailureKind, Note, Source, SourceError, without_secret
-from tweetream.sources.status import State, Status
+from tweetream.sources.status import MAX_REASON, State, Status
 
 log = logging.getLogger(__name__)
 STABLE = 30.0  # seconds after which a connection counts as stable
@@ -28,8 +29,8 @@ LONGEST = {FailureKind.NETWORK: 16.0, FailureKind.HTTP: 320.0, FailureKind.RATE:
 JITTER = 0.2
 MAX_NOT_BEFORE = 3600.0  # seconds; a later time is a misunderstanding, or the clock here is wrong
 MINUTE = 60.0
-MAX_REASON = 500  # characters
 FAULTS = {Drop.MALFORMED, Drop.TOO_LONG, *Note}  # what a person should know of a source that gives posts
+CLOSE_TIMEOUT = 5.0  # seconds for a source to close; then it is left behind
 
 
 def delay(kind: FailureKind, failures: int) -> float:
@@ -40,7 +41,11 @@ def delay(kind: FailureKind, failures: int) -> float:
 
 def reason_of(error: Exception) -> str:
     """The message of a source's error, in one line and without a password: other packages raise errors too."""
-    return re.sub(r"//[^/?#\s]*@", "//", " ".join(str(error).split()))[:MAX_REASON]
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - the error of another package may be broken itself
+        text = type(error).__name__
+    return printable(re.sub(r"//[^/?#\s]*@", "//", text), MAX_REASON)
 
 
 class Supervisor:
@@ -107,11 +112,19 @@ class Supervisor:
                 if chunk.posts or chunk.dropped or chunk.retracted or position != before:
                     # A chunk without a position must not delete the stored one.
                     await take(msgspec.structs.replace(chunk, position=position or ""))
+                await asyncio.sleep(0)  # a source that always has a chunk would keep all other tasks waiting
         finally:
-            try:
+            await self._close(chunks)
+
+    async def _close(self, chunks: AsyncGenerator[Chunk, None]) -> None:
+        """Close the source. One that fails to close, or does not end, must not stop the others."""
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
                 await chunks.aclose()
-            except Exception:  # a source that fails to close must not stop the others
-                log.exception("%s failed when it was closed", self.url)
+        except TimeoutError:
+            log.error("%s did not close within %.0f s; going on without it", self.url, CLOSE_TIMEOUT)
+        except Exception:  # of a source of any package
+            log.exception("%s failed when it was closed", self.url)
 
     async def _next(self, chunks: AsyncGenerator[Chunk, None], position: str | None) -> Chunk | None:
         """The next chunk; None if the source has ended."""
@@ -125,7 +138,8 @@ class Supervisor:
             raise
         except Exception as error:  # a fault in one source, of any package, must not stop the others
             log.exception("%s failed", self.url)
-            raise _ConnectionEnded(position, Disconnected(f"it failed: {error!r}"[:200], FailureKind.HTTP)) from None
+            reason = f"it failed: {type(error).__name__}: {reason_of(error)}"
+            raise _ConnectionEnded(position, Disconnected(reason[:200], FailureKind.HTTP)) from None
 
     async def _back_off(self, failure: Disconnected) -> None:
         if self._since and self._clock() - self._since >= STABLE:

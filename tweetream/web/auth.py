@@ -19,7 +19,7 @@ _LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
 def authorize_change(request: web.Request, settings: Settings) -> None:
     """Raise Problem unless the request may add and delete topics."""
-    if not _is_own_origin(request, settings):
+    if not is_own_origin(request, settings):
         raise Problem(403, "pages of this origin may not change topics")
     given = request.headers.get(hdrs.AUTHORIZATION)
     if given is None:
@@ -33,7 +33,7 @@ def authorize_change(request: web.Request, settings: Settings) -> None:
         raise Problem(403, "the token is wrong")
 
 
-def _is_own_origin(request: web.Request, settings: Settings) -> bool:
+def is_own_origin(request: web.Request, settings: Settings) -> bool:
     """Whether the request has no Origin, the worker's own, or one of the settings."""
     origin = request.headers.get(hdrs.ORIGIN)
     return origin is None or origin in settings.cors_origins or origin == f"{request.scheme}://{request.host}"

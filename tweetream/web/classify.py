@@ -1,11 +1,9 @@
 """`POST /classify`: the label of each text, and the words that decided. It changes nothing and needs no token.
 
-The model is loaded at the first request and is not the agent's own: both have a cache of words, and this one runs in a
-thread, so that a hundred long texts do not delay the feeds.
+It costs CPU, so pages of other sites may not call it through their visitors, and the rate of each client is limited.
+The model is not the agent's own: a hundred long texts do not delay the feeds.
 """
 
-import asyncio
-from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,43 +13,56 @@ from faust.web import View
 from typing_extensions import override
 
 from tweetream.app import app, settings
-from tweetream.settings import Settings
+from tweetream.sources import MAX_TEXT
 from tweetream.text import BadAbbreviations
+from tweetream.web.auth import is_own_origin
+from tweetream.web.call_rate import CallRate
+from tweetream.web.explainer import Explainer
+from tweetream.web.limits import ClientAddresses
 from tweetream.web.problems import Problem
 from tweetream.web.responses import json_response
-from tweetream.web.schemas import ClassifyAnswer, ClassifyBody
+from tweetream.web.schemas import ClassifyBody
 
 if TYPE_CHECKING:
     from tweetream.classifier.pipeline import TextClassifier
 
+BURST, PER_SECOND = 200, 20.0  # calls of one address
 
-class _Explainer:
-    """The served model, used by one thread at a time."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._served: TextClassifier | None = None
-        self._lock = asyncio.Lock()
+def _load() -> "TextClassifier":
+    from tweetream.classifier.model import BadModel
+    from tweetream.classifier.pipeline import load
 
-    async def explain(self, texts: Sequence[str]) -> list[ClassifyAnswer]:
-        async with self._lock:
-            return await asyncio.to_thread(self._explain, texts)
+    try:
+        return load(settings)
+    except (BadModel, BadAbbreviations) as error:  # a file was replaced after the worker started
+        raise Problem(503, str(error), {"Retry-After": "60"}) from None
 
-    def _explain(self, texts: Sequence[str]) -> list[ClassifyAnswer]:
-        from tweetream.classifier.model import BadModel
-        from tweetream.classifier.pipeline import load
 
-        if self._served is None:
-            try:
-                self._served = load(self._settings)
-            except (BadModel, BadAbbreviations) as error:  # a file was replaced after the worker started
-                raise Problem(503, str(error)) from None
-        return [ClassifyAnswer(*self._served.explain(text)) for text in texts]
+class _Service:
+    """What this worker's calls share."""
+
+    def __init__(self) -> None:
+        self.explainer = Explainer(_load)
+        self.rate = CallRate(BURST, PER_SECOND)
+        self.addresses = ClientAddresses(settings.trusted_proxies)
 
 
 @cache
-def _explainer() -> _Explainer:
-    return _Explainer(settings)
+def _service() -> _Service:
+    return _Service()
+
+
+def texts_of(content: bytes) -> list[str]:
+    """The texts of a request's body. Raises Problem."""
+    try:
+        texts = msgspec.json.decode(content, type=ClassifyBody).texts
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem(400, str(error)) from None
+    for number, text in enumerate(texts, 1):
+        if len(text) > MAX_TEXT or len(text.encode()) > MAX_TEXT:
+            raise Problem(413, f"text {number} has more than {MAX_TEXT // 1024} KiB")
+    return texts
 
 
 @app.page("/classify")
@@ -60,8 +71,8 @@ class Classify(View):
 
     @override
     async def post(self, request: Any) -> web.StreamResponse:
-        try:
-            body = msgspec.json.decode(await request.read(), type=ClassifyBody)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Problem(400, str(error)) from None
-        return json_response(await _explainer().explain(body.texts))
+        service = _service()
+        if not is_own_origin(request, settings):
+            raise Problem(403, "pages of this origin may not classify texts")
+        service.rate.take(service.addresses.of(request))
+        return json_response(await service.explainer.explain(texts_of(await request.read())))

@@ -7,6 +7,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from aiokafka.errors import KafkaError
 
+from tweetream.models.printable import printable
 from tweetream.settings import Settings
 from tweetream.web.problems import Problem, problem_of
 
@@ -56,6 +57,8 @@ async def _answer(request: web.Request, handler: Handler, settings: Settings) ->
     try:
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return _preflight(request, settings)
+        if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+            raise Problem(415, "send the body without Content-Encoding")
         return await handler(request)
     except Problem as problem:
         return problem.response()
@@ -64,10 +67,10 @@ async def _answer(request: web.Request, handler: Handler, settings: Settings) ->
     except ConnectionError:
         raise
     except KafkaError as error:
-        log.warning("%s %s: %r", request.method, request.path, error)
+        log.warning("%s %s: %r", request.method, printable(request.path), error)
         return Problem(503, "Kafka does not answer", {"Retry-After": "5"}).response()
     except Exception as error:  # a bug of ours: it is logged, and the client gets an answer that it can read
-        log.exception("%s %s", request.method, request.path)
+        log.exception("%s %s", request.method, printable(request.path))
         return Problem(500, f"an error in the worker ({type(error).__name__}); its log has the details").response()
 
 
@@ -84,6 +87,7 @@ def application_options(settings: Settings) -> dict[str, Any]:
 
     return {
         "middlewares": [middleware],
-        "handler_args": {"handler_cancellation": True},
+        # A compressed body of 1 MiB would unpack to 1 GiB in the loop, before a handler could refuse it.
+        "handler_args": {"handler_cancellation": True, "auto_decompress": False},
         "client_max_size": MAX_BODY,
     }

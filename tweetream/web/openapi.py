@@ -34,8 +34,9 @@ PROBLEMS = {
     403: "The token is wrong, or pages of this origin may not do this",
     404: "Not found",
     409: "The topic exists with another track",
-    413: "The body is too large",
-    429: "Too many open streams from this address; try again after Retry-After",
+    413: "The body or a text is too large",
+    415: "The body is compressed",
+    429: "Too many open streams or calls from this address; try again after Retry-After",
     503: "The worker cannot do this now; try again after Retry-After",
 }
 GOOD = {200: "OK", 201: "Created", 204: "No content"}

@@ -108,7 +108,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "post": Operation(
             "Add a topic",
             {200: TopicAnswer, 201: TopicAnswer},
-            problems=(400, 401, 403, 409, 413, 503),
+            problems=(400, 401, 403, 409, 413, 415, 503),
             body=TopicBody,
             token=True,
             about="201: this request added the topic, and this worker can serve it. 200: the topic exists with the "
@@ -180,9 +180,11 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "post": Operation(
             "Classify texts and explain the labels",
             {200: list[ClassifyAnswer]},
-            problems=(400, 413, 503),
+            problems=(400, 403, 413, 415, 429, 503),
             body=ClassifyBody,
-            about="One answer for each text, in the same order, from the model that classifies the feeds.",
+            about="One answer for each text, in the same order, from the model that classifies the feeds. A text has "
+            "64 KiB at most. One address may make 200 calls at once and 20 a second; more get 429. If 16 calls wait, "
+            "further ones get 503.",
         )
     },
     "/openapi.json": {"get": Operation("This document", {200: dict[str, Any]})},

@@ -65,16 +65,6 @@ async def test_a_token_is_sent_to_its_server_and_without_one_a_refusal_is_final(
             await Reading(source(server, token="secret")).chunk()
 
 
-async def test_a_token_goes_only_to_its_server_also_after_a_redirect() -> None:
-    async with MastodonServer() as there, MastodonServer(token="one") as server:
-        told: list[str | None] = []
-        there.heard = lambda request: told.append(request.headers.get("Authorization"))
-        away = f"http://localhost:{there.port}/api/v1/timelines/public"
-        server.answers["/api/v1/timelines"] = [web.Response(status=302, headers={"Location": away})]
-        async with reading(source(server, token="one")):
-            assert told == [None]
-
-
 @pytest.mark.parametrize(
     ("token", "found"),
     [

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from support.networks.contract import SILENCE, Harness, Reading, Said, iso
+from support.networks.hostile_server import HostileServer
 from support.networks.mastodon_server import MastodonServer, snowflake, status
 from typing_extensions import override
 
@@ -17,7 +18,7 @@ from tweetream.sources.mastodon.source import Mastodon
 BEGAN = round(time.time() * 1000) - 86_400_000  # ms; the time of a post is its number of seconds later
 
 
-def source(server: MastodonServer, query: str = "", token: str = "", **options: Any) -> Mastodon:
+def source(server: MastodonServer | HostileServer, query: str = "", token: str = "", **options: Any) -> Mastodon:
     """A source for this server, without TLS."""
     context = Context(Settings(_env_file=None, mastodon_token=token), dict)
     return Mastodon(f"mastodon://127.0.0.1:{server.port}?scheme=http{query}", context, **options)

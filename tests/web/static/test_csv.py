@@ -3,10 +3,14 @@
 import csv
 import io
 import json
+import time
 from typing import Any
 
 import pytest
 from support.browser import page_modules
+from support.csv_attacks import ATTACKS, formulas
+
+from tweetream.models.csv_cell import safe_cell
 
 pytestmark = pytest.mark.node
 COLUMNS = ["id", "topic", "source", "url", "author", "text", "lang", "created_at", "received_at", "label", "score"]
@@ -43,14 +47,14 @@ def test_marks_of_the_format_and_ends_of_lines_come_back_as_they_were() -> None:
 
 def test_a_text_that_a_spreadsheet_would_run_begins_with_an_apostrophe() -> None:
     texts = [
-        *('=HYPERLINK("http://example.org")', "+1+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1+1"),
+        *('=HYPERLINK("http://example.org")', "+1+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\x00=1", '"=1'),
         *("  =1+1", "\u00a0=1", "\ufeff=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x", "@mention, hi", '=1,"2"'),
     ]
     assert cells(*texts) == [f"'{text}" for text in texts]
 
 
 def test_nor_does_one_run_that_begins_a_cell_where_lists_are_separated_by_semicolons() -> None:
-    texts = ["macet;=1+1", "macet; +1", "macet\n=1+1", "a\r\n@b", "\n=1", "a;b\nc", ";-)"]
+    texts = ["macet;=1+1", "macet; +1", "macet\n=1+1", "a\r\n@b", "\n=1", "a;b\nc", ";-)", "\t=1+1"]
     assert cells(*texts) == [
         "macet;'=1+1",
         "macet; '+1",
@@ -59,7 +63,23 @@ def test_nor_does_one_run_that_begins_a_cell_where_lists_are_separated_by_semico
         "'\n'=1",
         "a;b\nc",
         ";'-)",
+        "'\t'=1+1",
     ]
+
+
+def test_whatever_separates_cells_no_text_becomes_a_formula() -> None:
+    """The separator is a comma, a semicolon or a tab, by the country and the program."""
+    document = exported([{"id": str(number), "text": text, "label": ";"} for number, text in enumerate(ATTACKS)])
+    for separator in ",;\t":
+        assert not formulas(document.removeprefix("\ufeff"), separator), separator
+    assert cells(*ATTACKS) == [safe_cell(text) for text in ATTACKS], "as the command line does it"
+
+
+def test_a_long_text_takes_linear_time() -> None:
+    texts = [";" * 65536, "\t" * 65536, '"' * 65536, ' "' * 32768, "\n " * 32768]
+    began = time.perf_counter()
+    exported([{"id": "1", "text": text} for text in texts for _ in range(20)])
+    assert time.perf_counter() - began < 10
 
 
 def test_a_number_stays_a_number_also_below_nothing() -> None:

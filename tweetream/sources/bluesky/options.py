@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from yarl import URL
 
+from tweetream.sources.addresses import Hosts, normalised
 from tweetream.sources.base import MAX_LINE, SourceError
 from tweetream.sources.bluesky.jetstream import METHOD
 from tweetream.sources.bluesky.records import POSTS
@@ -23,6 +24,7 @@ class Options(NamedTuple):
     v2: bool
     langs: tuple[str, ...]
     public: bool  # the servers are Bluesky's own
+    hosts: Hosts
 
 
 def read_url(url: str) -> Options:
@@ -30,13 +32,15 @@ def read_url(url: str) -> Options:
     place, _, query = url.partition(":")[2].partition("?")
     if place not in ("", "//"):
         raise SourceError("bluesky: write bluesky: or, for your own server, bluesky:?url=wss://HOST/subscribe")
-    options = UrlOptions("bluesky", "bluesky", query, ("url", "lang"))
+    options = UrlOptions("bluesky", "bluesky", query, ("url", "lang", "private"))
     langs = options.languages()
     if (written := options.get("url")) is None:
-        return Options(tuple(_with_query(URL(f"wss://{host}/subscribe"), False) for host in HOSTS), False, langs, True)
+        servers = tuple(_with_query(URL(f"wss://{host}/subscribe"), False) for host in HOSTS)
+        return Options(servers, False, langs, True, Hosts(HOSTS, options.private()))
     server = _server(written, options)
     v2 = server.path.rstrip("/").endswith(f"/{METHOD}")
-    return Options((_with_query(server, v2),), v2, langs, False)
+    hosts = Hosts((normalised(server.raw_host or ""),), options.private())
+    return Options((_with_query(server, v2),), v2, langs, False, hosts)
 
 
 def _server(written: str, options: UrlOptions) -> URL:
@@ -44,7 +48,7 @@ def _server(written: str, options: UrlOptions) -> URL:
         parts = urlsplit(written)
         valid = written.isprintable() and parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0
         server = URL(written)
-    except ValueError:  # a port that is not a number, an open bracket
+    except (IndexError, ValueError):  # a port that is not a number, an open bracket, an empty host
         valid = False
     if not valid:
         raise options.error("url is the address of a Jetstream server, such as wss://HOST/subscribe")

@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import MAX_BYTES, MAX_POSTS, size_of
+from tweetream.models.printable import printable
 from tweetream.sources.base import (
     MAX_LINE,
     MAX_TEXT,
@@ -37,7 +38,7 @@ from tweetream.sources.base import (
 )
 from tweetream.sources.bluesky.jetstream import event_v1, event_v2
 from tweetream.sources.bluesky.options import Options, read_url
-from tweetream.sources.bluesky.websocket import HandshakeRejected, Socket, Unreadable, one_line, open_socket
+from tweetream.sources.bluesky.websocket import HandshakeRejected, Socket, Unreadable, open_socket
 from tweetream.sources.post_builder import ParseContext
 from tweetream.sources.seen import SeenPosts
 
@@ -85,7 +86,9 @@ class Bluesky:
         address = server.update_query(cursor=str(cursor)) if cursor else server
         reader = _Reader(self.url, self.options, self._seen, number, cursor, self._wall)
         try:
-            async with open_socket(address, self._silence, (PROTOCOL,) if self.options.v2 else ()) as socket:
+            async with open_socket(
+                address, self.options.hosts, self._silence, (PROTOCOL,) if self.options.v2 else ()
+            ) as socket:
                 yield Chunk([], position or "")
                 end: Exception | None = None
                 while end is None:
@@ -186,9 +189,9 @@ class _Reader:
             self.count(Drop.MALFORMED)
             return self.read < MAX_MESSAGES
         if event.error:
-            raise Disconnected(f"the server ends the stream: {one_line(event.error)}")
+            raise Disconnected(f"the server ends the stream: {printable(event.error)}")
         if event.notice and self._cursor != EARLIEST:
-            log.warning("%s: %s", self._url, one_line(event.notice))
+            log.warning("%s: %s", self._url, printable(event.notice))
         self._advance(event.cursor)
         self._add(event.outcome if len(message) <= MAX_LINE else Drop.TOO_LONG)
         if event.removed:

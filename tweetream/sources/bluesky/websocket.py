@@ -7,16 +7,19 @@ aiohttp (128 KiB), and sends only what the protocol requires.
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Callable
-from email.utils import parsedate_to_datetime
+from typing import Any
 
 import aiohttp
 from aiohttp import WSMsgType
 from aiohttp.http_websocket import WebSocketError, WSCloseCode
 from yarl import URL
 
+from tweetream.models.printable import printable
+from tweetream.sources.addresses import Hosts
 from tweetream.sources.base import Disconnected
+from tweetream.sources.http import open_session, read_at_most
+from tweetream.sources.retry_time import retry_time
 
 MAX_MESSAGE = 4 * 1024 * 1024  # bytes; a longer message ends the connection
 CONNECT_TIMEOUT = 20.0  # seconds
@@ -42,12 +45,6 @@ class Unreadable(Exception):
         self.too_long = too_long
 
 
-def one_line(text: object) -> str:
-    """A text from another program, made fit for a one-line message."""
-    line = " ".join(str(text).split())
-    return "".join(filter(str.isprintable, line))[:MAX_QUOTED]
-
-
 class Socket:
     """An open WebSocket to `host`. It fails after `silence` seconds without a message or ping."""
 
@@ -71,7 +68,10 @@ class Socket:
                     pass
 
     async def _receive(self, timeout: float | None = None) -> bytes:
-        message = await self._ws.receive(timeout)
+        message: Any = await self._ws.receive(timeout)
+        while message.type in (WSMsgType.PING, WSMsgType.PONG):
+            await self._answer(message)
+            message = await self._ws.receive(timeout)
         if message.type is WSMsgType.TEXT:
             data: bytes = message.data
             return data
@@ -79,38 +79,50 @@ class Socket:
             return b""
         if message.type is WSMsgType.ERROR and isinstance(message.data, WebSocketError):
             too_long = message.data.code == WSCloseCode.MESSAGE_TOO_BIG
-            fault = f"a message over {MAX_MESSAGE:,} bytes" if too_long else f"a bad frame: {one_line(message.data)}"
+            bad = printable(message.data, MAX_QUOTED)
+            fault = f"a message over {MAX_MESSAGE:,} bytes" if too_long else f"a bad frame: {bad}"
             raise Unreadable(f"{self._host} sent {fault}", too_long)
         if message.type is WSMsgType.CLOSE:
-            code = f"{message.data}" + (f", {one_line(message.extra)}" if message.extra else "")
+            code = f"{message.data}" + (f", {printable(message.extra, MAX_QUOTED)}" if message.extra else "")
             raise Disconnected(f"{self._host} closed the stream ({code})")
-        cause = f": {one_line(message.data)}" if message.type is WSMsgType.ERROR else ""
+        cause = f": {printable(message.data, MAX_QUOTED)}" if message.type is WSMsgType.ERROR else ""
         raise Disconnected(f"the connection to {self._host} broke off{cause}")
+
+    async def _answer(self, message: Any) -> None:
+        """Answer a ping, and let other tasks run: aiohttp would answer a flood of pings without a pause."""
+        if message.type is WSMsgType.PING:
+            try:
+                async with asyncio.timeout(self._silence):
+                    await self._ws.pong(message.data)
+            except TimeoutError:
+                raise Disconnected(f"{self._host} does not read the answers to its pings") from None
+        await asyncio.sleep(0)
 
 
 @contextlib.asynccontextmanager
-async def open_socket(url: URL, silence: float, protocols: tuple[str, ...] = ()) -> AsyncIterator[Socket]:
+async def open_socket(url: URL, hosts: Hosts, silence: float, protocols: tuple[str, ...] = ()) -> AsyncIterator[Socket]:
     """Connect, and close at the end. Raises Disconnected or HandshakeRejected, whose messages show only the host."""
     host, texts = url.host or "", [""]
 
     async def keep_text(request: aiohttp.ClientRequest, go_on: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         answer = await go_on(request)
         if answer.status != 101:  # aiohttp discards its body
-            texts[0] = one_line((await answer.content.read(2048)).decode("utf-8", "replace"))
+            texts[0] = printable((await read_at_most(answer, 2048)).decode("utf-8", "replace"), MAX_QUOTED)
         return answer
 
     timeout = aiohttp.ClientTimeout(total=None)
-    async with aiohttp.ClientSession(timeout=timeout, middlewares=(keep_text,)) as session:
+    async with open_session(hosts, timeout, middlewares=(keep_text,)) as session:
         try:
             async with asyncio.timeout(min(silence, CONNECT_TIMEOUT)):
-                ws = await session.ws_connect(url, protocols=protocols, max_msg_size=MAX_MESSAGE, decode_text=False)
+                ws = await session.ws_connect(
+                    url, protocols=protocols, max_msg_size=MAX_MESSAGE, decode_text=False, autoping=False
+                )
         except aiohttp.WSServerHandshakeError as error:
-            later = error.headers.get("Retry-After", "") if error.headers else ""
-            raise HandshakeRejected(error.status, texts[0], _not_before(later)) from None
+            raise HandshakeRejected(error.status, texts[0], retry_time(error.headers or {})) from None
         except TimeoutError:
             raise Disconnected(f"{host} does not answer") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Disconnected(f"no connection to {host}: {_cause(error)}") from None
+            raise Disconnected(f"no connection to {host}: {printable(_cause(error), MAX_QUOTED)}") from None
         try:
             yield Socket(ws, host, silence)
         finally:
@@ -122,16 +134,7 @@ async def open_socket(url: URL, silence: float, protocols: tuple[str, ...] = ())
 def _cause(error: Exception) -> str:
     """The reason why there is no connection, without the text that aiohttp adds."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return one_line(error.certificate_error)
+        return str(error.certificate_error)
     if isinstance(error, aiohttp.ClientConnectorError):
-        return one_line(error.os_error.strerror or error.os_error)
-    return one_line(error) or type(error).__name__
-
-
-def _not_before(later: str) -> float:
-    """The time of a Retry-After header, in seconds since 1970; 0 if it cannot be read."""
-    if later.isascii() and later.isdigit():
-        return time.time() + min(int(later[:9]), 86_400)
-    with contextlib.suppress(ValueError):
-        return parsedate_to_datetime(later).timestamp()
-    return 0.0
+        return str(error.os_error.strerror or error.os_error)
+    return str(error) or type(error).__name__

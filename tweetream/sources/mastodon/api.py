@@ -1,33 +1,37 @@
 """HTTP requests to a Mastodon server: its streaming address, the stream, and pages of a timeline.
 
 Each failure becomes Disconnected with its kind, or SourceError if the server refuses for good. Every server with
-Mastodon's API works; the extras of Mastodon itself are optional. This module parses no status, and keeps at most
-MAX_PAGE bytes of a response.
+Mastodon's API works; the extras of Mastodon itself are optional. This module parses no status. The token goes only to
+the hosts that the URL of the source names, and to their subdomains.
 """
 
 import asyncio
 import re
 import ssl
-import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Annotated, Any
 
 import aiohttp
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
+from yarl import URL
 
 from tweetream import __version__
-from tweetream.sources.base import Disconnected, FailureKind, SourceError
+from tweetream.sources.base import Disconnected, FailureKind, SourceError, make_readable
+from tweetream.sources.http import open_session, read_body
 from tweetream.sources.mastodon.options import Options
 from tweetream.sources.post_builder import decode
-from tweetream.sources.times import read_time
+from tweetream.sources.retry_time import retry_time
 
 LIMIT = 40  # statuses of a page; Mastodon gives no more
+MOST = 10 * LIMIT  # statuses of a page of any server; more would block the event loop
 MAX_PAGE = 8 * 1024 * 1024  # bytes
+MAX_INSTANCE = 1024 * 1024  # bytes
+MAX_PIECE = 16 * 1024  # bytes of the stream at once; an event may be as short as 6 bytes
+MAX_ADDRESS = 2048  # characters
 CONNECT_TIMEOUT = 10.0  # seconds, with DNS and the TLS handshake
-RESPONSE_TIMEOUT = 30.0  # seconds for a whole response that is no stream
+RESPONSE_TIMEOUT = 30.0  # seconds for a whole response, or for the headers of the stream
 
 
 class _Urls(Struct):
@@ -42,7 +46,9 @@ class _Instance(Struct):
     configuration: _Configuration | None = None
 
 
-_instance, _page = Decoder(_Instance), Decoder(list[Raw])
+_HOST = re.compile(r"[0-9a-z_.:-]{1,255}")
+_instance = Decoder(_Instance)
+_page: Decoder[list[Raw]] = Decoder(Annotated[list[Raw], Meta(max_length=MOST)])
 
 
 class Api:
@@ -55,17 +61,18 @@ class Api:
             headers["Authorization"] = f"Bearer {token}"
         connect = min(CONNECT_TIMEOUT, silence)
         timeout = aiohttp.ClientTimeout(total=None, connect=connect, sock_connect=connect, sock_read=silence)
-        self._session = aiohttp.ClientSession(headers=headers, timeout=timeout)
+        self._session = open_session(options.hosts, timeout, headers)
 
     async def __aenter__(self) -> "Api":
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        make_readable(error, self._token)
         await self._session.close()
 
     async def streaming_base(self) -> str:
         """The address of the server's stream: the one that it names, or its own."""
-        status, body = await self._get("/api/v2/instance", {})
+        status, body = await self._get("/api/v2/instance", {}, MAX_INSTANCE)
         named = None
         if status == 200:
             try:
@@ -73,18 +80,24 @@ class Api:
                 named = found and found.urls and found.urls.streaming
             except (ValueError, RecursionError):
                 pass  # another kind of server, which streams at its own address
-        parts = _split(named or "")
-        if parts is None:
+        url = _streaming_url(named or "")
+        if url is None:
             return self._options.base
+        if not self._options.hosts.covers(url.raw_host or ""):
+            raise SourceError(
+                f"{self._options.host} names another site for its stream, {url.raw_host}: if it may have your token, "
+                f"add streaming={url.raw_host} to the URL of the source"
+            )
         # The token is never sent unencrypted to a server that was reached with TLS.
-        scheme = "http" if self._options.base.startswith("http:") and parts[0] in ("ws", "http") else "https"
-        return f"{scheme}://{parts[1]}"
+        plain = self._options.base.startswith("http:") and url.scheme in ("ws", "http")
+        return str(url.with_scheme("http" if plain else "https")).rstrip("/")
 
     @asynccontextmanager
     async def stream(self, base: str) -> AsyncIterator[aiohttp.StreamReader]:
         """Open the stream."""
-        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
-        response = await self._send(base + self._options.stream, headers)
+        with _one_line_errors(self._options.host, self._silence):
+            async with asyncio.timeout(RESPONSE_TIMEOUT):
+                response = await self._send(base + self._options.stream, {"Accept": "text/event-stream"})
         try:
             self._check_status(response)
             if response.status != 200 or response.content_type != "text/event-stream":
@@ -97,7 +110,8 @@ class Api:
     async def read(self, content: aiohttp.StreamReader) -> bytes:
         """The next piece of a stream."""
         with _one_line_errors(self._options.host, self._silence):
-            piece = await content.readany()
+            piece = await content.read(MAX_PIECE)
+        await asyncio.sleep(0)  # a read of what has arrived already would keep all other tasks waiting
         if not piece:
             raise Disconnected(f"{self._options.host} ended the stream")
         return piece
@@ -116,25 +130,19 @@ class Api:
         except (ValueError, RecursionError):
             raise Disconnected(f"{self._options.host} sends a page that cannot be read", FailureKind.HTTP) from None
 
-    async def _get(self, path: str, query: dict[str, str]) -> tuple[int, bytes]:
+    async def _get(self, path: str, query: dict[str, str], most: int = MAX_PAGE) -> tuple[int, bytes]:
         """The status and the body of a response."""
         with _one_line_errors(self._options.host, self._silence):
             async with asyncio.timeout(RESPONSE_TIMEOUT):
                 response = await self._send(self._options.base + path, {"Accept": "application/json"}, params=query)
                 try:
                     self._check_status(response, final=path == "/api/v2/instance")
-                    body = b""
-                    while len(body) <= MAX_PAGE and (piece := await response.content.readany()):
-                        body += piece
+                    return response.status, await read_body(response, most)
                 finally:
                     response.release()
-        if len(body) > MAX_PAGE:
-            raise Disconnected(f"{self._options.host} sends a response of over {MAX_PAGE} bytes", FailureKind.HTTP)
-        return response.status, body
 
     async def _send(self, url: str, headers: dict[str, str], **more: Any) -> aiohttp.ClientResponse:
-        with _one_line_errors(self._options.host, self._silence):
-            return await self._session.get(url, headers=headers, **more)
+        return await self._session.get(url, headers=headers, allow_redirects=False, **more)
 
     def _check_status(self, response: aiohttp.ClientResponse, final: bool = True) -> None:
         """Raise the exception for an error response."""
@@ -146,29 +154,19 @@ class Api:
                 "read:statuses, and put it into TWEETREAM_MASTODON_TOKEN"
             )
         if status == 429:
-            raise Disconnected(f"{host} got too many requests", FailureKind.RATE, _not_before(response.headers))
+            raise Disconnected(f"{host} got too many requests", FailureKind.RATE, retry_time(response.headers))
         if status >= 500:
-            raise Disconnected(f"{host} answers {status} {response.reason or ''}".rstrip()[:200], FailureKind.HTTP)
+            raise Disconnected(f"{host} answers {status} {response.reason or ''}".rstrip(), FailureKind.HTTP)
 
 
-def _split(url: str) -> tuple[str, str] | None:
-    """The scheme, and the host with its port and path, of a streaming address; None if the address is invalid."""
+def _streaming_url(named: str) -> URL | None:
+    """A streaming address without its query; None if it is invalid."""
     try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("ws", "wss", "http", "https") and re.fullmatch(r"[\w.:\[\]-]{1,255}", parts.netloc)
-    except ValueError:
+        url = URL(named[: MAX_ADDRESS + 1]).with_query(None).with_fragment(None)
+        valid = url.scheme in ("ws", "wss", "http", "https") and _HOST.fullmatch(url.raw_host or "")
+    except (IndexError, ValueError):  # both are yarl's
         return None
-    return (parts.scheme, parts.netloc + parts.path.rstrip("/")) if valid else None
-
-
-def _not_before(headers: Mapping[str, str]) -> float:
-    """The time of the next allowed request, in seconds since 1970; 0 if the response does not say."""
-    now = time.time()
-    after, reset = headers.get("Retry-After", ""), headers.get("X-RateLimit-Reset", "")
-    when = now + int(after) if re.fullmatch(r"[0-9]{1,9}", after) else 0.0
-    if reset:  # a time as Mastodon writes it, or seconds since 1970
-        when = max(when, (read_time(reset) or now * 1000) / 1000)
-    return when
+    return url if valid and len(named) <= MAX_ADDRESS and url.user is None and url.explicit_port != 0 else None
 
 
 @contextmanager
@@ -176,8 +174,11 @@ def _one_line_errors(host: str, silence: float) -> Iterator[None]:
     """Turn each error of a connection into Disconnected with a one-line reason."""
     try:
         yield
-    except TimeoutError:  # aiohttp's are of this kind too
+    except aiohttp.ServerTimeoutError:
         raise Disconnected(f"{host} has sent nothing for {silence:g} s") from None
+    except TimeoutError:
+        reason = f"{host} has not sent a whole response in {RESPONSE_TIMEOUT:g} s"
+        raise Disconnected(reason, FailureKind.HTTP) from None
     except aiohttp.ClientSSLError as error:
         raise Disconnected(f"no TLS with {host}: {_line(error)}") from None
     except aiohttp.ClientConnectorDNSError:
@@ -195,4 +196,4 @@ def _one_line_errors(host: str, silence: float) -> Iterator[None]:
 def _line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and not isinstance(error, ssl.SSLError):
         return error.strerror
-    return " ".join((str(error) or type(error).__name__).split())[:200]
+    return str(error) or type(error).__name__

@@ -1,12 +1,13 @@
 """The URL of a Mastodon server, read and checked, and the paths that follow from it. It opens no connection.
 
-mastodon://HOST[:PORT][?stream=public|local&tag=NAME&lang=id,en&scheme=https|http]
+mastodon://HOST[:PORT][?stream=public|local&tag=NAME&lang=id,en&scheme=https|http&streaming=HOST&private=true]
 """
 
 import re
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
+from tweetream.sources.addresses import Hosts
 from tweetream.sources.base import SourceError
 from tweetream.sources.options import UrlOptions, check_no_password, check_printable
 
@@ -22,6 +23,7 @@ class Options(NamedTuple):
     local: bool
     tag: str
     languages: frozenset[str]
+    hosts: Hosts  # that may get the token: the server, its subdomains, and the host for streaming
 
     @property
     def stream(self) -> str:
@@ -52,16 +54,20 @@ def read_url(url: str) -> Options:
         host, port, parts = "", None, urlsplit("")
     if not _HOST.fullmatch(host) or parts.path.strip("/") or parts.fragment:
         raise SourceError(f"{url}: write mastodon://HOST or mastodon://HOST:PORT, with options after a ?")
-    options = UrlOptions(url, "mastodon", parts.query, ("scheme", "stream", "tag", "lang"))
+    options = UrlOptions(url, "mastodon", parts.query, ("scheme", "stream", "tag", "lang", "streaming", "private"))
     scheme = options.choice("scheme", ("https", "http"), "https")
     stream = options.choice("stream", ("public", "local"), "public")
     tag = options.get("tag")
     name = (tag or "").removeprefix("#")
     if tag is not None and not re.fullmatch(r"\w{1,100}", name):
         raise options.error("tag is one hashtag of letters, digits and _")
+    streaming = (options.get("streaming") or host).lower().strip("[]")
+    if not _HOST.fullmatch(streaming):
+        raise options.error("streaming is the host of the server's stream, such as streaming.example.org")
+    hosts = Hosts((host, streaming), options.private())
     address = f"[{host}]" if ":" in host else host
     base = f"{scheme}://{address}{f':{port}' if port else ''}"
-    return Options(host, base, stream == "local", name, frozenset(options.languages()))
+    return Options(host, base, stream == "local", name, frozenset(options.languages()), hosts)
 
 
 def token_of(host: str, setting: str) -> tuple[str, bool]:

@@ -1,10 +1,10 @@
 """A public stream of Mastodon, or of another server with its API; the timeline fills the gap after a pause.
 
-    mastodon://HOST[:PORT][?stream=public|local&tag=NAME&lang=id,en&scheme=https|http]
+    mastodon://HOST[:PORT][?stream=public|local&tag=NAME&lang=id,en&scheme=https|http&streaming=HOST&private=true]
 
 `stream=local` brings the posts of the server's own users; `tag` the posts with one hashtag; `lang` the posts in these
 languages and those without a language. The token is in TWEETREAM_MASTODON_TOKEN; Mastodon requires one since 4.2. For
-several servers it is HOST=TOKEN,HOST=TOKEN.
+several servers it is HOST=TOKEN,HOST=TOKEN. `streaming` names the host of the stream, if it is another site.
 
 The stream has no position, so a position is the highest id seen. Started again, the source opens the stream first and
 does not read it yet; the socket buffers new events. It reads the timeline upward from the position to the newest

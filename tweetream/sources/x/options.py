@@ -1,10 +1,14 @@
-"""The URL of X as a source, `x:[?api=https://api.x.com&lang=id,en]`, read and checked. It opens no connection."""
+"""The URL of X as a source, read and checked: `x:[?api=https://api.x.com&lang=id,en&private=true]`.
+
+It opens no connection.
+"""
 
 import re
 from typing import NamedTuple
 
 from yarl import URL
 
+from tweetream.sources.addresses import Hosts, normalised
 from tweetream.sources.base import SourceError
 from tweetream.sources.options import UrlOptions, check_no_password, check_printable
 
@@ -18,6 +22,7 @@ class Options(NamedTuple):
 
     api: URL
     langs: tuple[str, ...]  # as X names them
+    hosts: Hosts
 
     def accepts(self, lang: str) -> bool:
         """Whether the URL asks for posts in this language. A post without a language is accepted."""
@@ -30,8 +35,8 @@ def read_url(url: str) -> Options:
     check_printable(url)
     rest, _, query = url.partition(":")[2].partition("?")
     if rest not in ("", "//"):
-        raise SourceError(f"{url}: write x:, or x:?NAME=VALUE with the options api and lang")
-    options = UrlOptions(url, "x", query, ("api", "lang"))
+        raise SourceError(f"{url}: write x:, or x:?NAME=VALUE with the options api, lang and private")
+    options = UrlOptions(url, "x", query, ("api", "lang", "private"))
     written = options.get("api")
     try:
         api = URL(API if written is None else written)
@@ -42,4 +47,5 @@ def read_url(url: str) -> Options:
     if not valid:
         raise options.error(f"api is an address such as {API}")
     langs = options.languages(_LANGUAGE)
-    return Options(api, tuple(sorted({OLD_NAMES.get(lang, lang) for lang in langs})))
+    hosts = Hosts((normalised(api.raw_host or ""),), options.private())
+    return Options(api, tuple(sorted({OLD_NAMES.get(lang, lang) for lang in langs})), hosts)

@@ -14,9 +14,8 @@ class XProblem(msgspec.Struct):
     value: str | None = None  # of a rule
 
     def line(self) -> str:
-        """X's explanation in one line."""
-        text = " ".join((self.detail or self.message or "; ".join(self.details or ()) or self.title or "").split())
-        return "".join(filter(str.isprintable, text))[:160]
+        """X's explanation in one line, of any length and with any characters."""
+        return " ".join((self.detail or self.message or "; ".join(self.details or ()) or self.title or "").split())
 
     @property
     def is_cap(self) -> bool:

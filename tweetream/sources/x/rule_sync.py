@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from tweetream.sources.base import Disconnected, FailureKind
+from tweetream.sources.supervisor import MAX_NOT_BEFORE
 from tweetream.sources.x.client import Client, Rejected, Rule
 from tweetream.sources.x.problem import XProblem
 from tweetream.sources.x.rules import MOST_RULES, Form, Plan, Terms, plan, words_of
@@ -111,8 +112,8 @@ class RuleSync:
             try:
                 await self.step(client)
             except Disconnected as error:
-                wait = max(RETRY, error.not_before - self._wall())
-                log.warning("the rules at X cannot be changed: %s; again in %.0f s", error, wait)
+                wait = max(RETRY, min(error.not_before - self._wall(), MAX_NOT_BEFORE))
+                log.warning("the rules at X cannot be changed: %s; again in %.0f s", client.show(error), wait)
                 self.forget()
                 await sleep(wait)
 
@@ -185,7 +186,7 @@ class RuleSync:
         for rule in made:
             self._added(rule, by_value)
         for problem in problems:
-            self._failed(problem, by_value)
+            self._failed(problem, client.show(problem.line()), by_value)
 
     def _added(self, rule: Rule, by_value: Mapping[str, Terms]) -> None:
         terms = by_value.get(rule.value) or self._form.terms(rule.value)
@@ -194,19 +195,19 @@ class RuleSync:
         for term in terms or ():
             self._split_limits.pop(term, None)
 
-    def _failed(self, problem: XProblem, by_value: Mapping[str, Terms]) -> None:
+    def _failed(self, problem: XProblem, reason: str, by_value: Mapping[str, Terms]) -> None:
         terms = by_value.get(problem.value or "")
         if problem.is_cap:
             self._most = max(1, len(self._ours) + len(self._foreign))
-            self._log_once(f"X allows no more than {self._most} rules: {problem.line()}")
+            self._log_once(f"X allows no more than {self._most} rules: {reason}")
         elif terms is None:
-            self._log_once(f"X reports a problem with our rules: {problem.line()}")
+            self._log_once(f"X reports a problem with our rules: {reason}")
         elif problem.is_duplicate:  # a foreign rule, or ours if another program has changed it
             self._duplicates.add(terms)
             self.forget()
         elif len(terms) == 1:
             self._rejected |= terms
-            self._log_once(f"X accepts no rule for {min(terms)!r}: {problem.line()}")
+            self._log_once(f"X accepts no rule for {min(terms)!r}: {reason}")
         else:
             self._split_limits |= dict.fromkeys(terms, (len(terms) + 1) // 2)
 

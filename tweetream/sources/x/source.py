@@ -29,6 +29,7 @@ from tweetream.sources.x.rules import Form
 from tweetream.sources.x.token_bucket import TokenBucket
 
 SILENCE = 45.0  # seconds; X sends an empty line every 20
+MAX_DROPPED = 1_000  # messages that a chunk drops for one reason; more would block the event loop
 REMEMBERED = 10_000  # posts; X lets its users edit a post for an hour
 _TOKEN = re.compile("[!-~]+")
 
@@ -70,7 +71,7 @@ class X:
 
     async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
         self.check()
-        async with Client(self._token, self._options.api, self._silence) as client:
+        async with Client(self._token, self._options.api, self._options.hosts, self._silence) as client:
             await self._wait_for_rules(client)
             if not self._connects.take():
                 until = self._wall() + self._connects.wait
@@ -147,6 +148,9 @@ class X:
                 size += length
             else:
                 chunk.dropped[outcome] += 1
+                if chunk.dropped[outcome] == MAX_DROPPED:
+                    yield chunk
+                    chunk, size = Chunk([], ""), 0
         if chunk.posts or chunk.dropped:
             yield chunk
 

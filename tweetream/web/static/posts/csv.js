@@ -1,15 +1,19 @@
 // @ts-check
 // Posts as a CSV file (RFC 4180) for a spreadsheet. It is UTF-8 with a byte order mark, without which some spreadsheets
-// choose another encoding. A cell that a spreadsheet would run as a formula gets an apostrophe before it.
+// choose another encoding. A cell that a spreadsheet would run as a formula gets an apostrophe before it, whether it
+// separates cells by commas, semicolons or tabs. tweetream/models/csv_cell.py does the same.
 
 const COLUMNS = ["id", "topic", "source", "url", "author", "text", "lang", "created_at", "received_at", "label", "score"];
 const BOM = "\ufeff";
 
-// The start of a formula, also after blanks, also as a full-width character. Numbers are safe.
-const FORMULA = /^[\s\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/;
-// In countries that separate lists by semicolons, as Indonesia, a spreadsheet starts a new cell after each semicolon and
-// line end, also inside quotes.
-const INNER = /([;\r\n][^\S\r\n]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])/g;
+// Numbers are safe. A spreadsheet skips blanks, invisible characters and quotes before a formula, and knows full-width
+// signs.
+const SKIPPED = String.raw`"\ufeff\x00-\x08\x0e-\x1f\x7f\u200b-\u200f\u2060`;
+const SIGN = String.raw`[=+\-@\uff1d\uff0b\uff0d\uff20]`;
+const FORMULA = new RegExp(`^[\\s${SKIPPED}]*${SIGN}|^[\\t\\r\\n]`);
+// A spreadsheet that separates by semicolons, as in Indonesia, or by tabs starts a new cell after each of them and after
+// each line end, also inside quotes. What is skipped holds no separator, so that the search takes linear time.
+const INNER = new RegExp(`([;\\t\\r\\n](?:[^\\S\\t\\r\\n]|[${SKIPPED}])*)(?=${SIGN})`, "g");
 
 function cell(value) {
   if (value === undefined || value === null) return "";

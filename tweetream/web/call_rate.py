@@ -1,0 +1,33 @@
+"""How often each client may make a call that costs CPU. Each worker counts for itself. Imports no Faust."""
+
+import math
+import time
+from collections.abc import Callable
+
+from tweetream.web.problems import Problem
+
+_FEWEST = 1_000  # clients that are remembered before some are forgotten
+
+
+class CallRate:
+    """A token bucket for each client, kept as the time at which it is full again (GCRA)."""
+
+    def __init__(self, burst: int, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval = 1 / per_second
+        self._tolerance = (burst - 1) * self._interval
+        self._clock = clock
+        self._full_at: dict[str, float] = {}
+        self._forget_at = _FEWEST
+
+    def take(self, client: str) -> None:
+        """Count one call of the client. Raises Problem if that is too many."""
+        now = self._clock()
+        full_at = max(self._full_at.get(client, now), now)
+        wait = full_at - now - self._tolerance
+        if wait > 1e-9:
+            detail = f"one address may make {1 / self._interval:g} such calls a second"
+            raise Problem(429, detail, {"Retry-After": str(math.ceil(wait))})
+        self._full_at[client] = full_at + self._interval
+        if len(self._full_at) > self._forget_at:
+            self._full_at = {name: at for name, at in self._full_at.items() if at > now}
+            self._forget_at = max(_FEWEST, 2 * len(self._full_at))
