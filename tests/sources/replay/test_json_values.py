@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tweetream.models.drop import Drop
@@ -20,8 +20,9 @@ from tweetream.sources.replay.source import Replay
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
 )
-OBJECTS = st.lists(st.dictionaries(st.text(), JSON))
+OBJECTS = st.lists(st.dictionaries(st.text(), JSON, max_size=3), max_size=4)
 
 
 def read(document: bytes, size: int = 50) -> list[bytes]:
@@ -29,6 +30,7 @@ def read(document: bytes, size: int = 50) -> list[bytes]:
     return [value for value in values("a.json", pieces) if value is not None]
 
 
+@settings(max_examples=60, deadline=None)
 @given(OBJECTS, st.integers(1, 60), st.sampled_from([None, 1]), st.booleans())
 def test_the_values_of_an_array_come_out_as_they_were(
     objects: list[dict[str, object]], size: int, indent: int | None, ascii: bool

@@ -128,6 +128,8 @@ def test_without_the_extra_a_workbook_and_parquet_say_how_to_install_it(
             with pytest.raises(SourceError, match=r"pip install 'tweetream\[files\]'") as error:
                 Replay(f"replay:{FOLDER / name}").check()
         assert "\n" not in str(error.value)
+        packed = gzip.compress((FOLDER / name).read_bytes())
+        assert "not packed; unpack it" in refusal(tmp_path / f"{name}.gz", packed)
         damaged = (FOLDER / name).read_bytes()[:-300]
         assert "is it damaged?" in refusal(tmp_path / name, damaged)
 

@@ -88,6 +88,16 @@ def test_json_is_json_whatever_its_name(tmp_path: Path, name: str) -> None:
     assert read(tmp_path / name, pretty)[1] == ["a", "b"]
 
 
+def test_csv_with_the_name_of_a_workbook_is_read_as_csv(tmp_path: Path) -> None:
+    for name in ("a.xlsx", "a.parquet"):
+        assert read(tmp_path / name, "id;text\n1;macet\n")[1] == ["macet"]
+
+
+def test_utf_16_is_not_read_as_what_it_is_not(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="cannot be read as utf-16 .*; name another encoding"):
+        read(tmp_path / "a.txt", b"macet\n", encoding="utf-16")
+
+
 def test_a_text_that_looks_a_little_like_json_or_a_table_is_text(tmp_path: Path) -> None:
     for text in ("[macet] di tol\n", "{halo}\n", "text, id dan lain-lain\nb\n", "id;text\n"):
         assert read(tmp_path / "a.txt", text)[1] == text.splitlines()

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from tweetream.sources.base import SourceError
 from tweetream.sources.replay.choices import Choices
+from tweetream.sources.replay.encoding import in_one_line
 from tweetream.sources.times import read_time
 
 # Lower case, with _ between words; the best first.
@@ -76,7 +77,8 @@ def check(
 
     `rows` are the first rows: they show which column may be the text.
     """
-    there = f"there are: {', '.join(names)[:200] or 'nothing'}"
+    listed = [in_one_line(name) for name in names]
+    there = f"there are: {', '.join(listed)[:200] or 'nothing'}"
     for meaning, column in choices.columns.items():
         if meaning not in found:
             raise SourceError(
@@ -90,10 +92,12 @@ def check(
             f"write LABEL={where} ({there})"
         )
     if "text" not in found:
-        raise SourceError(f"{where}: no column 'text', nor another known name; {_mend(names, rows, choices)} ({there})")
+        raise SourceError(
+            f"{where}: no column 'text', nor another known name; {_mend(listed, rows, choices)} ({there})"
+        )
     for column in found.values():
         if list(names).count(column) > 1:
-            raise SourceError(f"{where}: two columns have the same name {column!r}; rename one ({there})")
+            raise SourceError(f"{where}: two columns have the same name {in_one_line(column)!r}; rename one ({there})")
 
 
 def _mend(names: Sequence[str], rows: Sequence[Sequence[str]], choices: Choices) -> str:

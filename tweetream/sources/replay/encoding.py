@@ -33,12 +33,31 @@ def encoding_of(shown: str, head: bytes, choices: Choices) -> str:
     return "utf-8"
 
 
-def to_utf8(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+def to_utf8(shown: str, pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     """The pieces in UTF-8. Those of a file in UTF-8 stay as they are."""
     if encoding == "utf-8":
         yield from pieces
         return
     decoder = codecs.getincrementaldecoder(encoding)("replace")
-    for piece in pieces:
-        yield decoder.decode(piece).encode("utf-8", "replace")
-    yield decoder.decode(b"", True).encode("utf-8", "replace")
+    try:
+        for piece in pieces:
+            yield decoder.decode(piece).encode("utf-8", "replace")
+        yield decoder.decode(b"", True).encode("utf-8", "replace")
+    except UnicodeError as error:  # UTF-16 without a mark, for example
+        raise SourceError(f"{shown}: cannot be read as {encoding} ({error}); name another encoding") from None
+
+
+def readable(text: str) -> str:
+    """A field with U+FFFD for what was not UTF-8."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return text
+
+
+def in_one_line(text: str) -> str:
+    """A text of a file as a part of a message."""
+    return "".join(letter if letter.isprintable() else " " for letter in readable(text)).strip()

@@ -10,13 +10,16 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from msgspec import DecodeError, json
+from msgspec import Raw
+from msgspec.json import Decoder
 
 from tweetream.sources.base import SourceError
 from tweetream.sources.lines import LineSplitter
+from tweetream.sources.repairs import decode
 from tweetream.sources.replay import columns
 from tweetream.sources.replay.choices import SEPARATORS, Choices
 from tweetream.sources.replay.csv_records import NoRow, records
+from tweetream.sources.replay.encoding import in_one_line
 from tweetream.sources.replay.files import STANDARD_INPUT
 from tweetream.sources.replay.json_values import is_document, without_assignment
 from tweetream.sources.replay.kinds import SUFFIXES
@@ -27,6 +30,7 @@ _FORMATS |= dict.fromkeys((".jsonl", ".ndjson", ".json", ".js"), "jsonl")
 _SAMPLE = 20  # records that decide the separator
 _DATED = 500  # records that decide whether the day comes first
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)  # Excel takes it as the separator of the file
+_OBJECT = Decoder(dict[str, Raw])
 _JSON_TEXT = re.compile(rb'\[\s*\{\s*"|\{\s*\n\s*"')
 
 
@@ -48,7 +52,7 @@ class Layout(NamedTuple):
 
     def said(self, shown: str, rows: int | None) -> str:
         """One line for a person."""
-        parts = [f"{meaning} from {column}" for meaning, column in self.columns.items()]
+        parts = [f"{meaning} from {in_one_line(column)}" for meaning, column in self.columns.items()]
         if self.day_first is not None and "time" in self.columns:
             parts.append(f"dates with the {'day' if self.day_first else 'month'} first")
         if self.separator not in ("", ","):
@@ -83,6 +87,8 @@ def format_of(path: str, head: bytes, choices: Choices) -> tuple[str, bool]:
     if told == "jsonl" or (choices.format is None and _is_json(head)):
         found = "json" if is_document(head) else "jsonl"
         return found, told != "jsonl"
+    if told in ("xlsx", "parquet"):  # it begins like neither, so it may be CSV with a wrong name
+        return "csv", True
     if told == "text" and choices.format is None and _is_table(head):
         return "csv", True
     if told == "text" and (choices.columns or choices.names):
@@ -96,17 +102,17 @@ def _is_json(head: bytes) -> bool:
     if _JSON_TEXT.match(begin):
         return True
     try:
-        return begin.startswith(b"{") and isinstance(json.decode(begin.partition(b"\n")[0]), dict)
-    except (DecodeError, RecursionError):
+        return begin.startswith(b"{") and bool(decode(_OBJECT, begin.partition(b"\n")[0]))
+    except (ValueError, RecursionError):
         return False
 
 
 def _is_table(head: bytes) -> bool:
     """Whether a text begins with a header that has at least two known names, as Excel's "Unicode text" does."""
     for mark in ("\t", ";", "|", ","):
-        header, *rows = islice(_records(head, mark), 3) if mark.encode() in head.partition(b"\n")[0] else ([],)
-        found = columns.find([name.strip() for name in header], {})
-        if rows and "text" in found and len(found) > 1 and all(len(row) == len(header) for row in rows):
+        sample = list(islice(_records(head, mark), 3))
+        found = columns.find([name.strip() for name in sample[0]], {}) if len(sample) > 1 else {}
+        if "text" in found and len(found) > 1 and len({len(row) for row in sample}) == 1:
             return True
     return False
 

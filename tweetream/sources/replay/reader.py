@@ -20,14 +20,14 @@ from tweetream.sources.post_builder import ParseContext, too_long
 from tweetream.sources.replay import kinds, sheets
 from tweetream.sources.replay.choices import Choices
 from tweetream.sources.replay.csv_records import CsvRecord, NoRow, decode, records
-from tweetream.sources.replay.encoding import encoding_of, to_utf8
+from tweetream.sources.replay.encoding import encoding_of, readable, to_utf8
 from tweetream.sources.replay.files import STANDARD_INPUT, pieces
 from tweetream.sources.replay.formats import parse
 from tweetream.sources.replay.ids import REMEMBERED, TextsById
 from tweetream.sources.replay.json_values import MAX_VALUE, values
 from tweetream.sources.replay.layout import Layout, format_of, of_csv, of_rows
 from tweetream.sources.replay.row_count import count_rows
-from tweetream.sources.replay.tables import Table, readable
+from tweetream.sources.replay.tables import Table
 
 log = logging.getLogger(__name__)
 _BELIEVED = ("replay:", "at://", "mastodon:")
@@ -125,7 +125,7 @@ class FileReader:
                 return (yield from self._sheet(format, at, line))
             kinds.check_readable(self._shown, head)
             encoding = encoding_of(self._shown, head, self._choices)
-            plain = to_utf8(chain([head], content), encoding)
+            plain = to_utf8(self._shown, chain([head], content), encoding)
             head = next(plain, b"")
             plain = chain([head], plain)
             format, unexpected = format_of(self.path, head, self._choices)
@@ -180,6 +180,7 @@ class FileReader:
         return self._table(records(blocks, max(0, after - skipped), self.layout.separator), at, after)
 
     def _sheet(self, format: str, at: ParseContext, after: int) -> Items:
+        sheets.check_file(self.path, self._shown, format)
         rows = sheets.rows(self.path, format)
         first = next(rows, [])
         self.layout = of_rows(self.path, format, first, self._choices)

@@ -21,7 +21,7 @@ def count_rows(path: str, layout: Layout) -> int | None:
         return None
     lines, quoted, last = 0, False, b""
     try:
-        for piece in to_utf8(pieces(path), layout.encoding):
+        for piece in to_utf8(path, pieces(path), layout.encoding):
             for part in piece.split(b'"'):
                 lines += 0 if quoted else part.count(b"\n")  # a newline in quotes belongs to the row
                 quoted = not quoted

@@ -13,6 +13,7 @@ from typing import Any
 from tweetream.models.drop import Drop
 from tweetream.sources.base import MAX_LINE, SourceError
 from tweetream.sources.replay.csv_records import CsvRecord, NoRow
+from tweetream.sources.replay.files import STANDARD_INPUT
 
 EXTRA = "pip install 'tweetream[files]'"
 _BLOCK = 200  # rows read at once; a row of a workbook takes up to 100 µs
@@ -24,13 +25,22 @@ def rows(path: str, format: str) -> Iterator[list[list[str]]]:
     try:
         yield from (_workbook if format == "xlsx" else _parquet)(path)
     except ImportError:
-        raise SourceError(f"{path}: to read {_NAMES[format]} files, install {EXTRA}, or save it as CSV") from None
+        raise SourceError(f"{path}: to read {_NAMES[format]}, run {EXTRA}, or save it as CSV") from None
     except SourceError:
         raise
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  # a damaged file raises errors of any kind in these libraries
         raise SourceError(f"{path}: cannot be read ({_line(error)}); is it damaged?") from None
+
+
+def check_file(path: str, shown: str, format: str) -> None:
+    """Raise SourceError for standard input and packed files."""
+    if path != STANDARD_INPUT:
+        with open(path, "rb") as file:
+            if file.read(4) in (b"PK\x03\x04", b"PAR1"):
+                return
+    raise SourceError(f"{shown}: {_NAMES[format]} must be a file that is not packed; unpack it and give its name")
 
 
 def count(path: str) -> int:
@@ -51,7 +61,7 @@ def records(blocks: Iterable[list[list[str]]], after: int) -> Iterator[CsvRecord
                 yield number, number, row if any(row) else NoRow(Drop.BLANK, b"")
 
 
-_NAMES = {"xlsx": "Excel", "parquet": "Parquet"}
+_NAMES = {"xlsx": "an Excel workbook", "parquet": "a Parquet file"}
 
 
 def _workbook(path: str) -> Iterator[list[list[str]]]:

@@ -8,6 +8,7 @@ from tweetream.models.drop import Drop
 from tweetream.sources.base import PostOrDrop
 from tweetream.sources.post_builder import ParseContext, make_post
 from tweetream.sources.replay.columns import are_of_x
+from tweetream.sources.replay.encoding import readable
 from tweetream.sources.replay.ids import id_in_file
 from tweetream.sources.replay.layout import Layout
 
@@ -87,17 +88,6 @@ def build(
 
 def _address(id: str) -> str:
     return f"https://x.com/i/status/{id.removeprefix('x:')}"
-
-
-def readable(text: str) -> str:
-    """A field with U+FFFD for what was not UTF-8."""
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return text
 
 
 def _name(author: str) -> str:
