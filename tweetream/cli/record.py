@@ -182,7 +182,6 @@ def record(url: str, out: str, topics: Sequence[str] | None) -> None:
     handler = logging.StreamHandler()
     handler.addFilter(PrintableLog())
     logging.basicConfig(format=f"{clear}tweetream: %(message)s", level=logging.WARNING, handlers=[handler])
-    logging.getLogger("tweetream.sources.replay").setLevel(logging.INFO)  # it tells how it understands a file
     source = opened(url, topics)
     capture = _capture(out)
     began = time.monotonic()

@@ -1,6 +1,5 @@
 """What is understood of a file is what a person would, is said in one line, and can be put right with an option."""
 
-import logging
 from pathlib import Path
 
 import pytest
@@ -41,7 +40,6 @@ def test_what_is_as_its_name_tells_needs_no_line(tmp_path: Path) -> None:
 async def test_a_replay_says_it_at_its_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "posts.csv"
     path.write_text("isi\nmacet\n")
-    caplog.set_level(logging.INFO)
     assert [len(chunk.posts) async for chunk in Replay(f"replay:{path}?rate=0").chunks(None)] == [1]
     assert [record.getMessage() for record in caplog.records] == ["posts.csv: text from isi, 1 row"]
 

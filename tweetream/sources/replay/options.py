@@ -9,7 +9,7 @@ from tweetream.sources.base import SourceError
 from tweetream.sources.options import UrlOptions, check_printable
 from tweetream.sources.replay.choices import FORMATS, MEANINGS, BadChoice, Choices, choose
 
-_KNOWN = ("rate", "loop", "format", "column", *MEANINGS[:-1], "columns", "encoding", "separator", "day_first")
+_KNOWN = ("rate", "loop", "format", "column", *MEANINGS, "columns", "encoding", "separator", "day_first")
 
 
 class Options(NamedTuple):
@@ -41,7 +41,7 @@ def read_url(url: str) -> Options:
 def _choices(options: UrlOptions) -> Choices:
     if options.get("column") is not None and options.get("text") is not None:
         raise options.error("column and text are the same option; give one of them")
-    columns = {meaning: options.get(meaning) for meaning in MEANINGS[:-1]}
+    columns = {meaning: options.get(meaning) for meaning in MEANINGS}
     columns["text"] = options.get("text") if options.get("column") is None else options.get("column")
     format = options.choice("format", FORMATS, "") if options.get("format") is not None else None
     day_first = options.choice("day_first", ("true", "false"), "") if options.get("day_first") is not None else None

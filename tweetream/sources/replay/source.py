@@ -85,7 +85,7 @@ class Replay:
         line, nth, turn = self._start(position)
         self.check()
         if said := self._reader.said():
-            log.info("%s", said)
+            log.warning("%s", said)  # a worker shows nothing below this level, and a person should check it
         lead = await self._lead(line, nth) if self.options.loop else None
         limiter = RateLimiter(self.options.rate, self._clock, self._sleep)
         while True:
