@@ -12,6 +12,9 @@ registry = CollectorRegistry()
 posts_read = Counter("tweetream_posts_read", "Posts and lines read", ["source"], registry=registry)
 posts_matched = Counter("tweetream_posts_matched", "Posts that matched at least one topic", registry=registry)
 posts_dropped = Counter("tweetream_posts_dropped", "Posts dropped", ["reason"], registry=registry)
+time_unknown = Counter(
+    "tweetream_time_unknown", "Posts read whose own time is not known; they are not dropped", registry=registry
+)
 posts_fed = Counter("tweetream_posts_fed", "Posts written to feeds", ["topic"], registry=registry)
 dead_letters = Counter(
     "tweetream_dead_letters", "Records that could not be read or delivered", ["topic"], registry=registry

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from tweetream.agents import preprocessing
-from tweetream.agents.preprocessing import Tagger, encoded
+from tweetream.agents.preprocessing import Tagger, encoded, words_of
 from tweetream.kafka.producer import Abandoned
 from tweetream.matching import Matcher
 from tweetream.models import codec
@@ -49,6 +49,11 @@ async def test_a_wait_that_a_rebalance_ends_leaves_the_batch_to_come_again_and_b
         with pytest.raises(Abandoned):
             await tagger.catch_up(COMMAND, lambda: False)
         assert waits.began == turn, "the posts of a topic that is not known yet would match nothing"
+
+
+def test_words_beside_the_text_count_for_matching() -> None:
+    post = Post("x:1", "x", "Lihat ini!", None, 1, also="Banjir di #Kemang\nhttps://a.example")
+    assert words_of(post) == "lihat ini banjir di kemang"
 
 
 def test_a_tagged_batch_is_split_until_each_record_fits_or_has_one_post() -> None:

@@ -62,7 +62,8 @@ def test_a_post_has_all_its_fields_and_no_event_name(worker: Worker) -> None:
     assert event.event == "message"
     assert event.id.startswith("semua@")
     assert post["topic"] == "semua"
-    datetime.datetime.fromisoformat(post["created_at"])
+    assert post["created_at"] is None, "a line of text does not say when it was written"
+    datetime.datetime.fromisoformat(post["received_at"])
 
 
 def test_a_label_filters(worker: Worker) -> None:

@@ -17,7 +17,9 @@ from tweetream.models.topic import Topic
 TEXT = 'macet \U0001f697 \u2028\u2029 nul \x00 cr \r lf \n tab \t \x7f \x1b "quoted" \\ jalan é \U0010ffff'
 POST = Post("x:1", "x", TEXT, 1, 2, "https://x.com/1", "kurir", "id")
 VALUES = [
-    PostBatch(7, 3, -1, {"replay:a": "12"}, [POST, Post("x:2", "x", "", -1, 2)]),
+    PostBatch(
+        7, 3, -1, {"replay:a": "12"}, [POST, Post("x:2", "x", "", -1, 2), Post("x:3", "x", "t", None, 2, also="a")]
+    ),
     PostBatch(2**63, 0, 5, {}, []),
     TaggedBatch(7, 3, 9, ["t-feed-a-1"], [TaggedPost(199, POST, "macet", (0,))]),
     Topic("macet", ("macet", "macet total"), 1, 2, "t-feed-macet-2", 3, 4),

@@ -86,4 +86,6 @@ def test_an_event_has_its_fields_in_the_documented_order() -> None:
         rb'"lang":"id","created_at":"2023-11-14T22:13:20.000Z","received_at":"2023-11-14T22:13:20.250Z",'
         rb'"label":"traffic","score":0.1235}'
     )
+    untimed = Post("x:1", "x", "macet", None, 1_700_000_000_250)
+    assert b'"created_at":null,"received_at":"2023-' in json_line(feed_entry(untimed, "macet", "traffic", 0.5))
     assert FeedEntry.__struct_fields__[0] == "id"

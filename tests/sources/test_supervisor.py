@@ -261,13 +261,14 @@ async def test_posts_a_minute_are_those_of_the_last_minute_and_posts_are_all() -
 
 
 async def test_it_goes_on_with_the_counts_of_the_worker_before() -> None:
-    last = Status("test:", State.BACKING_OFF, "over", posts=7, last_post_at=5, reconnects=3, retry_at=9)
-    world = World([Disconnected("over")], [chunk(1)], last=last)
+    last = Status("test:", State.BACKING_OFF, "over", posts=7, last_post_at=5, reconnects=3, retry_at=9, time_unknown=2)
+    untimed = Chunk([Post("x:1", "x", "text", None, 1)], "1")
+    world = World([Disconnected("over")], [untimed], last=last)
     first = world.supervisor.status
     assert (first.state, first.reason, first.retry_at) == (State.CONNECTING, "", None)
     assert (first.posts, first.last_post_at, first.reconnects) == (7, 5, 3)
     status = await world.run()
-    assert (status.posts, status.reconnects) == (8, 4)
+    assert (status.posts, status.reconnects, status.time_unknown) == (8, 4, 3)
 
 
 async def test_repeated_failures_are_logged_more_and_more_rarely(caplog: pytest.LogCaptureFixture) -> None:

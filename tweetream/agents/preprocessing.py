@@ -27,7 +27,7 @@ from tweetream.kafka.producer import Abandoned, StillAssigned
 from tweetream.matching import Matcher
 from tweetream.models import codec
 from tweetream.models.drop import Drop
-from tweetream.models.post import MAX_BYTES, PostBatch, TaggedBatch, TaggedPost, read_posts, size_of
+from tweetream.models.post import MAX_BYTES, Post, PostBatch, TaggedBatch, TaggedPost, read_posts, size_of
 from tweetream.text import Cleaner, load_abbreviations, normalise
 from tweetream.topology import POSTS, TAGGED, dead_letter, posts, services, topics_table, wait_applied
 
@@ -112,11 +112,16 @@ class Tagger:
         tagged = []
         for index, post in enumerate(batch.posts):
             text = normalise(post.text)
-            matched = match(text)
+            matched = match(words_of(post) if post.also else text)
             if matched:
                 numbers = tuple(feeds.setdefault(feed, len(feeds)) for feed in matched)
                 tagged.append(TaggedPost(index, post, self._cleaner.clean(text), numbers))
         return TaggedBatch(batch.epoch, batch.sequence, applied, list(feeds), tagged)
+
+
+def words_of(post: Post) -> str:
+    """All words that count for matching, normalised: of the text, and beside it."""
+    return normalise(f"{post.text}\n{post.also}")
 
 
 async def _epoch_before(partition: int, offset: int, still_assigned: StillAssigned) -> int:

@@ -116,8 +116,9 @@ def run(
     classifier: str = "svm",
     test: Sequence[str] = (),
     at_most: int | None = None,
+    read: Callable[..., list[LabelledPost]] = read,
 ) -> str:
-    """Train from `args`, as dataset.read() takes them; write the model to `out` and its card beside it as `.md`.
+    """Train from `args`, as `read` takes them; write the model to `out` and its card beside it as `.md`.
 
     `test` names files to test on; without them, a part of the posts is held out. Returns a line with the result.
     Raises BadData.

@@ -5,59 +5,65 @@ written as they were read. `rows.py` has the formats, and says what is done with
 """
 
 import argparse
-import bz2
 import codecs
 import contextlib
-import gzip
 import os
 import sys
-import zlib
+import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
-from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from contextlib import closing
+from itertools import chain
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
 from tweetream.cli import rows
+from tweetream.cli.file_options import choices_of, tell
 from tweetream.cli.models import load_text_classifier
-from tweetream.cli.rows import BadInput, Row
+from tweetream.cli.rows import Row
 from tweetream.settings import fail
+from tweetream.sources.base import SourceError
+from tweetream.sources.post_builder import ParseContext
+from tweetream.sources.replay.choices import Choices
+from tweetream.sources.replay.files import STANDARD_INPUT
+from tweetream.sources.replay.reader import FileReader
 
 BATCH = 1_000  # rows
 LARGE = 4 * 1024 * 1024  # characters that end a batch before it has all its rows
-_SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
-_PACKED = {".gz": gzip.open, ".bz2": bz2.open}
 _AS_READ = "tweetream.as_read"  # the name of our handler of encoding errors
 Predict = Callable[[Sequence[str]], tuple[Sequence[str], Sequence[float]]]
 
 
 def run(options: argparse.Namespace) -> None:
     """Classify `options.file`; says on standard error how many rows it could not classify."""
+    choices = choices_of(options)
     predict = load_text_classifier(options.model).predict
-    given = options.input_format or _format(options.file, options.column)
-    wanted = options.output_format or ("jsonl" if given == "jsonl" else "csv")
     try:
-        bad, total = classify(options.file, options.column or "text", given, wanted, predict)
-    except BadInput as error:
+        bad, total = classify(options.file, choices, options.output_format, predict)
+    except SourceError as error:
         fail(str(error))
     if bad:
-        print(f"tweetream: {bad} of {total} rows could not be classified and have an empty label", file=sys.stderr)
+        tell(f"{bad} of {total} rows could not be classified and have an empty label")
 
 
-def classify(name: str, column: str, given: str, wanted: str, predict: Predict) -> tuple[int, int]:
-    """Write the rows of the file `name` ("-": standard input) to standard output. Raises BadInput.
+def classify(path: str, choices: Choices, wanted: str | None, predict: Predict) -> tuple[int, int]:
+    """Write the rows of a file ("-": standard input) to standard output. Raises SourceError.
 
-    `given` and `wanted` are the formats of input and output. `predict` takes posts as they were written. Returns how
+    `wanted` is the format of the output, None: like the input. `predict` takes posts as they were written. Returns how
     many rows could not be classified, and how many there were.
     """
     bad = total = 0
-    with _opened(name) as (source, size), _output() as output:
-        bar = tqdm(total=size, unit="B", unit_scale=True, desc="classify", file=sys.stderr, disable=None, leave=False)
-        with bar:
-            names, found = rows.read(given, _lines(source, bar), column)
-            write = rows.writer(wanted, output, names)
-            while batch := _batch(found):
+    size = None if path == STANDARD_INPUT or not os.path.isfile(path) else os.path.getsize(path)
+    form: Any = {"unit": "B", "unit_scale": True, "desc": "classify", "disable": None, "leave": False}
+    with tqdm(total=size, file=sys.stderr, **form) as bar:
+        reader = FileReader(path, choices, read=bar.update, warn=tell)
+        with closing(reader.items(ParseContext(time.time_ns() // 1_000_000))) as items, _output() as output:
+            first = next(items, None)  # then the layout is known
+            if said := reader.said():
+                tell(said)
+            given = "jsonl" if reader.layout.format in ("json", "jsonl") else "csv"
+            write = rows.writer(wanted or given, output, rows.names_of(reader))
+            for batch in _batches(rows.rows(reader, chain([first], items))):
                 bad += _add_labels(batch, predict)
                 total += len(batch)
                 # A reader of the output gets each batch at once, and on a terminal the bar makes room for it.
@@ -67,26 +73,19 @@ def classify(name: str, column: str, given: str, wanted: str, predict: Predict) 
     return bad, total
 
 
-def _format(name: str, column: str | None) -> str:
-    """The format that a file's name tells; standard input is text, or CSV if a column is given."""
-    path = Path(name)
-    if name == "-":
-        return "csv" if column else "text"
-    if path.suffix.lower() in _PACKED:
-        path = path.with_suffix("")
-    return _SUFFIXES.get(path.suffix.lower(), "text")
-
-
-def _batch(found: Iterator[Row]) -> list[Row]:
-    """The next rows."""
+def _batches(found: Iterator[Row | None]) -> Iterator[list[Row]]:
+    """Rows in lists: all that came in at once, up to a limit."""
     batch: list[Row] = []
     characters = 0
-    for row in islice(found, BATCH):
-        batch.append(row)
-        characters += sum(len(value) for value in row.fields.values() if isinstance(value, str))
-        if characters > LARGE:
-            break
-    return batch
+    for row in found:
+        if row is not None:
+            batch.append(row)
+            characters += sum(len(value) for value in row.fields.values() if isinstance(value, str))
+        if batch and (row is None or len(batch) == BATCH or characters > LARGE):
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
 
 
 def _add_labels(batch: list[Row], predict: Predict) -> int:
@@ -98,24 +97,6 @@ def _add_labels(batch: list[Row], predict: Predict) -> int:
         label, score = next(results) if row.text is not None else ("", None)
         row.fields["label"], row.fields["score"] = label, None if score is None else round(score, 4)
     return len(batch) - len(texts)
-
-
-@contextlib.contextmanager
-def _opened(name: str) -> Iterator[tuple[BinaryIO, int | None]]:
-    """The file, and its size if the lines add up to it: those of a packed file do not."""
-    if name == "-":
-        if sys.stdin is None:
-            raise BadInput("standard input is closed")
-        yield sys.stdin.buffer, None
-        return
-    path = Path(name)
-    unpack: Any = _PACKED.get(path.suffix.lower())
-    try:
-        source = unpack(path, "rb") if unpack else path.open("rb")
-    except OSError as error:
-        raise BadInput(f"{name} cannot be read: {error.strerror or error}") from None
-    with source:
-        yield source, None if unpack else os.fstat(source.fileno()).st_size
 
 
 @contextlib.contextmanager
@@ -138,15 +119,3 @@ def _as_read(error: UnicodeError) -> tuple[bytes, int]:
     return b"".join(
         bytes([code - 0xDC00]) if 0xDC80 <= code <= 0xDCFF else "\ufffd".encode() for code in codes
     ), error.end
-
-
-def _lines(source: BinaryIO, bar: Any) -> Iterator[str]:
-    """Lines with their ends; a line ends at LF. Raises BadInput."""
-    try:
-        for number, line in enumerate(source):
-            bar.update(len(line))
-            text = line.decode("utf-8", "surrogateescape")
-            yield text.removeprefix("\ufeff") if number == 0 else text
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise BadInput(f"{getattr(source, 'name', 'the input')} cannot be read: {reason}") from None

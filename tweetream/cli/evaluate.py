@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tweetream.classifier import dataset, training
 from tweetream.classifier.evaluation import Result
+from tweetream.cli.file_options import choices_of, tell
 from tweetream.cli.models import load_classifier
 from tweetream.settings import fail
 
@@ -20,7 +21,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> Result:
-    posts = dataset.read(options.data)
+    posts = dataset.read(options.data, choices=choices_of(options), tell=tell)
     posts = training.clean(dataset.balance(posts) if options.balanced else posts)
     if options.model:
         path = None if options.model == "shipped" else Path(options.model)

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from tweetream import __version__
+from tweetream.cli.file_options import add_file_options
 from tweetream.settings import fail
 
-_FILE = "a text file with one post per line; or a CSV with text,label and, for related posts, family"
+_FILE = "posts of one label; or, without LABEL=, a file whose rows have text, label and, for related posts, family"
 _CLASSIFIERS = ("svm", "words-svm", "naive-bayes", "decision-tree")
 
 
@@ -134,14 +135,12 @@ def _add_classification(commands: Any) -> None:
     classify = commands.add_parser("classify", help="add a label and a score to each row of a file")
     classify.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: standard input")
     classify.add_argument(
-        "--column", metavar="NAME", help="the column of the text (default: text); standard input is then CSV"
-    )
-    classify.add_argument("--input-format", choices=("csv", "jsonl", "text"), help="default: by the file's name")
-    classify.add_argument(
         "--output-format",
         choices=("csv", "jsonl"),
         help="default: like the input, csv for text; no cell of csv is a formula",
     )
+
+    add_file_options(classify)
 
     explain = commands.add_parser("explain", help="show the label of a text, its score, and the words that decided")
     explain.add_argument("text", metavar="TEXT")
@@ -161,6 +160,7 @@ def _add_training(commands: Any) -> None:
     train.add_argument(
         "--at-most", type=_positive, metavar="N", help="use N posts of each LABEL=FILE, chosen at random"
     )
+    add_file_options(train)
     train.add_argument("--classifier", default="svm", choices=_CLASSIFIERS, help="default %(default)s")
 
     evaluate = commands.add_parser("evaluate", help="measure a classifier by cross-validation, or a trained model")
@@ -169,6 +169,7 @@ def _add_training(commands: Any) -> None:
     evaluate.add_argument("--balanced", action="store_true", help="use the same number of posts of each label")
     evaluate.add_argument("--classifier", default="svm", choices=_CLASSIFIERS, help="default %(default)s")
     evaluate.add_argument("--model", metavar="MODEL", help="measure this model (or `shipped`) instead of training one")
+    add_file_options(evaluate)
     evaluate.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -18,6 +18,7 @@ import sys
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -29,7 +30,7 @@ from tweetream.models.post import Post
 from tweetream.models.printable import PrintableLog
 from tweetream.models.topic import BadTopic, check_name
 from tweetream.settings import fail
-from tweetream.sources import Chunk, Context, Source, SourceError, open_source
+from tweetream.sources import Chunk, Context, Note, Source, SourceError, open_source
 from tweetream.sources.status import State
 from tweetream.sources.supervisor import Supervisor
 
@@ -40,19 +41,23 @@ ENDS = (".jsonl", ".jsonl.gz", ".jsonl.bz2")
 _encode = msgspec.json.Encoder().encode
 
 
+def fields_of(post: Post) -> dict[str | None, Any]:
+    """A post in our own format."""
+    fields: dict[str | None, Any] = {
+        "id": post.id,
+        "source": post.source,
+        "url": post.url,
+        "author": post.author,
+        "text": post.text,
+        "lang": post.lang,
+        "created_at": None if post.created_at is None else rfc3339(post.created_at),
+    }
+    return fields | {"also": post.also} if post.also else fields
+
+
 def line(post: Post) -> bytes:
     """A post in our own format, as a line without its end."""
-    return _encode(
-        {
-            "id": post.id,
-            "source": post.source,
-            "url": post.url,
-            "author": post.author,
-            "text": post.text,
-            "lang": post.lang,
-            "created_at": rfc3339(post.created_at),
-        }
-    )
+    return _encode(fields_of(post))
 
 
 class Capture:
@@ -107,8 +112,9 @@ class Recorder:
     """Follows a source until it ends or `stop` is called, and writes its posts."""
 
     def __init__(self, source: Source, capture: Capture) -> None:
-        self.posts = self.retracted = 0
+        self.posts = self.retracted = self.time_unknown = 0
         self.dropped: Counter[Drop] = Counter()
+        self.noted: Counter[Note] = Counter()
         self._capture = capture
         self._ids: OrderedDict[str, None] = OrderedDict()
         self.supervisor = Supervisor(source)
@@ -144,10 +150,12 @@ class Recorder:
                 self._ids.popitem(last=False)
             self._capture.add(line(post))
             self.posts += 1
+            self.time_unknown += post.created_at is None
         for id in chunk.retracted:
             self._capture.add(_encode({"retracted": id}))
             self.retracted += 1
         self.dropped += chunk.dropped - Counter({Drop.NOT_A_POST: len(chunk.retracted)})  # the file has these notices
+        self.noted += chunk.noted
         await asyncio.sleep(0)  # a source without pauses would keep all other tasks waiting
 
     async def _flush(self) -> None:
@@ -227,4 +235,7 @@ def _counts(recorder: Recorder) -> str:
     said = f"posts {recorder.posts}, deletions {recorder.retracted}, left out {recorder.dropped.total()}"
     if recorder.dropped:
         said += f" ({', '.join(f'{reason} {number}' for reason, number in sorted(recorder.dropped.items()))})"
+    if recorder.time_unknown:
+        said += f", time_unknown {recorder.time_unknown}"
+    said += "".join(f", {note} {number}" for note, number in sorted(recorder.noted.items()))
     return f"{said}, from {recorder.supervisor.url}"

@@ -1,8 +1,8 @@
-"""Rows of CSV, JSON lines and plain text: read from lines, and written in their order with a label and a score.
+"""Rows of a file for classification: as they are written, with the text of their post, and written with its label.
 
-A row that cannot be classified has no text here, and is kept: it lacks the column or has too many cells, its JSON is
-broken, its text is blank or longer than LONGEST. A column of the input with the name `label` or `score` goes on as
-`given_label` or `given_score`. JSON lines become CSV with the columns of the first readable line. A cell of CSV that a
+A row that is no post has no text here, and is kept. A column of the input with the name `label` or `score` goes on as
+`given_label` or `given_score`. A JSON object keeps its fields; of a page with several posts, each is a row with the
+fields of our own format. JSON becomes CSV with the columns of the first readable row. A cell of CSV that a
 spreadsheet would run as a formula gets an apostrophe before it; JSON lines keep every text as it is.
 """
 
@@ -12,14 +12,13 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TextIO
 
+from tweetream.cli.record import fields_of
 from tweetream.models.csv_cell import safe_cell
+from tweetream.models.drop import Drop
+from tweetream.models.post import Post
+from tweetream.sources.replay.reader import FileReader, Item
 
-LONGEST = 1024 * 1024  # characters of a CSV field: without it, a quote that is never closed takes in the whole file
 _ADDED = {"label": "given_label", "score": "given_score"}  # the columns we add, and the new name of such a column
-
-
-class BadInput(ValueError):
-    """Input that cannot be read at all; the message is one line."""
 
 
 class Row(NamedTuple):
@@ -29,101 +28,89 @@ class Row(NamedTuple):
     text: str | None
 
 
-Rows = tuple[list[str] | None, Iterator[Row]]  # the columns, if they are known before the rows, and the rows
 Write = Callable[[Sequence[Row]], None]
 
 
-def read(format: str, lines: Iterable[str], column: str) -> Rows:
-    """The rows of `lines`, whose text is in `column`. Raises BadInput."""
-    return _READERS[format](lines, column)
+def names_of(reader: FileReader) -> list[str] | None:
+    """The columns of a file, if they are known before its rows."""
+    layout = reader.layout
+    if layout.names:
+        return _unique([_ADDED.get(name, name) for name in layout.names])
+    return ["text"] if layout.format == "text" else None
 
 
-def writer(format: str, output: TextIO, names: list[str] | None) -> Write:
-    """A function that writes rows to `output`; `names` are the columns of CSV, None for those of the first rows."""
-    return _jsonl_writer(output) if format == "jsonl" else _csv_writer(output, names)
+def rows(reader: FileReader, items: Iterable[Item | None]) -> Iterator[Row | None]:
+    """The rows of a file, in their order. None: a piece of the file has been read."""
+    names = names_of(reader)
+    read = _json_row if names is None else lambda item: _row(names, reader, item)
+    for item in items:
+        if item is None:
+            yield None
+        elif not (item[2] is Drop.BLANK and isinstance(item[3], bytes) and reader.layout.names):
+            yield read(item)  # an empty line is no row of a table
 
 
-def _text_rows(lines: Iterable[str], column: str) -> Rows:
-    texts = (line.removesuffix("\n").removesuffix("\r") for line in lines)
-    return [column], (Row({column: text}, text if _can_be_classified(text) else None) for text in texts)
+def _row(names: list[str], reader: FileReader, item: Item) -> Row:
+    """A row of a table or of a text file."""
+    _, _, found, raw = item
+    text = found.text if isinstance(found, Post) else None
+    if isinstance(raw, list):
+        fields: dict[str | None, Any] = dict(zip(names, raw, strict=False))
+        if len(raw) > len(names):
+            fields[None] = raw[len(names) :]
+        return Row(fields, text)
+    column = reader.layout.columns.get("text", "text")
+    return Row({_ADDED.get(column, column): _line(raw)}, text)
 
 
-def _can_be_classified(text: str) -> bool:
-    return len(text) <= LONGEST and bool(text.strip())
-
-
-def _jsonl_rows(lines: Iterable[str], column: str) -> Rows:
-    return None, (_json_row(line, column) for line in lines)
-
-
-def _json_row(line: str, column: str) -> Row:
+def _json_row(item: Item) -> Row:
+    _, nth, found, raw = item
+    text = found.text if isinstance(found, Post) else None
+    if nth and isinstance(found, Post):
+        return Row(fields_of(found), text)
+    assert not isinstance(raw, list)
     try:
-        value = json.loads(line, parse_float=_finite, parse_constant=_finite)
+        value = json.loads(raw or b"", parse_float=_finite, parse_constant=_nothing)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        return Row({column: line.rstrip("\r\n")}, None)
-    text = value.get(column)
+        return Row({"text": _line(raw)}, None)
     fields: dict[str | None, Any] = {_ADDED.get(name, name): content for name, content in value.items()}
-    return Row(fields, text if isinstance(text, str) and _can_be_classified(text) else None)
+    if text is not None and not isinstance(fields.get("text"), str):
+        fields["text"] = text  # of a network whose posts have no field of this name
+    return Row(fields, text)
+
+
+def _line(raw: bytes | None) -> str:
+    return (raw or b"").decode("utf-8", "surrogateescape").rstrip("\r\n")
+
+
+def _nothing(constant: str) -> None:
+    """NaN and Infinity, which Python writes, are no JSON: others refuse them."""
 
 
 def _finite(number: str) -> float:
-    """A number of JSON. Python would also read and write infinity and NaN, which other readers of JSON refuse."""
+    """A number of JSON. Python would also read 1e999, and write it as Infinity."""
     if not math.isfinite(value := float(number)):
         raise ValueError(number)
     return value
 
 
-def _csv_rows(lines: Iterable[str], column: str) -> Rows:
-    csv.field_size_limit(LONGEST)
-    pending: list[str] = []  # the lines of the current row, to keep them if it cannot be read
-
-    def remembered() -> Iterator[str]:
-        for line in lines:
-            pending.append(line)
-            yield line
-
-    reader = csv.reader(remembered())
-    try:
-        header = next(reader, [])
-    except csv.Error as error:
-        raise BadInput(f"the first line is not a CSV header: {error}") from None
-    if column not in header:
-        raise BadInput(f"there is no column {column!r}; the first line has {', '.join(map(repr, header)) or 'nothing'}")
-    names = [_ADDED.get(name, name) for name in header]
-    if len(set(names)) < len(names):
-        raise BadInput(f"two columns have the same name; the first line has {', '.join(map(repr, header))}")
-
-    def rows() -> Iterator[Row]:
-        while True:
-            pending.clear()
-            try:
-                values = next(reader, None)
-            except csv.Error:
-                yield Row({_ADDED.get(column, column): "".join(pending)}, None)
-                continue
-            if values is None:
-                return
-            if values:  # an empty line is no row of a CSV
-                yield _csv_row(names, values, header.index(column))
-
-    return names, rows()
+def _unique(names: list[str]) -> list[str]:
+    """The names, each once: a second `x` becomes `x.2`."""
+    found: list[str] = []
+    for name in names:
+        number = 2
+        unique = name
+        while unique in found:
+            unique, number = f"{name}.{number}", number + 1
+        found.append(unique)
+    return found
 
 
-def _csv_row(names: list[str], values: list[str], place: int) -> Row:
-    fields: dict[str | None, Any] = dict(zip(names, values, strict=False))
-    if len(values) > len(names):
-        fields[None] = values[len(names) :]
-    complete = len(values) == len(names) and values[place].strip()
-    return Row(fields, values[place] if complete else None)
-
-
-_READERS: dict[str, Callable[[Iterable[str], str], Rows]] = {
-    "csv": _csv_rows,
-    "jsonl": _jsonl_rows,
-    "text": _text_rows,
-}
+def writer(format: str, output: TextIO, names: list[str] | None) -> Write:
+    """A function that writes rows to `output`; `names` are the columns of CSV, None for those of the first rows."""
+    return _jsonl_writer(output) if format == "jsonl" else _csv_writer(output, names)
 
 
 def _jsonl_writer(output: TextIO) -> Write:

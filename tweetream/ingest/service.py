@@ -205,6 +205,7 @@ def _count(batch: Batch) -> None:
         metrics.posts_read.labels(url).inc(number)
     for reason, number in batch.dropped.items():
         metrics.posts_dropped.labels(reason.value).inc(number)
+    metrics.time_unknown.inc(sum([post.created_at is None for post in batch.posts]))
 
 
 @app.service

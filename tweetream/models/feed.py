@@ -47,7 +47,10 @@ pack_stamp = _STAMP.pack  # packs without making a Stamp, since it runs for each
 
 
 class FeedEntry(msgspec.Struct, gc=False):
-    """A post's event; the fields are in the order of the JSON. `score` is the probability of `label`, 0 to 1."""
+    """A post's event; the fields are in the order of the JSON. `score` is the probability of `label`, 0 to 1.
+
+    `created_at` is null if the post's own time is not known.
+    """
 
     id: str
     topic: str
@@ -56,7 +59,7 @@ class FeedEntry(msgspec.Struct, gc=False):
     author: str
     text: str
     lang: str
-    created_at: str
+    created_at: str | None
     received_at: str
     label: str
     score: float
@@ -139,7 +142,8 @@ def rfc3339(ms: int) -> str:
 
 def feed_entry(post: Post, topic: str, label: str, score: float) -> FeedEntry:
     """The event of `post` in the feed of `topic`."""
+    created = None if post.created_at is None else rfc3339(post.created_at)
     return FeedEntry(
         post.id, topic, post.source, post.url, post.author, post.text, post.lang,
-        rfc3339(post.created_at), rfc3339(post.received_at), label, round(score, 4),
+        created, rfc3339(post.received_at), label, round(score, 4),
     )  # fmt: skip

@@ -24,20 +24,22 @@ def size_of(text: str) -> int:
 
 
 class Post(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One public post. Times are milliseconds since 1970, UTC.
+    """One public post. Times are milliseconds since 1970, UTC; `created_at` is None if the post's time is not known.
 
     `id` is the network's id with a prefix (`x:123`, `at://…`, `mastodon:HOST/123`, `replay:BASENAME:LINE`). `source` is
     the network's short name (`x`, `bluesky`, `mastodon`, `replay`). `url`, `author` and `lang` are empty if unknown.
+    `also` holds words beside the text that count for matching alone, such as the description of an image.
     """
 
     id: str
     source: str
     text: str
-    created_at: int
+    created_at: int | None
     received_at: int
     url: str = ""
     author: str = ""
     lang: str = ""
+    also: str = ""
 
 
 class PostBatch(msgspec.Struct, array_like=True):

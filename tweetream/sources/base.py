@@ -29,18 +29,27 @@ def without_secret(url: str) -> str:
     return re.sub(r"//[^/?#]*@", "//", url)
 
 
+class Note(StrEnum):
+    """What is counted of posts that are not dropped."""
+
+    NOT_IN_ENCODING = "not_in_encoding"  # a text with U+FFFD: bytes of the file are not in its encoding
+    SAME_ID = "same_id"  # the post's id was that of another text; the post has another id now
+
+
 class Chunk(msgspec.Struct):
     """Posts in the order they were read, the count of dropped messages, and the position after all of them.
 
     It holds at most MAX_POSTS posts and MAX_BYTES of text; a single post may exceed MAX_BYTES. `retracted` holds the
-    ids of posts that were deleted at their network; the notice itself counts among `dropped`. An empty chunk says
-    that the source is connected. The position is empty until the network has given one.
+    ids of posts that were deleted at their network; the notice itself counts among `dropped`. `noted` counts posts
+    that are given, but not quite as they were meant. An empty chunk says that the source is connected. The position is
+    empty until the network has given one.
     """
 
     posts: list[Post]
     position: str
     dropped: Counter[Drop] = msgspec.field(default_factory=Counter)
     retracted: list[str] = msgspec.field(default_factory=list)
+    noted: Counter[Note] = msgspec.field(default_factory=Counter)
 
 
 class Retracted(msgspec.Struct, frozen=True):

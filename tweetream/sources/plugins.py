@@ -19,7 +19,7 @@ from tweetream.models.drop import Drop
 from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post, size_of
 from tweetream.models.printable import printable
 from tweetream.sources.base import Chunk, Context, Source, SourceError
-from tweetream.sources.post_builder import MAX_AUTHOR, MAX_ID, MAX_LANG, MAX_URL, post_time, too_long
+from tweetream.sources.post_builder import MAX_AUTHOR, MAX_ID, MAX_LANG, MAX_URL, believable, too_long
 
 GROUP = "tweetream.sources"
 HOUR = 3_600_000  # ms; the largest error of the time of arrival that a package gives
@@ -142,7 +142,7 @@ def _repaired(post: Post, now: int) -> Post | None:
         return None
     if len(post.author) > MAX_AUTHOR or len(post.url) > MAX_URL or len(post.lang) > MAX_LANG:
         return None
-    created = post_time(post.created_at, now)
+    created = believable(post.created_at, now)
     received = post.received_at if abs(post.received_at - now) < HOUR else now
     url = post.url if post.url.startswith(("https://", "http://")) and post.url.isprintable() else ""
     if (created, received, url) == (post.created_at, post.received_at, post.url):

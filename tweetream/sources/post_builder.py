@@ -1,43 +1,44 @@
-"""Builds a Post from the fields of a message: decodes JSON, and checks ids, times, lengths, links and HTML.
+"""Builds a Post from the fields of a message: checks ids, times, lengths and links.
 
-The parsers of all sources decode and build their posts here, so all have the same limits and repair the same faults.
+The parsers of all sources decode and build their posts with what is here, so all have the same limits and repair the
+same faults. Only the text and the id decide whether there is a post; any other field that cannot be used is left out.
 This module knows no network and no file.
 """
 
-import html
-import re
 from collections import OrderedDict
-from datetime import UTC, datetime
-from typing import TypeVar
 
 import msgspec
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import MAX_TEXT, PostOrDrop
+from tweetream.sources.html_text import plain_text
+from tweetream.sources.repairs import decode
+from tweetream.sources.times import read_time
+
+__all__ = ["ParseContext", "believable", "decode", "make_post", "plain_text", "post_time", "too_long"]
 
 MAX_ID, MAX_AUTHOR, MAX_URL, MAX_LANG = 512, 256, 2048, 16  # characters; no network has longer fields
+MAX_ALSO = 1536  # bytes: 200 posts and their texts must fit into a record of Kafka
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EARLIEST = int(datetime(2006, 1, 1, tzinfo=UTC).timestamp() * 1000)
+_EARLIEST = 1_136_073_600_000  # the year 2006, when the first of these networks began
 _DAY = 86_400_000
-_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
-
-T = TypeVar("T")
 
 
 class ParseContext(msgspec.Struct):
     """The facts about a post that its reader knows and its message does not hold.
 
-    `now` is the time in ms; `name` the id of a post without an id; `suffix` is appended to every id. With `present`
-    a post gets the time of arrival as its own time. `statuses` holds the ids of Mastodon's posts read before, by
-    their bare numbers, since a deletion in a file holds only the number.
+    `now` is the time in ms; `name` the id of a post without an id; `suffix` is appended to every id. `day_first` says
+    how a file writes its dates (see `times.py`). `shift` is added to every time, since a file that loops moves on.
+    `statuses` holds the ids of Mastodon's posts read before, by their bare numbers, since a deletion in a file holds
+    only the number.
     """
 
     now: int
     name: str = ""
     suffix: str = ""
-    present: bool = False
+    day_first: bool | None = None
+    shift: int = 0
     statuses: OrderedDict[str, str] = msgspec.field(default_factory=OrderedDict)
 
 
@@ -47,23 +48,37 @@ def make_post(
     text: str,
     *,
     id: str = "",
-    created: str | float | None = None,
+    created: object = None,
     url: str = "",
     author: str = "",
     lang: str = "",
+    also: str = "",
 ) -> PostOrDrop:
-    """The post, or the reason to drop it. A URL that is not http or https is left out."""
+    """The post, or the reason to drop it. A field that is too long, or a URL that is not http or https, is left out.
+
+    `created` is the post's own time as its message has it, in any form; None or unreadable: not known. `also` holds
+    the words that count for matching alone (see `post_text.py`); they are the text of a post that has no other.
+    """
     if not text or text.isspace():
-        return Drop.BLANK
+        text, also = also, ""
+        if not text or text.isspace():
+            return Drop.BLANK
     if too_long(text):
         return Drop.TOO_LONG
     id = id or at.name
-    if not 0 < len(id) <= MAX_ID or len(author) > MAX_AUTHOR or len(url) > MAX_URL or len(lang) > MAX_LANG:
+    if not 0 < len(id) <= MAX_ID:
         return Drop.MALFORMED
-    if not url.startswith(("https://", "http://")):
+    if len(url) > MAX_URL or not url.startswith(("https://", "http://")):
         url = ""
-    when = at.now if at.present else post_time(created, at.now)
-    return Post(id + at.suffix, source, text, when, at.now, url, author, lang)
+    when = post_time(created, at.now, at.day_first)
+    if when is not None:
+        when += at.shift
+    if also:
+        also = _cut(also)
+    return Post(
+        id + at.suffix, source, text, when, at.now, url,
+        author if len(author) <= MAX_AUTHOR else "", lang if len(lang) <= MAX_LANG else "", also,
+    )  # fmt: skip
 
 
 def too_long(text: str) -> bool:
@@ -71,76 +86,15 @@ def too_long(text: str) -> bool:
     return len(text) * 4 > MAX_TEXT and len(text.encode("utf-8", "replace")) > MAX_TEXT
 
 
-def post_time(when: str | float | None, now: int) -> int:
-    """A post's own time in ms, from RFC 3339, X's old format, or seconds or ms since 1970.
-
-    The author's client sets this time, so it may be wrong. The time of arrival replaces it if it is before 2006, more
-    than a day in the future, or unreadable.
-    """
-    if isinstance(when, str):
-        moment = _parsed_time(when.strip())
-    elif when is None:
-        moment = None
-    else:
-        moment = when if abs(when) >= 1e11 else when * 1000
-    if moment is None or not _EARLIEST <= moment <= now + _DAY:
-        return now
-    return int(moment)
+def _cut(also: str) -> str:
+    return also if len(also) * 4 <= MAX_ALSO else also.encode()[:MAX_ALSO].decode("utf-8", "ignore")
 
 
-def _parsed_time(when: str) -> float | None:
-    if when.isascii() and when.isdigit() and len(when) <= 15:
-        number = int(when)
-        return number if number >= 1e11 else number * 1000
-    try:
-        parts = when.split()
-        if len(parts) == 6:  # Wed Oct 10 20:19:24 +0000 2018, in English with any locale
-            _, month, day, clock, zone, year = parts
-            when = f"{year}-{_MONTHS.index(month) // 3 + 1:02}-{day}T{clock}{zone}"
-        moment = datetime.fromisoformat(when)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return (moment - _EPOCH).total_seconds() * 1000
-    except (ValueError, OverflowError):
-        return None
+def post_time(created: object, now: int, day_first: bool | None = None) -> int | None:
+    """A post's own time in ms, from any form of it; None if it cannot be read or believed."""
+    return None if created is None else believable(read_time(created, day_first), now)
 
 
-# "[^<>]" and not "[^>]": on a text of nothing but "<" the latter takes quadratic time.
-_BREAK = re.compile(r"<br\s*/?>|</p\s*>", re.IGNORECASE)
-_TAG = re.compile(r"<[^<>]*>")
-
-
-def plain_text(markup: str) -> str:
-    """The text of a post written in HTML: breaks and paragraphs become newlines, entities become characters."""
-    return html.unescape(_TAG.sub("", _BREAK.sub("\n", markup))).strip("\n")
-
-
-# The pattern matches every escape from the left. So a lone surrogate is not confused with half of a pair, nor with an
-# escaped backslash before a "u".
-_ESCAPE = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\u|(?:\\[^u])++"
-)
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_CONTROLS = [bytes([code]) for code in range(32)]
-_MAX_REPAIRED = 64 * 1024  # bytes; a longer line would block the event loop, and posts are shorter
-
-
-def decode(decoder: "msgspec.json.Decoder[T]", data: bytes | msgspec.Raw) -> T:
-    """Decode JSON. Raises ValueError or RecursionError if it is broken or has other types."""
-    try:
-        return decoder.decode(data)
-    except ValueError:  # also msgspec's errors and that of invalid UTF-8
-        line = bytes(data)
-        if len(line) > _MAX_REPAIRED:
-            raise
-        return decoder.decode(_repaired(line))
-
-
-def _repaired(line: bytes) -> bytes:
-    """A line without common faults: invalid UTF-8, lone surrogates, bare control characters."""
-    line = line.strip().decode("utf-8", "replace").encode()
-    for control in _CONTROLS:
-        line = line.replace(control, b"\\u%04x" % control[0])
-    if _SURROGATE.search(line):
-        line = _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], line)
-    return line
+def believable(moment: int | None, now: int) -> int | None:
+    """A time in ms, or None: the author's client sets it, and it may be before 2006 or over a day in the future."""
+    return moment if moment is not None and _EARLIEST <= moment <= now + _DAY else None

@@ -24,7 +24,8 @@ def retry_time(headers: Mapping[str, str]) -> float:
     for limit in _LIMITS:
         reset = headers.get(f"{limit}-Reset", "")
         if reset and headers.get(f"{limit}-Remaining", "0") == "0":
-            times.append(post_time(reset, round(now * 1000)) / 1000)  # as in a post: RFC 3339, or since 1970
+            when = post_time(reset, round(now * 1000))  # as in a post: RFC 3339, or since 1970
+            times.append(now if when is None else when / 1000)
     return min(max(times), now + LONGEST)
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from tweetream.models import codec
+from tweetream.models.drop import Drop
 from tweetream.models.epoch import check_epoch
 from tweetream.models.post import Natural
 from tweetream.models.printable import printable
@@ -36,7 +37,9 @@ class State(StrEnum):
 
 
 class Status(msgspec.Struct):
-    """State and counts of a source. Times are ms since 1970. `posts` counts all posts that it gave."""
+    """State and counts of a source. Times are ms since 1970. `posts` counts all posts that it gave,
+    `time_unknown` those of them whose own time is not known.
+    """
 
     url: str
     state: State = State.CONNECTING
@@ -46,6 +49,16 @@ class Status(msgspec.Struct):
     last_post_at: int | None = None
     reconnects: Natural = 0
     retry_at: int | None = None
+    time_unknown: Natural = 0
+    counts: dict[str, Natural] = msgspec.field(default_factory=dict)  # of what was dropped or noted, by its reason
+
+    def told(self) -> str:
+        """The counts in one line; "" if there is nothing to tell, as of a file whose lines are all posts or blank."""
+        if self.posts and not self.counts.keys() - {Drop.BLANK}:
+            return ""
+        counts = dict(self.counts, time_unknown=self.time_unknown)
+        said = [f"{number:,} {reason}" for reason, number in sorted(counts.items()) if number]
+        return ", ".join([f"{self.posts:,} posts", *said])
 
 
 class StatusReport(msgspec.Struct, array_like=True):

@@ -17,9 +17,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import msgspec
 
+from tweetream.models.drop import Drop
 from tweetream.models.errors import is_machine_error
 from tweetream.models.printable import printable
-from tweetream.sources.base import Chunk, Disconnected, FailureKind, Source, SourceError, without_secret
+from tweetream.sources.base import Chunk, Disconnected, FailureKind, Note, Source, SourceError, without_secret
 from tweetream.sources.status import MAX_REASON, State, Status
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ LONGEST = {FailureKind.NETWORK: 16.0, FailureKind.HTTP: 320.0, FailureKind.RATE:
 JITTER = 0.2
 MAX_NOT_BEFORE = 3600.0  # seconds; a later time is a misunderstanding, or the clock here is wrong
 MINUTE = 60.0
+FAULTS = {Drop.MALFORMED, Drop.TOO_LONG, *Note}  # what a person should know of a source that gives posts
 CLOSE_TIMEOUT = 5.0  # seconds for a source to close; then it is left behind
 
 
@@ -66,8 +68,9 @@ class Supervisor:
         self._status = Status(self.url)
         if last is not None:  # the counts of the worker before this one
             self._status = msgspec.structs.replace(
-                self._status, posts=last.posts, last_post_at=last.last_post_at, reconnects=last.reconnects
-            )
+                self._status, posts=last.posts, last_post_at=last.last_post_at, reconnects=last.reconnects,
+                time_unknown=last.time_unknown, counts=dict(last.counts),
+            )  # fmt: skip
         self._changed, self._clock, self._wall, self._sleep, self._chance = changed, clock, wall, sleep, chance
         self._failures: Counter[FailureKind] = Counter()
         self._since = 0.0  # the time when the connection began to give chunks; 0 before that
@@ -78,7 +81,10 @@ class Supervisor:
         """The status now."""
         while self._recent and self._recent[0][0] < self._clock() - MINUTE:
             self._recent.popleft()
-        return msgspec.structs.replace(self._status, posts_per_minute=sum(posts for _, posts in self._recent))
+        found = msgspec.structs.replace(self._status, posts_per_minute=sum(posts for _, posts in self._recent))
+        if found.state is State.STREAMING and FAULTS & found.counts.keys():
+            found.reason = found.told()
+        return found
 
     async def run(self, position: str | None, take: Callable[[Chunk], Awaitable[None]]) -> None:
         """Pass each chunk after `position` to `take`. Returns when the source has ended or was refused."""
@@ -86,7 +92,8 @@ class Supervisor:
             self._set(State.CONNECTING, self._status.reason)
             try:
                 await self._connect(position, take)
-                return self._set(State.ENDED)
+                told = self._status.told()
+                return self._set(State.ENDED, f"ended: {told}" if told else "")
             except SourceError as error:
                 log.error("%s is refused: %s", self.url, reason_of(error))
                 return self._set(State.REFUSED, reason_of(error))
@@ -155,8 +162,12 @@ class Supervisor:
         if self._status.state is not State.STREAMING:
             self._since = self._clock()
             self._set(State.STREAMING)
+        for counted in (chunk.dropped, chunk.noted):
+            for reason, number in counted.items():
+                self._status.counts[reason.value] = self._status.counts.get(reason.value, 0) + number
         if chunk.posts:
             self._status.posts += len(chunk.posts)
+            self._status.time_unknown += sum([post.created_at is None for post in chunk.posts])
             self._status.last_post_at = round(self._wall() * 1000)
             second = float(int(self._clock()))
             if self._recent and self._recent[-1][0] == second:

@@ -173,6 +173,7 @@ class SourceAnswer(msgspec.Struct):
     last_post_at: Time | None
     reconnects: Annotated[int, Meta(ge=0)]
     retry_at: Time | None
+    time_unknown: Annotated[int, Meta(ge=0, description="posts whose own time cannot be read")]
 
 
 class MinuteAnswer(msgspec.Struct):

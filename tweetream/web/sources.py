@@ -27,6 +27,7 @@ def _shown(status: Status) -> SourceAnswer:
         None if status.last_post_at is None else rfc3339(status.last_post_at),
         status.reconnects,
         None if status.retry_at is None else rfc3339(status.retry_at),
+        status.time_unknown,
     )
 
 

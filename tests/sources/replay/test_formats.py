@@ -24,7 +24,7 @@ def test_our_own_events_come_back_as_they_were() -> None:
 
 
 def test_a_plain_object_gets_the_id_of_its_line() -> None:
-    assert read({"text": "halo"}) == Post("replay:f:1", "replay", "halo", NOW, NOW)
+    assert read({"text": "halo"}) == Post("replay:f:1", "replay", "halo", None, NOW)
     assert read({"body": "halo", "text": 5, "id": 7}, column="body").text == "halo"
     assert read({"text": "halo"}, column="body") is Drop.MALFORMED
     assert read({"text": " "}) is Drop.BLANK
@@ -34,8 +34,7 @@ def test_a_plain_object_gets_the_id_of_its_line() -> None:
     "line",
     [b"", b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5000, b"null", b"[]", b'"x"', b"{}", b"{", b'{"text":{}}']
     + [b'{"data": 5}', b'{"id_str": "abc", "text": "t"}', b'{"content": 1, "account": {}}', b'{"did": []}']
-    + [b'{"uri": "https://[", "content": "a", "account": {"acct": "a"}, "id": 1}', b'{"text": null, "user": {}}']
-    + [b'{"retweeted_status":' * 5000, b'{"event": "update"}', b'{"created_at": 1e999, "text": "t"}'],
+    + [b'{"text": null, "user": {}}', b'{"retweeted_status":' * 5000, b'{"event": "update"}'],
 )
 def test_what_no_format_has_is_malformed(line: bytes) -> None:
     assert read(line) is Drop.MALFORMED

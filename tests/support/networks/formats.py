@@ -46,6 +46,58 @@ TOOT: dict[str, Any] = {
     "created_at": "2024-09-09T19:46:02.102Z",
     "reblog": None,
 }
+VIEW: dict[str, Any] = {
+    "uri": "at://did:plc:abc/app.bsky.feed.post/3l3qo2vuowo2b",
+    "cid": "b",
+    "author": {"did": "did:plc:abc", "handle": "rina.example", "displayName": "Rina"},
+    "record": SKEET["commit"]["record"],
+    "embed": {
+        "$type": "app.bsky.embed.record#view",
+        "record": {"value": {"text": "macet"}, "author": {"handle": "b.example"}},
+    },
+    "indexedAt": "2024-09-09T19:46:03.000Z",
+}
+NOTE: dict[str, Any] = {
+    "id": "9x1",
+    "createdAt": "2024-09-09T19:46:02.102Z",
+    "userId": "u1",
+    "user": {"id": "u1", "username": "rina", "host": None},
+    "text": "hujan @warga@b.example",
+    "cw": None,
+    "visibility": "public",
+    "files": [{"comment": "foto banjir"}],
+    "renote": None,
+}
+OUTBOX: dict[str, Any] = {
+    "@context": "https://www.w3.org/ns/activitystreams",
+    "id": "outbox.json",
+    "type": "OrderedCollection",
+    "totalItems": 2,
+    "orderedItems": [
+        {
+            "id": "https://social.example/users/a/statuses/113/activity",
+            "type": "Create",
+            "actor": "https://social.example/users/a",
+            "published": "2024-09-09T19:46:02Z",
+            "to": ["https://www.w3.org/ns/activitystreams#Public"],
+            "object": {
+                "id": "https://social.example/users/a/statuses/113",
+                "type": "Note",
+                "summary": None,
+                "content": "<p>macet &amp; banjir</p>",
+                "contentMap": {"id": "<p>macet &amp; banjir</p>"},
+                "published": "2024-09-09T19:46:02Z",
+                "url": "https://social.example/@a/113",
+                "attributedTo": "https://social.example/users/a",
+                "to": ["https://www.w3.org/ns/activitystreams#Public"],
+                "cc": ["https://social.example/users/a/followers"],
+                "tag": [{"type": "Hashtag", "name": "#macet"}],
+                "attachment": [{"type": "Document", "name": "foto jalan"}],
+            },
+        },
+        {"id": "x", "type": "Announce", "object": "https://b.example/statuses/5"},
+    ],
+}
 OWN = {
     "id": "x:9",
     "topic": "macet",
@@ -61,7 +113,7 @@ OWN = {
 }
 
 
-def read(value: Any, **options: str) -> Any:
+def read(value: Any, column: str = "text") -> Any:
     line = value if isinstance(value, bytes) else json.dumps(value).encode()
-    found = parse(line, ParseContext(NOW, name="replay:f:1"), **options)
+    found = parse(line, ParseContext(NOW, name="replay:f:1"), column)
     return list(found) if isinstance(found, Iterator) else found

@@ -1,8 +1,8 @@
 """Bluesky's JSON format of an event from Jetstream, version 1 (`/subscribe`) and 2 (`subscribeEvents`).
 
 One function for each version turns a message into an Event: its outcome, and the cursor to go on from. A message that
-cannot be decoded makes `decode` raise ValueError; the caller counts it. An edit is not a new post: Tweetream keeps the
-first text.
+is no event makes `decode_message` raise ValueError; the caller counts it. An edit is not a new post: the first text
+stays.
 """
 
 import re
@@ -13,9 +13,10 @@ from msgspec.json import Decoder
 
 from tweetream.models.drop import Drop
 from tweetream.sources.base import Outcome, Retracted
-from tweetream.sources.post_builder import ParseContext, decode, make_post
+from tweetream.sources.bluesky.records import POSTS, make_record_post
+from tweetream.sources.fields import decode_message
+from tweetream.sources.post_builder import ParseContext
 
-POSTS = "app.bsky.feed.post"
 METHOD = "network.bsky.jetstream.subscribeEvents"
 REMOVED = ("deleted", "takendown")  # for good; a deactivated or suspended account may come back with all posts
 
@@ -54,7 +55,6 @@ class _Payload(Struct):
     type: str = field(name="$type")
     did: str = ""
     seq: int | None = None
-    time: str | None = None
     operation: str = ""
     collection: str = ""
     rkey: str = ""
@@ -71,31 +71,25 @@ class _V2(Struct):
     message: str | None = None
 
 
-class _Record(Struct):
-    text: str
-    createdAt: str | None = None
-    langs: list[str] | None = None
-
-
-_v1, _v2, _record = Decoder(_V1), Decoder(_V2), Decoder(_Record)
+_v1, _v2 = Decoder(_V1), Decoder(_V2)
 _DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]{1,300}")
 _RKEY = re.compile(r"[A-Za-z0-9._:~-]{1,150}")  # a longer one would not fit an id; real ones have 13 characters
 
 
 def event_v1(line: bytes, at: ParseContext, langs: tuple[str, ...] = ()) -> Event:
     """An event of version 1. A post in none of `langs` is dropped; if `langs` is empty, every post is kept."""
-    event = decode(_v1, line)
+    event = decode_message(_v1, line)
     cursor = event.time_us or 0
     if event.kind != "commit":
         return Event(Drop.NOT_A_POST, cursor, _removed(event.did, event.account))
     if event.commit is None:
         return Event(Drop.MALFORMED, cursor)
-    return Event(_post(event.commit, event.did, cursor // 1000 or None, at, langs), cursor)
+    return Event(_post(event.commit, event.did, at, langs), cursor)
 
 
 def event_v2(line: bytes, at: ParseContext, langs: tuple[str, ...] = ()) -> Event:
     """An event of version 2, with `langs` as in version 1."""
-    frame = decode(_v2, line)
+    frame = decode_message(_v2, line)
     if frame.type == "error":
         return Event(Drop.NOT_A_POST, error=": ".join(filter(None, (frame.error, frame.message))) or "unknown")
     event = frame.payload
@@ -107,7 +101,7 @@ def event_v2(line: bytes, at: ParseContext, langs: tuple[str, ...] = ()) -> Even
     if kind != "commit":
         return Event(Drop.NOT_A_POST, cursor, _removed(event.did, event.account))
     commit = _Commit(event.operation, event.collection, event.rkey, event.record)
-    return Event(_post(commit, event.did, event.time, at, langs), cursor)
+    return Event(_post(commit, event.did, at, langs), cursor)
 
 
 def _removed(did: str, account: _Account | None) -> str:
@@ -115,7 +109,7 @@ def _removed(did: str, account: _Account | None) -> str:
     return did if removed else ""
 
 
-def _post(commit: _Commit, did: str, time: str | float | None, at: ParseContext, langs: tuple[str, ...]) -> Outcome:
+def _post(commit: _Commit, did: str, at: ParseContext, langs: tuple[str, ...]) -> Outcome:
     if commit.collection != POSTS:
         return Drop.NOT_A_POST
     if not _DID.fullmatch(did) or not _RKEY.fullmatch(commit.rkey):
@@ -125,25 +119,4 @@ def _post(commit: _Commit, did: str, time: str | float | None, at: ParseContext,
         return Retracted(id)
     if commit.operation != "create":
         return Drop.EDITED if commit.operation == "update" else Drop.NOT_A_POST
-    try:
-        record = decode(_record, commit.record)
-    except (ValueError, RecursionError):  # the event around it is valid, and so is its cursor
-        return Drop.MALFORMED
-    if langs and record.langs and not any(_matches(lang, langs) for lang in record.langs):
-        return Drop.LANGUAGE
-    return make_post(
-        at,
-        "bluesky",
-        record.text,
-        id=id,
-        created=record.createdAt or time,
-        url=f"https://bsky.app/profile/{did}/post/{commit.rkey}",
-        author=did,
-        lang=record.langs[0] if record.langs else "",
-    )
-
-
-def _matches(lang: str, langs: tuple[str, ...]) -> bool:
-    """Whether a language tag is one of these or a variant, as en-GB is a variant of en."""
-    lang = lang.lower()
-    return any(lang == tag or lang.startswith(f"{tag}-") for tag in langs)
+    return make_record_post(commit.record, at, id, did, langs=langs)

@@ -10,7 +10,8 @@ from yarl import URL
 
 from tweetream.sources.addresses import Hosts, normalised
 from tweetream.sources.base import MAX_LINE, SourceError
-from tweetream.sources.bluesky.jetstream import METHOD, POSTS
+from tweetream.sources.bluesky.jetstream import METHOD
+from tweetream.sources.bluesky.records import POSTS
 from tweetream.sources.options import UrlOptions
 
 HOSTS = tuple(f"jetstream{number}.us-{side}.bsky.network" for side in ("east", "west") for number in (1, 2))

@@ -5,9 +5,10 @@ posts (a page of X v2). It never raises. It remembers only the server of Mastodo
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
-import msgspec
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
@@ -15,26 +16,32 @@ from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import Outcome, Retracted
 from tweetream.sources.bluesky.jetstream import event_v1, event_v2
+from tweetream.sources.fields import as_text, decode_message
 from tweetream.sources.mastodon import posts as mastodon
 from tweetream.sources.post_builder import MAX_ID, ParseContext, decode, make_post
+from tweetream.sources.replay.exports import ExportProbe, parse_export
+from tweetream.sources.replay.ids import id_in_file
+from tweetream.sources.replay.plain import parse_plain
 from tweetream.sources.x import posts as x
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
-class _Probe(Struct):
+
+class _Probe(ExportProbe):
     """The fields that distinguish the formats, not decoded yet."""
 
     did: Raw = Raw()
     event: Raw = Raw()
     payload: Raw = Raw()
-    content: Raw = Raw()
     account: Raw = Raw()
+    spoiler_text: Raw = Raw()
+    reblog: Raw = Raw()
     data: Raw = Raw()
     includes: Raw = Raw()
     user: Raw = Raw()
     id_str: Raw = Raw()
     author_id: Raw = Raw()
     edit_history_tweet_ids: Raw = Raw()
-    text: Raw = Raw()
     delete: Raw = Raw()
     retracted: Raw = Raw()
 
@@ -51,21 +58,26 @@ class _Plain(Struct):
     id: str | int | None = None
     source: str | None = None
     url: str | None = None
-    author: str | None = None
+    author: str | int | None = None
     lang: str | None = None
-    created_at: str | int | float | None = None
+    created_at: Any = None
+    also: str | None = None
 
 
 _MAX_STATUSES = 10_000  # of Mastodon; a deletion is matched with one of these
 
 _probe, _plain, _string = Decoder(_Probe), Decoder(_Plain), Decoder(str)
-_fields, _any = Decoder(dict[str, Raw]), Decoder()
+_fields = Decoder(dict[str, Raw])
 
 
-def parse(line: bytes, at: ParseContext, column: str = "text") -> Outcome | Iterator[Outcome]:
-    """Parse a line. If `column` is not `text`, the field of that name is the text of the post."""
+def parse(
+    line: bytes, at: ParseContext, column: str = "text", chosen: Mapping[str, str] = NOTHING
+) -> Outcome | Iterator[Outcome]:
+    """Parse a line. `chosen` names the fields of a plain object by their meaning; `column` that of its text."""
     try:
-        return _parse(line, at) if column == "text" else _named(line, at, column)
+        if column != "text" or chosen:
+            return parse_plain(line, at, {**chosen, "text": column} if column != "text" else chosen)
+        return _parse(line, at)
     except (ValueError, RecursionError):  # no JSON, a wrong type, too many nested brackets
         return Drop.MALFORMED
 
@@ -80,23 +92,28 @@ def _parse(line: bytes, at: ParseContext) -> Outcome | Iterator[Outcome]:
         return event_v2(line, at).outcome
     if _has(seen.event) and not _has(seen.text):
         return _mastodon_event(seen, at)
-    if _has(seen.content) and _has(seen.account):
+    if bytes(seen.content) and (
+        bytes(seen.account) or bytes(seen.uri) or bytes(seen.reblog) or bytes(seen.spoiler_text)
+    ):
         return _mastodon(line, at)
     if _has(seen.data):
         return x.parse_tweets(seen.data, seen.includes if _has(seen.includes) else None, at)
+    if (exported := parse_export(seen, line, at)) is not None:
+        return exported
     if bytes(seen.user).startswith(b"{") or _has(seen.id_str):
-        return x.parse_status(line, at)
-    if _has(seen.author_id) or _has(seen.edit_history_tweet_ids):
+        found = x.parse_status(line, at)
+        return parse_plain(line, at, NOTHING) if found is Drop.MALFORMED and not _has(seen.text) else found
+    if bytes(seen.author_id) or _has(seen.edit_history_tweet_ids):
         return x.parse_tweet(line, at)
     if _has(seen.text):
-        return _own(decode(_plain, line), at)
+        return _own(line, at)
     if _has(seen.delete):
         return x.parse_deletion(seen.delete)
     if _has(seen.retracted):
         id = decode(_string, seen.retracted)
         return Retracted(id) if 0 < len(id) <= MAX_ID else Drop.MALFORMED
     fields = decode(_fields, line)
-    return Drop.MALFORMED if _NOTICES.isdisjoint(fields) else Drop.NOT_A_POST
+    return parse_plain(line, at, NOTHING) if _NOTICES.isdisjoint(fields) else Drop.NOT_A_POST
 
 
 def _has(field: Raw) -> bool:
@@ -139,24 +156,19 @@ def _mastodon(line: bytes, at: ParseContext) -> Outcome:
     return found
 
 
-def _own(event: _Plain, at: ParseContext) -> Outcome:
-    valid = event.source is not None and re.fullmatch("[a-z0-9_-]{1,32}", event.source)
+def _own(line: bytes, at: ParseContext) -> Outcome:
+    """An event of Tweetream itself, which has all these fields; any other object is a plain one."""
+    event = decode_message(_plain, line)
+    if event.id is None or event.source is None or event.author is None:
+        return parse_plain(line, at, NOTHING)
     return make_post(
         at,
-        event.source if event.source and valid else "replay",
+        event.source if re.fullmatch("[a-z0-9_-]{1,32}", event.source) else "replay",
         event.text,
-        id="" if event.id is None else str(event.id),
+        id=id_in_file(as_text(event.id), at.name),
         created=event.created_at,
         url=event.url or "",
-        author=event.author or "",
+        author=as_text(event.author),
         lang=event.lang or "",
+        also=event.also or "",
     )
-
-
-def _named(line: bytes, at: ParseContext, column: str) -> Outcome:
-    fields = decode(_fields, line)
-    if column not in fields:
-        return Drop.MALFORMED
-    fields["text"] = fields[column]
-    values = {name: decode(_any, fields[name]) for name in _Plain.__struct_fields__ if name in fields}
-    return _own(msgspec.convert(values, _Plain), at)

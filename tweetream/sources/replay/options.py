@@ -7,8 +7,9 @@ from urllib.parse import unquote_to_bytes
 
 from tweetream.sources.base import SourceError
 from tweetream.sources.options import UrlOptions, check_printable
+from tweetream.sources.replay.choices import FORMATS, MEANINGS, BadChoice, Choices, choose
 
-FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+_KNOWN = ("rate", "loop", "format", "column", *MEANINGS, "columns", "encoding", "separator", "day_first")
 
 
 class Options(NamedTuple):
@@ -17,9 +18,7 @@ class Options(NamedTuple):
     path: str
     rate: float
     loop: bool
-    format: str
-    column: str
-    tabs: bool  # CSV with tabs between the fields
+    choices: Choices
 
 
 def read_url(url: str) -> Options:
@@ -34,14 +33,29 @@ def read_url(url: str) -> Options:
     path = os.fsdecode(unquote_to_bytes(os.fsencode(path)))
     if not path or "\0" in path:
         raise SourceError(f"{url}: the path is missing; write replay:PATH")
-    options = UrlOptions(url, "replay", query, ("rate", "loop", "format", "column"))
-    suffix = os.path.splitext(path.lower().removesuffix(".gz").removesuffix(".bz2"))[1]
-    format = options.choice("format", ("text", "csv", "jsonl"), FORMATS.get(suffix, "text"))
-    column = options.get("column")
-    if column is not None and (format == "text" or not column):
-        raise options.error("column names the field of the text in csv and jsonl; a text file has none")
+    options = UrlOptions(url, "replay", query, _KNOWN)
     loop = options.choice("loop", ("true", "false"), "false") == "true"
-    return Options(path, _rate(options), loop, format, column or "text", suffix == ".tsv")
+    return Options(path, _rate(options), loop, _choices(options))
+
+
+def _choices(options: UrlOptions) -> Choices:
+    if options.get("column") is not None and options.get("text") is not None:
+        raise options.error("column and text are the same option; give one of them")
+    columns = {meaning: options.get(meaning) for meaning in MEANINGS}
+    columns["text"] = options.get("text") if options.get("column") is None else options.get("column")
+    format = options.choice("format", FORMATS, "") if options.get("format") is not None else None
+    day_first = options.choice("day_first", ("true", "false"), "") if options.get("day_first") is not None else None
+    try:
+        return choose(
+            format=format,
+            columns=columns,
+            names=options.get("columns"),
+            encoding=options.get("encoding"),
+            separator=options.get("separator"),
+            day_first=None if day_first is None else day_first == "true",
+        )
+    except BadChoice as error:
+        raise options.error(str(error)) from None
 
 
 def _rate(options: UrlOptions) -> float:

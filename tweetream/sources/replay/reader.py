@@ -1,134 +1,245 @@
-"""Reads a file's records as posts: text, CSV or JSON lines."""
+"""Reads a file's records as posts, whatever its form: text, a table, or JSON.
 
+This is the one reader of files: replays, recordings, classification and training all read with it.
+"""
+
+import logging
 import os
-from collections.abc import Generator, Iterator
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from itertools import chain
+
+from msgspec.structs import replace
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
-from tweetream.sources.base import PostOrDrop, Retracted, SourceError
+from tweetream.sources.base import MAX_LINE, Note, Retracted
 from tweetream.sources.lines import LineSplitter, without_cr
-from tweetream.sources.post_builder import ParseContext, make_post, too_long
-from tweetream.sources.replay.csv_records import records
-from tweetream.sources.replay.files import pieces
+from tweetream.sources.post_builder import ParseContext, too_long
+from tweetream.sources.replay import kinds, sheets
+from tweetream.sources.replay.choices import Choices
+from tweetream.sources.replay.csv_records import CsvRecord, NoRow, decode, records
+from tweetream.sources.replay.encoding import encoding_of, readable, to_utf8
+from tweetream.sources.replay.files import STANDARD_INPUT, pieces
 from tweetream.sources.replay.formats import parse
-from tweetream.sources.replay.options import Options
+from tweetream.sources.replay.ids import REMEMBERED, TextsById
+from tweetream.sources.replay.json_values import MAX_VALUE, values
+from tweetream.sources.replay.layout import Layout, format_of, of_csv, of_rows
+from tweetream.sources.replay.row_count import count_rows
+from tweetream.sources.replay.tables import Table
 
-# The end of a record, (LINE, K), and its outcome. None: a piece of the file has been read.
-Item = tuple[int, int, Post | Drop | Retracted] | None
-Items = Generator[Item, None, None]
+log = logging.getLogger(__name__)
+_BELIEVED = ("replay:", "at://", "mastodon:")
+
+
+Raw = bytes | list[str] | None  # a record as its file has it; None if it is too long, or wrongly quoted
+# The end of a record, (LINE, K), its outcome, and the record. K counts the posts of a record with several from 1, else
+# it is 0. None: a piece of the file has been read.
+Item = tuple[int, int, Post | Drop | Retracted, Raw]
+Items = Generator[Item | None, None, None]
 
 
 class FileReader:
-    """Reads one file. It is open while an iterator of `items` is."""
+    """Reads one file. It is open while an iterator of `items` is.
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
+    `name` stands for the file in ids. `read` is called with the number of bytes after each read, and `warn` with a line
+    for a person, once for each kind of fault that costs no post.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        choices: Choices,
+        name: str = "",
+        *,
+        read: Callable[[int], object] = int,
+        warn: Callable[[str], object] = log.warning,
+    ) -> None:
+        self.path, self._choices, self._read, self._warn = path, choices, read, warn
+        self._shown = "standard input" if path == STANDARD_INPUT else path
         # Kafka and JSON need UTF-8, and a file's name may be something else.
-        name = os.path.basename(options.path).encode("utf-8", "replace").decode()
+        name = (name or os.path.basename(path)).encode("utf-8", "replace").decode()
         self._prefix = f"replay:{name}:"
+        self._own = f"{self._prefix}#"  # begins the ids that the file gives
+        self.layout = Layout("text")  # as soon as the first item is there
+        self.noted: Counter[Note] = Counter()
+        self._warned: set[Note] = set()
 
-    def items(self, at: ParseContext, line: int, nth: int) -> Items:
+    def items(self, at: ParseContext, line: int = 0, nth: int = 0) -> Items:
         """The records after (line, nth). Each post is made when it is asked for, with the time in `at` at that moment.
 
         Raises SourceError if the file cannot be read.
         """
-        read = {"text": self._text, "jsonl": self._json, "csv": self._csv}[self._options.format]
-        return read(at, line, nth)
+        texts = TextsById()
+        if line:  # ids that were given before this position, too
+            for item in self._read_items(ParseContext(at.now), max(0, line - REMEMBERED)):
+                if item is not None and item[0] > line:
+                    break
+                if item is not None and isinstance(item[2], Post):
+                    texts.is_other(item[2].id + at.suffix, item[2].text)
+                yield None
+        # If only some posts of a record were given, the record is read again and those posts are skipped.
+        for item in self._read_items(at, line - 1 if nth else line):
+            if item is None:
+                yield None
+            elif item[0] > line or item[1] > nth:
+                found = item[2]
+                yield self._checked(item, found, texts, at) if isinstance(found, Post) else item
 
-    def _blocks(self) -> Iterator[list[bytes | None]]:
-        """The lines of the file, a list for each piece of it."""
-        lines = LineSplitter()
-        for piece in pieces(self._options.path):
-            yield lines.feed(piece)
-        if last := lines.finish():
-            yield last
+    def _checked(self, item: Item, post: Post, texts: TextsById, at: ParseContext) -> Item:
+        """The item, with the id of its line if its id is that of another text."""
+        if not post.text.isascii() and "\ufffd" in post.text:
+            self._note(Note.NOT_IN_ENCODING, item)
+        id = post.id
+        # The networks themselves give these ids, and a recording has them as texts: no tool has damaged them.
+        if id.startswith(_BELIEVED) and not id.startswith(self._own):
+            return item
+        if not texts.is_other(id, post.text) or _has(item[3], id.removesuffix(at.suffix)):
+            return item
+        self._note(Note.SAME_ID, item)
+        line, nth, _, raw = item
+        name = f"{at.name}.{nth}" if nth else at.name
+        return line, nth, replace(post, id=name + at.suffix, url=""), raw
 
-    def _lines(self, skip: int) -> Iterator[tuple[int, bytes | None] | None]:
-        number = 0
-        for block in self._blocks():
-            yield None
-            if number + len(block) <= skip:
-                number += len(block)
-                continue
-            for line in block:
-                number += 1
-                if number > skip:
-                    yield number, line
+    def _note(self, note: Note, item: Item) -> None:
+        self.noted[note] += 1
+        if note in self._warned:
+            return
+        self._warned.add(note)
+        if note is Note.SAME_ID:
+            why = "the id of another text before; such posts get the number of their line as id"
+        else:
+            mend = self._choices.option("encoding", "cp1252")
+            why = f"characters that are not {self.layout.encoding}; name the encoding, for example with {mend}"
+        self._warn(f"{self._shown}, line {item[0]}: {why}")
 
-    def _text(self, at: ParseContext, line: int, nth: int) -> Items:
+    def said(self) -> str | None:
+        """What was understood of the file, in one line; None if it is what the name tells."""
+        return None if self.layout.plain else self.layout.said(self._shown, count_rows(self.path, self.layout))
+
+    def _read_items(self, at: ParseContext, line: int) -> Items:
+        with closing(pieces(self.path, self._read)) as content:
+            head = next(content, b"")
+            if format := kinds.table(head):
+                return (yield from self._sheet(format, at, line))
+            kinds.check_readable(self._shown, head)
+            encoding = encoding_of(self._shown, head, self._choices)
+            plain = to_utf8(self._shown, chain([head], content), encoding)
+            head = next(plain, b"")
+            plain = chain([head], plain)
+            format, unexpected = format_of(self.path, head, self._choices)
+            layout = Layout(format)
+            if format == "csv":
+                layout = of_csv(self.path, self._shown, head, self._choices)
+            day_first = layout.day_first if layout.columns else self._choices.day_first
+            layout = layout._replace(encoding=encoding, unexpected=unexpected, day_first=day_first)
+            self.layout, at.day_first = layout, day_first
+            yield from {"text": self._text, "csv": self._csv}.get(format, self._json)(plain, at, line)
+
+    def _text(self, content: Iterator[bytes], at: ParseContext, after: int) -> Items:
         prefix = self._prefix
-        for read in self._lines(line):
+        for read in _lines(content, after, MAX_LINE):
             if read is None:
                 yield None
                 continue
             number, raw = read
-            if raw is None:
-                yield number, 0, Drop.TOO_LONG
-                continue
-            text = without_cr(raw).decode("utf-8", "replace")
-            if not text or text.isspace():
-                yield number, 0, Drop.BLANK
-            elif too_long(text):
-                yield number, 0, Drop.TOO_LONG
-            else:
-                yield number, 0, Post(f"{prefix}{number}{at.suffix}", "replay", text, at.now, at.now)
+            found: Post | Drop = Drop.TOO_LONG
+            if raw is not None:
+                text = readable(decode(without_cr(raw)))
+                if not text or text.isspace():
+                    found = Drop.BLANK
+                elif not too_long(text):
+                    found = Post(f"{prefix}{number}{at.suffix}", "replay", text, None, at.now)
+            yield number, 0, found, raw
 
-    def _json(self, at: ParseContext, line: int, nth: int) -> Items:
-        # If only some posts of a line were given, the line is read again and those posts are skipped.
-        for read in self._lines(line - 1 if nth else line):
+    def _json(self, content: Iterator[bytes], at: ParseContext, after: int) -> Items:
+        chosen = {meaning: name for meaning, name in self._choices.columns.items() if meaning != "label"}
+        document = self.layout.format == "json"
+        for read in _values(self._shown, content, after) if document else _lines(content, after, MAX_VALUE):
             if read is None:
                 yield None
                 continue
             number, raw = read
-            if raw is None or not raw or raw.isspace():
-                yield number, 0, Drop.TOO_LONG if raw is None else Drop.BLANK
+            if not raw or raw.isspace():
+                yield number, 0, Drop.TOO_LONG if raw is None else Drop.BLANK, raw
                 continue
             at.name = f"{self._prefix}{number}"
-            found = parse(raw, at, self._options.column)
+            found = parse(raw, at, chosen=chosen)
             if isinstance(found, Post | Drop | Retracted):
-                yield number, 0, found
+                yield number, 0, found, raw
                 continue
             for k, item in enumerate(found, 1):
-                if number > line or k > nth:
-                    yield number, k, item
+                yield number, k, item, raw
 
-    def _csv(self, at: ParseContext, line: int, nth: int) -> Items:
-        columns: dict[str, int] = {}
-        width = 0
-        mark = b"\t" if self._options.tabs else b","
-        for read in records(self._blocks(), line, mark):
+    def _csv(self, content: Iterator[bytes], at: ParseContext, after: int) -> Items:
+        skipped = self.layout.first
+        blocks = _blocks(content, MAX_LINE)
+        for _ in range(skipped):
+            blocks = chain([next(blocks, [])[1:]], blocks)
+        return self._table(records(blocks, max(0, after - skipped), self.layout.separator), at, after)
+
+    def _sheet(self, format: str, at: ParseContext, after: int) -> Items:
+        sheets.check_file(self.path, self._shown, format)
+        rows = sheets.rows(self.path, format)
+        first = next(rows, [])
+        self.layout = of_rows(self.path, format, first, self._choices)
+        at.day_first = self.layout.day_first
+        return self._table(sheets.records(chain([first], rows), after), at, after)
+
+    def _table(self, found: Iterable[CsvRecord | None], at: ParseContext, after: int) -> Items:
+        table, skipped = Table(self.layout), self.layout.first
+        header = not self._choices.names
+        for read in found:
             if read is None:
                 yield None
                 continue
             begin, end, fields = read
-            if not columns:
-                columns, width = self._header(fields)
-            elif isinstance(fields, Drop):
-                yield end, 0, fields
-            elif not columns[self._options.column] < len(fields) <= width:
-                # With more fields than columns, an unquoted comma has cut the text short.
-                yield end, 0, Drop.MALFORMED
+            if header or end + skipped <= after:  # the first record is always there
+                header = False
+                continue
+            at.name = f"{self._prefix}{begin + skipped}"
+            if isinstance(fields, NoRow):
+                yield end + skipped, 0, fields.reason, fields.raw
             else:
-                at.name = f"{self._prefix}{begin}"
-                yield end, 0, self._row(columns, fields, at)
+                yield end + skipped, 0, table.post(fields, at), fields
 
-    def _header(self, fields: list[bytes] | Drop) -> tuple[dict[str, int], int]:
-        names = [] if isinstance(fields, Drop) else [f.decode("utf-8", "replace").strip() for f in fields]
-        if self._options.column not in names:
-            listed = ", ".join(names)[:200] or "none that can be read"
-            raise SourceError(
-                f"{self._options.path}: no column {self._options.column!r} in its first line; name the column "
-                f"of the text with ?column=NAME (there are: {listed})"
-            )
-        # Of two columns with the same name, the first counts.
-        return {name: i for i, name in reversed(list(enumerate(names)))}, len(names)
 
-    def _row(self, columns: dict[str, int], fields: list[bytes], at: ParseContext) -> PostOrDrop:
-        text = fields[columns[self._options.column]].decode("utf-8", "replace")
-        given = {
-            name: fields[columns[name]].decode("utf-8", "replace").strip()
-            for name in ("id", "url", "author", "lang", "created_at")
-            if columns.get(name, len(fields)) < len(fields)
-        }
-        created = given.pop("created_at", None)
-        return make_post(at, "replay", text, created=created, **given)
+def _blocks(content: Iterator[bytes], limit: int) -> Iterator[list[bytes | None]]:
+    """The lines of a file, a list for each piece of it."""
+    lines = LineSplitter(limit)
+    for piece in content:
+        yield lines.feed(piece)
+    if last := lines.finish():
+        yield last
+
+
+def _lines(content: Iterator[bytes], skip: int, limit: int) -> Iterator[tuple[int, bytes | None] | None]:
+    """The lines after line `skip`, with their numbers."""
+    number = 0
+    for block in _blocks(content, limit):
+        yield None
+        if number + len(block) <= skip:
+            number += len(block)
+            continue
+        for line in block:
+            number += 1
+            if number > skip:
+                yield number, line
+
+
+def _values(shown: str, content: Iterator[bytes], skip: int) -> Iterator[tuple[int, bytes | None] | None]:
+    """The values of a JSON document after value `skip`, with their numbers."""
+    number = 0
+    for value in values(shown, content):
+        if value is None:
+            yield None
+            continue
+        number += 1
+        if number > skip:
+            yield number, value or None
+
+
+def _has(raw: bytes | list[str] | None, id: str) -> bool:
+    """Whether a record has an id as a text of its own."""
+    return f'"{id}"'.encode() in raw if isinstance(raw, bytes) else id in (raw or ())

@@ -1,16 +1,16 @@
-"""A file replayed as a stream: text, CSV, or JSON lines of any network, at a rate, once or in a loop.
+"""A file replayed as a stream: text, a table, or JSON of any network, at a rate, once or in a loop.
 
-    replay:PATH[?rate=20&loop=true&format=text|csv|jsonl&column=text]
+    replay:PATH[?rate=20&loop=true&format=&text=&id=&time=&author=&url=&lang=&columns=&encoding=&separator=&day_first=]
 
 PATH is absolute (also `replay:///PATH`) or relative to the working directory; percent-encode characters that a URL
-cannot hold, such as `?`. `rate` is in posts a second; with 0 posts are given as fast as they are taken. The suffix
-selects the format, before `.gz` or `.bz2`. `column` names the text in CSV and in JSON objects; CSV may also have the
-columns `id`, `url`, `author`, `lang` and `created_at`.
+cannot hold, such as `?`. `rate` is in posts a second; with 0 posts are given as fast as they are taken. The other
+options say how the file is read, where that is not as it seems: `docs/sources.md` explains them.
 
-The id is the line's own id as written, else `replay:BASENAME:LINE`. From the second round on `~ROUND` is appended. A
-post keeps its own time; it gets the present time if it has none, and always when the file loops. A position is `LINE`,
-or `LINE.K` after the Kth post of a line with several posts, with `~ROUND` from the second round on. LINE counts every
-LF; for a CSV record it is the last line. A position is valid while the file before it does not change.
+The id is the network's, or the file's own, `replay:NAME:#ID`, else `replay:NAME:LINE` (see `ids.py`). From the second
+round on `~ROUND` is appended. A post keeps its own time. When the file loops, all times of a round move on together: by
+as much as no post is in the future when it is given. A position is `LINE`, or `LINE.K` after the Kth post of a record
+with several posts, with `~ROUND` from the second round on. LINE counts every LF; for a CSV record it is the last line,
+for other tables the row, for a JSON document the value. A position is valid while the file before it does not change.
 
 Unreadable lines are counted and skipped. If a file ends early (a damaged or incomplete archive, or it is deleted before
 the next round), the source gives all whole lines before that, and then raises SourceError.
@@ -21,12 +21,14 @@ import contextlib
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import MAX_BYTES, Post, size_of
 from tweetream.sources.base import MAX_TEXT, Chunk, Context, Retracted, SourceError
 from tweetream.sources.post_builder import ParseContext
+from tweetream.sources.replay.ids import names
 from tweetream.sources.replay.options import Options, read_url
 from tweetream.sources.replay.rate_limiter import RateLimiter
 from tweetream.sources.replay.reader import FileReader, Items
@@ -42,7 +44,9 @@ _POSITION = re.compile(r"(\d{1,15})(?:\.(\d{1,9}))?(?:~([1-9]\d{0,8}))?", re.ASC
 
 def make(url: str, context: Context) -> "Replay":
     """The source of a URL with the scheme `replay`. Raises SourceError."""
-    return Replay(url)
+    others = [read_url(other).path for other in context.settings.sources if other.startswith("replay:")]
+    path = read_url(url).path
+    return Replay(url, name=names([path, *others])[path])
 
 
 def _wall() -> int:
@@ -56,6 +60,7 @@ class Replay:
         self,
         url: str,
         *,
+        name: str = "",
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         wall: Callable[[], int] = _wall,
@@ -64,7 +69,7 @@ class Replay:
         self.options: Options = read_url(url)
         self.unpaced = self.options.rate == 0
         self._clock, self._sleep, self._wall = clock, sleep, wall
-        self._reader = FileReader(self.options)
+        self._reader = FileReader(self.options.path, self.options.choices, name)
 
     def check(self) -> None:
         """Read the beginning of the file: it exists, has the format of its suffix, and has the column."""
@@ -72,14 +77,21 @@ class Replay:
             # This reads the first record; 16 pieces are more than the longest record has.
             for _, item in zip(range(16), items, strict=False):
                 if item is not None:
-                    return
+                    break
+        self._reader.noted.clear()  # they are counted when the posts are given
 
     async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
         """Chunks after `position`. The file is open while this runs, and closed with it."""
         line, nth, turn = self._start(position)
+        self.check()
+        if said := self._reader.said():
+            log.warning("%s", said)  # a worker shows nothing below this level, and a person should check it
+        lead = await self._lead(line, nth) if self.options.loop else None
         limiter = RateLimiter(self.options.rate, self._clock, self._sleep)
         while True:
-            at = ParseContext(0, suffix=f"~{turn}" if turn > 1 else "", present=self.options.loop)
+            at = ParseContext(0, suffix=f"~{turn}" if turn > 1 else "")
+            if lead is not None:
+                at.shift = self._wall() - lead
             idle = not line  # a round that starts in the middle may have no more posts
             with contextlib.closing(self._reader.items(at, line, nth)) as items:
                 end: SourceError | bool = False
@@ -87,6 +99,7 @@ class Replay:
                     limit = await limiter.due()
                     at.now = self._wall()
                     chunk, end = _fill(items, limit, at.suffix)
+                    chunk.noted, self._reader.noted = self._reader.noted, Counter()
                     if chunk.position:
                         yield chunk
                         limiter.given(len(chunk.posts))
@@ -97,7 +110,25 @@ class Replay:
                 return
             if idle:
                 await self._sleep(EMPTY_ROUND)
+            if line:  # the first round began in the middle
+                lead = await self._lead(0, 0)
             line, nth, turn = 0, 0, turn + 1
+
+    async def _lead(self, line: int, nth: int) -> int | None:
+        """The time in the file at which a round begins, in ms: the latest at which no post comes before its time."""
+        at, number = ParseContext(self._wall()), 0
+        lead: int | None = None
+        every = 1000 / self.options.rate if self.options.rate else 0.0
+        with contextlib.closing(self._reader.items(at, line, nth)) as items, contextlib.suppress(SourceError):
+            for item in items:  # an error in the file is raised when its posts are given
+                if item is None:
+                    await asyncio.sleep(0)
+                elif isinstance(item[2], Post):
+                    if (created := item[2].created_at) is not None:
+                        lead = max(created - round(number * every), created if lead is None else lead)
+                    number += 1
+        self._reader.noted.clear()  # they are counted when the posts are given
+        return lead
 
     def _start(self, position: str | None) -> tuple[int, int, int]:
         if position is None:
@@ -123,7 +154,7 @@ def _fill(items: Items, limit: int, suffix: str) -> tuple[Chunk, SourceError | b
                     continue
                 end = False
                 break
-            line, nth, found = item
+            line, nth, found, _ = item
             last, count = (line, nth), count + 1
             if isinstance(found, Post):
                 chunk.posts.append(found)

@@ -31,11 +31,20 @@ RESPONSE_TIMEOUT = 20.0  # seconds; less if the allowed silence is shorter
 TWEEPYS_HOST = "api.twitter.com"
 MAX_BODY = 8 * 1024 * 1024  # bytes of a response; a thousand rules of a thousand characters have two
 MAX_ERROR = 64 * 1024  # bytes that are read of an error response
-# These bring authors, and texts of retweeted and quoted posts; a text over 280 characters is in note_tweet.
+# These bring authors, texts of retweeted and quoted posts, polls, and descriptions of images; a text over 280
+# characters is in note_tweet, and the title of a link's card in entities.
 FIELDS = {
-    "expansions": ["author_id", "referenced_tweets.id", "referenced_tweets.id.author_id"],
-    "tweet_fields": ["author_id", "created_at", "lang", "note_tweet", "referenced_tweets", "edit_history_tweet_ids"],
+    "expansions": [
+        *("author_id", "referenced_tweets.id", "referenced_tweets.id.author_id"),
+        *("attachments.media_keys", "attachments.poll_ids"),
+    ],
+    "tweet_fields": [
+        *("author_id", "created_at", "lang", "note_tweet", "referenced_tweets", "edit_history_tweet_ids"),
+        *("attachments", "entities"),
+    ],
     "user_fields": ["username"],
+    "media_fields": ["alt_text"],
+    "poll_fields": ["options"],
 }
 
 

@@ -7,7 +7,8 @@ from msgspec import Raw
 
 from tweetream.models.drop import Drop
 from tweetream.sources.base import Disconnected, FailureKind, PostOrDrop
-from tweetream.sources.post_builder import ParseContext, decode
+from tweetream.sources.fields import decode_message
+from tweetream.sources.post_builder import ParseContext
 from tweetream.sources.x.posts import parse_tweets
 from tweetream.sources.x.problem import XProblem
 
@@ -38,10 +39,10 @@ def parse_message(
     `given` holds ids of posts that were given before; a new text of one of them is EDITED.
     """
     try:
-        message = decode(_line, line)
+        message = decode_message(_line, line)
         if _has(message.data):
             if bytes(message.data).startswith(b"{"):
-                *before, _ = decode(_edits, message.data).edit_history_tweet_ids or [""]
+                *before, _ = decode_message(_edits, message.data).edit_history_tweet_ids or [""]
                 if any(f"x:{id}" in given for id in before):
                     return Drop.EDITED
             return parse_tweets(message.data, message.includes if _has(message.includes) else None, at)

@@ -15,7 +15,8 @@ globalThis.document = {
     },
   }),
 };
-const { pieces } = await import("#page/posts/post.js");
+const { pieces, timeOf } = await import("#page/posts/post.js");
+const { setLanguage } = await import("#page/words/words.js");
 const links = (text) => pieces(text, []).filter(({ tag }) => tag === "a").map(({ href }) => href);
 
 test("a link ends where its sentence goes on", () => {
@@ -41,4 +42,16 @@ test("a post of links and marks alone makes few elements and keeps its text", ()
   const parts = pieces(text, marks);
   assert.equal(parts.map((part) => part.words ?? part).join(""), text);
   assert.ok(400 < parts.length && parts.length < 1000);
+});
+
+test("a post whose time is not known says so, and not the time at which it was read", () => {
+  const post = { created_at: null, received_at: "2026-01-05T08:00:00.000Z" };
+  const words = (language) => {
+    setLanguage(language);
+    return timeOf(post, Date.parse(post.received_at));
+  };
+  assert.deepEqual([words("en").words, words("en").tag], ["time unknown", "span"]);
+  assert.equal(words("id").words, "waktu tidak diketahui");
+  assert.match(words("en").title, /read it at/);
+  assert.equal(timeOf({ ...post, created_at: "2026-01-05T07:00:00Z" }, Date.parse(post.received_at)).tag, "time");
 });

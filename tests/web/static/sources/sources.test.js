@@ -48,6 +48,10 @@ test("the other states call for nobody and one of a newer worker is shown as it 
   assert.deepEqual(said({ state: "connecting" }), ["connecting…", false]);
   assert.deepEqual(said({ state: "connecting", reason: "reset" }), ["tries again now; last error: reset", false]);
   assert.deepEqual(said({ state: "ended", posts: 1200 }), ["finished, 1,200 posts read", false]);
+  const left = { state: "ended", reason: "ended: 5 posts, 2 malformed, 1 same_id" };
+  assert.deepEqual(said({ ...left, posts: 5 }), ["finished, 5 posts read (2 malformed, 1 same_id)", false]);
+  const nothing = { state: "ended", posts: 0, reason: "ended: 0 posts, 1,234 malformed" };
+  assert.deepEqual(said(nothing), ["finished, 0 posts read (1,234 malformed)", true]);
   assert.deepEqual(said({ state: "resting", reason: "night" }), ["resting: night", false]);
 });
 

@@ -72,9 +72,13 @@ export function pieces(text, ranges) {
   return parts.filter((part) => part !== "");
 }
 
-function timeOf(post, now) {
-  const ms = [post.created_at, post.received_at].map((at) => Date.parse(string(at))).find((at) => !Number.isNaN(at));
-  if (ms === undefined) return "";
+export function timeOf(post, now) {
+  const [ms, received] = [post.created_at, post.received_at].map((at) => Date.parse(string(at)));
+  if (Number.isNaN(ms)) {
+    const unknown = element("span", "time-unknown", t("post.timeUnknown"));
+    if (!Number.isNaN(received)) unknown.title = t("post.timeUnknownTitle", { time: exactTime(received) });
+    return unknown;
+  }
   const time = element("time", "", relativeTime(ms, now));
   time.dateTime = new Date(ms).toISOString();
   time.title = exactTime(ms);

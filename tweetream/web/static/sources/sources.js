@@ -41,8 +41,11 @@ export function sourceWords(source, now) {
     }
     case "refused":
       return { text: t("sources.refused", { because }), alert: true };
-    case "ended":
-      return { text: t("sources.ended", { n: source.posts ?? 0 }), alert: false };
+    case "ended": {
+      const n = source.posts ?? 0;
+      const dropped = reason.replace(/^ended: [\d,]+ posts(, )?/, ""); // what was left out, by reason
+      return { text: t("sources.ended", { n }) + (dropped ? ` (${dropped})` : ""), alert: n === 0 && dropped !== "" };
+    }
     default:
       return { text: `${source.state}${because}`, alert: false };
   }

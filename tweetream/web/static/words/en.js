@@ -110,6 +110,8 @@ export default {
   "help.reading": "While you read further down, or have chosen a post, new posts wait above. Nothing moves.",
 
   // A post
+  "post.timeUnknown": "time unknown",
+  "post.timeUnknownTitle": "The post does not say when it was written. Tweetream read it at {time}.",
   "post.unknownAuthor": "Unknown author",
   "post.original": "Original",
   "post.originalTitle": "Opens the original post in a new tab",

@@ -109,6 +109,8 @@ export default {
   "help.reading": "Selama Anda membaca lebih ke bawah, atau memilih sebuah kiriman, kiriman baru menunggu di atas. Tidak ada yang bergeser.",
 
   // A post
+  "post.timeUnknown": "waktu tidak diketahui",
+  "post.timeUnknownTitle": "Kiriman ini tidak menyebut kapan ditulis. Tweetream membacanya pada {time}.",
   "post.unknownAuthor": "Penulis tidak dikenal",
   "post.original": "Kiriman asli",
   "post.originalTitle": "Membuka kiriman asli di tab baru",
