@@ -21,15 +21,14 @@ from tweetream.engine import changelog
 from tweetream.engine.snapshot import Snapshot
 from tweetream.engine.state import CountsTable, TopicsTable
 from tweetream.engine.table import ReplicatedTable
-from tweetream.kafka import admin
+from tweetream.kafka import admin, dead_letters
 from tweetream.kafka.admin import TopicSpec
 from tweetream.kafka.compacted import CompactedReader, CompactedRecord
 from tweetream.kafka.connection import AccessDenied
-from tweetream.kafka.producer import Headers, OrderedProducer, RecordRejected
+from tweetream.kafka.producer import OrderedProducer
 from tweetream.kafka.retry import Unavailable, retry_until_available
 from tweetream.models import codec
 from tweetream.models.feed import FeedName
-from tweetream.models.printable import printable
 from tweetream.sources import without_secret
 from tweetream.sources.status import SourceStatuses
 
@@ -40,7 +39,6 @@ RETRACTED = f"{NAMESPACE}-retracted"  # key: the id of a post that its network s
 SOURCES = f"{NAMESPACE}-sources"  # key: a source's URL; value: its state
 CHANGES = f"{NAMESPACE}-changes"  # who changed which topic
 FEED_PREFIX = f"{NAMESPACE}-feed-"
-DEAD_BYTES = 64 * 1024  # of a dead letter; the rest is cut
 # The broker unpacks what others send compressed: our client may not know the method, and a small batch can be huge.
 PLAIN = {"compression.type": "uncompressed"}
 _HOUR_MS = 3_600_000
@@ -187,14 +185,7 @@ def specs() -> list[TopicSpec]:
 
 async def dead_letter(topic: str, value: bytes | None, reason: str) -> None:
     """Send a record that cannot be read or delivered to the dead letters. It is counted by its `topic`."""
-    reason = printable(reason, 1000)
-    log.warning("dead letter from %s: %s", topic, reason)
-    headers: Headers = [("topic", topic.encode()), ("reason", reason.encode())]
-    try:
-        most = min(DEAD_BYTES, max(0, services.producer.max_record - 2048))  # the reason is beside it
-        await services.producer.send(DEAD, 0, (value or b"")[:most], headers=headers)
-    except RecordRejected as error:
-        log.error("Kafka rejected a dead letter: %s", error)
+    await dead_letters.send(services.producer, DEAD, topic, value, reason)
     metrics.dead_letters.labels(topic).inc()
 
 
