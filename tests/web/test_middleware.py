@@ -53,7 +53,7 @@ async def test_a_body_that_stalls_is_408_and_the_connection_is_closed(
     assert body.BODY_TIMEOUT == 30.0
     monkeypatch.setattr(body, "BODY_TIMEOUT", 0.2)
     reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
-    writer.write(b"POST /reading HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+    writer.write(b"POST /reading HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
     began = time.monotonic()
     for _ in range(6):
         writer.write(b"x")
