@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import logging
 import socket
 import time
@@ -23,6 +24,8 @@ TIME = 0.3  # seconds of the time limits here
 async def answer(request: web.BaseRequest) -> web.StreamResponse:
     if request.path == "/large":
         return web.Response(body=bytes(20_000_000))
+    if request.path == "/body":
+        return web.Response(body=await request.read())
     if request.path == "/stream":
         response = web.StreamResponse()
         await response.prepare(request)
@@ -232,3 +235,15 @@ def test_the_bounds_leave_files_for_kafka_and_places_for_others(
 ) -> None:
     limits = ConnectionLimits(Settings(max_streams=streams, max_streams_per_address=each), files, ClientAddresses(()))
     assert (limits._max, limits._max_each) == found
+
+
+async def test_a_compressed_body_is_not_unpacked(serve: Callable[..., Served]) -> None:
+    """Attack: a body of 1 MB unpacks to 1 GB."""
+    packed = gzip.compress(bytes(1_000_000))
+    reader, writer = await serve().connect()
+    head = f"POST /body HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+    writer.write(head.encode() + packed)
+    answered = await reader.readuntil(b"\r\n\r\n")
+    assert b"Content-Length: %d\r\n" % len(packed) in answered
+    assert await reader.readexactly(len(packed)) == packed
+    writer.close()

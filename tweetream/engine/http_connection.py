@@ -30,6 +30,7 @@ class HttpConnection(web.RequestHandler):
             access_log=None,  # type: ignore[arg-type]
             keepalive_timeout=KEEP_ALIVE_TIMEOUT,
             lingering_time=LINGERING_TIME,
+            auto_decompress=False,  # 1 MiB would unpack to 1 GiB in the loop, before a handler could refuse it
         )
         self._ended = ended
         self._begun = False  # whether a part of the awaited headers has come
