@@ -166,6 +166,8 @@ class FileReader:
                 continue
             at.name = f"{self._prefix}{number}"
             found = parse(raw, at, chosen=chosen)
+            if found is Drop.MALFORMED and len(raw) > MAX_LINE:  # only a page of posts may be that long
+                found = Drop.TOO_LONG
             if isinstance(found, Post | Drop | Retracted):
                 yield number, 0, found, raw
                 continue
