@@ -88,6 +88,11 @@ def test_a_deleted_post_leaves_streams_and_pages_and_who_may_have_it_is_told(
         assert worker.metric("tweetream_retracted_total") == 2, "those in the ring"
 
 
+def own(number: int) -> str:
+    """The id of a post of `capture`: a file's ids are its own."""
+    return f'replay:posts.jsonl:#"{number}é'
+
+
 def capture(path: Path, count: int) -> Path:
     """Posts, of which the hundredth is deleted right after it, and the last but one long before it comes."""
     lines: list[dict[str, str]] = [{"text": f"cabut {number}", "id": f'"{number}é'} for number in range(count)]
@@ -111,33 +116,32 @@ def test_every_worker_knows_what_was_deleted_also_one_that_is_started_later(
     count = 300
     file = capture(tmp_path / "posts.jsonl", count)
     settings = {"SOURCES": f"replay:{file}?rate=100", "TOPICS": "cabut", "PARTITIONS": 1}
-    left = {f'"{number}é' for number in range(count)} - {'"5é', '"100é', f'"{count - 2}é'}
+    left = {own(number) for number in range(count)} - {own(5), own(100), own(count - 2)}
     end = f'cabut {count - 1}"'.encode()
     with workers(2, apache_kafka.url, namespace, tmp_path, **settings) as group:
         until(lambda: all("cabut" in worker.topics() for worker in group), 30, "the topic on both")
         with Stream(group[0], "/feeds/cabut?since=0") as one, Stream(group[1], "/feeds/cabut?since=0") as other:
             for stream in (one, other):
                 stream.take(10, 30)
-            retract(apache_kafka.bootstrap, namespace, ['"5é'])
+            retract(apache_kafka.bootstrap, namespace, [own(5)])
             for stream in (one, other):
-                stream.read(lambda: end in stream.body and '"5é' in told(stream.events), 40)  # noqa: B023 (called at once)
+                stream.read(lambda: end in stream.body and own(5) in told(stream.events), 40)  # noqa: B023 (called at once)
             for events in (one.events, other.events):
                 assert shown(events) == left
-                assert '"5é' in posts(events) and told(events).count('"5é') == 1, "shown, then taken back"
-                assert f'"{count - 2}é' not in posts(events) + told(events), "it was known before the post came"
+                assert own(5) in posts(events) and told(events).count(own(5)) == 1, "shown, then taken back"
+                assert own(count - 2) not in posts(events) + told(events), "it was known before the post came"
             places = {posts([event])[0]: event.id for event in one.events if not event.name}
         late = Worker(apache_kafka.url, namespace, tmp_path, **settings).start()
         try:
             late.wait_ready()
             for worker in (*group, late):
                 assert set(past(worker, "cabut")) == left
-            with Stream(late, "/feeds/cabut", Last_Event_ID=places['"60é']) as again:
+            with Stream(late, "/feeds/cabut", Last_Event_ID=places[own(60)]) as again:
                 again.read(lambda: end in again.body)
-                assert told(again.events) == ['"5é'] and shown(again.events) == {
-                    id for id in left if int(id[1:-1]) > 60
-                }
-            with Stream(late, "/feeds/cabut", Last_Event_ID=places['"4é']) as before:
+                later = {own(number) for number in range(61, count)}
+                assert told(again.events) == [own(5)] and shown(again.events) == left & later
+            with Stream(late, "/feeds/cabut", Last_Event_ID=places[own(4)]) as before:
                 before.read(lambda: end in before.body)
-                assert told(before.events) == [] and '"5é' not in posts(before.events)
+                assert told(before.events) == [] and own(5) not in posts(before.events)
         finally:
             late.kill()

@@ -1,6 +1,6 @@
 """Writes posts into the posts topic as the worker with the sources does; the test chooses the posts and the times.
 
-Each batch is an epoch of its own, in nanoseconds, so that it stands above whatever a worker that took over has begun
+Each batch is an epoch of its own, an hour ahead, so that it stands above whatever a worker that took over has begun
 since. All go to one partition, so a feed has them in the order written. Limits: for workers without a source.
 """
 
@@ -20,6 +20,7 @@ from tweetream.models.post import Post, PostBatch
 BATCH = 200
 
 _numbers = itertools.count(1)
+_epochs = itertools.count(time.time_ns() // 1_000_000 + 3_600_000)
 
 
 def post(text: str, **fields: Any) -> Post:
@@ -93,4 +94,4 @@ class PostWriter:
 
 def _batches(posts: Sequence[Post]) -> Iterator[PostBatch]:
     for first in range(0, len(posts), BATCH):
-        yield PostBatch(time.time_ns(), 1, -1, {}, list(posts[first : first + BATCH]))
+        yield PostBatch(next(_epochs), 1, -1, {}, list(posts[first : first + BATCH]))

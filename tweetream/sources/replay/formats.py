@@ -111,7 +111,8 @@ def _parse(line: bytes, at: ParseContext) -> Outcome | Iterator[Outcome]:
         return x.parse_deletion(seen.delete)
     if _has(seen.retracted):
         id = decode(_string, seen.retracted)
-        return Retracted(id) if 0 < len(id) <= MAX_ID else Drop.MALFORMED
+        # The same rule as for the post's own line, or nobody would know which post is meant.
+        return Retracted(id_in_file(id, at.name) or id) if 0 < len(id) <= MAX_ID else Drop.MALFORMED
     fields = decode(_fields, line)
     return parse_plain(line, at, NOTHING) if _NOTICES.isdisjoint(fields) else Drop.NOT_A_POST
 
