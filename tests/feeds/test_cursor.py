@@ -44,10 +44,10 @@ async def test_from_now_on_means_from_the_end(writer: Writer, live: Hub, feed: F
     assert numbers(await read(one, 12)) == [10, 11]
 
 
-async def test_a_feed_without_a_record_has_no_position(writer: Writer, live: Hub) -> None:
+async def test_a_feed_without_a_record_has_the_position_before_its_first(writer: Writer, live: Hub) -> None:
     async with live.follow(writer.topic, asyncio.Event()) as feed:
         one = cursor(live, feed, None)
-        assert one.position is None
+        assert one.position == Position("x", "1", -1)
         await writer.write(0)
         assert numbers(await read(one, 1)) == [0] and one.position == Position("x", "1", 0)
 
