@@ -128,6 +128,8 @@ def of_csv(path: str, shown: str, head: bytes, choices: Choices) -> Layout:
         first, begin = 1, begin.partition(b"\n")[2]
         if not choices.separator and named[1] in SEPARATORS.values():
             marks = [named[1]]
+    while (line := begin.partition(b"\n"))[1] and line[2] and not line[0].strip():  # blank lines before the header
+        first, begin = first + 1, line[2]
     mark = max(marks, key=lambda mark: _score(list(islice(_records(begin, mark), _SAMPLE)), choices))
     sample = list(islice(_records(begin, mark), _DATED))
     names = choices.names or tuple(name.strip().strip("\ufeff") for name in next(iter(sample), ()))

@@ -26,6 +26,7 @@ from tweetream.sources.replay.formats import parse
 from tweetream.sources.replay.ids import REMEMBERED, TextsById
 from tweetream.sources.replay.json_values import MAX_VALUE, values
 from tweetream.sources.replay.layout import Layout, format_of, of_csv, of_rows
+from tweetream.sources.replay.plain import advice
 from tweetream.sources.replay.row_count import count_rows
 from tweetream.sources.replay.tables import Table
 
@@ -65,6 +66,7 @@ class FileReader:
         self.layout = Layout("text")  # as soon as the first item is there
         self.noted: Counter[Note] = Counter()
         self._warned: set[Note] = set()
+        self._advised = False
 
     def items(self, at: ParseContext, line: int = 0, nth: int = 0) -> Items:
         """The records after (line, nth). Each post is made when it is asked for, with the time in `at` at that moment.
@@ -169,10 +171,20 @@ class FileReader:
             if found is Drop.MALFORMED and len(raw) > MAX_LINE:  # only a page of posts may be that long
                 found = Drop.TOO_LONG
             if isinstance(found, Post | Drop | Retracted):
+                if not self._advised and (found is Drop.MALFORMED or isinstance(found, Post)):
+                    self._advise(found, raw, number)
                 yield number, 0, found, raw
                 continue
             for k, item in enumerate(found, 1):
                 yield number, k, item, raw
+
+    def _advise(self, found: Post | Drop, raw: bytes, number: int) -> None:
+        """Say once what mends a file of JSON, if no post stands before its first bad value."""
+        self._advised = isinstance(found, Post)
+        if not self._advised and (why := advice(raw, self._choices)):
+            self._advised = True
+            what = "value" if self.layout.format == "json" else "line"
+            self._warn(f"{self._shown}, {what} {number}: {why}")
 
     def _csv(self, content: Iterator[bytes], at: ParseContext, after: int) -> Items:
         skipped = self.layout.first
