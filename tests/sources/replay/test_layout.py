@@ -244,3 +244,23 @@ def test_the_names_of_more_exports_are_known(tmp_path: Path) -> None:
         assert isinstance(post, Post)
         assert (post.text, post.author, post.created_at) == ("macet", "rina", 1_238_976_000_000)
         assert post.id.endswith("1467810369") or post.id == "at://a/b/c"
+
+
+def test_dates_that_do_not_show_where_the_day_is_are_told_with_the_option(tmp_path: Path) -> None:
+    text = "text,date\nmacet,03/04/2016\nbanjir,04/05/2016\n"
+    said = read(tmp_path / "a.csv", text)[0].said()
+    mend = "no dates such as 03/04/2016: add ?day_first=true or ?day_first=false"
+    assert said == f"a.csv: text from text, time from date, {mend}, 2 rows"
+    reader, _ = read(tmp_path / "a.csv", text, command_line=True)
+    assert "add --day-first or --no-day-first" in (reader.said() or "")
+    assert "add" not in (read(tmp_path / "a.csv", text, day_first=True)[0].said() or "")
+
+
+def test_a_file_of_json_decides_once_too_how_its_dates_are_meant(tmp_path: Path) -> None:
+    for slash in ("/", "\\/", "-"):
+        dates = (f"03{slash}04{slash}2016 10:00", f"25{slash}05{slash}2016 10:00")
+        text = "".join(f'{{"text": "macet", "date": "{date}"}}\n' for date in dates)
+        (tmp_path / "a.jsonl").write_text(text)
+        found = FileReader(str(tmp_path / "a.jsonl"), Choices()).items(ParseContext(NOW))
+        posts = [item[2] for item in found if item and isinstance(item[2], Post)]
+        assert [post.created_at for post in posts] == [1_459_677_600_000, 1_464_170_400_000]

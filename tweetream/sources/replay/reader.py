@@ -25,7 +25,7 @@ from tweetream.sources.replay.files import STANDARD_INPUT, pieces
 from tweetream.sources.replay.formats import parse
 from tweetream.sources.replay.ids import REMEMBERED, TextsById
 from tweetream.sources.replay.json_values import MAX_VALUE, values
-from tweetream.sources.replay.layout import Layout, format_of, of_csv, of_rows
+from tweetream.sources.replay.layout import Layout, day_first_in_json, format_of, of_csv, of_rows
 from tweetream.sources.replay.plain import advice
 from tweetream.sources.replay.row_count import count_rows
 from tweetream.sources.replay.tables import Table
@@ -118,7 +118,9 @@ class FileReader:
 
     def said(self) -> str | None:
         """What was understood of the file, in one line; None if it is what the name tells."""
-        return None if self.layout.plain else self.layout.said(self._shown, count_rows(self.path, self.layout))
+        if self.layout.plain:
+            return None
+        return self.layout.said(self._shown, count_rows(self.path, self.layout), self._choices.command_line)
 
     def _read_items(self, at: ParseContext, line: int) -> Items:
         with closing(pieces(self.path, self._read)) as content:
@@ -134,7 +136,7 @@ class FileReader:
             layout = Layout(format)
             if format == "csv":
                 layout = of_csv(self.path, self._shown, head, self._choices)
-            day_first = layout.day_first if layout.columns else self._choices.day_first
+            day_first = layout.day_first if layout.columns else day_first_in_json(head, self._choices)
             layout = layout._replace(encoding=encoding, unexpected=unexpected, day_first=day_first)
             self.layout, at.day_first = layout, day_first
             yield from {"text": self._text, "csv": self._csv}.get(format, self._json)(plain, at, line)
