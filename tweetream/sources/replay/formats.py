@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from msgspec import Raw, Struct, field
+from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
 from tweetream.models.drop import Drop
@@ -44,10 +44,15 @@ class _Probe(ExportProbe):
     edit_history_tweet_ids: Raw = Raw()
     delete: Raw = Raw()
     retracted: Raw = Raw()
+
+
+class _Page(Struct):
+    """The lists of posts in answers of APIs and in exports."""
+
     statuses: Raw = Raw()
     results: Raw = Raw()
     tweets: Raw = Raw()
-    listed: Raw = field(name="items", default=Raw())
+    items: Raw = Raw()
     messages: Raw = Raw()
 
 
@@ -72,7 +77,7 @@ class _Plain(Struct):
 _MAX_STATUSES = 10_000  # of Mastodon; a deletion is matched with one of these
 
 _probe, _plain, _string, _any = Decoder(_Probe), Decoder(_Plain), Decoder(str), Decoder()
-_fields, _list = Decoder(dict[str, Raw]), Decoder(list[Raw])
+_page, _fields, _list = Decoder(_Page), Decoder(dict[str, Raw]), Decoder(list[Raw])
 
 
 def parse(
@@ -129,14 +134,11 @@ def _of_network(seen: _Probe, line: bytes, at: ParseContext) -> Outcome | Iterat
         return x.parse_tweet(line, at)
     if has_text:
         return _own(line, at)
-    for page in (seen.statuses, seen.results, seen.tweets, seen.listed, seen.messages):
-        if bytes(page).startswith(b"[") and b"{" in bytes(page):
-            return _page(page, at)
     found = parse_plain(line, at, NOTHING)
-    return _notice(seen, line, at) if found is Drop.MALFORMED else found
+    return _without_text(seen, line, at) if found is Drop.MALFORMED else found
 
 
-def _page(page: Raw, at: ParseContext) -> Iterator[Outcome]:
+def _posts_of(page: Raw, at: ParseContext) -> Iterator[Outcome]:
     """The posts of a page, such as a search of X v1.1 or of Mastodon: each in its own format."""
     items, name = decode(_list, page), at.name
     for number, item in enumerate(items, 1):
@@ -145,8 +147,12 @@ def _page(page: Raw, at: ParseContext) -> Iterator[Outcome]:
         yield found if isinstance(found, Post | Drop | Retracted) else Drop.MALFORMED
 
 
-def _notice(seen: _Probe, line: bytes, at: ParseContext) -> Outcome:
-    """A deletion or another message that has no text."""
+def _without_text(seen: _Probe, line: bytes, at: ParseContext) -> Outcome | Iterator[Outcome]:
+    """A page of posts, a deletion, or another message that has no text."""
+    page = decode(_page, line)
+    for posts in (page.statuses, page.results, page.tweets, page.items, page.messages):
+        if bytes(posts).startswith(b"[") and b"{" in bytes(posts):
+            return _posts_of(posts, at)
     if _has(seen.delete):
         return x.parse_deletion(seen.delete)
     if _has(seen.retracted):

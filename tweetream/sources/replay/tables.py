@@ -76,7 +76,7 @@ def build(
     of_x: bool = False,
 ) -> PostOrDrop:
     """The post of a row or of a plain object, or the reason to drop it."""
-    if author[:1] in ("{", "h", "U", "@"):
+    if author[:1] in ("{", "h", "@") or author.startswith("User("):
         author = _name(author)
     if url and ":" not in id and (status := _STATUS.match(url)):  # a spreadsheet damages an id, but no address
         id, of_x = status[2], True
