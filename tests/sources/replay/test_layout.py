@@ -189,6 +189,7 @@ def test_the_dates_of_a_file_decide_once_whether_the_day_comes_first(tmp_path: P
         ('[{"like": {"tweetId": "5", "fullText": "macet"}}]', {}, "name it with ?text=like.fullText"),
         ('{"text": {"0": "macet", "1": "banjir"}}', {}, "the posts stand in columns"),
         ('["macet", "banjir"]', {}, "no JSON object; write a JSON object for each post"),
+        ("{'text': 'macet'}", {}, "line 1: no JSON object; write a JSON object for each post"),
     ],
 )
 def test_json_without_a_known_text_says_which_option_mends_it_and_only_once(

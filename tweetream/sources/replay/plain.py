@@ -67,7 +67,7 @@ def advice(line: bytes, choices: Choices) -> str:
     try:
         fields = decode(_object, line)
     except (ValueError, RecursionError):
-        return "no JSON object; write a JSON object for each post, with its text" if line[:1] in b'"[' else ""
+        return "no JSON object; write a JSON object for each post, with its text, in a line of its own"
     names = [in_one_line(name) for name in fields]
     there = f"there are: {', '.join(names)[:200] or 'nothing'}"
     found = _columns(tuple(fields), tuple(choices.columns.items()))[0]
