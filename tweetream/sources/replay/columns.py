@@ -93,7 +93,7 @@ def check(
         options = f"{choices.option('text', 'NAME')} {choices.option('label', 'NAME')}"
         raise SourceError(
             f"{where}: no columns text and label; name them with {options}, or, if all its posts have the same label, "
-            f"write LABEL={where} ({there})"
+            f"write LABEL={where.rpartition(', ')[0]} ({there})"
         )
     if "text" not in found:
         raise SourceError(
