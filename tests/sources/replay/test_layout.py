@@ -265,3 +265,18 @@ def test_a_file_of_json_decides_once_too_how_its_dates_are_meant(tmp_path: Path)
         found = FileReader(str(tmp_path / "a.jsonl"), Choices()).items(ParseContext(NOW))
         posts = [item[2] for item in found if item and isinstance(item[2], Post)]
         assert [post.created_at for post in posts] == [1_459_677_600_000, 1_464_170_400_000]
+
+
+@pytest.mark.parametrize(
+    ("rows", "advice"),
+    [
+        ("1,a,b\n2,c,d\n", "line 2: 3 cells, but 2 columns; put a cell that has the separator in it into quotes"),
+        ('1,"say \\"macet\\""\n2,b\n', "line 2: wrong quotes; write a quote that stands in a quoted cell twice"),
+        ("1\n2,b\n", "line 2: its text is missing"),
+    ],
+)
+def test_the_first_row_that_is_no_post_says_what_is_wrong(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, rows: str, advice: str
+) -> None:
+    read(tmp_path / "a.csv", f"id,text\n{rows}")
+    assert len(caplog.messages) == 1 and advice in caplog.text

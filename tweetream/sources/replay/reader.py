@@ -28,7 +28,7 @@ from tweetream.sources.replay.json_values import MAX_VALUE, values
 from tweetream.sources.replay.layout import Layout, day_first_in_json, format_of, of_csv, of_rows
 from tweetream.sources.replay.plain import advice
 from tweetream.sources.replay.row_count import count_rows
-from tweetream.sources.replay.tables import Table
+from tweetream.sources.replay.tables import Table, row_advice
 
 log = logging.getLogger(__name__)
 _BELIEVED = ("replay:", "at://", "mastodon:")
@@ -205,7 +205,7 @@ class FileReader:
 
     def _table(self, found: Iterable[CsvRecord | None], at: ParseContext, after: int) -> Items:
         table, skipped = Table(self.layout), self.layout.first
-        header = not self._choices.names
+        header, malformed = not self._choices.names, Drop.MALFORMED
         for read in found:
             if read is None:
                 yield None
@@ -216,9 +216,19 @@ class FileReader:
                 continue
             at.name = f"{self._prefix}{begin + skipped}"
             if isinstance(fields, NoRow):
+                self._advise_row(fields.reason, fields.raw, begin + skipped)
                 yield end + skipped, 0, fields.reason, fields.raw
-            else:
-                yield end + skipped, 0, table.post(fields, at), fields
+                continue
+            outcome = table.post(fields, at)
+            if outcome is malformed:
+                self._advise_row(outcome, fields, begin + skipped)
+            yield end + skipped, 0, outcome, fields
+
+    def _advise_row(self, reason: Drop, raw: Raw, number: int) -> None:
+        """Say once what is wrong with a row. On the command line a person sees the row itself."""
+        if reason is Drop.MALFORMED and not self._advised and not self._choices.command_line:
+            self._advised = True
+            self._warn(f"{self._shown}, line {number}: {row_advice(raw, self.layout)}")
 
 
 def _blocks(content: Iterator[bytes], limit: int) -> Iterator[list[bytes | None]]:

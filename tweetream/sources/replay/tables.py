@@ -63,6 +63,15 @@ class Table:
         )
 
 
+def row_advice(raw: bytes | list[str] | None, layout: Layout) -> str:
+    """What is wrong with a row that gives no post, and how to mend it."""
+    if not isinstance(raw, list):
+        return "wrong quotes; write a quote that stands in a quoted cell twice"
+    if len(raw) <= len(layout.names):
+        return "its text is missing; such rows are left out"
+    return f"{len(raw)} cells, but {len(layout.names)} columns; put a cell that has the separator in it into quotes"
+
+
 def build(
     at: ParseContext,
     text: str,
@@ -76,7 +85,7 @@ def build(
     of_x: bool = False,
 ) -> PostOrDrop:
     """The post of a row or of a plain object, or the reason to drop it."""
-    if author[:1] in ("{", "h", "@") or author.startswith("User("):
+    if author[:1] in ("{", "h", "@", "U"):
         author = _name(author)
     if url and ":" not in id and (status := _STATUS.match(url)):  # a spreadsheet damages an id, but no address
         id, of_x = status[2], True
