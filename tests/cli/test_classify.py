@@ -111,6 +111,8 @@ def test_packed_files_are_unpacked(classify: Run, tmp_path: Path, suffix: str, p
 
 def test_bytes_that_are_no_utf_8_go_through_as_they_came(classify: Run) -> None:
     assert b"macet \xff kata1,traffic" in classify(stdin=b"macet \xff kata1\n").stdout
+    done = classify("--input-format", "jsonl", stdin=b'{"text": "macet \xff kata1"}\n')
+    assert b'"text": "macet \xff kata1", "label": "traffic"' in done.stdout
 
 
 @pytest.mark.parametrize(

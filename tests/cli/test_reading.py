@@ -109,6 +109,8 @@ def test_a_file_of_labels_says_how_to_name_its_columns(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "isi,kelas\nmacet,a\n")
     with pytest.raises(BadData, match=r"line 1: no columns text and label; name them with --text NAME --label NAME"):
         read([str(path)], choices=Choices(command_line=True))
+    with pytest.raises(BadData, match=rf"write LABEL={path} \(there are: isi, kelas\)"):
+        read([str(path)])
 
 
 def test_train_and_evaluate_take_the_choices(tweetream: Run, tmp_path: Path) -> None:

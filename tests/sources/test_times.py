@@ -24,6 +24,8 @@ MINUTE, DAY = 1477423260000, 1477353600000
         ("Tue, 25 Oct 2016 19:21:56 +0700", OCTOBER - 7 * 3_600_000),
         ("25 Oct 16 14:21:56 EST", OCTOBER),
         ("Tue Oct 25 19:21:56 2016", OCTOBER),
+        ("2016-10-26 02:21:56 +0700 WIB", OCTOBER),
+        ("7:21 PM - 25 Oct 2016", MINUTE),
         ("Wed Oct  5 19:21:56 2016", OCTOBER - 20 * 86_400_000),
         ("Tue Oct 25 19:21:56 +0000 2016", OCTOBER),
         *((kind(OCTOBER // 1000 * scale), OCTOBER) for kind in (int, str) for scale in (1, 10**3, 10**6, 10**9)),
@@ -76,6 +78,7 @@ def test_a_time_is_read_in_every_form(value: object, moment: int) -> None:
     "value",
     ["", "yesterday", "1 hour ago", "19:21", "May", "May 2016", "2016", "Oct 25", "25 Oct 19:21", "Oct 12 11 10:00"]
     + ["2016-13-45", "31/02/2016", "10/25/2016 13:21 PM", "16-10-25", "Mon Apr 06 22:19:45 XYZ 2009", "25 Foo 2016"]
+    + ["25-26 Oct 2016", "10 25 Oct 2016", "5 - 25 Oct 2016", "1/25 Oct 2016"]
     + ["2020-03-14 22:37:36 IST", "0", "-5", "nan", "inf", "9" * 5000, "1e999", 0, -1, 10**400, True, None, [], {}]
     + [float("nan"), float("inf"), {"$date": None}, {"$date": {"$date": {"$date": {}}}}, "2016-10-25T19:21:56 XYZ"],
 )

@@ -70,7 +70,7 @@ def _json_row(item: Item) -> Row:
         return Row(fields_of(found), text)
     assert not isinstance(raw, list)
     try:
-        value = json.loads(raw or b"", parse_float=_finite, parse_constant=_nothing)
+        value = json.loads(_line(raw), strict=False, parse_float=_finite, parse_constant=_nothing)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):

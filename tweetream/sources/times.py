@@ -129,6 +129,8 @@ def _from_words(text: str, day_first: bool | None) -> int | None:
     text = re.sub(r"^(\d{4})年(\d\d?)月(\d\d?)日", r"\1-\2-\3", text)
     text = re.sub(r"^(\d\d?/[A-Za-z]{3}/\d{4}):", r"\1 ", text)  # a web server's log
     text = re.sub(r"(?:UTC|GMT)\s*(?=[+-]\d)", "", text)
+    text = re.sub(r"([+-]\d{4}) [A-Z]{2,5}$", r"\1", text)  # as Go writes it: the zone's name after its offset
+    text = re.sub(r"(:\d\d(?: [AaPp][Mm])?) - (?=\d)", r"\1 ", text)  # 7:21 PM - 25 Oct 2016, of X's old page
     found = _DATE.fullmatch(text)
     return _ms(_in_digits(found, day_first)) if found else _with_month(text)
 
@@ -187,9 +189,12 @@ def _with_month(text: str) -> int | None:
 
     text = " ".join(_WORD.sub(known, text.replace("'", "").replace("·", " ")).split())
     text = _CLOCK.sub(lambda clock: ":".join(filter(None, clock.groups())), text)
-    if months != 1 or not _YEAR.search(text) or not re.search(r"(?<![\d:])\d{1,2}(?![\d:])", text):
+    year = _YEAR.search(text)
+    if months != 1 or not year or not re.search(r"(?<![\d:])\d{1,2}(?![\d:])", text):
         return None
     try:
-        return _ms(parser.parse(text, default=datetime(2000, 1, 1), tzinfos=_ZONES, dayfirst=True))
+        found = parser.parse(text, default=datetime(2000, 1, 1), tzinfos=_ZONES, dayfirst=True)
+        # Of 25-26 Oct 2016 it makes 2025, at 20:16.
+        return _ms(found) if len(year[0]) != 4 or int(year[0]) == found.year else None
     except (ValueError, OverflowError, TypeError, ArithmeticError, LookupError):  # its own errors on odd texts
         return None

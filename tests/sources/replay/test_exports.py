@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from support.networks.formats import NOTE, NOW, OUTBOX, SKEET, VIEW, read
 
 from tweetream.models.drop import Drop
@@ -136,3 +137,40 @@ def test_no_mutation_of_an_export_makes_it_raise() -> None:
                 found = parse(changed, ParseContext(NOW, name="replay:f:1"))
                 if not isinstance(found, Post | Drop):
                     list(found)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "field", ["did", "data", "event", "payload", "delete", "errors", "limit", "account", "author_id"]
+)
+@pytest.mark.parametrize("value", ["2026-01-05", 5, {}, ["a"], True])
+def test_a_plain_object_stays_one_if_a_network_has_a_field_of_the_same_name(field: str, value: object) -> None:
+    if field == "data" and isinstance(value, list):
+        return  # a page of X
+    for text in ("full_text", "content", "body"):
+        if (text, field) != ("content", "account") or not isinstance(value, dict):
+            assert read({text: "macet", field: value}).text == "macet"
+    if field not in ("did", "data", "payload"):
+        return
+    assert read({"text": "macet", field: value}).text == "macet"
+
+
+def test_a_post_of_a_network_without_its_id_has_the_id_of_its_line() -> None:
+    for post in (
+        {"text": "macet", "author_id": "5", "created_at": "2022-12-06"},
+        {"text": "macet", "id": 1.6e18, "author_id": "5"},
+        {"text": "macet", "id_str": "1.6E+18", "user": {"screen_name": "rina"}},
+        {"content": "<p>macet</p>", "account": {"acct": "rina"}, "uri": "https://social.example/1"},
+    ):
+        assert (read(post).id, read(post).text) == ("replay:f:1", "macet")
+    plain = read({"content": "macet", "account": "rina", "id": 9})
+    assert (plain.id, plain.author) == ("replay:f:#9", "rina")
+
+
+def test_a_page_with_posts_of_any_kind_gives_each_of_them() -> None:
+    status = {"id_str": "1600000000000000003", "full_text": "macet", "user": {"screen_name": "rina"}}
+    for name in ("statuses", "results", "tweets", "items", "messages"):
+        found = read({name: [status, 5, {"text": "banjir"}], "search_metadata": {}})
+        assert [getattr(post, "id", post) for post in found] == [
+            *("x:1600000000000000003", Drop.MALFORMED),
+            "replay:f:1.3",
+        ]

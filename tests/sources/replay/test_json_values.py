@@ -112,3 +112,9 @@ async def test_a_single_post_keeps_its_limit(tmp_path: Path) -> None:
     chunks = [chunk async for chunk in Replay(f"replay:{path}?rate=0").chunks(None)]
     assert sum((chunk.dropped for chunk in chunks), start=chunks[0].dropped.__class__()) == {Drop.TOO_LONG: 1}
     assert [post.text for chunk in chunks for post in chunk.posts] == ["macet"]
+
+
+def test_lines_with_a_comma_between_them_are_a_document_and_a_broken_line_is_none() -> None:
+    assert is_document(b'{"text": "a"},\n{"text": "b"},\n')
+    assert not is_document(b'{"text": "a", "user": {},\n{"text": "b"}\n')
+    assert list(values("f", iter([b'{"text": "a"},\n{"text": "b"},\n']))) == [b'{"text": "a"}', b'{"text": "b"}']

@@ -139,3 +139,8 @@ def test_a_workbook_that_is_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sheets, "_MAX_UNPACKED", 1000)
     with pytest.raises(SourceError, match="save it as CSV"):
         Replay(f"replay:{FOLDER / 'workbook.xlsx'}").check()
+
+
+async def test_a_workbook_may_have_any_name(tmp_path: Path) -> None:
+    (tmp_path / "posts.csv").write_bytes((FOLDER / "workbook.xlsx").read_bytes())
+    assert [chunk async for chunk in Replay(f"replay:{tmp_path / 'posts.csv'}?rate=0").chunks(None)][-1].posts

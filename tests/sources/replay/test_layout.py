@@ -15,7 +15,7 @@ from tweetream.sources.replay.source import Replay
 NOW = 1_800_000_000_000
 
 
-def read(path: Path, text: str | bytes, **choices: str | bool | None) -> tuple[FileReader, list[str | Drop]]:
+def read(path: Path, text: str | bytes, /, **choices: str | bool | None) -> tuple[FileReader, list[str | Drop]]:
     """A reader that has read a file, and the texts that it found."""
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     columns = {name: str(choices.pop(name)) for name in list(choices) if name in ("text", "id", "time")}
@@ -175,3 +175,108 @@ def test_the_dates_of_a_file_decide_once_whether_the_day_comes_first(tmp_path: P
     assert times("text;time\na;10/05/2016 19.02\nb;10/25/2016 19.02\n") == [fifth, twenty_fifth]
     assert times("text;time\na;05/10/2016 19.02\n") == [None]
     assert times("text;time\na;05/10/2016 19.02\n", day_first=True) == [fifth]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "advice"),
+    [
+        (
+            '{"no": 1, "isi_twit": "macet"}',
+            {},
+            "line 1: no field 'text', nor another known name; name it with ?text=isi_twit",
+        ),
+        ('{"a": "macet"}', {"text": "nope"}, "line 1: no field 'nope'; name it with ?text=a (there are: a)"),
+        ('[{"like": {"tweetId": "5", "fullText": "macet"}}]', {}, "name it with ?text=like.fullText"),
+        ('{"text": {"0": "macet", "1": "banjir"}}', {}, "the posts stand in columns"),
+        ('["macet", "banjir"]', {}, "no JSON object; write a JSON object for each post"),
+        ("{'text': 'macet'}", {}, "line 1: no JSON object; write a JSON object for each post"),
+    ],
+)
+def test_json_without_a_known_text_says_which_option_mends_it_and_only_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, options: dict[str, str], advice: str
+) -> None:
+    read(tmp_path / "a.json", f"{text}\n{text}\n", **options)
+    assert len(caplog.messages) == 1 and advice in caplog.text
+    caplog.clear()
+    read(tmp_path / "b.json", '{"text": "macet"}\n{"no": "post"}\n')
+    assert not caplog.messages
+
+
+def test_the_line_ends_of_an_old_mac_are_line_ends(tmp_path: Path) -> None:
+    text = "id,text\r1,macet\r2,banjir\r"
+    for data in (text.encode(), text.encode("utf-16")):
+        reader, found = read(tmp_path / "a.csv", data)
+        assert found == ["macet", "banjir"] and (reader.said() or "2 rows").endswith("2 rows")
+    assert read(tmp_path / "a.csv", "id,text\r\n1,a\rb\r\n")[1] == ["a\rb"]
+
+
+def test_blank_lines_before_the_header_are_no_header(tmp_path: Path) -> None:
+    assert read(tmp_path / "a.csv", "\n \r\nid,text\n1,macet\n")[1] == ["macet"]
+    at = ParseContext(NOW)
+    reader = FileReader(str(tmp_path / "a.csv"), Choices())
+    assert [item[2] for item in reader.items(at, 4) if item is not None] == []
+
+
+def test_a_separator_that_is_not_read_and_an_empty_file_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"separated by '\^'; save it with comma"):
+        read(tmp_path / "a.csv", "id^isi_twit^date\n1^macet^2\n")
+    with pytest.raises(SourceError, match="its first line is empty"):
+        read(tmp_path / "a.csv", "")
+
+
+def test_bytes_that_are_no_text_are_refused_and_a_stray_nul_is_not(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="this is no text"):
+        read(tmp_path / "a.txt", bytes(range(256)) * 20)
+    assert len(read(tmp_path / "a.txt", b"macet\0\nbanjir\n")[1]) == 2
+
+
+def test_the_names_of_more_exports_are_known(tmp_path: Path) -> None:
+    for header, row in (
+        ("target,ids,date,flag,user,text", "0,1467810369,2009-04-06,x,rina,macet"),
+        ("id,text,fullText,createdAt,author/userName", "1467810369,mac…,macet,2009-04-06,rina"),
+        ("uri,author.handle,record.text,record.createdAt", "at://a/b/c,rina,macet,2009-04-06"),
+        ("tweetid,tweet_text,tweet_time,user_screen_name", "1467810369,macet,2009-04-06,@rina"),
+        ("id,content,date,user", "1467810369,macet,2009-04-06,\"User(username='rina', id=5)\""),
+        ("text,tweet_url,date,user", "macet,twitter.com/i/web/status/1467810369,2009-04-06,rina"),
+    ):
+        (tmp_path / "a.csv").write_text(f"{header}\n{row}\n")
+        (item,) = [item for item in FileReader(str(tmp_path / "a.csv"), Choices()).items(ParseContext(NOW)) if item]
+        post = item[2]
+        assert isinstance(post, Post)
+        assert (post.text, post.author, post.created_at) == ("macet", "rina", 1_238_976_000_000)
+        assert post.id.endswith("1467810369") or post.id == "at://a/b/c"
+
+
+def test_dates_that_do_not_show_where_the_day_is_are_told_with_the_option(tmp_path: Path) -> None:
+    text = "text,date\nmacet,03/04/2016\nbanjir,04/05/2016\n"
+    said = read(tmp_path / "a.csv", text)[0].said()
+    mend = "no dates such as 03/04/2016: add ?day_first=true or ?day_first=false"
+    assert said == f"a.csv: text from text, time from date, {mend}, 2 rows"
+    reader, _ = read(tmp_path / "a.csv", text, command_line=True)
+    assert "add --day-first or --no-day-first" in (reader.said() or "")
+    assert "add" not in (read(tmp_path / "a.csv", text, day_first=True)[0].said() or "")
+
+
+def test_a_file_of_json_decides_once_too_how_its_dates_are_meant(tmp_path: Path) -> None:
+    for slash in ("/", "\\/", "-"):
+        dates = (f"03{slash}04{slash}2016 10:00", f"25{slash}05{slash}2016 10:00")
+        text = "".join(f'{{"text": "macet", "date": "{date}"}}\n' for date in dates)
+        (tmp_path / "a.jsonl").write_text(text)
+        found = FileReader(str(tmp_path / "a.jsonl"), Choices()).items(ParseContext(NOW))
+        posts = [item[2] for item in found if item and isinstance(item[2], Post)]
+        assert [post.created_at for post in posts] == [1_459_677_600_000, 1_464_170_400_000]
+
+
+@pytest.mark.parametrize(
+    ("rows", "advice"),
+    [
+        ("1,a,b\n2,c,d\n", "line 2: 3 cells, but 2 columns; put a cell that has the separator in it into quotes"),
+        ('1,"say \\"macet\\""\n2,b\n', "line 2: wrong quotes; write a quote that stands in a quoted cell twice"),
+        ("1\n2,b\n", "line 2: its text is missing"),
+    ],
+)
+def test_the_first_row_that_is_no_post_says_what_is_wrong(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, rows: str, advice: str
+) -> None:
+    read(tmp_path / "a.csv", f"id,text\n{rows}")
+    assert len(caplog.messages) == 1 and advice in caplog.text

@@ -76,15 +76,15 @@ def parse_status(line: bytes | Raw, at: ParseContext, host: str = "") -> PostOrD
         return Drop.MALFORMED
     if status.visibility in NOT_PUBLIC:
         return Drop.NOT_A_POST
-    host = host or _host(status.uri) or _host(status.url)
     id = as_text(status.id)
-    if not STATUS_ID.fullmatch(id):
+    if not STATUS_ID.fullmatch(id) and (host or status.id is not None):
         return Drop.MALFORMED
+    host = host or _host(status.uri) or _host(status.url)
     return make_post(
         at,
         "mastodon",
         _text(inner),
-        id=f"mastodon:{host}/{id}" if host else "",
+        id=f"mastodon:{host}/{id}" if host and id else "",
         created=status.created_at,
         url=status.url or inner.url or "",
         author=as_text(status.account.acct) if status.account else "",

@@ -4,6 +4,7 @@ A person names it, or it is found by the names that known exports use: of tweepy
 tweet-harvest, Hydrator, TAGS, X's archive and analytics, pandas, and datasets in English and Indonesian.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 from tweetream.sources.base import SourceError
@@ -16,23 +17,24 @@ _KNOWN = {
     meaning: names.split()
     for meaning, names in {
         "text": (
-            "full_text rawcontent text tweet_text content tweet tweets renderedcontent body message post post_text "
-            "caption sentence comment review tweet_content content_text "
+            "full_text fulltext rawcontent record.text text tweet_text originaltweet content tweet tweets "
+            "renderedcontent body message post post_text caption sentence comment review tweet_content content_text "
             "teks isi konten cuitan komentar kalimat ulasan pesan"
         ),
         # The id of a thread is that of its first post, and better than none.
         "id": (
             "id_str tweet_id_str tweet_id tweetid status_id_str status_id post_id message_id id uri "
-            "conversation_id_str conversation_id"
+            "ids conversation_id_str conversation_id"
         ),
         "time": (
             "created_at tweet_created_at createdat created tweet_created date_time datetime timestamp date time "
-            "posted_at published_at published tweet_date post_date indexed_at tanggal waktu"
+            "posted_at published_at published tweet_date post_date tweet_time post_created tweetat "
+            "record.createdat record.created_at timestamp_ms indexed_at tanggal waktu"
         ),
         "author": (
             "author.username user.username user.screen_name user_screen_name screen_name username from_user "
-            "author.handle author_username tweet_author handle account.acct author user account user_name "
-            "nama_pengguna pengguna"
+            "author.handle author/username author_username tweet_author handle account.acct author user account "
+            "user_name nama_pengguna pengguna"
         ),
         "url": "tweet_url url link permalink tweet_permalink permanent_url status_url tweet_link post_url",
         "lang": "lang language tweet_lang bahasa",
@@ -45,6 +47,8 @@ _OF_X = frozenset(
     + ("renderedcontent", "retweet_count", "retweetcount", "edit_history_tweet_ids", "conversation_id_str")
     + ("public_metrics.retweet_count", "author_id")
 )
+
+_OTHER_MARK = re.compile(r"\w+([^\w\s.-])\w+(?:\1\w*)*$")  # id^text^date
 
 
 def normalised(name: str) -> str:
@@ -89,7 +93,7 @@ def check(
         options = f"{choices.option('text', 'NAME')} {choices.option('label', 'NAME')}"
         raise SourceError(
             f"{where}: no columns text and label; name them with {options}, or, if all its posts have the same label, "
-            f"write LABEL={where} ({there})"
+            f"write LABEL={where.rpartition(', ')[0]} ({there})"
         )
     if "text" not in found:
         raise SourceError(
@@ -102,6 +106,10 @@ def check(
 
 def _mend(names: Sequence[str], rows: Sequence[Sequence[str]], choices: Choices) -> str:
     """How to name the text: the column with the longest cells that are no number, time or address."""
+    if not any(names):
+        return "its first line is empty: delete that line, or give a file with posts"
+    if len(names) == 1 and len(rows) and not choices.separator and (mark := _OTHER_MARK.match(names[0])):
+        return f"the columns seem to be separated by {mark[1]!r}; save it with comma, semicolon, tab or |"
     cells = [names, *rows]
     likely = max(range(len(names)), key=lambda place: sum(_length(row, place) for row in cells), default=0)
     all_names = ",".join("text" if place == likely else f"c{place + 1}" for place in range(max(1, len(names))))

@@ -21,7 +21,7 @@ _MARKS = {
 
 
 def encoding_of(shown: str, head: bytes, choices: Choices) -> str:
-    """The encoding of a file that begins with `head`. Raises SourceError for UTF-16 without its mark."""
+    """The encoding of a file that begins with `head`. Raises SourceError if it is no text."""
     marked = next((name for mark, name in _MARKS.items() if head.startswith(mark)), None)
     if named := marked or choices.encoding:
         return named
@@ -30,14 +30,22 @@ def encoding_of(shown: str, head: bytes, choices: Choices) -> str:
         if len(sample) > 2 and sample.count(0) > len(sample) * 0.6 and head[1 - offset : 2000 : 2].count(0) < 2:
             option = choices.option("encoding", name)
             raise SourceError(f"{shown}: this looks like {name} without a mark; name the encoding with {option}")
+    if (zeros := head[:2000].count(0)) > 1 and zeros * 400 > len(head[:2000]):
+        raise SourceError(f"{shown}: this is no text: it has NUL bytes; export it as CSV or JSON lines")
     return "utf-8"
 
 
 def to_utf8(shown: str, pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """The pieces in UTF-8. Those of a file in UTF-8 stay as they are."""
-    if encoding == "utf-8":
-        yield from pieces
-        return
+    """The pieces in UTF-8, with the line ends of Unix if the file has those of an old Mac, a CR alone."""
+    plain = pieces if encoding == "utf-8" else _decoded(shown, pieces, encoding)
+    for first in plain:
+        old_mac = b"\r" in first[:-1] and b"\n" not in first
+        yield first.replace(b"\r", b"\n") if old_mac else first
+        for piece in plain:
+            yield piece.replace(b"\r", b"\n") if old_mac else piece
+
+
+def _decoded(shown: str, pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     decoder = codecs.getincrementaldecoder(encoding)("replace")
     try:
         for piece in pieces:

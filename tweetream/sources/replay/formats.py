@@ -14,13 +14,13 @@ from msgspec.json import Decoder
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
-from tweetream.sources.base import Outcome, Retracted
+from tweetream.sources.base import Outcome, PostOrDrop, Retracted
 from tweetream.sources.bluesky.jetstream import event_v1, event_v2
 from tweetream.sources.fields import as_text, decode_message
 from tweetream.sources.mastodon import posts as mastodon
 from tweetream.sources.post_builder import MAX_ID, ParseContext, decode, make_post
 from tweetream.sources.replay.exports import ExportProbe, parse_export
-from tweetream.sources.replay.ids import id_in_file
+from tweetream.sources.replay.ids import id_in_file, usable
 from tweetream.sources.replay.plain import parse_plain
 from tweetream.sources.x import posts as x
 
@@ -46,6 +46,16 @@ class _Probe(ExportProbe):
     retracted: Raw = Raw()
 
 
+class _Page(Struct):
+    """The lists of posts in answers of APIs and in exports."""
+
+    statuses: Raw = Raw()
+    results: Raw = Raw()
+    tweets: Raw = Raw()
+    items: Raw = Raw()
+    messages: Raw = Raw()
+
+
 # Other messages of X: notices (v1.1); errors and empty pages (v2).
 _NOTICES = frozenset(
     ("delete", "limit", "scrub_geo", "status_withheld", "user_withheld", "disconnect", "warning", "friends")
@@ -66,8 +76,8 @@ class _Plain(Struct):
 
 _MAX_STATUSES = 10_000  # of Mastodon; a deletion is matched with one of these
 
-_probe, _plain, _string = Decoder(_Probe), Decoder(_Plain), Decoder(str)
-_fields = Decoder(dict[str, Raw])
+_probe, _plain, _string, _any = Decoder(_Probe), Decoder(_Plain), Decoder(str), Decoder()
+_page, _fields, _list = Decoder(_Page), Decoder(dict[str, Raw]), Decoder(list[Raw])
 
 
 def parse(
@@ -78,7 +88,7 @@ def parse(
         if column != "text" or chosen:
             return parse_plain(line, at, {**chosen, "text": column} if column != "text" else chosen)
         return _parse(line, at)
-    except (ValueError, RecursionError):  # no JSON, a wrong type, too many nested brackets
+    except (ValueError, RecursionError):  # no JSON, too many nested brackets
         return Drop.MALFORMED
 
 
@@ -86,39 +96,77 @@ def _parse(line: bytes, at: ParseContext) -> Outcome | Iterator[Outcome]:
     if line.startswith((b"data:", b"event:", b":")):
         return _sse(line, at)
     seen = decode(_probe, line)
-    if _has(seen.did):
+    try:
+        found = _of_network(seen, line, at)
+    except ValueError:  # a wrong type
+        found = Drop.MALFORMED
+    return _plain_instead(seen, line, at) if found is Drop.MALFORMED else found
+
+
+def _plain_instead(seen: _Probe, line: bytes, at: ParseContext) -> PostOrDrop:
+    """The post of an object that only has the name of a field with a network, such as `data`."""
+    if bytes(seen.account).startswith(b"{"):  # its text would be HTML
+        return Drop.MALFORMED
+    if _has(seen.id_str) and _has(seen.text) and usable(as_text(decode(_any, seen.id_str))):
+        return Drop.MALFORMED
+    return parse_plain(line, at, NOTHING)
+
+
+def _of_network(seen: _Probe, line: bytes, at: ParseContext) -> Outcome | Iterator[Outcome]:
+    has_text = _has(seen.text)
+    if _has(seen.did) and not has_text:
         return event_v1(line, at).outcome
-    if _has(seen.payload) and not _has(seen.event) and not _has(seen.text):
+    if _has(seen.payload) and not _has(seen.event) and not has_text:
         return event_v2(line, at).outcome
-    if _has(seen.event) and not _has(seen.text):
+    if _has(seen.event) and _has(seen.payload) and not has_text:
         return _mastodon_event(seen, at)
     if bytes(seen.content) and (
-        bytes(seen.account) or bytes(seen.uri) or bytes(seen.reblog) or bytes(seen.spoiler_text)
+        bytes(seen.account).startswith(b"{") or bytes(seen.uri) or bytes(seen.reblog) or bytes(seen.spoiler_text)
     ):
         return _mastodon(line, at)
-    if _has(seen.data):
+    if _has(seen.data) and not has_text:
         return x.parse_tweets(seen.data, seen.includes if _has(seen.includes) else None, at)
     if (exported := parse_export(seen, line, at)) is not None:
         return exported
     if bytes(seen.user).startswith(b"{") or _has(seen.id_str):
-        found = x.parse_status(line, at)
-        return parse_plain(line, at, NOTHING) if found is Drop.MALFORMED and not _has(seen.text) else found
+        return x.parse_status(line, at)
     if bytes(seen.author_id) or _has(seen.edit_history_tweet_ids):
         return x.parse_tweet(line, at)
-    if _has(seen.text):
+    if has_text:
         return _own(line, at)
+    found = parse_plain(line, at, NOTHING)
+    return _without_text(seen, line, at) if found is Drop.MALFORMED else found
+
+
+def _posts_of(page: Raw, at: ParseContext) -> Iterator[Outcome]:
+    """The posts of a page, such as a search of X v1.1 or of Mastodon: each in its own format."""
+    items, name = decode(_list, page), at.name
+    for number, item in enumerate(items, 1):
+        at.name = f"{name}.{number}"
+        found = parse(bytes(item), at)
+        yield found if isinstance(found, Post | Drop | Retracted) else Drop.MALFORMED
+
+
+def _without_text(seen: _Probe, line: bytes, at: ParseContext) -> Outcome | Iterator[Outcome]:
+    """A page of posts, a deletion, or another message that has no text."""
+    page = decode(_page, line)
+    for posts in (page.statuses, page.results, page.tweets, page.items, page.messages):
+        if bytes(posts).startswith(b"[") and b"{" in bytes(posts):
+            return _posts_of(posts, at)
     if _has(seen.delete):
         return x.parse_deletion(seen.delete)
     if _has(seen.retracted):
         id = decode(_string, seen.retracted)
         # The same rule as for the post's own line, or nobody would know which post is meant.
         return Retracted(id_in_file(id, at.name) or id) if 0 < len(id) <= MAX_ID else Drop.MALFORMED
+    if _has(seen.event):
+        return _mastodon_event(seen, at)
     fields = decode(_fields, line)
-    return parse_plain(line, at, NOTHING) if _NOTICES.isdisjoint(fields) else Drop.NOT_A_POST
+    return Drop.MALFORMED if _NOTICES.isdisjoint(fields) else Drop.NOT_A_POST
 
 
-def _has(field: Raw) -> bool:
-    return bytes(field) not in (b"", b"null")
+def _has(given: Raw) -> bool:
+    return bytes(given) not in (b"", b"null")
 
 
 def _mastodon_event(seen: _Probe, at: ParseContext) -> Outcome:

@@ -8,7 +8,10 @@ is not UTF-8; here a bad value costs only itself.
 import re
 from collections.abc import Iterator
 
+from msgspec.json import Decoder
+
 from tweetream.sources.base import SourceError
+from tweetream.sources.repairs import decode
 
 MAX_VALUE = 64 * 1024 * 1024  # bytes of one value, such as a page with many posts; a longer one is skipped
 _MAX_STRETCH = 16 * 1024 * 1024  # bytes without a bracket: a longer text is looked through too often
@@ -16,6 +19,7 @@ _MAX_STRETCH = 16 * 1024 * 1024  # bytes without a bracket: a longer text is loo
 _ASSIGNMENT = re.compile(rb"\s*(?:(?:var|let|const)\s+)?[\w.$]+(?:\[[\w\"'.]+\])*\s*=\s*(?=[\[{])")
 # What stands before the next bracket, which is not in a string.
 _BRACKET = re.compile(rb'((?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+)([\[\]{}])', re.DOTALL)
+_any = Decoder()
 _SCALAR = re.compile(rb"[^\s,;]")
 _SPACES = bytes.maketrans(b"\r\n\t", b"   ")
 
@@ -26,8 +30,18 @@ def is_document(head: bytes) -> bool:
     if not head.startswith(b"{"):
         return head.startswith(b"[")
     first, _, rest = head.partition(b"\n")
+    if first.rstrip().endswith(b"},") and rest.lstrip().startswith(b"{"):  # an array without its brackets
+        return _is_json(first.rstrip()[:-1])
     # A pretty-printed object goes on in the next line. A broken line is followed by the next object.
     return first.rstrip().endswith((b"{", b"[", b",")) and bool(rest.strip()) and not rest.lstrip().startswith(b"{")
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        decode(_any, data)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def without_assignment(head: bytes) -> bytes:

@@ -23,7 +23,7 @@ from tweetream.sources.replay.encoding import in_one_line
 from tweetream.sources.replay.files import STANDARD_INPUT
 from tweetream.sources.replay.json_values import is_document, without_assignment
 from tweetream.sources.replay.kinds import SUFFIXES
-from tweetream.sources.times import day_comes_first
+from tweetream.sources.times import day_comes_first, read_time
 
 _FORMATS = {".csv": "csv", ".tsv": "csv", ".tab": "csv", ".xlsx": "xlsx", ".parquet": "parquet"}
 _FORMATS |= dict.fromkeys((".jsonl", ".ndjson", ".json", ".js"), "jsonl")
@@ -31,6 +31,7 @@ _SAMPLE = 20  # records that decide the separator
 _DATED = 500  # records that decide whether the day comes first
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)  # Excel takes it as the separator of the file
 _OBJECT = Decoder(dict[str, Raw])
+_JSON_DATE = re.compile(rb'"(\d{1,2}(?:\\?/|-)\d{1,2}(?:\\?/|-)\d{2,4}[ -.0-:A-Za-z]{0,30})"')
 _JSON_TEXT = re.compile(rb'\[\s*\{\s*"|\{\s*\n\s*"')
 
 
@@ -48,14 +49,18 @@ class Layout(NamedTuple):
     names: tuple[str, ...] = ()  # of the columns
     columns: dict[str, str] = {}  # by meaning
     day_first: bool | None = None
+    unread: str = ""  # a date that cannot be read before a person says whether the day comes first
     unexpected: bool = False  # the format is another one than the name tells
 
-    def said(self, shown: str, rows: int | None) -> str:
+    def said(self, shown: str, rows: int | None, command_line: bool = False) -> str:
         """One line for a person."""
+        option = "--day-first or --no-day-first" if command_line else "?day_first=true or ?day_first=false"
         parts = [f"{meaning} from {in_one_line(column)}" for meaning, column in self.columns.items()]
         if self.day_first is not None and "time" in self.columns:
             parts.append(f"dates with the {'day' if self.day_first else 'month'} first")
-        if self.separator not in ("", ","):
+        if self.unread:
+            parts.append(f"no dates such as {in_one_line(self.unread)[:40]}: add {option}")
+        if self.separator not in ("", ",") and len(self.names) > 1:
             name = "tab" if self.separator == "\t" else self.separator
             parts.append(f"{name} as separator")
         if not self.columns:
@@ -70,7 +75,9 @@ class Layout(NamedTuple):
     def plain(self) -> bool:
         """Whether all is as its name tells, and each column has the name of what it holds."""
         own = all(meaning == column for meaning, column in self.columns.items())
-        return own and self.separator in ("", ",") and self.encoding == "utf-8" and not self.unexpected
+        return (
+            own and self.separator in ("", ",") and self.encoding == "utf-8" and not self.unexpected and not self.unread
+        )
 
 
 def suffix_of(path: str) -> str:
@@ -128,13 +135,15 @@ def of_csv(path: str, shown: str, head: bytes, choices: Choices) -> Layout:
         first, begin = 1, begin.partition(b"\n")[2]
         if not choices.separator and named[1] in SEPARATORS.values():
             marks = [named[1]]
+    while (line := begin.partition(b"\n"))[1] and line[2] and not line[0].strip():  # blank lines before the header
+        first, begin = first + 1, line[2]
     mark = max(marks, key=lambda mark: _score(list(islice(_records(begin, mark), _SAMPLE)), choices))
     sample = list(islice(_records(begin, mark), _DATED))
     names = choices.names or tuple(name.strip().strip("\ufeff") for name in next(iter(sample), ()))
     rows = sample if choices.names else sample[1:]
     found = _columns(f"{shown}, line {first + 1}", names, rows, choices)
-    day_first = _day_first(rows, names, found, choices)
-    return Layout("csv", "utf-8", mark, first, not choices.names, names, found, day_first)
+    day_first, unread = _dates(rows, names, found, choices)
+    return Layout("csv", "utf-8", mark, first, not choices.names, names, found, day_first, unread)
 
 
 def of_rows(path: str, format: str, rows: Sequence[Sequence[str]], choices: Choices) -> Layout:
@@ -142,9 +151,9 @@ def of_rows(path: str, format: str, rows: Sequence[Sequence[str]], choices: Choi
     names = choices.names or tuple(name.strip() for name in (rows[0] if rows else ()))
     found = _columns(f"{path}, row 1", names, rows[not choices.names :], choices)
     unexpected = _FORMATS.get(suffix_of(path)) != format
-    day_first = _day_first(rows[not choices.names :], names, found, choices)
     header = not choices.names
-    return Layout(format, header=header, names=names, columns=found, day_first=day_first, unexpected=unexpected)
+    day_first, unread = _dates(rows[header:], names, found, choices)
+    return Layout(format, "utf-8", "", 0, header, names, found, day_first, unread, unexpected)
 
 
 def _records(begin: bytes, mark: str) -> Iterator[list[str]]:
@@ -169,10 +178,21 @@ def _columns(where: str, names: Sequence[str], rows: Sequence[Sequence[str]], ch
     return found
 
 
-def _day_first(
-    rows: Sequence[Sequence[str]], names: Sequence[str], found: dict[str, str], choices: Choices
-) -> bool | None:
-    if choices.day_first is not None or "time" not in found:
+def day_first_in_json(head: bytes, choices: Choices) -> bool | None:
+    """Whether the dates of a JSON file that begins with `head` have the day first; None if they do not show it."""
+    if choices.day_first is not None:
         return choices.day_first
+    return day_comes_first(found.replace(b"\\", b"").decode() for found in _JSON_DATE.findall(head))
+
+
+def _dates(
+    rows: Sequence[Sequence[str]], names: Sequence[str], found: dict[str, str], choices: Choices
+) -> tuple[bool | None, str]:
+    """Whether the day comes first, and a date that cannot be read without knowing it."""
+    if choices.day_first is not None or "time" not in found:
+        return choices.day_first, ""
     place = list(names).index(found["time"])
-    return day_comes_first(row[place] for row in rows if len(row) > place)
+    cells = [row[place] for row in rows if len(row) > place]
+    if (day_first := day_comes_first(cells)) is not None:
+        return day_first, ""
+    return None, next((cell for cell in cells if read_time(cell) is None and read_time(cell, True) is not None), "")

@@ -13,11 +13,14 @@ from tweetream.models.drop import Drop
 from tweetream.sources.base import PostOrDrop
 from tweetream.sources.fields import as_text
 from tweetream.sources.post_builder import ParseContext, decode
+from tweetream.sources.replay.choices import Choices
 from tweetream.sources.replay.columns import are_of_x, find
+from tweetream.sources.replay.encoding import in_one_line
 from tweetream.sources.replay.tables import build
+from tweetream.sources.times import read_time
 
 _any, _object = Decoder(), Decoder(dict[str, Raw])
-_NAMES = ("username", "screen_name", "acct", "handle", "name")  # of an author given as an object
+_NAMES = ("username", "userName", "screen_name", "acct", "handle", "name")  # of an author given as an object
 
 
 def parse_plain(line: bytes | Raw, at: ParseContext, chosen: Mapping[str, str]) -> PostOrDrop:
@@ -57,6 +60,34 @@ def _value(fields: dict[str, Raw], name: str) -> object:
     for part in rest.split(".") if rest else ():
         value = value.get(part) if isinstance(value, dict) else None
     return value
+
+
+def advice(line: bytes, choices: Choices) -> str:
+    """How to mend a file whose values give no post, from such a value; "" if it has the field of the text."""
+    try:
+        fields = decode(_object, line)
+    except (ValueError, RecursionError):
+        return "no JSON object; write a JSON object for each post, with its text, in a line of its own"
+    names = [in_one_line(name) for name in fields]
+    there = f"there are: {', '.join(names)[:200] or 'nothing'}"
+    found = _columns(tuple(fields), tuple(choices.columns.items()))[0]
+    if "text" not in found:
+        wanted = choices.columns.get("text")
+        missing = f"no field {wanted!r}" if wanted else "no field 'text', nor another known name"
+        likely = _longest(decode(_any, line))[1] or "NAME"
+        return f"{missing}; name it with {choices.option('text', likely)} ({there})"
+    if bytes(fields[found["text"].partition(".")[0]]).startswith((b"{", b"[")):
+        return "the posts stand in columns; write a JSON object for each post (pandas: orient='records')"
+    return ""
+
+
+def _longest(value: object) -> tuple[int, str]:
+    """The length of the longest text in an object, and its path, such as `like.fullText`."""
+    if isinstance(value, dict):
+        inner = ((_longest(item), name) for name, item in value.items())
+        return max(((size, f"{name}.{path}".rstrip(".")) for (size, path), name in inner if size), default=(0, ""))
+    no_text = not isinstance(value, str) or value.startswith(("http://", "https://")) or read_time(value) is not None
+    return 0 if no_text else len(str(value)), ""
 
 
 def _name_of(author: object) -> str:

@@ -25,9 +25,10 @@ from tweetream.sources.replay.files import STANDARD_INPUT, pieces
 from tweetream.sources.replay.formats import parse
 from tweetream.sources.replay.ids import REMEMBERED, TextsById
 from tweetream.sources.replay.json_values import MAX_VALUE, values
-from tweetream.sources.replay.layout import Layout, format_of, of_csv, of_rows
+from tweetream.sources.replay.layout import Layout, day_first_in_json, format_of, of_csv, of_rows
+from tweetream.sources.replay.plain import advice
 from tweetream.sources.replay.row_count import count_rows
-from tweetream.sources.replay.tables import Table
+from tweetream.sources.replay.tables import Table, row_advice
 
 log = logging.getLogger(__name__)
 _BELIEVED = ("replay:", "at://", "mastodon:")
@@ -65,6 +66,7 @@ class FileReader:
         self.layout = Layout("text")  # as soon as the first item is there
         self.noted: Counter[Note] = Counter()
         self._warned: set[Note] = set()
+        self._advised = False
 
     def items(self, at: ParseContext, line: int = 0, nth: int = 0) -> Items:
         """The records after (line, nth). Each post is made when it is asked for, with the time in `at` at that moment.
@@ -116,7 +118,9 @@ class FileReader:
 
     def said(self) -> str | None:
         """What was understood of the file, in one line; None if it is what the name tells."""
-        return None if self.layout.plain else self.layout.said(self._shown, count_rows(self.path, self.layout))
+        if self.layout.plain:
+            return None
+        return self.layout.said(self._shown, count_rows(self.path, self.layout), self._choices.command_line)
 
     def _read_items(self, at: ParseContext, line: int) -> Items:
         with closing(pieces(self.path, self._read)) as content:
@@ -132,7 +136,7 @@ class FileReader:
             layout = Layout(format)
             if format == "csv":
                 layout = of_csv(self.path, self._shown, head, self._choices)
-            day_first = layout.day_first if layout.columns else self._choices.day_first
+            day_first = layout.day_first if layout.columns else day_first_in_json(head, self._choices)
             layout = layout._replace(encoding=encoding, unexpected=unexpected, day_first=day_first)
             self.layout, at.day_first = layout, day_first
             yield from {"text": self._text, "csv": self._csv}.get(format, self._json)(plain, at, line)
@@ -169,10 +173,20 @@ class FileReader:
             if found is Drop.MALFORMED and len(raw) > MAX_LINE:  # only a page of posts may be that long
                 found = Drop.TOO_LONG
             if isinstance(found, Post | Drop | Retracted):
+                if not self._advised and (found is Drop.MALFORMED or isinstance(found, Post)):
+                    self._advise(found, raw, number)
                 yield number, 0, found, raw
                 continue
             for k, item in enumerate(found, 1):
                 yield number, k, item, raw
+
+    def _advise(self, found: Post | Drop, raw: bytes, number: int) -> None:
+        """Say once what mends a file of JSON, if no post stands before its first bad value."""
+        self._advised = isinstance(found, Post)
+        if not self._advised and (why := advice(raw, self._choices)):
+            self._advised = True
+            what = "value" if self.layout.format == "json" else "line"
+            self._warn(f"{self._shown}, {what} {number}: {why}")
 
     def _csv(self, content: Iterator[bytes], at: ParseContext, after: int) -> Items:
         skipped = self.layout.first
@@ -191,7 +205,7 @@ class FileReader:
 
     def _table(self, found: Iterable[CsvRecord | None], at: ParseContext, after: int) -> Items:
         table, skipped = Table(self.layout), self.layout.first
-        header = not self._choices.names
+        header, malformed = not self._choices.names, Drop.MALFORMED
         for read in found:
             if read is None:
                 yield None
@@ -202,9 +216,19 @@ class FileReader:
                 continue
             at.name = f"{self._prefix}{begin + skipped}"
             if isinstance(fields, NoRow):
+                self._advise_row(fields.reason, fields.raw, begin + skipped)
                 yield end + skipped, 0, fields.reason, fields.raw
-            else:
-                yield end + skipped, 0, table.post(fields, at), fields
+                continue
+            outcome = table.post(fields, at)
+            if outcome is malformed:
+                self._advise_row(outcome, fields, begin + skipped)
+            yield end + skipped, 0, outcome, fields
+
+    def _advise_row(self, reason: Drop, raw: Raw, number: int) -> None:
+        """Say once what is wrong with a row. On the command line a person sees the row itself."""
+        if reason is Drop.MALFORMED and not self._advised and not self._choices.command_line:
+            self._advised = True
+            self._warn(f"{self._shown}, line {number}: {row_advice(raw, self.layout)}")
 
 
 def _blocks(content: Iterator[bytes], limit: int) -> Iterator[list[bytes | None]]:

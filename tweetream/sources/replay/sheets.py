@@ -70,7 +70,8 @@ def _workbook(path: str) -> Iterator[list[list[str]]]:
     with zipfile.ZipFile(path) as parts:
         if sum(part.file_size for part in parts.infolist()) > _MAX_UNPACKED:
             raise SourceError(f"{path}: this workbook has over 2 GiB; save it as CSV")
-    with closing(openpyxl.load_workbook(path, read_only=True, data_only=True)) as book:
+    # Of a name it would accept only the endings that it knows.
+    with open(path, "rb") as file, closing(openpyxl.load_workbook(file, read_only=True, data_only=True)) as book:
         sheet = book.worksheets[0]
         sheet.reset_dimensions()  # what a file says of its size is often wrong
         block: list[list[str]] = []

@@ -12,8 +12,12 @@ from tweetream.sources.replay.encoding import readable
 from tweetream.sources.replay.ids import id_in_file
 from tweetream.sources.replay.layout import Layout
 
-_STATUS = re.compile(r"https?://(?:www\.|mobile\.)?(?:x|twitter)\.com/([^/]+)/status(?:es)?/([0-9]+)", re.IGNORECASE)
-_NAME_IN_OBJECT = re.compile(r"""['"](?:username|screen_name|acct|handle)['"]\s*:\s*['"]([^'"]+)""")
+_STATUS = re.compile(
+    r"(?:https?://)?(?:www\.|mobile\.|m\.)?(?:x|twitter)\.com/(?:i(?:/web)?|([^/]+))/status(?:es)?/([0-9]+)",
+    re.IGNORECASE,
+)
+# {'username': 'rina'} or User(username='rina')
+_NAME_IN_OBJECT = re.compile(r"""['"]?\b(?:username|screen_name|acct|handle)['"]?\s*[:=]\s*['"]([^'"]+)""")
 _SOURCE = re.compile("[a-z0-9_-]{1,32}")
 
 
@@ -59,6 +63,15 @@ class Table:
         )
 
 
+def row_advice(raw: bytes | list[str] | None, layout: Layout) -> str:
+    """What is wrong with a row that gives no post, and how to mend it."""
+    if not isinstance(raw, list):
+        return "wrong quotes; write a quote that stands in a quoted cell twice"
+    if len(raw) <= len(layout.names):
+        return "its text is missing; such rows are left out"
+    return f"{len(raw)} cells, but {len(layout.names)} columns; put a cell that has the separator in it into quotes"
+
+
 def build(
     at: ParseContext,
     text: str,
@@ -72,11 +85,11 @@ def build(
     of_x: bool = False,
 ) -> PostOrDrop:
     """The post of a row or of a plain object, or the reason to drop it."""
-    if author[:1] in ("{", "h"):
+    if author[:1] in ("{", "h", "@", "U"):
         author = _name(author)
     if url and ":" not in id and (status := _STATUS.match(url)):  # a spreadsheet damages an id, but no address
         id, of_x = status[2], True
-        author = author or status[1]
+        author = author or status[1] or ""
     if id:
         id = id_in_file(id, at.name, of_x)
     if of_x and id.startswith("x:"):
@@ -91,8 +104,10 @@ def _address(id: str) -> str:
 
 
 def _name(author: str) -> str:
-    """The name in an object or address that stands for an author, as snscrape writes them."""
-    if author.startswith("{"):
+    """The name in what stands for an author: an object or address, as snscrape writes them, or @name."""
+    if author.startswith("@"):
+        return author[1:]
+    if author.startswith(("{", "User(")):
         found = _NAME_IN_OBJECT.search(author)
         return found[1] if found else ""
     return author.rstrip("/").rpartition("/")[2] if author.startswith(("http://", "https://")) else author
