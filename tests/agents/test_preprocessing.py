@@ -43,6 +43,14 @@ async def test_a_command_that_does_not_come_is_waited_for_once(waits: Waits) -> 
     assert waits.began == 1
 
 
+async def test_ever_new_commands_are_not_all_waited_for(waits: Waits) -> None:
+    """Against forged batches that each name another command: each would have stopped its worker for 15 s."""
+    tagger = Tagger(Cleaner(None))
+    for command in range(COMMAND, COMMAND + 100):
+        await tagger.catch_up(command, lambda: True)
+    assert waits.began == preprocessing.MOST_WAITS
+
+
 async def test_a_wait_that_a_rebalance_ends_leaves_the_batch_to_come_again_and_be_waited_for(waits: Waits) -> None:
     tagger = Tagger(Cleaner(None))
     for turn in (1, 2):

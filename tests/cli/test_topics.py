@@ -89,6 +89,18 @@ def test_what_a_server_says_moves_no_cursor(tweetream: Run, server: Server) -> N
     assert tweetream("topics", "list", "--url", server.url).stderr == b"tweetream: 403: no?[2J?yes\n"
 
 
+def test_no_answer_of_a_server_moves_the_cursor_or_ends_in_a_traceback(tweetream: Run, server: Server) -> None:
+    """Against a stranger's server at the address of a worker: codes in names, wrong types, deep JSON."""
+    server.body = b'[{"name": "\\u001b[2Ja", "posts": {"\\u009b1m": 1}, "track": ["\\u0007"]}]'
+    done = tweetream("topics", "list", "--url", server.url)
+    assert (done.returncode, done.stdout.split()) == (0, [b"?[2Ja", b"?1m", b"1", b"?"])
+    for server.status in (200, 500):
+        for server.body in (b"null", b'{"a": 1}', b'[{"name": 1, "track": [], "posts": {"a": "x"}}]', b"[" * 100_000):
+            done = tweetream("topics", "list", "--url", server.url)
+            assert (done.returncode, done.stderr.count(b"\n")) == (2, 1), server.body[:20]
+    assert tweetream("topics", "add", "a", "--url", server.url).stderr.count(b"\n") == 1
+
+
 def test_a_token_that_cannot_be_one_is_refused_and_not_shown(tweetream: Run, server: Server, tmp_path: Path) -> None:
     (tmp_path / "two").write_text(f"{TOKEN}\nmore\n")
     (tmp_path / "empty").write_text("\n")

@@ -126,3 +126,15 @@ async def test_the_last_records_are_there_as_soon_as_they_are_delivered(writer: 
         await writer.write_singly(n)
         found = await last_records(writer.kafka, writer.topic, 3)
         assert [raw.value for raw in found] == [b'{"n":%d}' % number for number in range(n + 1)][-3:]
+
+
+async def test_large_records_are_sampled_so_that_they_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against posts of 64 KiB: an hour of them would be gigabytes in each preview."""
+    size = len(record(0, 100, 0).value)
+    monkeypatch.setattr(recent, "MOST_BYTES", 100 * size)
+    found = await read(monkeypatch, Reader([1_000, 1_000], 100))
+    assert 0 < found.size <= (100 + 2 * STRETCH) * size * 1.1
+    assert len(found.posts) == pytest.approx(found.share * 200_000)
+    small = Reader([1_000], 1)
+    monkeypatch.setattr(recent, "MOST_BYTES", 20 * len(record(0, 1, 0).value))
+    assert len((await read(monkeypatch, small)).posts) < 200

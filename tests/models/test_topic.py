@@ -9,6 +9,7 @@ from tweetream.models.topic import (
     BadTopic,
     TooManyTopics,
     Topic,
+    check_entry,
     check_name,
     check_room,
 )
@@ -54,3 +55,10 @@ def test_the_characters_of_all_tracks_are_bounded_together() -> None:
 
 def test_one_topic_may_always_have_all_that_a_topic_can_have() -> None:
     check_room([], ["x" * MAX_TERM] * MAX_TERMS, 1)
+
+
+def test_an_entry_of_no_generation_is_refused_in_one_line() -> None:
+    """Against a forged entry whose error nobody expected."""
+    for generation in (-1, -36, -(2**63)):
+        with pytest.raises(BadTopic):
+            check_entry(Topic("jakarta", ("jakarta",), 1, generation, "tweetream-feed-jakarta-1", 1))

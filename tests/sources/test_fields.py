@@ -2,12 +2,15 @@
 
 import copy
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.json import Decoder
 from support.faults.mutations import VALUES
 from support.networks.formats import NOTE, NOW, OUTBOX, OWN, SKEET, TOOT, TWEET, V1, VIEW, read
 
@@ -17,6 +20,7 @@ from tweetream.models.post import Post
 from tweetream.sources.bluesky.jetstream import event_v1
 from tweetream.sources.mastodon.posts import parse_status
 from tweetream.sources.post_builder import ParseContext
+from tweetream.sources.repairs import decode
 from tweetream.sources.replay.formats import parse
 from tweetream.sources.x.messages import parse_message
 
@@ -156,3 +160,14 @@ def test_without_a_text_or_a_usable_id_there_is_no_post() -> None:
         assert read(form) is Drop.MALFORMED
     assert read(TOOT | {"id": "../x"}) is Drop.MALFORMED and read(TOOT | {"content": 5}) is Drop.MALFORMED
     assert read(OWN | {"text": {}}) is Drop.MALFORMED
+
+
+def test_a_broken_line_is_repaired_in_linear_time() -> None:
+    """Against a server whose one line of 64 KiB stopped a worker for minutes: quotes without an end."""
+    decoder = Decoder(dict[str, Any])
+    for broken in (b"NaN" + b'\\"' * 32_000, b'NaN"' + b'\\"' * 31_000 + b"\\", b"-Infinity" + b'"' * 64_000):
+        began = time.perf_counter()
+        with pytest.raises(msgspec.DecodeError):
+            decode(decoder, broken)
+        assert time.perf_counter() - began < 1
+    assert decode(decoder, rb'{"a":"\"NaN","b":NaN,"c":-Infinity}') == {"a": '"NaN', "b": None, "c": None}

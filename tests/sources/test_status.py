@@ -58,3 +58,9 @@ def test_unreadable_reports_are_skipped_and_a_newer_version_is_not() -> None:
     assert found.current([URL], NOW) == [STREAMING]
     with pytest.raises(codec.TooNew):
         found.update(b"\x02", NOW)
+
+
+def test_forged_counts_that_cannot_grow_are_no_report() -> None:
+    """Against a record that ends each worker that takes the source over: its next report could not be written."""
+    for counts in ({"posts": 2**64 - 1}, {"reconnects": 2**53}, {"time_unknown": 2**63}, {"counts": {"blank": 2**63}}):
+        assert not SourceStatuses().update(codec.encode(StatusReport(1, Status("x:", **counts))), NOW)  # type: ignore[arg-type]

@@ -9,7 +9,6 @@ When topics change, their matcher is built anew in a thread. A batch that comes 
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Iterator
 from functools import cache, partial
 from typing import Any
@@ -33,6 +32,7 @@ from tweetream.topology import POSTS, TAGGED, dead_letter, posts, services, topi
 
 log = logging.getLogger(__name__)
 WAIT_FOR_COMMAND = 15.0  # seconds, at most and once for each command
+MOST_WAITS = 5  # without a command that is applied between them
 
 
 class CurrentMatcher:
@@ -75,21 +75,26 @@ class Tagger:
         self._current = CurrentMatcher()
         self._highest: dict[int, int] = {}  # the highest epoch of each partition, up to the offset reached
         self._reached: dict[int, int] = {}  # the next offset of each partition
-        self._given_up: deque[int] = deque(maxlen=100)  # the last commands that did not come in time
+        self._given_up: set[int] = set()  # the commands that did not come in time, since one was applied here
+        self._stuck_at = -1  # the command applied here when they were waited for
 
     async def catch_up(self, command: int, still_assigned: StillAssigned) -> None:
         """Wait until this worker and its matcher know the topics that were there when the batch was read.
 
         Raises Abandoned if a rebalance ends the wait: the batch comes again after it, and is waited for again.
         """
-        known = command <= topics_table.applied or command in self._given_up
+        if topics_table.applied != self._stuck_at:
+            self._stuck_at = topics_table.applied
+            self._given_up.clear()
+        # Forged batches can name ever new commands, and no wait is of use while none is applied here.
+        known = command <= topics_table.applied or command in self._given_up or len(self._given_up) >= MOST_WAITS
         if not known and not await wait_applied(command, WAIT_FOR_COMMAND):
             if not still_assigned():
                 raise Abandoned("a rebalance came before the command was applied here")
             log.warning(
                 "command %d is not applied here after %g s: its topic may miss posts", command, WAIT_FOR_COMMAND
             )
-            self._given_up.append(command)
+            self._given_up.add(command)
         await self._current.catch_up()
 
     def pass_over(self, partition: int, offset: int) -> None:

@@ -1,4 +1,4 @@
-"""`tweetream topics`: the REST calls from a shell, on the standard library alone.
+"""`tweetream topics`: the REST calls from a shell, on the standard library and msgspec.
 
 The token goes to the address that was given and nowhere else: no redirect is followed.
 """
@@ -13,24 +13,27 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from typing_extensions import override
 
 from tweetream.settings import fail
+
+MAX_ANSWER = 64 * 1024 * 1024  # bytes; a worker with all topics that it may have sends less
 
 
 def run(options: argparse.Namespace) -> None:
     """List, add or delete; ends with one line and status 2 if the worker refuses or does not answer."""
     base, token = options.url.rstrip("/"), _token(options)
     if options.verb == "list":
-        for topic in _call("GET", f"{base}/topics", token):
-            counts = "  ".join(f"{label} {number:,}" for label, number in sorted(topic["posts"].items()))
-            print(f"{topic['name']:<24} {counts or '-':<40} {', '.join(topic['track'])}")
+        for topic in _call("GET", f"{base}/topics", token, list[_Topic]):
+            counts = "  ".join(f"{label} {number:,}" for label, number in sorted(topic.posts.items()))
+            print(_printable(f"{topic.name:<24} {counts or '-':<40} {', '.join(topic.track)}"))
     elif options.verb == "add":
         track = {"track": options.track} if options.track else {}
-        topic = _call("POST", f"{base}/topics", token, {"name": options.name, **track})
-        print(f"{topic['name']}: {', '.join(topic['track'])}")
+        topic = _call("POST", f"{base}/topics", token, _Topic, {"name": options.name, **track})
+        print(_printable(f"{topic.name}: {', '.join(topic.track)}"))
     else:
-        _call("DELETE", f"{base}/topics/{options.name}", token)
+        _call("DELETE", f"{base}/topics/{options.name}", token, None)
         print(f"{options.name} deleted")
 
 
@@ -58,17 +61,25 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _call(method: str, url: str, token: str, body: object = None) -> Any:
+class _Topic(msgspec.Struct):
+    """What is shown of a topic. The server may be any, so its answer is checked."""
+
+    name: str
+    track: list[str]
+    posts: dict[str, int] = {}
+
+
+def _call(method: str, url: str, token: str, wanted: Any, body: object = None) -> Any:
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     data = None if body is None else json.dumps(body).encode()
     try:
         request = urllib.request.Request(url, data, headers, method=method)
         with urllib.request.build_opener(_Stay).open(request, timeout=20) as answer:
-            return json.loads(answer.read() or b"null")
+            return msgspec.json.decode(answer.read(MAX_ANSWER) or b"null", type=wanted)
     except urllib.error.HTTPError as error:
         with error:
             fail(_printable(_refusal(url, error)))
-    except (OSError, ValueError, HTTPException) as error:
+    except (OSError, ValueError, RecursionError, HTTPException) as error:
         fail(f"no worker answers at {url}: {_printable(str(getattr(error, 'reason', error)))}")
 
 
@@ -77,8 +88,8 @@ def _refusal(url: str, error: urllib.error.HTTPError) -> str:
         to = error.headers.get("Location", "nowhere")
         return f"{url} redirects to {to}, which is not followed: if that is the worker, give its address by --url"
     try:
-        return f"{error.code}: {json.loads(error.read())['detail']}"
-    except (OSError, ValueError, KeyError, TypeError, HTTPException):
+        return f"{error.code}: {json.loads(error.read(MAX_ANSWER))['detail']}"
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, HTTPException):
         return f"{error.code}: {error.reason}"
 
 

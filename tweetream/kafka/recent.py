@@ -18,6 +18,7 @@ from tweetream.models.post import Post, PostBatch
 
 MOST_POSTS = 20_000
 MOST_RECORDS = 4_000
+MOST_BYTES = 64 * 1024 * 1024  # of records; a post can have 64 KiB
 STRETCH = 10  # records that are read in a row where not all are
 QUIET_MS = 2 * POLL_MS  # a fetch that finds nothing for so long has reached the end
 
@@ -29,6 +30,7 @@ class Recent(msgspec.Struct):
 
     posts: list[Post] = []
     share: float = 0.0
+    size: int = 0  # bytes of the records
 
 
 async def recent_posts(kafka: Connection, topic: str, partitions: int, since: int, timeout: float) -> Recent:
@@ -55,8 +57,10 @@ async def _read(reader: AIOKafkaConsumer, tps: list[TopicPartition], since: int,
     if total > STRETCH:  # a record has one post or two hundred
         first, start = next(iter(starts.items()))
         read = await _take(reader, {first: start}, STRETCH, since, found, ends)
-        most = min(most, max(STRETCH, MOST_POSTS * read // max(1, len(found.posts))))
+        fitting = min(MOST_POSTS * read // max(1, len(found.posts)), MOST_BYTES * read // max(1, found.size))
+        most = min(most, max(STRETCH, fitting))
         found.posts.clear()
+        found.size = 0
     if total <= most:
         read = await _take(reader, starts, 0, since, found, ends, total)
         found.share = 1.0 if read >= total else read / total
@@ -64,6 +68,8 @@ async def _read(reader: AIOKafkaConsumer, tps: list[TopicPartition], since: int,
     step, read = STRETCH * total // most, 0
     for tp, start in starts.items():
         for offset in range(start, ends[tp], step):
+            if found.size >= MOST_BYTES:
+                return
             read += await _take(reader, {tp: offset}, STRETCH, since, found, ends)
             found.share = min(1.0, read / total)
 
@@ -82,6 +88,7 @@ async def _take(
         records = await reader.getmany(timeout_ms=QUIET_MS, **limit)
         for tp, raws in records.items():
             reached[tp] = raws[-1].offset + 1
+            found.size += sum(len(raw.value or b"") for raw in raws)
             for raw in raws:
                 with contextlib.suppress(codec.Undecodable, codec.TooNew):
                     batch = codec.decode(raw.value, PostBatch)
@@ -91,5 +98,6 @@ async def _take(
         if total:
             found.share = min(1.0, read / total)
         done = all(offset >= ends[tp] for tp, offset in reached.items())
-        if (most and (read >= most or done)) or (not records and done):
+        full = found.size >= MOST_BYTES  # the records of the sample were smaller
+        if full or (most and (read >= most or done)) or (not records and done):
             return read

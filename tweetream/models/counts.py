@@ -6,12 +6,11 @@ import msgspec
 
 from tweetream.models import codec
 from tweetream.models.epoch import check_epoch
-from tweetream.models.post import Index, Natural
+from tweetream.models.post import Index, KafkaTopic, Natural, Total
 
 MAX_COUNT = 10_000  # posts of one tagged record, by far
 MAX_KINDS = 1_000  # different labels of an entry; labels or sources of one of its minutes
 Kind = Annotated[str, msgspec.Meta(max_length=100)]  # a label, or the name of a source
-KafkaTopic = Annotated[str, msgspec.Meta(max_length=249)]  # as Kafka limits it
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
 
 
@@ -43,10 +42,10 @@ class Counts(msgspec.Struct):
     highest stamp counted of each partition, so that a redelivered record is counted once.
     """
 
-    labels: dict[str, int] = {}
-    minutes: dict[int, dict[str, int]] = {}
+    labels: dict[str, Total] = {}
+    minutes: dict[int, dict[str, Total]] = {}
     stamps: dict[int, tuple[int, int, int]] = msgspec.field(default_factory=dict, name="origins")
-    sources: dict[int, dict[str, int]] = {}
+    sources: dict[int, dict[str, Total]] = {}
 
 
 def check_counts(record: CountRecord, timestamp: int, partitions: int) -> None:

@@ -10,8 +10,8 @@ _SKIPPED = r'"\ufeff\x00-\x08\x0e-\x1f\x7f\u200b-\u200f\u2060'
 _SIGN = r"[=+\-@\uff1d\uff0b\uff0d\uff20]"
 _FORMULA = re.compile(rf"[\s{_SKIPPED}]*{_SIGN}|[\t\r\n]")
 # A spreadsheet that separates by semicolons or tabs starts a new cell after each of them and after each line end, also
-# inside quotes. What is skipped holds no separator, so that the search takes linear time.
-_INNER = re.compile(rf"([;\t\r\n](?:[^\S\t\r\n]|[{_SKIPPED}])*)(?={_SIGN})")
+# inside quotes. What is skipped holds no separator and is one class, so that the search takes linear time.
+_INNER = re.compile(rf"([;\t\r\n](?:(?![\t\r\n])[\s{_SKIPPED}])*+)(?={_SIGN})")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)*(?:[eE][+-]?[0-9]+)?")
 
 

@@ -15,6 +15,9 @@ MAX_POSTS = 200  # of a chunk that a source gives, and of a batch
 MAX_BYTES = 256 * 1024  # of the texts of a chunk, and of a batch
 MAX_POSITIONS = 256 * 1024  # characters of a batch's positions, with their URLs
 Natural = Annotated[int, msgspec.Meta(ge=0)]
+KafkaTopic = Annotated[str, msgspec.Meta(max_length=249)]  # as Kafka limits it
+# Of posts, for example. A forged one must not exceed the limit of msgpack when it grows.
+Total = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 Index = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]  # as wide as in a stamp
 
 
@@ -79,7 +82,7 @@ class TaggedBatch(msgspec.Struct, array_like=True):
     epoch: Natural
     sequence: Natural
     command: int
-    feeds: list[str]
+    feeds: list[KafkaTopic]
     posts: list[TaggedPost]
 
 

@@ -55,6 +55,8 @@ def check_entry(topic: Topic) -> str:
     The sweep deletes the Kafka topics that an entry names, so these must be feeds of that very topic.
     """
     name = check_name(topic.name)
+    if topic.generation < 0:
+        raise BadTopic(f"{topic.generation} is no generation")
     if not topic.kafka_topic.endswith(f"-feed-{FeedName(name, topic.generation)}"):
         raise BadTopic(f"{topic.kafka_topic!r} is not the feed of {name}")
     for feed in topic.former:

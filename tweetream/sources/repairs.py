@@ -13,7 +13,8 @@ _ESCAPE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\u|(?:\\[^u])++"
 )
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_NOT_JSON = re.compile(rb'"(?:[^"\\]++|\\.)*+"|\bNaN\b|-?\bInfinity\b')  # Python and pandas write these numbers
+# Python and pandas write these numbers. A string that is not closed is one too, or each of its quotes would be tried.
+_NOT_JSON = re.compile(rb'"(?:[^"\\]++|\\.)*+"?+|\bNaN\b|-?\bInfinity\b')
 _CONTROLS = [bytes([code]) for code in range(32)]
 _MAX_REPAIRED = 64 * 1024  # bytes; a longer line would block the event loop, and posts are shorter
 

@@ -14,7 +14,7 @@ import msgspec
 from tweetream.models import codec
 from tweetream.models.drop import Drop
 from tweetream.models.epoch import check_epoch
-from tweetream.models.post import Natural
+from tweetream.models.post import Natural, Total
 from tweetream.models.printable import printable
 
 log = logging.getLogger(__name__)
@@ -44,13 +44,13 @@ class Status(msgspec.Struct):
     url: str
     state: State = State.CONNECTING
     reason: str = ""
-    posts: Natural = 0
-    posts_per_minute: Natural = 0  # the posts of the last minute
+    posts: Total = 0
+    posts_per_minute: Total = 0  # the posts of the last minute
     last_post_at: int | None = None
-    reconnects: Natural = 0
+    reconnects: Total = 0
     retry_at: int | None = None
-    time_unknown: Natural = 0
-    counts: dict[str, Natural] = msgspec.field(default_factory=dict)  # of what was dropped or noted, by its reason
+    time_unknown: Total = 0
+    counts: dict[str, Total] = msgspec.field(default_factory=dict)  # of what was dropped or noted, by its reason
 
     def told(self) -> str:
         """The counts in one line; "" if there is nothing to tell, as of a file whose lines are all posts or blank."""

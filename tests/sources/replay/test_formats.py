@@ -9,6 +9,9 @@ from support.networks.formats import NOW, OWN, SKEET, TOOT, TWEET, V1, read
 from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.sources.base import Retracted
+from tweetream.sources.post_builder import ParseContext
+from tweetream.sources.replay import plain
+from tweetream.sources.replay.formats import parse
 
 
 def test_our_own_retraction_comes_back() -> None:
@@ -70,3 +73,13 @@ def test_no_mutation_of_a_line_makes_it_raise() -> None:
         found = read(bytes(line))
         for one in found if isinstance(found, list) else [found]:
             assert isinstance(one, Drop | Retracted) or one.text.encode()
+
+
+def test_the_names_of_large_objects_are_not_remembered() -> None:
+    """Against a file whose every line has new names: a few hundred lines would have filled the memory."""
+    at = ParseContext(NOW, "replay:posts.jsonl:1")
+    for number in range(3):
+        names = b"".join(b'"%d_%d":1,' % (number, field) for field in range(1000))
+        before = plain._columns.cache_info().currsize
+        assert isinstance(parse(b"{%b" % names + b'"text":"macet"}', at), Post)
+        assert plain._columns.cache_info().currsize == before

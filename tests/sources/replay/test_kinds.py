@@ -7,6 +7,7 @@ import lzma
 import sqlite3
 import sys
 import tarfile
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ from support.networks.exports import FOLDER
 from tweetream.sources.base import SourceError
 from tweetream.sources.replay import kinds, sheets
 from tweetream.sources.replay.files import pieces
+from tweetream.sources.replay.layout import Layout
+from tweetream.sources.replay.row_count import count_rows
 from tweetream.sources.replay.source import Replay
 
 if sys.version_info >= (3, 14):
@@ -50,8 +53,9 @@ def test_a_packed_file_is_unpacked_whatever_its_name_and_as_many_times_as_it_was
     path, pack = tmp_path / name.format(end=end), PACK[end]
     path.write_bytes(pack(DATA[:1000]) + pack(DATA[1000:]))
     assert b"".join(pieces(str(path))) == DATA and max(map(len, pieces(str(path)))) <= 256 * 1024
-    path.write_bytes(pack(gzip.compress(DATA)))
-    assert b"".join(pieces(str(path))) == DATA
+    for data in (DATA, b"".join(b"%d\n" % (n * n * 7919 % 999_983) for n in range(60_000))):  # one large when packed
+        path.write_bytes(pack(gzip.compress(data)))
+        assert b"".join(pieces(str(path))) == data
 
 
 @pytest.mark.parametrize("end", PACK)
@@ -79,6 +83,26 @@ def test_a_bomb_is_unpacked_in_small_pieces(tmp_path: Path) -> None:
     for _ in range(4):
         packed = gzip.compress(packed)
     assert "packed more than" in refusal(tmp_path / "often.gz", packed)
+
+
+@pytest.mark.parametrize("end", PACK)
+def test_a_bomb_of_empty_archives_is_refused_soon(tmp_path: Path, end: str) -> None:
+    """Against a small file that keeps the worker unpacking for minutes, and never gives it a byte."""
+    path = tmp_path / "posts.csv"
+    path.write_bytes(gzip.compress(PACK[end](b"") * 1_000_000, 1))
+    began = time.perf_counter()
+    with pytest.raises(SourceError, match="unpack to nothing"):
+        list(pieces(str(path)))
+    assert time.perf_counter() - began < 5
+
+
+def test_the_rows_of_a_bomb_are_not_counted(tmp_path: Path) -> None:
+    """Against a small file whose rows would be counted for hours before the first post."""
+    path = tmp_path / "posts.csv"
+    path.write_bytes(gzip.compress(b"full_text\n" + b"macet\n" * 20_000_000, 1))
+    began = time.perf_counter()
+    assert count_rows(str(path), Layout("csv")) is None
+    assert time.perf_counter() - began < 2
 
 
 def archive(write: Callable[[io.BytesIO], None]) -> bytes:

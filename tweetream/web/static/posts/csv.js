@@ -12,8 +12,9 @@ const SKIPPED = String.raw`"\ufeff\x00-\x08\x0e-\x1f\x7f\u200b-\u200f\u2060`;
 const SIGN = String.raw`[=+\-@\uff1d\uff0b\uff0d\uff20]`;
 const FORMULA = new RegExp(`^[\\s${SKIPPED}]*${SIGN}|^[\\t\\r\\n]`);
 // A spreadsheet that separates by semicolons, as in Indonesia, or by tabs starts a new cell after each of them and after
-// each line end, also inside quotes. What is skipped holds no separator, so that the search takes linear time.
-const INNER = new RegExp(`([;\\t\\r\\n](?:[^\\S\\t\\r\\n]|[${SKIPPED}])*)(?=${SIGN})`, "g");
+// each line end, also inside quotes. What is skipped holds no separator and is one class, so that the search takes linear
+// time.
+const INNER = new RegExp(`([;\\t\\r\\n](?:(?![\\t\\r\\n])[\\s${SKIPPED}])*)(?=${SIGN})`, "g");
 
 function cell(value) {
   if (value === undefined || value === null) return "";
