@@ -247,3 +247,22 @@ async def test_a_compressed_body_is_not_unpacked(serve: Callable[..., Served]) -
     assert b"Content-Length: %d\r\n" % len(packed) in answered
     assert await reader.readexactly(len(packed)) == packed
     writer.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"GET / HTTP/9.9\r\n\r\n", REQUEST.replace(b"x", b"x\r\nHost: y"), b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\n\r\n"],
+    ids=["version", "two hosts", "long"],
+)
+async def test_what_is_not_http_is_400_and_few_lines_in_the_log(
+    serve: Callable[..., Served], caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
+    """Attack: each such request logged a traceback, 50 MB a minute for one client."""
+    served = serve()
+    for _ in range(20):
+        reader, writer = await served.connect()
+        writer.write(sent)
+        answered = await asyncio.wait_for(reader.read(), 5)
+        assert b" 400 " in answered and answered.endswith(b'valid HTTP/1.1"}') and b"problem+json" in answered
+        writer.close()
+    assert len(caplog.records) <= 1 and not any(record.exc_info for record in caplog.records)
