@@ -50,6 +50,9 @@ class HttpConnection(web.RequestHandler):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        if isinstance(transport, asyncio.WriteTransport):
+            # The limit for reading holds for the last bytes too: a closed transport waits for ever until they are read.
+            transport.set_write_buffer_limits(high=0)
         self._await_headers()
 
     @override
