@@ -270,3 +270,9 @@ def test_a_model_too_large_is_not_written(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(model_file, "MAX_BYTES", 10_000)
     with pytest.raises(BadFormat, match="larger"):
         pack(model)
+
+
+def test_a_description_of_millions_of_labels_is_not_read(files: dict[str, bytes]) -> None:
+    """Attack: 114 MiB of labels became 1.9 GB of objects before they were counted."""
+    many = utf8(f'{{"format":{FORMAT},"labels":[' + '"ab",' * 60_000 + '"x"]}')
+    assert "description is larger than 256 KiB" in reason(changed(files["svm"], description=many))

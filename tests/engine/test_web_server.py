@@ -24,6 +24,10 @@ TIME = 0.3  # seconds of the time limits here
 async def answer(request: web.BaseRequest) -> web.StreamResponse:
     if request.path == "/large":
         return web.Response(body=bytes(20_000_000))
+    if request.path == "/last":  # the system takes a part, and less than aiohttp waits for is left
+        assert request.transport is not None
+        request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        return web.Response(body=bytes(60_000), headers={"Connection": "close"})
     if request.path == "/body":
         return web.Response(body=await request.read())
     if request.path == "/stream":
@@ -145,12 +149,17 @@ async def test_a_stream_is_not_cut_by_these_limits(serve: Callable[..., Served])
     writer.close()
 
 
-async def test_an_answer_that_nobody_reads_is_given_up(serve: Callable[..., Served]) -> None:
+@pytest.mark.parametrize("path", [b"/large ", b"/last "])
+async def test_an_answer_that_nobody_reads_is_given_up(serve: Callable[..., Served], path: bytes) -> None:
+    """Attack: the last 64 KiB of an answer kept a closed connection for ever."""
     served = serve()
-    reader, writer = await served.connect()
-    writer.write(REQUEST.replace(b"/ ", b"/large "))
-    await served.all_gone()
-    writer.close()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        client.connect(("127.0.0.1", served.port))
+        client.sendall(REQUEST.replace(b"/ ", path))
+        while not served.limits.count:
+            await asyncio.sleep(0.01)
+        await served.all_gone()
 
 
 @pytest.mark.parametrize(("most", "each"), [(3, 100), (100, 3)], ids=["in all", "of one address"])
@@ -247,3 +256,22 @@ async def test_a_compressed_body_is_not_unpacked(serve: Callable[..., Served]) -
     assert b"Content-Length: %d\r\n" % len(packed) in answered
     assert await reader.readexactly(len(packed)) == packed
     writer.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"GET / HTTP/9.9\r\n\r\n", REQUEST.replace(b"x", b"x\r\nHost: y"), b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\n\r\n"],
+    ids=["version", "two hosts", "long"],
+)
+async def test_what_is_not_http_is_400_and_few_lines_in_the_log(
+    serve: Callable[..., Served], caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
+    """Attack: each such request logged a traceback, 50 MB a minute for one client."""
+    served = serve()
+    for _ in range(20):
+        reader, writer = await served.connect()
+        writer.write(sent)
+        answered = await asyncio.wait_for(reader.read(), 5)
+        assert b" 400 " in answered and answered.endswith(b'valid HTTP/1.1"}') and b"problem+json" in answered
+        writer.close()
+    assert len(caplog.records) <= 1 and not any(record.exc_info for record in caplog.records)

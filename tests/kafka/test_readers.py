@@ -51,3 +51,28 @@ async def test_a_call_that_may_not_begin_takes_no_reader(pool: Readers) -> None:
             async with pool.lend(search=search, check=check):
                 pass
     assert Reader.started == 0
+
+
+async def test_a_call_is_checked_again_when_its_turn_has_come(pool: Readers) -> None:
+    """Attack: a hundred calls of one client began at once, before any of them had spent its budget."""
+    over = False
+
+    def check() -> None:
+        if over:
+            raise LookupError
+
+    async def call() -> None:
+        async with pool.lend(check=check):
+            pass
+
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(READERS):
+            await stack.enter_async_context(pool.lend())
+        waiting = asyncio.create_task(call())
+        await asyncio.sleep(0)
+        over = True
+    with pytest.raises(LookupError):
+        await waiting
+    async with asyncio.timeout(5), contextlib.AsyncExitStack() as stack:
+        for _ in range(READERS):
+            await stack.enter_async_context(pool.lend())

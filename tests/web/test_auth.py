@@ -69,6 +69,7 @@ async def test_without_a_token_the_loopback_may_change_and_nobody_else() -> None
             assert await (await ask(post=True, Host=host)).json() == ["loopback", "127.0.0.1"], host
         refused = [
             *({header: "1"} for header in ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Via")),
+            {"X-Forwarded-Server": "1"}, {"CF-Connecting-IP": "1"}, {"True-Client-IP": "1"},
             {"Host": "10.0.0.1"}, {"Host": "0.0.0.0"},
         ]  # fmt: skip
         assert await statuses(ask, *refused) == [401] * len(refused)

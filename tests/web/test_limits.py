@@ -48,7 +48,8 @@ def test_a_page_without_a_filter_is_free_as_long_as_it_reads_little() -> None:
     assert refused(limits, "a", filtered=False) == refused(limits, "a") == 200
     for _ in range(2):
         limits.scan("a", filtered=False).spend([500] * (READ_BURST // 2 + FREE_UNITS))
-    assert refused(limits, "a") == 429
+    assert refused(limits, "a") == refused(limits, "a", filtered=False) == 429
+    assert refused(limits, "b", filtered=False) == 200
 
 
 @pytest.mark.parametrize("spent", [0, 10])

@@ -1,5 +1,7 @@
 """`/session` gives a browser a cookie that only reads, and a metrics port answers nothing but metrics."""
 
+import asyncio
+import contextlib
 import inspect
 from collections.abc import AsyncIterator
 from functools import partial
@@ -9,9 +11,10 @@ import pytest
 from aiohttp import CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer, unused_port
 
+from tweetream.engine import http_connection
 from tweetream.models.token import read_key
 from tweetream.settings import Settings
-from tweetream.web import health, session
+from tweetream.web import health, limits, session
 from tweetream.web.auth import authorize_change
 from tweetream.web.middleware import application_options
 
@@ -74,4 +77,22 @@ async def test_a_port_of_their_own_has_the_metrics_and_nothing_else() -> None:
         assert answer.status == 200 and "tweetream_posts_read_total" in await answer.text()
         for path in ("/", "/topics", "/livez"):
             assert (await client.session.get(f"http://127.0.0.1:{port}{path}")).status == 404
+    await server.stop()
+
+
+async def test_idle_connections_to_the_metrics_port_are_closed_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attack: they were kept for an hour, and took all open files of a worker."""
+    monkeypatch.setattr(http_connection, "HEADERS_TIMEOUT", 0.3)
+    server, port = health.MetricsServer(), unused_port()
+    await server.start("127.0.0.1", port)
+    idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(limits.METRICS_PER_ADDRESS)]
+    over, refused = await asyncio.open_connection("127.0.0.1", port)
+    with contextlib.suppress(ConnectionError):
+        assert await asyncio.wait_for(over.read(), 0.2) == b""
+    async with asyncio.timeout(5):
+        assert [await reader.read() for reader, _ in idle] == [b""] * limits.METRICS_PER_ADDRESS
+    for writer in (refused, *(writer for _, writer in idle)):
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
     await server.stop()

@@ -27,6 +27,7 @@ from tweetream.classifier.parameters import (
 FORMAT = 4  # raise it when older programs cannot use new files, or new programs cannot read older files
 MAX_BYTES = 128 * 1024 * 1024
 DESCRIPTION = "description"
+_MAX_DESCRIPTION = 256 * 1024  # bytes; the longest labels take 160 KB
 MAX_TEXT = 32 * 1024 * 1024  # bytes of all words
 _MAX_HEADER = 64 * 1024  # bytes; the header lists the arrays, and ours are ten at most
 _ZIP = b"PK"  # a skops file, as Tweetream made until format 3, is a zip archive
@@ -157,6 +158,8 @@ def _arrays(content: bytes) -> Arrays:
 
 def _description(arrays: Arrays) -> _Description:
     content = arrays[DESCRIPTION].tobytes() if DESCRIPTION in arrays else b""
+    if len(content) > _MAX_DESCRIPTION:  # else each of millions of labels would become an object
+        raise BadFormat(f"its description is larger than {_MAX_DESCRIPTION // 1024} KiB")
     try:
         found = msgspec.json.decode(content, type=_Format).format
         if found == FORMAT:

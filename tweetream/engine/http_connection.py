@@ -1,21 +1,31 @@
 """One HTTP connection: how long a client may take for the headers of a request, between requests, and to read.
 
-aiohttp limits only the time between requests. Without the other limits an idle client holds a connection for ever.
+aiohttp limits only the time between requests. Without the other limits an idle client holds a connection for ever. It
+also logs a traceback for each request that is not HTTP, so that any client could fill the disk. Here it is a line.
 How long a body may take is in `web.body`; streams have limits of their own (`web.stream`). Knows no Faust.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
+from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from typing_extensions import override
 
+from tweetream.kafka.retry import Reminder
+from tweetream.models.printable import printable
+
+log = logging.getLogger(__name__)
 HEADERS_TIMEOUT = 10.0  # seconds from the connection, or from a request's first byte, to the end of its headers
 KEEP_ALIVE_TIMEOUT = 75.0  # seconds between two requests
 LINGERING_TIME = 3.0  # seconds that the rest of a body is read and ignored, so that the client sees the answer
 READ_TIMEOUT = 30.0  # seconds in which a client must take READ_BYTES of an answer
 READ_BYTES = 64 * 1024
 _TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_NOT_HTTP = b'{"type":"about:blank","title":"Bad Request","status":400,"detail":"the request is not valid HTTP/1.1"}'
+_malformed = Reminder(log)
 
 
 class HttpConnection(web.RequestHandler):
@@ -40,6 +50,9 @@ class HttpConnection(web.RequestHandler):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        if isinstance(transport, asyncio.WriteTransport):
+            # The limit for reading holds for the last bytes too: a closed transport waits for ever until they are read.
+            transport.set_write_buffer_limits(high=0)
         self._await_headers()
 
     @override
@@ -63,6 +76,31 @@ class HttpConnection(web.RequestHandler):
         if self._begun and self.transport is not None:
             self.transport.write(_TIMED_OUT)
         self.force_close()
+
+    @override
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        response = super().handle_error(request, status, exc, message)
+        if status == 400 and isinstance(response, web.Response):
+            response.body = _NOT_HTTP
+            response.headers["Content-Type"] = "application/problem+json"
+        return response
+
+    @override
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        error = kw.get("exc_info")
+        if isinstance(error, HttpProcessingError):
+            _malformed.warn("%s and others send what is not HTTP: %s", self._peer(), printable(error))
+        else:
+            super().log_exception(*args, **kw)
+
+    def _peer(self) -> str:
+        return str(self.peername[0]) if self.peername else "a client"
 
     @override
     def pause_writing(self) -> None:

@@ -67,9 +67,14 @@ class Scan:
         self._of_all.spend(charged)
 
     def begin(self) -> None:
-        """Raise OverBudget, unless something is left or the call has read something."""
-        if not self._spent and self.wait:
-            raise OverBudget(self.wait, everywhere=not self._own.wait)
+        """Raise OverBudget, unless something is left or the call has read something.
+
+        A call with free units does not wait for the budget of all. It does wait for its client's own: else a client
+        whose every call reads more than that is never refused.
+        """
+        wait = self._own.wait if self._free else self.wait
+        if not self._spent and wait:
+            raise OverBudget(wait, everywhere=not self._own.wait)
 
     @property
     def wait(self) -> float:

@@ -48,16 +48,15 @@ class Readers:
         `check` is called before a reader is taken, also after a wait. It may raise.
         """
         check()
-        async with self._searches if search else contextlib.nullcontext():
-            check()
-            async with self._lend() as reader:
-                yield reader
+        async with self._searches if search else contextlib.nullcontext(), self._lend(check) as reader:
+            yield reader
 
     @contextlib.asynccontextmanager
-    async def _lend(self) -> AsyncIterator[AIOKafkaConsumer]:
-        reader = await self._free.get()
-        sound = None
+    async def _lend(self, check: Callable[[], None]) -> AsyncIterator[AIOKafkaConsumer]:
+        reader = sound = await self._free.get()
         try:
+            check()
+            sound = None
             if reader is None:
                 reader = consumer(self._kafka)
                 await reader.start()

@@ -20,7 +20,7 @@ from tweetream.web.limits import ClientAddresses, address_of
 from tweetream.web.problems import Problem
 from tweetream.web.tokens import Tokens
 
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
+_FORWARDED = frozenset({"forwarded", "x-real-ip", "via", "x-client-ip", "true-client-ip", "cf-connecting-ip"})
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _PORTS = {"http": 80, "https": 443}
 _PROBES = ("/livez", "/readyz", "/metrics")  # asked by programs, by any name
@@ -137,7 +137,8 @@ class Access:
         address = address_of(request.remote or "")
         host = _host(request.headers.get(hdrs.HOST, ""))
         known = host in _LOCAL_HOSTS or host in self._hosts
-        forwarded = any(name in request.headers for name in _FORWARDED)
+        names = map(str.lower, request.headers)
+        forwarded = any(name in _FORWARDED or name.startswith("x-forwarded-") for name in names)
         return address is not None and address.is_loopback and known and not forwarded
 
 

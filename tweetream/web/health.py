@@ -16,7 +16,9 @@ from typing_extensions import override
 from tweetream import metrics
 from tweetream.app import app, settings
 from tweetream.engine.consumer import Consumer
+from tweetream.engine.web_server import Site
 from tweetream.topology import POSTS, TAGGED, recovered
+from tweetream.web.limits import METRICS, METRICS_PER_ADDRESS, ClientAddresses, ConnectionCounts
 from tweetream.web.problems import Problem
 
 
@@ -70,7 +72,10 @@ def _lag(topic: str) -> int:
 
 
 class MetricsServer:
-    """Serves `/metrics` on the port TWEETREAM_METRICS_PORT, and nothing else there."""
+    """Serves `/metrics` on the port TWEETREAM_METRICS_PORT, and nothing else there.
+
+    Its connections have bounds of their own, so that clients of the other port do not keep a monitor out.
+    """
 
     def __init__(self) -> None:
         self._runner: web.AppRunner | None = None
@@ -83,7 +88,8 @@ class MetricsServer:
         application.router.add_get("/metrics", answer)
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
+        counts = ConnectionCounts(METRICS, METRICS_PER_ADDRESS, ClientAddresses(()))
+        await Site(self._runner, host, port, None, counts).start()
 
     async def stop(self) -> None:
         if self._runner is not None:

@@ -25,6 +25,7 @@ SPARE_FILES = 1_000  # open files that a worker may need besides one for each st
 KAFKA_FILES = 500  # those of them that are kept from connections, for Kafka, snapshots and sources
 REQUESTS = SPARE_FILES - KAFKA_FILES  # connections without a stream
 REQUESTS_PER_ADDRESS = 100
+METRICS, METRICS_PER_ADDRESS = 32, 8  # connections to the metrics' own port
 READ_RATE = 10_000  # units of older records that one client may read in a second, on average; all together four times
 READ_BURST = 100_000  # and at once; all together twice
 FREE_UNITS = 8_000  # of a call without a filter: a page and its dedup window
@@ -151,17 +152,11 @@ def over_budget(over: OverBudget) -> Problem:
     return Problem(429, "this address has searched too many older posts; try again later", later)
 
 
-class ConnectionLimits:
-    """Counts the open connections of each peer. The bound in all leaves files for Kafka."""
+class ConnectionCounts:
+    """Counts the open connections of each peer of a port."""
 
-    def __init__(self, settings: Settings, files: int, addresses: ClientAddresses) -> None:
-        self._addresses = addresses
-        self._max = min(settings.max_streams + REQUESTS, max(files // 2, files - KAFKA_FILES))
-        # One address never takes the last places.
-        self._max_each = min(
-            settings.max_streams_per_address + REQUESTS_PER_ADDRESS,
-            self._max - min(REQUESTS_PER_ADDRESS, self._max // 4),
-        )
+    def __init__(self, most: int, most_each: int, addresses: ClientAddresses) -> None:
+        self._max, self._max_each, self._addresses = most, most_each, addresses
         self._open: Counter[str] = Counter()
         self._all = 0
 
@@ -169,7 +164,7 @@ class ConnectionLimits:
         """The bound that one more connection of the peer would pass; empty if it may be served."""
         peer = self._addresses.of_peer(address)
         if self._all >= self._max:
-            return f"the worker has at most {self._max} connections"
+            return f"the port has at most {self._max} connections"
         if peer and self._open[peer] >= self._max_each:
             return f"one address has at most {self._max_each} connections"
         return ""
@@ -184,6 +179,16 @@ class ConnectionLimits:
         self._all -= 1
         if not self._open[peer]:
             del self._open[peer]
+
+
+class ConnectionLimits(ConnectionCounts):
+    """Those of the web server. The bound in all leaves files for Kafka."""
+
+    def __init__(self, settings: Settings, files: int, addresses: ClientAddresses) -> None:
+        most = min(settings.max_streams + REQUESTS, max(files // 2, files - KAFKA_FILES))
+        each = settings.max_streams_per_address + REQUESTS_PER_ADDRESS
+        # One address never takes the last places.
+        super().__init__(most, min(each, most - min(REQUESTS_PER_ADDRESS, most // 4)), addresses)
 
 
 def raise_open_files(streams: int) -> int:
