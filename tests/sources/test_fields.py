@@ -156,8 +156,9 @@ def test_one_bad_include_does_not_take_its_page_along() -> None:
 
 
 def test_without_a_text_or_a_usable_id_there_is_no_post() -> None:
-    for form in (V1 | {"text": 5}, V1 | {"id_str": "abc", "id": "x"}, TWEET | {"id": 1.5}, TWEET | {"text": ["t"]}):
+    for form in (V1 | {"text": 5}, V1 | {"id_str": "abc", "id": "x"}, TWEET | {"text": ["t"]}):
         assert read(form) is Drop.MALFORMED
+    assert read(TWEET | {"id": 1.5}).id == "replay:f:1", "a line of a file has an id at least"
     assert read(TOOT | {"id": "../x"}) is Drop.MALFORMED and read(TOOT | {"content": 5}) is Drop.MALFORMED
     assert read(OWN | {"text": {}}) is Drop.MALFORMED
 
