@@ -178,6 +178,16 @@ class Settings(BaseSettings):
         return self.broker.removeprefix("kafka://").split(",")
 
 
+def addresses_of(web_host: str) -> list[str]:
+    """The addresses to listen on. `::` is all of IPv6 and of IPv4, which asyncio keeps apart."""
+    return ["::", "0.0.0.0"] if web_host == "::" else [web_host]
+
+
+def in_url(host: str) -> str:
+    """A host as a URL has it."""
+    return f"[{host}]" if ":" in host else host
+
+
 def _dotenv() -> dict[str, str]:
     """The variables in `.env`; none if there is no such file."""
     return {name: value or "" for name, value in dotenv_values(".env").items()}
