@@ -55,19 +55,21 @@ def run(options: argparse.Namespace) -> None:
     os.environ.update({PREFIX + name: value for name, value in given.items()})
     host = load().web_host
     check_port(host, port)
+    stopping = _stop_by_signal()
     with tempfile.TemporaryDirectory(prefix="tweetream-") as folder:
         try:
             port = port or free_ports(1)[0]
             with EmbeddedBroker(Path(folder)) as broker:
                 own = {"DATA_DIR": str(Path(folder) / "worker"), "WEB_PORT": str(port), "BROKER": broker.url}
                 os.environ.update({PREFIX + name: value for name, value in own.items()})
-                status = _run_worker(host, port, given["TOPICS"].split(","), not options.no_browser)
+                status = _run_worker(host, port, given["TOPICS"].split(","), not options.no_browser, stopping)
         except BrokerError as error:
             fail(str(error))
     raise SystemExit(status)
 
 
-def _run_worker(host: str, port: int, topics: Sequence[str], browser: bool) -> int:
+def _stop_by_signal() -> threading.Event:
+    """An event that a signal sets, from before there is anything to clean up."""
     stopping = threading.Event()
 
     def stop(signum: int, frame: FrameType | None) -> None:
@@ -75,6 +77,10 @@ def _run_worker(host: str, port: int, topics: Sequence[str], browser: bool) -> i
 
     for number in end_signals():
         signal.signal(number, stop)
+    return stopping
+
+
+def _run_worker(host: str, port: int, topics: Sequence[str], browser: bool, stopping: threading.Event) -> int:
     worker = subprocess.Popen(
         [sys.executable, "-m", "tweetream", "worker", "-l", "warn"],
         stdout=subprocess.DEVNULL,
