@@ -31,5 +31,5 @@ USER 10001:10001
 VOLUME /var/lib/tweetream
 EXPOSE 6066
 HEALTHCHECK --interval=5s --timeout=4s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ.get(\"TWEETREAM_WEB_PORT\") or 6066}/readyz', timeout=3)"]
+    CMD ["python", "-c", "import os, sys, http.client; c = http.client.HTTPConnection(os.environ.get('TWEETREAM_WEB_HOST') or '127.0.0.1', int(os.environ.get('TWEETREAM_WEB_PORT') or 6066), timeout=3); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
 CMD ["tweetream", "worker", "-l", "info"]

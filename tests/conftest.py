@@ -57,6 +57,12 @@ def caddy() -> str:
     return next(path for path in [shutil.which("caddy")] if path)
 
 
+@pytest.fixture(scope="session")
+def nginx() -> str:
+    """The path of a proxy that many have already."""
+    return next(path for path in [shutil.which("nginx")] if path)
+
+
 @pytest.fixture
 def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
     """A fresh one, for this test alone: it may be killed."""

@@ -1,12 +1,12 @@
 """Settings: typed, read once, and anything that is not one ends the program with one line."""
 
-import os
 import re
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from support.paths import ROOT
+from support.settings import nothing_set, refused
 
 from tweetream.settings import PREFIX, RENAMED, Settings, load
 
@@ -15,20 +15,7 @@ SAMPLE = ROOT / ".env.sample"
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in list(os.environ):
-        if name.upper().startswith(PREFIX):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)  # no .env but the test's own
-
-
-def refused(capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line with which load() ends."""
-    with pytest.raises(SystemExit) as end:
-        load()
-    assert end.value.code == 2
-    out, err = capsys.readouterr()
-    assert out == "" and err.startswith("tweetream: ") and err.count("\n") == 1 and err.endswith("\n")
-    return err
+    nothing_set(monkeypatch, tmp_path)
 
 
 def test_without_anything_set_the_defaults_are_those_of_the_design() -> None:

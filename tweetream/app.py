@@ -12,7 +12,7 @@ from functools import partial
 from tweetream.engine.application import App, credentials
 from tweetream.kafka.security import connect
 from tweetream.preflight import check
-from tweetream.settings import load
+from tweetream.settings import in_url, load
 from tweetream.web.middleware import application_options
 
 settings = load()
@@ -57,7 +57,7 @@ app = App(
     topic_replication_factor=settings.replication,
     web_application_options=application_options(settings),
     web_bind=settings.web_host,
-    web_host=settings.web_host,
+    web_host=in_url(settings.web_host),
     web_port=settings.web_port,
     web_router_enabled=False,
     web_tables_enabled=False,

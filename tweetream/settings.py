@@ -1,12 +1,10 @@
 """Settings, read once from the environment and `.env`, typed; every name begins with TWEETREAM_.
 
 An unknown TWEETREAM_ name or a bad value ends the program with one line. Names that begin with TWEETREAM_FAUST_ are
-passed to Faust. Names that Kubernetes sets for a service are ignored.
+passed to Faust. Names that Kubernetes sets for a Service are ignored.
 """
 
-import ipaddress
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, cast
@@ -17,69 +15,22 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from pydantic_settings import PydanticBaseSettingsSource as Source
 from typing_extensions import override
 
+from tweetream.models import setting_values
 from tweetream.models.printable import printable
+from tweetream.models.service_links import is_service_link
 
 PREFIX = "TWEETREAM_"
-_PASSED = re.compile(r"TWEETREAM_(FAUST_|SERVICE_|PORT(_|$))")
+FAUST_PREFIX = "TWEETREAM_FAUST_"
 RENAMED = {  # settings that had another name before 0.1.0
     "TWEETREAM_LINGER": "TWEETREAM_FEED_IDLE_TIMEOUT",
     "TWEETREAM_LOOK_BACK": "TWEETREAM_DEDUP_WINDOW",
     "TWEETREAM_STUCK_BYTES": "TWEETREAM_SLOW_CLIENT_MAX_BYTES",
     "TWEETREAM_STUCK_TIMEOUT": "TWEETREAM_SLOW_CLIENT_TIMEOUT",
 }
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def _seconds(value: Any) -> Any:
-    """`10`, `10s`, `5 m`, `12h`, `7d`, `50ms` as seconds."""
-    if isinstance(value, str):
-        match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|)\s*", value)
-        if not match:
-            raise ValueError("write a time such as 30s, 5m, 12h or 7d")
-        return float(match[1]) * _UNITS[match[2] or "s"]
-    return value
-
-
-def _split(separator: str | None) -> BeforeValidator:
-    return BeforeValidator(
-        lambda value: (
-            tuple(part.strip() for part in value.split(separator) if part.strip()) if isinstance(value, str) else value
-        )
-    )
-
-
-def _namespace(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", value):
-        raise ValueError("write 1 to 64 of a-z 0-9 - _, beginning with a letter or digit")
-    return value
-
-
-def _broker(value: str) -> str:
-    hosts = [host.removeprefix("kafka://") for host in re.split("[,;]", value)]
-    if not all(re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}", host) for host in hosts):
-        raise ValueError("write kafka://HOST:PORT[,HOST:PORT…]")
-    return "kafka://" + ",".join(hosts)
-
-
-def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
-    for value in values:
-        try:
-            ipaddress.ip_network(value, strict=False)
-        except ValueError:
-            raise ValueError(f"{value} is not an address or a network such as 10.0.0.0/8") from None
-    return values
-
-
-def _hosts(values: tuple[str, ...]) -> tuple[str, ...]:
-    for value in values:
-        if not re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", value):
-            raise ValueError(f"{value} is not a host; write names without scheme and port, such as posts.example")
-    return tuple(value.lower().strip("[].") for value in values)
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
-Words = Annotated[tuple[str, ...], NoDecode, _split(None)]
-List = Annotated[tuple[str, ...], NoDecode, _split(",")]
+Seconds = Annotated[float, BeforeValidator(setting_values.seconds), Field(gt=0, allow_inf_nan=False)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(setting_values.parts(None))]
+List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(setting_values.parts(","))]
+Token = Annotated[SecretStr, AfterValidator(setting_values.token)]
 
 
 class Settings(BaseSettings):
@@ -89,7 +40,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    broker: Annotated[str, AfterValidator(_broker)] = Field(
+    broker: Annotated[str, AfterValidator(setting_values.broker)] = Field(
         "kafka://127.0.0.1:9092", description="Kafka's bootstrap servers, kafka://HOST:PORT[,HOST:PORT…]"
     )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
@@ -98,8 +49,12 @@ class Settings(BaseSettings):
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
         None, description="with SASL, the login method: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
     )
-    kafka_sasl_username: str | None = Field(None, description="with SASL, the user name")
-    kafka_sasl_password: SecretStr = Field(SecretStr(""), description="with SASL, the password")
+    kafka_sasl_username: Annotated[str | None, AfterValidator(setting_values.login)] = Field(
+        None, description="with SASL, the user name"
+    )
+    kafka_sasl_password: Annotated[SecretStr, AfterValidator(setting_values.login)] = Field(
+        SecretStr(""), description="with SASL, the password"
+    )
     kafka_ssl_cafile: Path | None = Field(
         None, description="with SSL, a PEM file of the authorities to trust; default: those of the system"
     )
@@ -118,7 +73,7 @@ class Settings(BaseSettings):
     )
     model: Path | None = Field(None, description="your own model file; default: the shipped model")
     abbreviations: Path | None = Field(None, description="a file of more abbreviations, one SHORT<tab>LONG per line")
-    api_token: SecretStr = Field(
+    api_token: Token = Field(
         SecretStr(""), description="the token that is needed to add and delete topics, also on this machine"
     )
     tokens: Path | None = Field(
@@ -128,41 +83,46 @@ class Settings(BaseSettings):
     read: Literal["open", "token"] = Field(
         "open", description="who may read: open (everybody) or token (only with a token, as for changes)"
     )
-    hosts: Annotated[List, AfterValidator(_hosts)] = Field(
+    hosts: Annotated[List, AfterValidator(setting_values.hosts)] = Field(
         (),
         description="names, separated by commas, that this worker has for browsers besides localhost and IP addresses",
     )
-    max_topics: int = Field(1_000, ge=1, description="the largest number of topics; together 1,000 characters for each")
+    max_topics: int = Field(
+        1_000, ge=1, le=100_000, description="the largest number of topics; together 1,000 characters for each"
+    )
     metrics_port: int | None = Field(
         None, ge=1, le=65535, description="a port of its own for /metrics; default: the web server's port"
     )
-    x_bearer_token: SecretStr = Field(SecretStr(""), description="the app-only Bearer token for x:")
-    mastodon_token: SecretStr = Field(
+    x_bearer_token: Token = Field(SecretStr(""), description="the app-only Bearer token for x:")
+    mastodon_token: Annotated[SecretStr, AfterValidator(setting_values.tokens_of_hosts)] = Field(
         SecretStr(""),
         description="the user token for mastodon:, which most servers need; for several servers HOST=TOKEN,HOST=TOKEN",
     )
-    cors_origins: List = Field(
+    cors_origins: Annotated[List, AfterValidator(setting_values.origins)] = Field(
         (), description="origins of other web pages that may call this worker, separated by commas"
     )
     max_streams: int = Field(
-        10_000, ge=1, description="the largest number of streams of a worker; further ones get 503"
+        10_000, ge=1, le=1_000_000, description="the largest number of streams of a worker; further ones get 503"
     )
     max_streams_per_address: int = Field(
         1_000,
         ge=1,
+        le=1_000_000,
         description="the largest number of streams of one IPv4 address or IPv6 /64 network; further ones get 429",
     )
-    trusted_proxies: Annotated[List, AfterValidator(_networks)] = Field(
+    trusted_proxies: Annotated[List, AfterValidator(setting_values.networks)] = Field(
         (),
         description="addresses and networks of your proxies, separated by commas; their forwarding headers are trusted",
     )
-    web_host: str = Field("127.0.0.1", description="the address that the web server listens on")
+    web_host: Annotated[str, AfterValidator(setting_values.web_host)] = Field(
+        "127.0.0.1", description="the address that the web server listens on; 0.0.0.0 is all of IPv4, :: all of both"
+    )
     web_port: int = Field(6066, ge=1, le=65535, description="the port of the web server")
     data_dir: Path = Field(
         Path("tweetream-data"),
         description="the folder for snapshots of the tables, which Kafka can restore; one folder for each worker",
     )
-    namespace: Annotated[str, AfterValidator(_namespace)] = Field(
+    namespace: Annotated[str, AfterValidator(setting_values.namespace)] = Field(
         "tweetream", description="the application's id, and the prefix of all its Kafka topics"
     )
     partitions: int = Field(
@@ -178,11 +138,18 @@ class Settings(BaseSettings):
     )
     sweep_interval: Seconds = Field(10.0, description="how often the Kafka topics of deleted feeds are removed")
     tombstone_ttl: Seconds = Field(86400.0, description="how long a deleted topic is remembered")
-    session_timeout: Seconds = Field(10.0, description="how long a worker may be silent before other workers take over")
-    rebalance_timeout: Seconds = Field(10.0, description="how long a rebalance waits for workers to join again")
+    session_timeout: Seconds = Field(
+        10.0, le=86400, description="how long a worker may be silent before other workers take over"
+    )
+    rebalance_timeout: Seconds = Field(
+        10.0, le=86400, description="how long a rebalance waits for workers to join again"
+    )
     slow_client_timeout: Seconds = Field(30.0, description="how long a client may read nothing before it is cut off")
     slow_client_max_bytes: int = Field(
-        4 * 1024 * 1024, ge=1, description="bytes of new posts after which a client that reads nothing is cut off"
+        4 * 1024 * 1024,
+        ge=1,
+        le=2**30,
+        description="bytes of new posts after which a client that reads nothing is cut off",
     )
     feed_idle_timeout: Seconds = Field(
         60.0, description="how long a worker follows a feed after its last client has left"
@@ -211,6 +178,16 @@ class Settings(BaseSettings):
         return self.broker.removeprefix("kafka://").split(",")
 
 
+def addresses_of(web_host: str) -> list[str]:
+    """The addresses to listen on. `::` is all of IPv6 and of IPv4, which asyncio keeps apart."""
+    return ["::", "0.0.0.0"] if web_host == "::" else [web_host]
+
+
+def in_url(host: str) -> str:
+    """A host as a URL has it."""
+    return f"[{host}]" if ":" in host else host
+
+
 def _dotenv() -> dict[str, str]:
     """The variables in `.env`; none if there is no such file."""
     return {name: value or "" for name, value in dotenv_values(".env").items()}
@@ -220,8 +197,20 @@ def unknown_names(dotenv: dict[str, str]) -> list[str]:
     """The TWEETREAM_ names in the environment and in `.env` that are not settings."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     names = {name: name.upper() for name in (*os.environ, *dotenv)}  # pydantic reads them in any case
-    ours = {name: upper for name, upper in names.items() if upper.startswith(PREFIX) and not _PASSED.match(upper)}
-    return sorted(name for name, upper in ours.items() if upper not in known)
+    ours = {name: upper for name, upper in names.items() if upper.startswith(PREFIX)}
+    return sorted(name for name, upper in ours.items() if upper not in known and not upper.startswith(FAUST_PREFIX))
+
+
+def drop_service_links() -> None:
+    """Take Kubernetes' variables out of the environment. One line names each that has the name of a setting."""
+    for name, value in list(os.environ.items()):
+        if name.startswith(PREFIX) and is_service_link(name, value):
+            del os.environ[name]
+            if name.removeprefix(PREFIX).lower() in Settings.model_fields:
+                say(
+                    f"{name}={value} is not a setting but Kubernetes' address of a Service, and is ignored; "
+                    "set it yourself, or enableServiceLinks: false in the pod"
+                )
 
 
 def secrets(known: Settings) -> list[str]:
@@ -234,15 +223,21 @@ def secrets(known: Settings) -> list[str]:
     return sorted({value for value in (*values, *parts) if len(value) >= 8}, key=len, reverse=True)
 
 
+def say(line: str) -> None:
+    """One line on standard error."""
+    print(f"tweetream: {printable(line, 2000)}", file=sys.stderr)
+
+
 def fail(line: str) -> NoReturn:
     """End with one line on standard error and status 2."""
-    print(f"tweetream: {printable(line, 2000)}", file=sys.stderr)
+    say(line)
     raise SystemExit(2)
 
 
 def load() -> Settings:
     """Read the settings. A wrong name or value ends the program with one line."""
     try:
+        drop_service_links()
         dotenv = _dotenv()
         unknown = unknown_names(dotenv)
         if unknown and (new := RENAMED.get(unknown[0].upper())):
@@ -250,7 +245,7 @@ def load() -> Settings:
         if unknown:
             fail(f"unknown setting {unknown[0]}; .env.sample lists them all")
         for name in dotenv:  # Faust does not read `.env`
-            if name.startswith(f"{PREFIX}FAUST_"):
+            if name.startswith(FAUST_PREFIX):
                 os.environ.setdefault(name, dotenv[name])
         return Settings()
     except ValidationError as error:

@@ -1,5 +1,6 @@
 """`tweetream topics` and `tweetream token`: where the token comes from, and where it never goes."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,8 +18,8 @@ TOKEN = "a-token-of-the-tests"
 class Server(ThreadingHTTPServer):
     """Stands for a worker: it answers all calls in the same way, and writes down what it was asked with which token."""
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        super().__init__((host, 0), Handler)
         self.status, self.body, self.location = 200, b"[]", ""
         self.asked: list[tuple[str, str, str | None]] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -127,3 +128,20 @@ def test_a_new_tokens_line_goes_to_the_file_and_the_token_does_not(tweetream: Ru
     assert parse_tokens(tweetream("token", "budi").stdout.decode())[0].role is Role.EDIT
     for wrong in (("a b",), ("settings",), ("x", "--role", "root")):
         assert tweetream("token", *wrong).returncode == 2
+
+
+class Server6(Server):
+    address_family = socket.AF_INET6
+
+
+def test_a_worker_with_an_ipv6_address_or_below_a_path_is_reached(tweetream: Run) -> None:
+    with Server6("::1") as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        for below in ("", "/", "/tweetream/"):
+            url = f"http://[::1]:{server.server_port}{below}"
+            assert tweetream("topics", "list", "--url", url).returncode == 0
+        assert [path for _, path, _ in server.asked] == ["/topics", "/topics", "/tweetream/topics"]
+        server.shutdown()
+    for wrong in ("http://::1:6066", "::1", "localhost:6066"):
+        done = tweetream("topics", "list", "--url", wrong)
+        assert done.returncode == 2 and done.stderr.startswith(b"tweetream: ") and done.stderr.count(b"\n") == 1

@@ -24,11 +24,12 @@ SOON = 15.0
 
 
 @contextmanager
-def demo(*options: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+def demo(*options: str, **settings: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """`tweetream demo` on any port, and the address it printed."""
     command = [sys.executable, "-m", "tweetream", "demo", "--no-browser", "--port", "0", *options]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TWEETREAM_")}
     clean |= {"TWEETREAM_BROKER": "kafka://kafka:9093", "TWEETREAM_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}  # not for it
+    clean |= {f"TWEETREAM_{name}": value for name, value in settings.items()}
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / ".env").write_text("TWEETREAM_KAFKA_SASL_MECHANISM=PLAIN\nTWEETREAM_KAFKA_SASL_USERNAME=u\n")
         process = subprocess.Popen(
@@ -88,6 +89,45 @@ def test_the_demo_takes_everything_with_it_when_it_is_killed() -> None:
         process.kill()
         process.wait()
         until(lambda: not any(child.is_running() for child in children), 10, "no process is left")
+
+
+def test_a_demo_for_all_addresses_is_reached_by_each_and_a_hangup_leaves_nothing_behind() -> None:
+    """The terminal's window is closed: no process and no file is left, neither of the demo nor of its worker."""
+    before = folders()
+    with demo("--topic", "macet", WEB_HOST="::") as (process, url):
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        assert said.startswith("From a phone") and "127.0.0.1" not in said
+        for address in (url, url.replace("127.0.0.1", "[::1]"), said.split()[-1]):
+            assert httpx.get(f"{address}/topics/macet", timeout=10).status_code == 200, address
+        children = family(process)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(SOON) == 0
+        until(lambda: not any(child.is_running() for child in children), 5, "no process is left")
+        assert folders() <= before
+        said = process.communicate()[1]
+        assert "tweetream: " not in said and "Traceback" not in said
+
+
+def test_a_demo_whose_worker_dies_says_so_in_one_line_and_leaves_nothing_behind() -> None:
+    before = folders()
+    with demo("--topic", "macet") as (process, _):
+        (worker,) = [child for child in family(process) if "worker" in child.cmdline()]
+        worker.kill()
+        assert process.wait(SOON) == 2
+        assert folders() <= before
+        (said,) = [line for line in process.communicate()[1].splitlines() if line.startswith("tweetream: ")]
+        assert said == "tweetream: the worker ended by SIGKILL: it did not say why"
+
+
+def test_a_hangup_ends_a_worker_as_sigterm_does(tmp_path: Path, namespace: str) -> None:
+    worker = Worker(f"kafka://127.0.0.1:{free_ports(1)[0]}", namespace, tmp_path).start()
+    try:
+        until(lambda: "waiting for Kafka" in worker.tail(), 30, "it waits")
+        worker.signal(signal.SIGHUP)
+        assert worker.process is not None and worker.process.wait(SOON) == 0
+    finally:
+        worker.kill()
 
 
 def test_a_worker_waits_for_a_broker_that_is_away_and_ends_when_asked(tmp_path: Path, namespace: str) -> None:

@@ -193,3 +193,11 @@ async def test_metrics_on_a_port_of_their_own_are_not_on_the_other() -> None:
     async with a_worker(metrics_port=9100) as ask:
         answer = await ask("/metrics")
         assert answer.status == 404 and "TWEETREAM_METRICS_PORT" in (await answer.json())["detail"]
+
+
+async def test_the_name_that_a_worker_listens_on_is_its_own_and_an_address_adds_none() -> None:
+    async with a_worker(web_host="Box.lan") as ask:
+        assert await statuses(ask, {"Host": "box.lan:6066"}, {"Host": "other.lan"}) == [200, 403]
+        assert await statuses(ask, {"Host": "box.lan:6066"}, {"Host": "other.lan"}, post=False) == [200, 403]
+    async with a_worker(web_host="0.0.0.0") as ask:
+        assert await statuses(ask, {"Host": "0.0.0.0:6066"}) == [401]

@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from urllib.parse import urljoin
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from support.paths import ROOT
+from yarl import URL
 
 from tweetream.settings import Settings
 from tweetream.web import body
@@ -26,12 +28,20 @@ async def reading(request: web.Request) -> web.Response:
     return web.Response(body=await body.read_body(request))
 
 
+async def named(request: web.Request) -> web.Response:
+    return web.Response(text=f"{request.method} {request.path_qs}")
+
+
 @pytest.fixture
 async def client() -> AsyncIterator[TestClient[web.Request, web.Application]]:
     app = web.Application(**application_options(Settings()))
     app.router.add_get("/lacking", lacking)
     app.router.add_get("/bug", bug)
     app.router.add_post("/reading", reading)
+    app.router.add_get("/topics", named)
+    app.router.add_post("/topics", named)
+    app.router.add_get("/topics/{name}", named)
+    app.router.add_get("/static/{path:.+}", named)
     async with TestClient(TestServer(app)) as client:
         yield client
 
@@ -66,3 +76,42 @@ async def test_a_body_that_stalls_is_408_and_the_connection_is_closed(
 def test_every_handler_reads_bodies_within_the_time_limit() -> None:
     reads = {path.name for path in (ROOT / "tweetream/web").glob("*.py") if "request.read()" in path.read_text()}
     assert reads == {"body.py"}
+
+
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [
+        ("/topics/", "../topics"),
+        ("/topics/?last=1&x=%2F", "../topics?last=1&x=%2F"),
+        ("/topics/a%20b/", "../a%20b"),
+        ("/topics/a:b/", "../a:b"),
+        ("/static/posts/list.js/", "../list.js"),
+    ],
+)
+async def test_a_slash_at_the_end_is_a_redirect_that_survives_a_prefix_and_keeps_the_method(
+    client: TestClient[web.Request, web.Application], path: str, location: str
+) -> None:
+    for method in ("GET", "HEAD", "POST", "DELETE", "OPTIONS"):
+        answer = await client.request(method, URL(path, encoded=True), allow_redirects=False)
+        assert (answer.status, answer.headers["Location"]) == (308, location)
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    asked, _, query = path.partition("?")
+    meant = urljoin(f"http://proxy/tweetream{asked}", location)
+    assert meant == f"http://proxy/tweetream{asked.rstrip('/')}" + (f"?{query}" if query else "")
+
+
+async def test_a_post_with_a_body_follows_the_redirect(client: TestClient[web.Request, web.Application]) -> None:
+    answer = await client.post("/topics/?dry_run=true", data=b"x" * 100_000)
+    assert (answer.status, await answer.text()) == (200, "POST /topics?dry_run=true")
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example/", "/nowhere/", "/topics/a%2F", "//", "/static/", "/topics//", "//evil.example//.."]
+)
+async def test_no_other_path_redirects_and_none_to_another_host(
+    client: TestClient[web.Request, web.Application], path: str
+) -> None:
+    """A path that begins with two slashes names a host where it is taken for an address."""
+    url = URL(f"http://127.0.0.1:{client.port}{path}", encoded=True)
+    answer = await client.session.get(url, allow_redirects=False)
+    assert answer.status in (200, 404) and "Location" not in answer.headers

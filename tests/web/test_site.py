@@ -1,13 +1,16 @@
 """The page's files: each is served by its path, nothing else is, and every built package holds them."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from setuptools import Distribution
 from support.paths import ROOT, STATIC
 
 from tweetream.web.problems import Problem
+from tweetream.web.responses import unless_known
 from tweetream.web.site import file_answer, read_files
 
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -22,6 +25,19 @@ def test_a_file_is_answered_as_it_is_with_its_type_and_asked_for_again_each_time
     assert answer.body == (STATIC / path).read_bytes()
     assert answer.headers["Content-Type"] == f"{TYPES[path.rpartition('.')[2]]}; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", ["index.html", "app.js", "styles/style.css"])
+async def test_a_file_that_the_browser_has_is_304_with_its_tag(path: str) -> None:
+    tag = file_answer(path).headers["ETag"]
+    assert re.fullmatch(r'"[0-9a-f]{32}"', tag) and tag != file_answer("favicon.svg").headers["ETag"]
+    for known in (tag, f'"old", {tag}', f"W/{tag}", "*"):  # a proxy that compresses makes a tag weak
+        answer = unless_known(make_mocked_request("GET", "/", {"If-None-Match": known}), file_answer(path))
+        assert (answer.status, answer.body, answer.headers["ETag"]) == (304, None, tag)
+        assert answer.headers["Cache-Control"] == "no-cache" and "Content-Type" not in answer.headers
+    for other in ('"old"', tag.strip('"'), ""):
+        answer = unless_known(make_mocked_request("GET", "/", {"If-None-Match": other}), file_answer(path))
+        assert answer.status == 200 and answer.body
 
 
 @pytest.mark.parametrize(

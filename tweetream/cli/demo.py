@@ -4,9 +4,11 @@ The worker is a process of its own, so that this process can clean up even if th
 """
 
 import argparse
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,14 +16,17 @@ import threading
 import time
 import urllib.request
 import webbrowser
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from types import FrameType
+from typing import IO
 from urllib.parse import quote
 
 from tweetream.cli.web_port import check_port
 from tweetream.kafka.embedded import BrokerError, EmbeddedBroker, dies_with_parent, end_process, free_ports
-from tweetream.settings import PREFIX, Settings, fail
+from tweetream.models.signals import end_signals
+from tweetream.settings import PREFIX, Settings, fail, in_url, load, say
 
 SAMPLE = files("tweetream") / "data" / "sample.csv"
 TOPICS = ("jakarta", "macet", "hujan", "london")
@@ -29,15 +34,14 @@ STOP = 5.0  # seconds for the worker to end
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run until Ctrl-C or SIGTERM. Ends by SystemExit."""
+    """Run until Ctrl-C, SIGTERM or the end of the terminal. Ends by SystemExit."""
     port: int = options.port
     if not 0 <= port <= 65535:
         fail(f"--port: {port} is not a port; a port is a number from 0 to 65535")
-    check_port("127.0.0.1", port)
-    settings = {
+    # Settings for the user's own Kafka are not for the demo's. An empty value hides the one in `.env`.
+    given = {name.upper(): "" for name in Settings.model_fields if name.startswith("kafka_")} | {
         "SOURCES": " ".join(options.source or (f"replay:{quote(str(SAMPLE))}?rate=20&loop=true",)),
         "TOPICS": ",".join(options.topic or TOPICS),
-        "WEB_HOST": "127.0.0.1",
         "FAUST_APP_STORE": "memory://",  # a new demo has a new Kafka, so no state can go on
         "PARTITIONS": "2",
         "METRICS_PORT": "",
@@ -45,51 +49,116 @@ def run(options: argparse.Namespace) -> None:
         "REPLICATION": "1",
         "REBALANCE_TIMEOUT": "1s",
         "SESSION_TIMEOUT": "2s",  # the embedded broker lets a worker join after half of it
+        "BROKER": "",
+        "WEB_PORT": "",
     }
+    os.environ.update({PREFIX + name: value for name, value in given.items()})
+    host = load().web_host
+    check_port(host, port)
+    stopping = _stop_by_signal()
     with tempfile.TemporaryDirectory(prefix="tweetream-") as folder:
-        settings["DATA_DIR"] = str(Path(folder) / "worker")
         try:
             port = port or free_ports(1)[0]
-            settings["WEB_PORT"] = str(port)
             with EmbeddedBroker(Path(folder)) as broker:
-                settings["BROKER"] = broker.url
-                status = _run_worker(settings, port, not options.no_browser)
+                own = {"DATA_DIR": str(Path(folder) / "worker"), "WEB_PORT": str(port), "BROKER": broker.url}
+                os.environ.update({PREFIX + name: value for name, value in own.items()})
+                status = _run_worker(host, port, given["TOPICS"].split(","), not options.no_browser, stopping)
         except BrokerError as error:
             fail(str(error))
     raise SystemExit(status)
 
 
-def _run_worker(settings: dict[str, str], port: int, browser: bool) -> int:
-    # Settings for the user's own Kafka are not for the demo's. An empty value hides the one in `.env`.
-    environment = os.environ | {
-        PREFIX + name.upper(): "" for name in Settings.model_fields if name.startswith("kafka_")
-    }
-    environment |= {PREFIX + name: value for name, value in settings.items()}
-    command = [sys.executable, "-m", "tweetream", "worker", "-l", "warn"]
+def _stop_by_signal() -> threading.Event:
+    """An event that a signal sets, from before there is anything to clean up."""
     stopping = threading.Event()
 
     def stop(signum: int, frame: FrameType | None) -> None:
         stopping.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in end_signals():
         signal.signal(number, stop)
+    return stopping
+
+
+def _run_worker(host: str, port: int, topics: Sequence[str], browser: bool, stopping: threading.Event) -> int:
     worker = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True, preexec_fn=dies_with_parent()
+        [sys.executable, "-m", "tweetream", "worker", "-l", "warn"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=dies_with_parent(),
     )
+    last_line = LastLine(worker)
     try:
-        url = f"http://127.0.0.1:{port}"
-        if _await_topics(worker, url, settings["TOPICS"].split(","), stopping):
+        # Each of these names is all addresses, and a browser needs one of them.
+        url = f"http://{in_url({'0.0.0.0': '127.0.0.1', '::': '127.0.0.1'}.get(host, host))}:{port}"
+        if _await_topics(worker, url, topics, stopping):
             print(f"Tweetream: {url}", flush=True)
+            if host in ("0.0.0.0", "::") and (own := own_address(host)):
+                print(f"From a phone or another machine in this network: http://{in_url(own)}:{port}", flush=True)
             if browser:
                 webbrowser.open(url)
         while worker.poll() is None and not stopping.is_set():
             stopping.wait(0.2)
     finally:
         end_process(worker, STOP)
-    return 0 if stopping.is_set() else worker.returncode
+        reason = last_line.end()
+    if stopping.is_set():
+        return 0
+    say(f"the worker ended {_how(worker.returncode)}: {reason or 'it did not say why'}")
+    return worker.returncode if worker.returncode > 0 else 2
 
 
-def _await_topics(worker: "subprocess.Popen[bytes]", url: str, names: list[str], stopping: threading.Event) -> bool:
+def _how(status: int) -> str:
+    if status >= 0:
+        return f"with status {status}"
+    try:
+        return f"by {signal.Signals(-status).name}"
+    except ValueError:  # a real-time signal has no name
+        return f"by signal {-status}"
+
+
+class LastLine:
+    """Passes on what the worker says on standard error, but keeps back its own last line, which says why it ended."""
+
+    def __init__(self, worker: "subprocess.Popen[bytes]") -> None:
+        self._kept = ""
+        self._thread = threading.Thread(target=self._read, args=(worker.stderr,), daemon=True)
+        self._thread.start()
+
+    def end(self) -> str:
+        """The reason that the worker gave, if any; the worker has ended."""
+        self._thread.join(STOP)
+        return self._kept.removeprefix("tweetream: ").strip()
+
+    def _read(self, lines: IO[bytes]) -> None:
+        with lines:
+            for line in lines:
+                self._pass_on()
+                text = line.decode(errors="replace")
+                self._kept = text if text.startswith("tweetream: ") else ""
+                if not self._kept:
+                    sys.stderr.write(text)
+                    sys.stderr.flush()
+
+    def _pass_on(self) -> None:
+        sys.stderr.write(self._kept)
+        sys.stderr.flush()
+        self._kept = ""
+
+
+def own_address(host: str) -> str:
+    """The address of this machine that others in its network reach; empty if it is in none. Nothing is sent."""
+    ways = [(socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")]  # for examples: no machine has these
+    for family, other in ways if host == "::" else ways[:1]:
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((other, 9))
+            found: str = probe.getsockname()[0]
+            return found
+    return ""
+
+
+def _await_topics(worker: "subprocess.Popen[bytes]", url: str, names: Sequence[str], stopping: threading.Event) -> bool:
     while worker.poll() is None and not stopping.is_set():
         try:
             with urllib.request.urlopen(f"{url}/topics", timeout=1) as answer:

@@ -15,6 +15,7 @@ from typing import Any
 
 from tweetream import __version__
 from tweetream.cli.file_options import add_file_options
+from tweetream.models.printable import escape_output
 from tweetream.settings import fail
 
 _FILE = "posts of one label; or, without LABEL=, a file whose rows have text, label and, for related posts, family"
@@ -24,6 +25,7 @@ _CLASSIFIERS = ("svm", "words-svm", "naive-bayes", "decision-tree")
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one subcommand; ends by SystemExit."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    escape_output()
     if arguments[:1] == ["worker"]:  # Faust parses these options
         from tweetream.cli import worker
 

@@ -13,7 +13,6 @@ import contextlib
 import gzip
 import logging
 import os
-import signal
 import sys
 import time
 from collections import Counter, OrderedDict
@@ -28,6 +27,7 @@ from tweetream.models.drop import Drop
 from tweetream.models.feed import rfc3339
 from tweetream.models.post import Post
 from tweetream.models.printable import PrintableLog
+from tweetream.models.signals import end_signals
 from tweetream.models.topic import BadTopic, check_name
 from tweetream.settings import fail
 from tweetream.sources import Chunk, Context, Note, Source, SourceError, open_source
@@ -225,7 +225,7 @@ def _capture(out: str) -> Capture:
 async def _record(source: Source, capture: Capture) -> Recorder:
     recorder = Recorder(source, capture)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in end_signals():
         loop.add_signal_handler(number, recorder.stop)
     await recorder.run()
     return recorder

@@ -2,15 +2,19 @@
 
 import socket
 
-from tweetream.settings import fail
+from tweetream.settings import addresses_of, fail, in_url
 
 
 def check_port(host: str, port: int, setting: str = "TWEETREAM_WEB_PORT, or --port in a demo") -> None:
     """End with one line if another program has the port, or this machine has not the address."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        fail(f"cannot serve on {host}:{port} ({error.strerror or error}): set {setting}")
+    for listening in addresses_of(host):
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(listening, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            fail(f"cannot serve on {in_url(listening)}:{port} ({reason}): set {setting}")

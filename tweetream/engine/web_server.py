@@ -20,6 +20,7 @@ from tweetream import metrics
 from tweetream.engine.http_connection import HttpConnection
 from tweetream.kafka.retry import Reminder
 from tweetream.models.errors import is_machine_error
+from tweetream.settings import addresses_of, in_url
 
 log = logging.getLogger(__name__)
 BACKLOG = 512  # connections that the system holds until they are accepted
@@ -64,7 +65,7 @@ class Site(web.BaseSite):
     @property
     @override
     def name(self) -> str:
-        return f"{'https' if self._ssl_context else 'http'}://{self._host}:{self._port}"
+        return f"{'https' if self._ssl_context else 'http'}://{in_url(self._host)}:{self._port}"
 
     @override
     async def start(self) -> None:
@@ -74,7 +75,7 @@ class Site(web.BaseSite):
         loop = asyncio.get_running_loop()
         # It finds the addresses and binds them, and never listens itself.
         self._server = await loop.create_server(
-            lambda: HttpConnection(server), self._host, self._port, start_serving=False
+            lambda: HttpConnection(server), addresses_of(self._host), self._port, start_serving=False
         )
         sockets = [bound.dup() for bound in self._server.sockets]
         self._listener = Listener(sockets, server, self._ssl_context, self._admission)

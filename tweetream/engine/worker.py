@@ -14,7 +14,8 @@ import faust
 from typing_extensions import override
 
 from tweetream.engine.application import App
-from tweetream.models.printable import PrintableLog
+from tweetream.models.printable import PrintableLog, escape_output
+from tweetream.models.signals import end_signals
 from tweetream.settings import fail, load, secrets
 
 LOG_EVERY = 10.0  # seconds between two lines of the Kafka client about the same kind of trouble
@@ -67,6 +68,7 @@ class Worker(faust.Worker):
 
     def __init__(self, app: App, *args: Any, **kwargs: Any) -> None:
         super().__init__(app, *args, **kwargs)
+        escape_output()  # Faust's banner is not ASCII
         app.run_preflight()  # before Faust prints its banner
 
     @override
@@ -87,6 +89,13 @@ class Worker(faust.Worker):
             handler.addFilter(PrintableLog(hidden))
         logger.setLevel(level)  # Faust leaves it at DEBUG for all but -l info, which slows its producer down
         super().on_setup_root_logger(logger, level)
+
+    @override
+    def install_signal_handlers(self) -> None:
+        super().install_signal_handlers()
+        for number in end_signals():
+            if number not in (signal.SIGINT, signal.SIGTERM):
+                self.loop.add_signal_handler(number, self._schedule_shutdown, number)
 
     @override
     def _schedule_shutdown(self, signum: signal.Signals) -> None:

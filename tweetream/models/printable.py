@@ -6,7 +6,9 @@ its text. Written to a terminal as they are, they would forge lines or run comma
 
 import logging
 import re
+import sys
 from collections.abc import Collection
+from io import TextIOWrapper
 
 from typing_extensions import override
 
@@ -66,3 +68,9 @@ def _escaped(line: str) -> str:
     if line.isprintable():
         return line
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+
+
+def escape_output() -> None:
+    """Print what the terminal's encoding lacks as an escape; else one such letter would end the program."""
+    if isinstance(sys.stdout, TextIOWrapper):  # None if it is closed
+        sys.stdout.reconfigure(errors="backslashreplace")

@@ -49,6 +49,8 @@ class Access:
         self._tokens = Tokens(settings)
         self._addresses = ClientAddresses(settings.trusted_proxies)
         self._hosts = frozenset(settings.hosts)
+        own = settings.web_host.lower().rstrip(".")
+        self._names = _LOCAL_HOSTS | self._hosts | (frozenset() if _is_address(own) else {own})
         self._cors_origins = settings.cors_origins
         self.cookie = f"{settings.namespace}-session"  # holds a read key; browsers share cookies among ports
         self._closed = settings.read == "token"
@@ -97,7 +99,7 @@ class Access:
         if (self._tokens and not self._hosts) or hdrs.HOST not in request.headers:
             return  # a browser always sends Host
         host = _host(request.headers[hdrs.HOST])
-        if host is None or not (host in _LOCAL_HOSTS or host in self._hosts or _is_address(host)):
+        if host is None or not (host in self._names or _is_address(host)):
             raise Problem(403, f"this worker does not know the host {host or ''!r}: add it to TWEETREAM_HOSTS")
 
     def _check_reader(self, request: web.Request) -> None:
@@ -136,7 +138,7 @@ class Access:
         """Whether the request comes from this machine, is addressed to it, and no proxy forwarded it."""
         address = address_of(request.remote or "")
         host = _host(request.headers.get(hdrs.HOST, ""))
-        known = host in _LOCAL_HOSTS or host in self._hosts
+        known = host in self._names
         names = map(str.lower, request.headers)
         forwarded = any(name in _FORWARDED or name.startswith("x-forwarded-") for name in names)
         return address is not None and address.is_loopback and known and not forwarded

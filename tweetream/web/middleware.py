@@ -1,4 +1,7 @@
-"""Applies to every request: security headers, CORS, and errors as problem+json. Imports no Faust."""
+"""Applies to every request: security headers, CORS, known parameters alone, and errors as problem+json.
+
+Imports no Faust.
+"""
 
 import logging
 from typing import Any
@@ -11,7 +14,9 @@ from tweetream.kafka.retry import Reminder
 from tweetream.models.errors import is_machine_error
 from tweetream.models.printable import printable
 from tweetream.settings import Settings
+from tweetream.web import query
 from tweetream.web.auth import access
+from tweetream.web.operations import OPERATIONS
 from tweetream.web.problems import Problem, problem_of
 
 log = logging.getLogger(__name__)
@@ -56,14 +61,44 @@ def _preflight(request: web.Request, settings: Settings) -> web.Response:
     return web.Response(status=204, headers=allowed)
 
 
+def _check_query(request: web.Request) -> None:
+    """Raise Problem for a parameter that the operation does not name, and for a header that has two meanings."""
+    resource = request.match_info.route.resource
+    operations = OPERATIONS.get(resource.canonical if resource else "", {})
+    operation = operations.get("get" if request.method == "HEAD" else request.method.lower())
+    if operation is not None and not operation.any_query:
+        query.only(request, *operation.query)
+        if len(request.headers.getall("Last-Event-ID", ())) > 1:
+            raise Problem(400, "Last-Event-ID is given twice; give it once")
+
+
+async def _without_slash(request: web.Request) -> web.Response | None:
+    """The redirect of a path with a slash at its end, if there is the path without it; else None.
+
+    It is relative, since a proxy may have taken a part of the path away. It keeps the method.
+    """
+    path = request.rel_url.raw_path
+    meant = path.removesuffix("/")
+    if path == meant or not meant or meant.endswith("/"):  # clients resolve several slashes in different ways
+        return None
+    found = await request.app.router.resolve(request.clone(rel_url=request.rel_url.with_path(meant, encoded=True)))
+    if isinstance(found.http_exception, web.HTTPNotFound):
+        return None
+    given = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
+    return web.Response(status=308, headers={"Location": f"../{meant.rpartition('/')[2]}{given}"})
+
+
 async def _answer(request: web.Request, handler: Handler, settings: Settings) -> web.StreamResponse:
     """The handler's answer, or its error as one."""
     try:
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return _preflight(request, settings)
+        if redirect := await _without_slash(request):
+            return redirect
         access(settings).check(request)
         if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
             raise Problem(415, "send the body without Content-Encoding")
+        _check_query(request)
         return await handler(request)
     except Problem as problem:
         return problem.response()

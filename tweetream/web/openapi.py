@@ -59,7 +59,9 @@ ABOUT = """Live, classified topics. Errors are `application/problem+json` (RFC 9
 Only where none is set, programs and the worker's own page on the worker's own machine need none. Reading needs a token,
 or a session, where TWEETREAM_READ=token. A worker without a token answers only to the names that it knows. Pages of the
 origins in TWEETREAM_CORS_ORIGINS may call this API too: their preflight (OPTIONS) gets 204. HEAD answers as GET does,
-without a body. Requests that are not HTTP, or have lines longer than 8 KiB, are refused in plain text."""
+without a body. An unknown parameter of the query, and one that is given twice, is 400. A path with a slash at its end
+answers 308 with the path without it. Requests that are not HTTP, or have lines longer than 8 KiB, are refused in plain
+text."""
 
 
 def _types() -> list[Any]:
@@ -89,7 +91,7 @@ def document() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Tweetream", "version": __version__, "description": ABOUT, "license": {"name": "MIT"}},
-        "servers": [{"url": "/"}],
+        "servers": [{"url": "."}],  # where the document is, also under a proxy's path
         "paths": paths,
         "components": {
             "schemas": components,
@@ -111,7 +113,9 @@ def _operation(operation: Operation, of_type: dict[Any, Any], bodies: bool = Tru
     responses: dict[str, Any] = {}
     for status, kind in operation.ok.items():
         responses[str(status)] = _response(status, GOOD[status], _content(kind, of_type) if bodies else {})
-    for status in sorted({*operation.problems, *(() if operation.public else (401,)), 403}):
+    strict = () if operation.any_query else (400,)
+    reading = () if operation.public else (401,)
+    for status in sorted({*operation.problems, *strict, *reading, 403}):
         responses[str(status)] = _response(status, PROBLEMS[status], problem if bodies else {})
     described["responses"] = responses
     if operation.token:

@@ -1,6 +1,7 @@
 """Every HTTP operation in one table: what it takes and what it answers. `openapi.py` makes the document from it.
 
-To add a call, add an entry to OPERATIONS; a test compares this table with the routes. HEAD needs no entry.
+To add a call, add an entry to OPERATIONS; a test compares this table with the routes. HEAD needs no entry. A parameter
+of the query that an operation does not name is refused, so the document cannot leave one out.
 """
 
 from typing import Any
@@ -46,7 +47,13 @@ class Operation(msgspec.Struct, frozen=True):
     body: type | None = None
     token: bool = False  # whether it needs a token, where one is set
     public: bool = False  # whether it is open where reading needs a token
+    any_query: bool = False  # whether it takes any query: links and probes carry what is not for us
     about: str = ""
+
+    @property
+    def query(self) -> tuple[str, ...]:
+        """The names of its parameters in the query."""
+        return tuple(one.name for one in self.parameters if one.location == "query")
 
 
 _POSITION = "[a-z0-9][a-z0-9_-]{0,63}@[0-9a-z]{1,13}:[0-9]{1,19}"
@@ -98,14 +105,15 @@ stream ends), `retracted` (remove this post) and `position` (the id moves on, th
 15 s without an event the stream sends a comment. 204 means that all topics were deleted: do not reconnect."""
 
 OPERATIONS: dict[str, dict[str, Operation]] = {
-    "/": {"get": Operation("The page", {200: "text/html"}, public=True)},
+    "/": {"get": Operation("The page", {200: "text/html", 304: None}, public=True, any_query=True)},
     "/static/{path}": {
         "get": Operation(
             "The page's files",
-            {200: "*/*"},
+            {200: "*/*", 304: None},
             (Parameter("path", "path", {"type": "string", "minLength": 1}, "the file, with its folder"),),
             (404,),
             public=True,
+            any_query=True,
         )
     },
     "/session": {
@@ -229,9 +237,15 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         )
     },
     "/openapi.json": {"get": Operation("This document", {200: dict[str, Any]})},
-    "/livez": {"get": Operation("Whether the worker is alive", {200: "text/plain"}, public=True)},
+    "/livez": {"get": Operation("Whether the worker is alive", {200: "text/plain"}, public=True, any_query=True)},
     "/readyz": {
-        "get": Operation("Whether the worker is ready for clients", {200: "text/plain"}, problems=(503,), public=True)
+        "get": Operation(
+            "Whether the worker is ready for clients",
+            {200: "text/plain"},
+            problems=(503,),
+            public=True,
+            any_query=True,
+        )
     },
-    "/metrics": {"get": Operation("Metrics for Prometheus", {200: "text/plain"}, problems=(404,))},
+    "/metrics": {"get": Operation("Metrics for Prometheus", {200: "text/plain"}, problems=(404,), any_query=True)},
 }

@@ -25,9 +25,10 @@ def only(request: web.Request, *names: str) -> None:
     """Raise Problem if the query has another parameter than these, or one of them twice."""
     for name in request.query:
         if name not in names:
-            raise Problem(400, f"there is no parameter {name[:80]!r} here; there is {' '.join(names)}")
+            here = f"there is {', '.join(names)}" if names else "this call takes none"
+            raise Problem(400, f"there is no parameter {name[:80]!r} here; {here}")
         if len(request.query.getall(name)) > 1:
-            raise Problem(400, f"{name} is given twice")
+            raise Problem(400, f"{name} is given twice; give it once")
 
 
 def flag(request: web.Request, name: str) -> bool:

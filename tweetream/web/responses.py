@@ -1,5 +1,6 @@
-"""JSON answers."""
+"""JSON answers, and answers that a client may keep as long as they do not change."""
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -14,3 +15,18 @@ def json_response(value: Any, status: int = 200, headers: dict[str, str] | None 
         content_type="application/json",
         headers={"Cache-Control": "no-store", **(headers or {})},
     )
+
+
+def tag_of(body: bytes) -> str:
+    """The ETag of a body: a hash, so all workers give the same."""
+    return hashlib.sha256(body).hexdigest()[:32]
+
+
+def unless_known(request: web.Request, answer: web.Response) -> web.Response:
+    """The answer, or 304 in its place if the client has the one with this ETag."""
+    tag = answer.etag
+    assert tag is not None
+    if not any(known.value in (tag.value, "*") for known in request.if_none_match or ()):
+        return answer
+    headers = {name: answer.headers[name] for name in ("Cache-Control", "ETag")}
+    return web.Response(status=304, headers=headers)

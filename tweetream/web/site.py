@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from tweetream.app import app
 from tweetream.web.problems import Problem
+from tweetream.web.responses import tag_of, unless_known
 
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -29,17 +30,21 @@ def read_files(folder: Traversable, prefix: str = "") -> dict[str, bytes]:
 
 
 @cache
-def _files() -> dict[str, bytes]:
-    return read_files(files("tweetream.web") / "static")
+def _files() -> dict[str, tuple[bytes, str]]:
+    """Each file and its ETag."""
+    found = read_files(files("tweetream.web") / "static")
+    return {path: (content, tag_of(content)) for path, content in found.items()}
 
 
 def file_answer(path: str) -> web.Response:
     """One file of the page. Browsers ask each time whether it changed: a page and its modules must fit together."""
-    content = _files().get(path)
-    if content is None:
+    found = _files().get(path)
+    if found is None:
         raise Problem(404, "there is no such file")
+    content, tag = found
     content_type = _TYPES[PurePosixPath(path).suffix]
-    return web.Response(body=content, content_type=content_type, charset="utf-8", headers={"Cache-Control": "no-cache"})
+    headers = {"Cache-Control": "no-cache", "ETag": f'"{tag}"'}
+    return web.Response(body=content, content_type=content_type, charset="utf-8", headers=headers)
 
 
 @app.before
@@ -52,11 +57,11 @@ async def _read() -> None:
 class Page(View):
     @override
     async def get(self, request: Any) -> web.StreamResponse:
-        return file_answer("index.html")
+        return unless_known(request, file_answer("index.html"))
 
 
 @app.page("/static/{path:.+}")
 class Static(View):
     @override
     async def get(self, request: Any, path: str) -> web.StreamResponse:
-        return file_answer(path)
+        return unless_known(request, file_answer(path))

@@ -3,13 +3,13 @@
 Its tag is a hash of the answer. So all workers give the same tag for the same list, and a client that has it gets 304.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable
 
 import msgspec
 from aiohttp import web
 
 from tweetream.models.topic import Topic
+from tweetream.web.responses import tag_of, unless_known
 from tweetream.web.schemas import TopicAnswer
 
 
@@ -25,10 +25,8 @@ class TopicList:
         """The list at this version: the same version means the same list."""
         if version != self._version:
             self._body = msgspec.json.encode([self._show(topic) for topic in topics()])
-            self._tag = hashlib.sha256(self._body).hexdigest()[:32]
+            self._tag = tag_of(self._body)
             self._version = version
         # A copy may be kept, but must be asked for each time.
         headers = {"Cache-Control": "private, no-cache", "ETag": f'"{self._tag}"'}
-        if any(tag.value in (self._tag, "*") for tag in request.if_none_match or ()):
-            return web.Response(status=304, headers=headers)
-        return web.Response(body=self._body, content_type="application/json", headers=headers)
+        return unless_known(request, web.Response(body=self._body, content_type="application/json", headers=headers))

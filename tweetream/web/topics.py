@@ -92,7 +92,6 @@ class Topics(View):
     @override
     async def post(self, request: Any) -> web.StreamResponse:
         caller = authorize_change(request, settings)
-        query.only(request, "dry_run")  # a misspelt one must not make the topic
         if query.flag(request, "dry_run"):
             return json_response(await _preview(request))
         name, track = _topic(await read_body(request))

@@ -19,17 +19,28 @@ function reached(path, found = new Set()) {
 }
 
 test("the modules that are loaded early are those that the page imports, in the order of their paths", () => {
-  const early = [...HTML.matchAll(/rel="modulepreload" href="\/static\/([^"]+)"/g)].map(([, path]) => path);
+  const early = [...HTML.matchAll(/rel="modulepreload" href="static\/([^"]+)"/g)].map(([, path]) => path);
   assert.deepEqual(early, [...reached("app.js")].filter((path) => path !== "app.js").sort());
 });
 
 test("every file that the page names is there, and every module is used", () => {
-  const named = [...HTML.matchAll(/(?:href|src)="\/static\/([^"]+)"/g)].map(([, path]) => path);
+  const named = [...HTML.matchAll(/(?:href|src)="static\/([^"]+)"/g)].map(([, path]) => path);
   for (const path of named.filter((one) => /\.(js|css)$/.test(one))) assert.ok(FILES.has(path), path);
   const late = [...FILES].flatMap(([path, text]) =>
     [...text.matchAll(/\bimport\("(\.[^"]*)"\)/g)].map(([, to]) => posix.join(posix.dirname(path), to)));
   const used = new Set(["app.js", ...late].flatMap((path) => [...reached(path)]));
   assert.deepEqual([...FILES.keys()].filter((path) => path.endsWith(".js") && !used.has(path)), []);
+});
+
+test("no address of the page leads out of the path that a proxy gives it", () => {
+  assert.deepEqual([...HTML.matchAll(/(?:href|src|action)="\/[^"]*"/g)].map(([found]) => found), []);
+  for (const [path, text] of FILES) {
+    if (path.startsWith("vendor/")) continue;
+    assert.doesNotMatch(text, /\b(?:fetch|EventSource|URL|import)\(\s*["'`]\//, path);
+    assert.doesNotMatch(text, /url\(\s*["']?\//, path);
+    const calls = [...text.matchAll(/\b(?:fetch|new EventSource)\((\w+)/g)].map(([, first]) => first);
+    assert.ok(calls.every((first) => first === "at"), `${path}: addresses of the worker are made by at()`);
+  }
 });
 
 test("no module imports itself by way of others", () => {

@@ -5,6 +5,7 @@
 // a break another stream is opened from the last position, after a growing and jittered delay. EventSource does not tell
 // the status of a refusal: so we first ask which topics are still there. The states are in states.js.
 
+import { at } from "../lib/root.js";
 import { positionsOf } from "./positions.js";
 import { mayFollow } from "./states.js";
 
@@ -206,7 +207,7 @@ export class FeedConnection {
   }
 
   #open(again) {
-    const source = new EventSource(this.#address());
+    const source = new EventSource(at(this.#address()));
     this.#source = source;
     const listen = (type, act) =>
       source.addEventListener(type, (event) => {

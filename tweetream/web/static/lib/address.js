@@ -1,6 +1,8 @@
 // @ts-check
 // Reads and writes the address of the page: /?label=traffic&min_score=0.8&q=tol#jakarta,bandung. Knows no DOM.
 
+import { at } from "./root.js";
+
 const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 const MOST = 20; // topics of one stream
 
@@ -48,7 +50,7 @@ export function addressOf(topics, filter) {
   const query = new URLSearchParams(serverQuery(filter));
   if (filter.text) query.set("q", filter.text);
   const search = query.toString();
-  return `/${search && `?${search}`}#${topics.join(",")}`;
+  return at(`/${search && `?${search}`}#${topics.join(",")}`);
 }
 
 // The list with one more topic, or without it.

@@ -5,6 +5,7 @@
 // in this tab. Where reading needs a token too, it is sent once to begin a session: its cookie also opens streams, which
 // cannot send a token. The server's own error texts are shown unchanged.
 
+import { at } from "../lib/root.js";
 import { retryAfter } from "../words/format.js";
 import { t } from "../words/words.js";
 
@@ -54,7 +55,7 @@ async function call(method, path, { body = undefined, bearer = "", timeout = 100
   if (bearer) headers.Authorization = `Bearer ${bearer}`;
   let response;
   try {
-    response = await fetch(path, {
+    response = await fetch(at(path), {
       method,
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
