@@ -33,6 +33,7 @@ _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)  # Excel takes it 
 _OBJECT = Decoder(dict[str, Raw])
 _JSON_DATE = re.compile(rb'"(\d{1,2}(?:\\?/|-)\d{1,2}(?:\\?/|-)\d{2,4}[ -.0-:A-Za-z]{0,30})"')
 _JSON_TEXT = re.compile(rb'\[\s*\{\s*"|\{\s*\n\s*"')
+_OUR_NAMES = {"time": "created_at"}  # as our own events call it
 
 
 class Layout(NamedTuple):
@@ -74,7 +75,7 @@ class Layout(NamedTuple):
     @property
     def plain(self) -> bool:
         """Whether all is as its name tells, and each column has the name of what it holds."""
-        own = all(meaning == column for meaning, column in self.columns.items())
+        own = all(column in (meaning, _OUR_NAMES.get(meaning)) for meaning, column in self.columns.items())
         return (
             own and self.separator in ("", ",") and self.encoding == "utf-8" and not self.unexpected and not self.unread
         )
