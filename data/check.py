@@ -4,7 +4,8 @@
 
 The parts are split by family. No test post shares more than half of its five-letter pieces with one training post.
 Properties that have nothing to do with roads (length, questions, emoji, place names) are alike for both labels. The
-second labels come from a reader who saw only the texts of the test part.
+second labels come from a reader who saw only the texts of the test part. The labels of real posts come without texts:
+each follows from its readers' answers, and the readers agree.
 """
 
 import csv
@@ -16,6 +17,18 @@ from pathlib import Path
 
 from nltk.metrics.agreement import AnnotationTask
 from nltk.tokenize import TweetTokenizer
+from real_labels import (
+    HELD_OUT,
+    KINDS,
+    NON_TRAFFIC,
+    TRAFFIC,
+    TRAIN,
+    UNDECIDED,
+    agreement,
+    decided,
+    is_open,
+    read_labels,
+)
 
 from tweetream.classifier.dataset import LabelledPost, read
 from tweetream.classifier.features import shipped_kinds
@@ -26,6 +39,7 @@ PARTS = ("train", "test")
 LABELS = ("traffic", "non_traffic")
 FEWEST_POSTS, FEWEST_FAMILIES, FEWEST_TESTED, LARGEST_FAMILY = 3_000, 600, 600, 5
 GRAM, SHARED = 5, 0.5
+FEWEST_REAL, LEAST_KAPPA = 4_000, 0.85
 EMOJI = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
 
 
@@ -33,6 +47,7 @@ def main() -> None:
     parts = {part: read([str(HERE / f"posts-{part}.csv")]) for part in PARTS}
     breaches = [*_sizes(parts), *_likeness([*parts["train"], *parts["test"]]), *_overlap(parts["train"], parts["test"])]
     _agreement(parts["test"])
+    breaches += _real()
     for breach in breaches:
         print(f"data/check.py: {breach}", file=sys.stderr)
     raise SystemExit(bool(breaches))
@@ -129,6 +144,38 @@ def _agreement(testing: Sequence[LabelledPost]) -> None:
     labels += [("second", post.text, second[post.text]) for post in found]
     task = AnnotationTask(data=labels)
     print(f"two readers of {len(found)} test posts: agreement {task.avg_Ao():.3f}, kappa {task.kappa():.3f}")
+
+
+def _real() -> list[str]:
+    """Print the counts of the labels of real posts and how well their readers agree; returns the breaches."""
+    posts = read_labels(HERE)
+    print(f"\n{'real posts':<10} " + " ".join(f"{label:>12}" for label in (*LABELS, UNDECIDED)))
+    for part in (TRAIN, HELD_OUT):
+        labels = Counter(post.label for post in posts if post.part == part)
+        print(f"{part:<10} " + " ".join(f"{labels[label]:>12}" for label in (*LABELS, UNDECIDED)))
+    kinds = Counter(post.kind for post in posts if post.kind)
+    print("kinds: " + ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS))
+    observed, kappa = agreement(posts)
+    third = sum(len(post.readers) > 2 for post in posts)
+    print(f"two readers of {len(posts)} posts: agreement {observed:.3f}, kappa {kappa:.3f}; a third decided {third}")
+    known = {*KINDS, NON_TRAFFIC, UNDECIDED}
+    wrong = [
+        post.id
+        for post in posts
+        if not re.fullmatch(r"n\d{5}", post.id)
+        or not known.issuperset(post.readers)
+        or (post.label, post.kind) != decided(post.readers)
+        or len(post.readers) not in ((3,) if is_open(post.readers[:2]) else (2, 3))
+        or post.part not in (TRAIN, HELD_OUT)
+    ]
+    counted = [post for post in posts if post.label in (TRAFFIC, NON_TRAFFIC)]
+    checks = [
+        (len(counted) >= FEWEST_REAL, f"{len(counted)} real posts with a label, {FEWEST_REAL} are required"),
+        (len({post.id for post in posts}) == len(posts), "a real post has two rows"),
+        (kappa >= LEAST_KAPPA, f"the readers' kappa is {kappa:.3f}, {LEAST_KAPPA} is required"),
+        (not wrong, f"labels of real posts that do not follow from their readers' answers: {wrong[:3]}"),
+    ]
+    return [breach for good, breach in checks if not good]
 
 
 if __name__ == "__main__":

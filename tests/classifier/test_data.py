@@ -33,7 +33,8 @@ def found(shipped: Classifier) -> Result:
 
 
 @pytest.fixture
-def check() -> ModuleType:
+def check(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(DATA)  # a program finds its neighbours
     spec = importlib.util.spec_from_file_location("check", DATA / "check.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -56,7 +57,8 @@ def copy(folder: Path, change: Change) -> None:
     for part in ("train", "test"):
         lines = (DATA / f"posts-{part}.csv").read_text("utf-8").split("\n")
         (folder / f"posts-{part}.csv").write_text("\n".join(change(part, lines)), "utf-8")
-    (folder / "second-labels.csv").write_bytes((DATA / "second-labels.csv").read_bytes())
+    for name in ("second-labels.csv", "real-labels.csv"):
+        (folder / name).write_bytes((DATA / name).read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -91,6 +93,36 @@ def test_a_breach_is_found(
         check.main()
     assert ended.value.code == 1
     assert reason in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("n00000,traffic,non_traffic non_traffic,,train", "do not follow from their readers' answers: ['n00000']"),
+        ("n00000,non_traffic,jam non_traffic,,train", "do not follow from their readers' answers: ['n00000']"),
+        ("n00000,traffic,jam jam,flood,train", "do not follow from their readers' answers: ['n00000']"),
+        ("n00000,non_traffic,non_traffic nobody,,train", "do not follow from their readers' answers: ['n00000']"),
+        ("n00001,non_traffic,non_traffic non_traffic,,train", "a real post has two rows"),
+    ],
+    ids=["label", "third", "kind", "answer", "twice"],
+)
+def test_a_label_of_a_real_post_follows_from_its_readers_answers(
+    check: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], row: str, reason: str
+) -> None:
+    copy(tmp_path, lambda part, lines: lines)
+    header, _, *rest = (DATA / "real-labels.csv").read_text("utf-8").split("\n")
+    (tmp_path / "real-labels.csv").write_text("\n".join([header, row, *rest]), "utf-8")
+    vars(check)["HERE"] = tmp_path
+    with pytest.raises(SystemExit):
+        check.main()
+    assert reason in capsys.readouterr().err
+
+
+def test_real_posts_are_in_the_repository_by_id_and_label_alone() -> None:
+    header, *rows = (DATA / "real-labels.csv").read_text("ascii").splitlines()
+    assert header == "id,label,readers,kind,part"
+    assert all(re.fullmatch(r"n\d{5},[a-z_?]+,[a-z_? ]+,[a-z]*,[a-z_]+", row) for row in rows)
+    assert len(rows) == 5_199
 
 
 def test_the_shipped_models_card_tells_of_these_files_and_its_numbers_are_right(found: Result) -> None:
