@@ -20,7 +20,7 @@ BAD = {
     "KAFKA_SASL_MECHANISM": ("GSSAPI", "plain"),
     "KAFKA_SASL_USERNAME": ("worker\n", "wor\x1bker"),
     "KAFKA_SASL_PASSWORD": ("hush\n", "hush\r\nhush"),
-    "API_TOKEN": _TOKEN,
+    "API_TOKEN": ("hush\n", " hush", "hu\x1bsh"),
     "X_BEARER_TOKEN": _TOKEN,
     "MASTODON_TOKEN": (
         "hush\n", "hush\nhush", "hush hush", "a.example=hush,b.example", "a.example=hush,", "a.example=,b.example=hush",

@@ -133,6 +133,14 @@ def token(value: SecretStr) -> SecretStr:
     return value
 
 
+def own_token(value: SecretStr) -> SecretStr:
+    """A token that its user makes up, so a blank may be in it; a line break is of the file or command it came from."""
+    written = value.get_secret_value()
+    if written != written.strip() or not written.isprintable():
+        raise ValueError("it has a line break, or a blank at an end; write the token alone")
+    return value
+
+
 def tokens_of_hosts(value: SecretStr) -> SecretStr:
     """One token, or `HOST=TOKEN,HOST=TOKEN`."""
     listed = [part.strip(" ") for part in value.get_secret_value().split(",")]
