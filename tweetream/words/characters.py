@@ -8,10 +8,11 @@ Format (UAX #15).
 import re
 import unicodedata
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 
 MOST_MARKS = 30  # in a row
+_KNOWN = 64  # characters of a hashtag whose words are remembered
 MOST_TAGS = 100  # of a text
 # Letters of scripts that are written without spaces between words, after normalising. From Thai to Balinese, a line
 # breaks only where a dictionary knows a word's end (line-breaking classes SA and AK of UAX #14); then kana and Han.
@@ -135,7 +136,8 @@ def capitals(text: str) -> list[str]:
     Of a text with more than a hundred such hashtags it has those of the first hundred.
     """
     tags = (tag for run in _TAGS.finditer(text) for tag in _TAG.findall(run[0]) if tag != tag.lower())
-    return [words for tag in dict.fromkeys(islice(tags, MOST_TAGS)) if (words := _words_of(tag))]
+    found = [_known_words_of(tag) if len(tag) <= _KNOWN else _words_of(tag) for tag in islice(tags, MOST_TAGS)]
+    return [words for words in dict.fromkeys(found) if words]
 
 
 def _words_of(tag: str) -> str:
@@ -144,3 +146,6 @@ def _words_of(tag: str) -> str:
     if not any(shape[start] == "A" for start, _ in spans[1:]):
         return ""
     return " ".join([tag[start:end] for start, end in spans])
+
+
+_known_words_of = lru_cache(maxsize=4096)(_words_of)  # a stream has the same hashtags again and again

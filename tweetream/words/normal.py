@@ -19,6 +19,7 @@ stays as two words. A mention is ASCII, as the networks have it. Emoji are not w
 
 import html
 import re
+from functools import lru_cache
 
 from tweetream.words.characters import SPACELESS, capitals, fold, word_pattern
 
@@ -44,6 +45,7 @@ _NAME = re.compile(
     rf"@{_USER}(?:(?:[.-][0-9a-z_]++)*+@{_LETTER}++(?:[.-]{_LETTER}++)*+|(?:[.-][0-9a-z_]++)*{_SUFFIX}(?![0-9a-z_]))?"
 )
 _OUTER_UNDERSCORES = re.compile(r"(?<!\w)_++|(?<!_)_++(?!\w)")
+_KNOWN = 128  # characters of a hashtag's words that are remembered
 _ASCII = bytes(ord(chr(i).lower()) if i < 128 and (chr(i).isalnum() or chr(i) == "_") else 32 for i in range(256))
 
 
@@ -71,8 +73,15 @@ def _with_capitals(text: str) -> str:
     if not (found := capitals(_ANY_URL.sub(" ", text) if "://" in text else text)):
         return words
     tagged = Words(words)
-    tagged.capitals = "".join([f"\n {_words(each)} " for each in found])
+    tagged.capitals = "".join([_known_beside(each) if len(each) <= _KNOWN else _beside(each) for each in found])
     return tagged
+
+
+def _beside(words: str) -> str:
+    return f"\n {_words(words)} "
+
+
+_known_beside = lru_cache(maxsize=4096)(_beside)
 
 
 def _words(text: str) -> str:
