@@ -49,6 +49,13 @@ def _host(text: str | None) -> str:
     return (text or "").partition("%")[0]  # without the zone of a link-local address
 
 
+def _without_port(text: str) -> str:
+    """An entry of X-Forwarded-For: some proxies add the port, as `9.9.9.9:443` or `[2001:db8::1]:443`."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text
+
+
 def _key(address: Address) -> str:
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.IPv6Network((int(address), _V6_PREFIX), strict=False))
@@ -85,7 +92,7 @@ class ClientAddresses:
         # Each proxy adds its own peer at the end. Entries before the last untrusted one can be forged.
         named = [part for line in request.headers.getall("X-Forwarded-For", []) for part in line.split(",")]
         while peer is not None and named and self._trusts(peer):
-            peer = address_of(named.pop())
+            peer = address_of(_without_port(named.pop().strip()))
             client = peer or client
         return client
 
