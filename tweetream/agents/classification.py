@@ -18,7 +18,8 @@ from tweetream import metrics
 from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
 from tweetream.agents.preprocessing import tagger
 from tweetream.app import app, settings
-from tweetream.kafka.producer import Abandoned, Headers, StillAssigned
+from tweetream.kafka.producer import Abandoned, RecordRejected
+from tweetream.kafka.send_queue import Headers, StillAssigned
 from tweetream.models import codec
 from tweetream.models.codec import json_line
 from tweetream.models.counts import CountRecord
@@ -130,13 +131,17 @@ def _by_feed(feeds: list[str], by_label: Counter[tuple[int, int, str]]) -> dict[
 
 async def _send(records: Records, counts: CountRecord, still_assigned: StillAssigned) -> None:
     sends = [_feed(feed, found, still_assigned) for feed, found in records.items()]
-    counted = services.producer.send(COUNTS, 0, codec.encode(counts), still_assigned=still_assigned)
-    sent = asyncio.gather(*sends, counted, return_exceptions=True)
+    sent = asyncio.gather(*sends, _count(counts, still_assigned), return_exceptions=True)
     # All of them end before the event is done. An abandoned send brings the event again, whatever else was rejected.
     failed = [error for error in await sent if isinstance(error, BaseException)]
     failed.sort(key=lambda error: not isinstance(error, Abandoned))
     if failed:
         raise failed[0]
+
+
+async def _count(counts: CountRecord, still_assigned: StillAssigned) -> None:
+    if await services.producer.send_all(COUNTS, 0, [(codec.encode(counts), [])], still_assigned=still_assigned):
+        raise RecordRejected("its counts are too large for Kafka")
 
 
 async def _feed(feed: str, records: list[tuple[bytes, Headers]], still_assigned: StillAssigned) -> None:
