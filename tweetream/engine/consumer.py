@@ -21,6 +21,7 @@ from mode.utils.futures import notify
 from typing_extensions import override
 
 from tweetream import metrics
+from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import wait_at_most
 
 Answer = TypeVar("Answer")
@@ -34,7 +35,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     @override
     def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
+        consumer = rebootstrapping(super()._create_worker_consumer(transport))
         # A broker answers the requests of a connection in turn: a seek would wait for a fetch that finds nothing.
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer

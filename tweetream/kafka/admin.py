@@ -14,6 +14,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import Unavailable, retry_until_available, wait_at_most
 
 TIMEOUT = 5.0
@@ -125,7 +126,7 @@ class Committed:
                     self._consumer = AIOKafkaConsumer(
                         **self._kafka.arguments(), group_id=self._group, enable_auto_commit=False
                     )
-                    await self._consumer.start()
+                    await rebootstrapping(self._consumer).start()
                 found = {tp.partition: await self._consumer.committed(tp) for tp in tps}
         except (KafkaError, TimeoutError, OSError) as error:
             await self.close()

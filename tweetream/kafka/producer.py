@@ -25,6 +25,7 @@ from aiokafka.structs import RecordMetadata
 
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import Unavailable, wait_at_most
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ class OrderedProducer:
             max_request_size=MAX_REQUEST + 65536,
             request_timeout_ms=10_000,
         )
-        await self._producer.start()
+        await rebootstrapping(self._producer).start()
 
     async def learn_limit(self, topics: Iterable[str]) -> bool:
         """Ask Kafka for the limit of these topics. Whether it is lower than what was known. Raises Unavailable."""

@@ -139,6 +139,14 @@ class ApacheKafka(KafkaAddress):
         for i in brokers or (0,):
             self._wait(i, {i})
 
+    def move(self, port: int, i: int = 0) -> None:
+        """Stop it, and start it at another port with its data: the same cluster at another address."""
+        if i in self._processes:
+            self.stop(i)
+        self.ports[i] = port
+        (self.folder / f"{i}.properties").write_text(self._properties(i))
+        self.restart(i)
+
     def pause(self, i: int = 0) -> None:
         """SIGSTOP: it is there and does not answer. Returns when all its threads have stopped."""
         self._processes[i].send_signal(signal.SIGSTOP)
