@@ -17,14 +17,15 @@ from faust.types import EventT
 from tweetream import metrics
 from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
 from tweetream.agents.preprocessing import tagger
-from tweetream.app import app, settings
+from tweetream.app import app, kafka, settings
+from tweetream.feeds.written import WrittenStamps
 from tweetream.kafka.producer import Abandoned, Headers, StillAssigned
 from tweetream.models import codec
 from tweetream.models.codec import json_line
 from tweetream.models.counts import CountRecord
-from tweetream.models.feed import feed_entry, pack_stamp
+from tweetream.models.feed import Stamp, feed_entry, pack_stamp
 from tweetream.models.post import TaggedBatch, read_tagged
-from tweetream.topology import COUNTS, dead_letter, feed_name, is_feed, is_live, services, tagged
+from tweetream.topology import COUNTS, counts_table, dead_letter, feed_name, is_feed, is_live, services, tagged
 
 if TYPE_CHECKING:
     from tweetream.classifier.model import Classifier
@@ -68,6 +69,22 @@ def _load() -> "Classifier":
 def model() -> Model:
     """The worker's one model."""
     return Model()
+
+
+@cache
+def written() -> WrittenStamps:
+    """What the feeds have, for this worker."""
+    return WrittenStamps(kafka, settings.partitions, settings.feed_retention, _counted)
+
+
+def _counted(feed: str, partition: int) -> Stamp | None:
+    stamp = counts_table.entry(feed).stamps.get(partition)
+    return None if stamp is None else Stamp(partition, *stamp)
+
+
+@app.after
+async def _stop() -> None:
+    await written().stop()
 
 
 @app.task
@@ -139,18 +156,23 @@ async def _send(records: Records, counts: CountRecord, still_assigned: StillAssi
         raise failed[0]
 
 
-async def _feed(feed: str, records: list[tuple[bytes, Headers]], still_assigned: StillAssigned) -> None:
-    """Send the records of one feed. They are dropped if the feed is deleted meanwhile.
+async def _feed(feed: str, of_batch: list[tuple[bytes, Headers]], still_assigned: StillAssigned) -> None:
+    """Send the records of one feed that it does not have. They are dropped if the feed is deleted meanwhile.
 
     A record that is too large for Kafka becomes a dead letter; the others of its batch are delivered.
     """
+
+    def wanted() -> bool:
+        return still_assigned() and is_live(feed)
+
     try:
-        too_large = await services.producer.send_all(
-            feed, 0, records, still_assigned=lambda: still_assigned() and is_live(feed)
-        )
+        records = await written().unwritten(feed, of_batch, app.rebalancing_count, wanted)
+        metrics.duplicates.inc(len(of_batch) - len(records))
+        too_large = await services.producer.send_all(feed, 0, records, still_assigned=wanted)
     except Abandoned:
         if is_live(feed) or not still_assigned():  # a rebalance can take a topic out of the table for a moment
             raise
+        written().forget(feed)
         return
     for nth in too_large:
         await dead_letter(feed, records[nth][0], f"{len(records[nth][0])} bytes are too many for Kafka")

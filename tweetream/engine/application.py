@@ -18,7 +18,8 @@ from mode.utils.queues import FlowControlEvent
 from typing_extensions import override
 
 from tweetream.engine import data_dir
-from tweetream.engine.consumer import GIVE_UP, Consumer, patience
+from tweetream.engine.consumer import Consumer
+from tweetream.engine.consumer_thread import GIVE_UP, patience
 from tweetream.engine.web_server import Web
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.rebootstrap import rebootstrapping
