@@ -27,6 +27,7 @@ app = App(
     env_prefix="TWEETREAM_FAUST_",
     autodiscover=[
         "tweetream.topology",
+        "tweetream.agents.clock",
         "tweetream.agents.streamer",
         "tweetream.ingest.service",
         "tweetream.agents.preprocessing",

@@ -23,7 +23,7 @@ PARTITIONS = 2
 def worker(apache_kafka: KafkaAddress, namespace: str, tmp_path: Path) -> Iterator[Worker]:
     """Has fed POSTS posts of a file, and has ended."""
     file = chaos.numbered_lines(tmp_path / "numbers.txt", POSTS)
-    settings = {"SOURCES": f"replay:{file}", "TOPICS": chaos.TOPIC, "PARTITIONS": PARTITIONS}
+    settings = {"SOURCES": f"replay:{file}?rate=5000", "TOPICS": chaos.TOPIC, "PARTITIONS": PARTITIONS}
     worker = Worker(apache_kafka.url, namespace, tmp_path, **settings).start()
     try:
         worker.wait_ready()

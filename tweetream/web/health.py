@@ -17,6 +17,7 @@ from tweetream import metrics
 from tweetream.app import app, settings
 from tweetream.engine.consumer import Consumer
 from tweetream.engine.web_server import Site
+from tweetream.kafka.clock import clock
 from tweetream.topology import POSTS, TAGGED, recovered
 from tweetream.web.limits import METRICS, METRICS_PER_ADDRESS, ClientAddresses, ConnectionCounts
 from tweetream.web.problems import Problem
@@ -39,12 +40,14 @@ class Liveness(View):
 
 @app.page("/readyz")
 class Readiness(View):
-    """The tables are read and records flow."""
+    """The tables are read, records flow, and the clock is right."""
 
     @override
     async def get(self, request: Any) -> web.StreamResponse:
         if not recovered() or app.rebalancing or not app.is_flowing():
             raise Problem(503, "the worker is starting or its group is rebalancing", {"Retry-After": "1"})
+        if reason := clock().reason():
+            raise Problem(503, reason, {"Retry-After": "60"})
         return web.Response(text="ready\n")
 
 
