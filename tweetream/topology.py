@@ -280,9 +280,7 @@ async def _start() -> None:
     await services.compacted.start()
 
 
-# Each has a time limit of its own, and the last one registered goes first.
-
-
+# Each of these steps has a time limit of its own, and the last one registered goes first.
 @app.after
 async def _close_tables() -> None:
     for table in TABLES:

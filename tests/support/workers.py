@@ -110,9 +110,9 @@ class Worker:
         """Whether this worker runs the sources: it has counted what it read."""
         return "streaming from" in self.log.read_text(errors="replace")
 
-    def tail(self) -> str:
+    def tail(self, lines_of_log: int = 15) -> str:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        return "\n".join(lines[-15:])
+        return "\n".join(lines[-lines_of_log:])
 
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None

@@ -23,7 +23,7 @@ from tweetream.kafka.retry import PAUSE, Reminder
 from tweetream.models.feed import Stamp, rfc3339
 
 log = logging.getLogger(__name__)
-TIMEOUT = 15.0  # seconds for the end of a feed; then it is tried again
+TIMEOUT = 5.0  # seconds for the end of a feed; then it is tried again
 GROWTH = 8  # each block is so many times larger than the one after it
 Records = list[tuple[bytes, Headers]]
 Counted = Callable[[str, int], Stamp | None]  # the highest stamp counted of a feed's partition
