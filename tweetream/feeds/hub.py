@@ -104,7 +104,7 @@ class Hub:
                 await self._follow_with(consumer)
             except OffsetOutOfRangeError as error:
                 for tp in error.args[0]:
-                    self._drop_truncated(tp.topic)
+                    self.restart(tp.topic)
             except (KafkaError, OSError, MemoryError) as error:
                 reminder.warn("feeds wait for Kafka: %r", error)
                 await asyncio.sleep(TRY_AGAIN)
@@ -112,7 +112,7 @@ class Hub:
                 with contextlib.suppress(KafkaError, OSError):
                     await consumer.stop()
 
-    def _drop_truncated(self, kafka_topic: str) -> None:
+    def restart(self, kafka_topic: str) -> None:
         """Kafka's log was truncated or made anew: clients start again and get a gap event."""
         log.warning("%s has lost records in Kafka", kafka_topic)
         if kafka_topic in self._feeds:

@@ -43,6 +43,7 @@ class FeedServer:
         self._fan_out = FanOut()
         self.hub.on_records = self._fan_out.flush
         self._streams: set[Stream] = set()
+        self._logs: dict[str, str] = {}  # of the feeds followed, as positions name them
         self._closing = False
         self._stream_ended = asyncio.Event()
 
@@ -97,11 +98,17 @@ class FeedServer:
             stream.end()
 
     def drop_deleted(self) -> None:
-        """Drop the feeds of deleted topics, before Kafka's own topic is deleted."""
+        """Drop the feeds of deleted topics, before Kafka's own topic is deleted, and those that are made again."""
+        logs = {}
         for kafka_topic in self.hub.followed():
             topic = topics_table.entry(feed_name(kafka_topic).topic)
             if topic is None or not topic.alive or topic.kafka_topic != kafka_topic:
                 self.hub.drop(kafka_topic)
+                continue
+            logs[kafka_topic] = topic.log
+            if self._logs.get(kafka_topic, topic.log) != topic.log:
+                self.hub.restart(kafka_topic)  # its Kafka topic is made again: an offset means another record now
+        self._logs = logs
 
     def take_retractions(self, records: list[CompactedRecord]) -> None:
         """Take records of the topic of retracted ids: each key is the id of a post, each tombstone revokes one."""

@@ -18,7 +18,7 @@ from tweetream.feeds.cursor import Cursor, Gap
 from tweetream.feeds.hub import Hub
 from tweetream.feeds.record import Filter
 from tweetream.feeds.subscription import Subscription
-from tweetream.models.feed import Position, base36
+from tweetream.models.feed import Position
 from tweetream.models.topic import Topic
 from tweetream.settings import Settings
 from tweetream.topology import topics_table
@@ -107,7 +107,7 @@ class Stream:
 
     async def _open(self, stack: contextlib.AsyncExitStack, topic: Topic) -> None:
         feed = await stack.enter_async_context(self._hub.follow(topic.kafka_topic, self._client.wake))
-        generation = base36(topic.generation)
+        generation = topic.log
         # Made now: records may come while Kafka is asked where to begin.
         cursor = Cursor(self._hub.past, feed, topic.name, generation, None, self._scan)
         at, gap = await self._begin(topic, generation)
