@@ -7,24 +7,15 @@ import time
 from pathlib import Path
 
 import httpx
-from aiokafka.admin import AIOKafkaAdminClient
 from httpx_sse import connect_sse
 from support.faults import chaos
 from support.kafka.apache_kafka import KafkaAddress
+from support.kafka.plain_clients import delete_topics
 from support.waiting import until
 from support.workers import Worker, workers
 
 LINES = 5_000
 RATE = 200
-
-
-async def delete(bootstrap: str, *names: str) -> None:
-    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await client.start()
-    try:
-        await client.delete_topics(list(names))
-    finally:
-        await client.close()
 
 
 class Reader(threading.Thread):
@@ -81,7 +72,7 @@ def test_a_feed_whose_kafka_topic_is_deleted_holds_no_other_and_is_made_again_wi
         other.start()
         until(lambda: len(gone.seen) > 500 and len(other.seen) > 500, 60, "posts")
         feed = group[0].topics()["nomor"]["kafka_topic"]
-        asyncio.run(delete(apache_kafka.bootstrap, feed))
+        asyncio.run(delete_topics(apache_kafka.bootstrap, feed))
         began, longest = time.monotonic(), 0.0
         while not (gone.gaps and len(gone.seen) > 2_000) and time.monotonic() < began + 60:
             before, at = len(other.seen), time.monotonic()

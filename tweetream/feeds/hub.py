@@ -131,7 +131,9 @@ class Hub:
                     consumer.seek(tp, feed.end)
             if not assigned:
                 self._joined.clear()
-                await self._joined.wait()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(TRY_AGAIN if self._feeds else None):
+                        await self._joined.wait()
                 continue
             found = await consumer.getmany(timeout_ms=POLL_MS, max_records=5 * FETCH_RECORDS)
             if found:
@@ -154,7 +156,8 @@ class Hub:
         oldest = time.monotonic() - self._feed_idle_timeout
         for feed in list(self._feeds.values()):
             if feed.clients or feed.left_at > oldest:
-                yield feed
+                if self.past.available(feed.kafka_topic):  # Kafka's client asks without a pause for a topic that is not
+                    yield feed
             else:
                 self._feeds.pop(feed.kafka_topic, None)
                 self._joining.pop(feed.kafka_topic, None)

@@ -41,6 +41,7 @@ class FeedServer:
         self.limits = StreamLimits(settings.max_streams, settings.max_streams_per_address)
         self.reads = ReadLimits()
         self._fan_out = FanOut()
+        self.hub.past.available = lambda kafka_topic: not services.producer.is_leaderless(kafka_topic)
         self.hub.on_records = self._fan_out.flush
         self._streams: set[Stream] = set()
         self._logs: dict[str, str] = {}  # of the feeds followed, as positions name them
