@@ -34,7 +34,7 @@ def producer() -> Any:
 def topics(monkeypatch: pytest.MonkeyPatch) -> RequiredTopics:
     monkeypatch.setattr(module, "REMAKE_AFTER", -1.0)
     found = RequiredTopics()
-    found.declare([POSTS, TABLE], [TABLE.name], [POSTS.name])
+    found.declare([POSTS, TABLE], [POSTS.name])
     return found
 
 
@@ -58,12 +58,6 @@ def test_a_topic_that_is_gone_is_made_again_and_counts_when_the_group_reads_it(
     assert POSTS.name in topics.reason() and "does not read it" in topics.reason()
     topics.look(producer, 3, never)
     assert topics.reason() == ""
-
-
-def test_a_changelog_that_is_gone_is_never_made_again_empty(topics: RequiredTopics, producer: Any) -> None:
-    producer.missing = {TABLE.name}
-    assert topics.look(producer, 1, never) == []
-    assert TABLE.name in topics.reason() and "GET /topics" in topics.reason()
 
 
 def test_a_topic_without_a_leader_waits_for_its_broker(topics: RequiredTopics, producer: Any) -> None:

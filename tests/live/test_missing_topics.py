@@ -12,7 +12,7 @@ from support.waiting import until
 from support.workers import workers
 
 
-def test_posts_and_commands_that_are_deleted_make_a_worker_unready_and_are_made_again(
+def test_posts_commands_and_a_changelog_that_are_deleted_make_a_worker_unready_and_are_made_again(
     apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     file = chaos.numbered_lines(tmp_path / "posts.txt", 100_000)
@@ -21,7 +21,8 @@ def test_posts_and_commands_that_are_deleted_make_a_worker_unready_and_are_made_
         for name in ("satu", "dua"):
             assert httpx.post(f"{worker.url}/topics", json={"name": name}, timeout=20).status_code == 201
         until(lambda: worker.count(chaos.TOPIC) > 500, 60, "posts")
-        asyncio.run(delete_topics(apache_kafka.bootstrap, f"{namespace}-posts", f"{namespace}-commands"))
+        names = [f"{namespace}-{name}" for name in ("posts", "commands", "topics-changelog")]
+        asyncio.run(delete_topics(apache_kafka.bootstrap, *names))
         until(lambda: worker.get("/readyz") == 503, 20, "unready")
         deleted = time.monotonic()
         said = set()
@@ -38,6 +39,9 @@ def test_posts_and_commands_that_are_deleted_make_a_worker_unready_and_are_made_
         added = httpx.post(f"{worker.url}/topics", json={"name": "tiga"}, timeout=20)
         assert added.status_code == 201, "commands are applied, whatever their offsets were before"
         assert set(worker.topics()) == {chaos.TOPIC, "satu", "dua", "tiga"}
+        worker.stop()
+        worker.start().wait_ready()
+        assert set(worker.topics()) == {chaos.TOPIC, "satu", "dua", "tiga"}, "the changelog was written again"
         said_in_log = worker.log.read_text(errors="replace")
         assert f"the Kafka topic {namespace}-" in said_in_log and "made again" in said_in_log
         assert len(said_in_log.splitlines()) < 500

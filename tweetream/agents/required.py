@@ -8,6 +8,7 @@ import logging
 from faust.exceptions import ConsumerNotStarted
 
 from tweetream.app import app, kafka, settings
+from tweetream.engine.table import ReplicatedTable
 from tweetream.kafka import admin
 from tweetream.kafka.required import required
 from tweetream.kafka.retry import Reminder, Unavailable, retry_until_available
@@ -15,13 +16,14 @@ from tweetream.topology import COMMANDS, COUNTS, POSTS, TABLES, TAGGED, services
 
 log = logging.getLogger(__name__)
 _reminder = Reminder(log)
+_kept: set[str] = set()  # the changelogs that are gone, and whose contents this worker has
 
 
 @app.before
 async def check_partitions() -> None:
     """End at a topic with another number of partitions, before anything is sent to it."""
     topics = specs()
-    required().declare(topics, [table.changelog_topic_name for table in TABLES], [POSTS, TAGGED, COMMANDS, COUNTS])
+    required().declare(topics, [POSTS, TAGGED, COMMANDS, COUNTS])
     names = [spec.name for spec in topics]
     found = await retry_until_available(kafka, lambda: admin.partition_counts(kafka, names))
     _check(required().other_number(found.get))
@@ -36,9 +38,11 @@ def _check(other_number: str) -> None:
 async def look() -> None:
     """Compare what Kafka has with what is needed."""
     gone = required().look(services.producer, app.consumer_generation_id, _is_mine)
-    _check(required().other_number(services.producer.partitions))
+    _check(required().lasting_number(services.producer.partitions))
     if reason := required().reason():
         _reminder.warn("not ready: %s", reason)
+    lost = {table.changelog_topic_name for table in TABLES if not _is_kept(table)}
+    gone = [spec for spec in gone if spec.name not in lost]
     if not gone:
         return
     try:
@@ -46,6 +50,17 @@ async def look() -> None:
         log.warning("made again: %s", ", ".join(sorted(made)) or "by another worker")
     except Unavailable as error:
         log.warning("topics that are gone wait for Kafka: %s", error)
+
+
+def _is_kept(table: ReplicatedTable) -> bool:
+    """Whether this worker has the contents of a table. If its changelog is gone, they are to be written again."""
+    if not required().is_gone(table.changelog_topic_name):
+        _kept.discard(table.changelog_topic_name)
+    elif table.read_to is not None and table.changelog_topic_name not in _kept:
+        log.warning("%s is gone: it is made again, with what the workers know", table.changelog_topic_name)
+        table.write_again()
+        _kept.add(table.changelog_topic_name)
+    return table.changelog_topic_name in _kept
 
 
 def _is_mine(topic: str) -> bool:

@@ -1,8 +1,7 @@
 """The Kafka topics that every worker needs: which of them are gone, have no leader, or are not read. Knows no Faust.
 
-A topic that is gone can be made again when every worker has seen that, unless it is the changelog of a table: then only
-the workers have its contents. The group reads a new topic after a rebalance, which its leader begins when it sees the
-topic.
+A topic that is gone can be made again when every worker has seen that. The group reads a new topic after a rebalance,
+which its leader begins when it sees the topic.
 """
 
 import time
@@ -11,32 +10,31 @@ from functools import cache
 
 from tweetream.kafka.admin import TopicSpec
 from tweetream.kafka.producer import OrderedProducer
+from tweetream.kafka.write_watch import PATIENCE
 
 REMAKE_AFTER = 8.0  # seconds: all workers ask for the metadata more often, and lose the old partitions before
 READ_WITHIN = 60.0  # seconds after a topic was made again; then another worker has its partitions
 
 
 class RequiredTopics:
-    """What a worker knows of them. `read` are the topics that the group reads, `changelogs` those of tables."""
+    """What a worker knows of them. `read` are the topics that the group's agents read."""
 
     def __init__(self) -> None:
         self._specs: list[TopicSpec] = []
-        self._changelogs: frozenset[str] = frozenset()
         self._read: frozenset[str] = frozenset()
         self._gone: dict[str, float] = {}  # since when
         self._leaderless: list[str] = []
+        self._number = ("", 0.0)  # the last line about partitions, and since when it is so
         self._unread: dict[str, tuple[int, float]] = {}  # the group's generation when it was gone, and until when
 
-    def declare(self, specs: Iterable[TopicSpec], changelogs: Iterable[str], read: Iterable[str]) -> None:
-        self._specs, self._changelogs, self._read = list(specs), frozenset(changelogs), frozenset(read)
+    def declare(self, specs: Iterable[TopicSpec], read: Iterable[str]) -> None:
+        self._specs, self._read = list(specs), frozenset(read)
+
+    def is_gone(self, topic: str) -> bool:
+        return topic in self._gone
 
     def reason(self) -> str:
         """Why the worker is not ready; empty if nothing is lacking."""
-        if lost := sorted(self._changelogs & self._gone.keys()):
-            return (
-                f"the Kafka topic {lost[0]} is gone, and only the workers have its contents: keep them running, note "
-                "what GET /topics says, stop all of them, start them again, and add the topics again"
-            )
         if self._gone:
             return f"the Kafka topic {min(self._gone)} is gone; it is made again within seconds"
         if self._leaderless:
@@ -63,8 +61,16 @@ class RequiredTopics:
         for topic, (before, until) in list(self._unread.items()):
             if topic not in self._gone and (generation != before or mine(topic) or now > until):
                 del self._unread[topic]
-        old = {name for name, since in self._gone.items() if now - since > REMAKE_AFTER} - self._changelogs
+        old = {name for name, since in self._gone.items() if now - since > REMAKE_AFTER}
         return [spec for spec in self._specs if spec.name in old]
+
+    def lasting_number(self, found: Callable[[str], int | None]) -> str:
+        """`other_number`, if it has been the same for a while: metadata can be partial for a moment."""
+        line, since = self.other_number(found), self._number[1]
+        if line != self._number[0]:
+            since = time.monotonic()
+            self._number = line, since
+        return line if time.monotonic() - since >= PATIENCE else ""
 
     def other_number(self, found: Callable[[str], int | None]) -> str:
         """The line about a topic that has another number of partitions than this worker takes; empty without one.
