@@ -60,6 +60,19 @@ def test_a_topic_that_is_gone_is_made_again_and_counts_when_the_group_reads_it(
     assert topics.reason() == ""
 
 
+def test_a_worker_that_does_not_join_after_a_topic_is_back_must_start_again(
+    topics: RequiredTopics, producer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "JOINED_WITHIN", -1.0)
+    producer.missing = {POSTS.name}
+    topics.look(producer, 1, never)
+    assert not topics.is_stalled(joined=False), "it is still gone"
+    producer.missing.clear()
+    topics.look(producer, 1, never)
+    assert topics.is_stalled(joined=False)
+    assert not topics.is_stalled(joined=True) and not topics.is_stalled(joined=False), "once it has joined"
+
+
 def test_a_topic_without_a_leader_waits_for_its_broker(topics: RequiredTopics, producer: Any) -> None:
     producer.leaderless = {POSTS.name}
     assert topics.look(producer, 1, never) == []

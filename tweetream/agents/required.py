@@ -39,6 +39,8 @@ async def look() -> None:
     """Compare what Kafka has with what is needed."""
     gone = required().look(services.producer, app.consumer_generation_id, _is_mine)
     _check(required().lasting_number(services.producer.partitions))
+    if required().is_stalled(joined=app.is_flowing() and not app.rebalancing):
+        app.abort("Kafka topics were made again, and this worker cannot join its group since: start it again")
     if reason := required().reason():
         _reminder.warn("not ready: %s", reason)
     lost = {table.changelog_topic_name for table in TABLES if not _is_kept(table)}
@@ -65,6 +67,6 @@ def _is_kept(table: ReplicatedTable) -> bool:
 
 def _is_mine(topic: str) -> bool:
     try:
-        return any(tp.topic == topic for tp in app.consumer.assignment())
+        return not app.rebalancing and any(tp.topic == topic for tp in app.consumer.assignment())
     except ConsumerNotStarted:
         return False

@@ -26,6 +26,7 @@ from tweetream.kafka.retry import wait_at_most
 Answer = TypeVar("Answer")
 FETCH_WAIT_MS = 200
 ASK_AGAIN = 0.5  # seconds between two calls that Kafka does not answer
+COMMIT_TIMEOUT = 5.0  # seconds; the thread does nothing else meanwhile
 GIVE_UP = 2.0  # seconds that a rebalance or a stop waits for events that were not acknowledged
 
 
@@ -49,7 +50,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         mine = consumer.assignment()
         offsets = {tp: offset for tp, offset in offsets.items() if tp in mine}
         try:
-            await consumer.commit(offsets)
+            async with asyncio.timeout(COMMIT_TIMEOUT):  # for a topic that is gone, Kafka's client would try for ever
+                await consumer.commit(offsets)
         except (KafkaError, ValueError, OSError, MemoryError) as error:
             # These records are delivered again, and recognised by their stamps.
             self.log.warning("Offsets not committed: %r", error)

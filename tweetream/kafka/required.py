@@ -13,6 +13,7 @@ from tweetream.kafka.producer import OrderedProducer
 from tweetream.kafka.write_watch import PATIENCE
 
 REMAKE_AFTER = 8.0  # seconds: all workers ask for the metadata more often, and lose the old partitions before
+JOINED_WITHIN = 30.0  # seconds after a topic was made again; else the worker must start again
 READ_WITHIN = 60.0  # seconds after a topic was made again; then another worker has its partitions
 
 
@@ -24,6 +25,7 @@ class RequiredTopics:
         self._read: frozenset[str] = frozenset()
         self._gone: dict[str, float] = {}  # since when
         self._leaderless: list[str] = []
+        self._back = 0.0  # when a topic that was gone was there again, and the group has not joined since; else 0
         self._number = ("", 0.0)  # the last line about partitions, and since when it is so
         self._unread: dict[str, tuple[int, float]] = {}  # the group's generation when it was gone, and until when
 
@@ -54,8 +56,9 @@ class RequiredTopics:
                 self._gone.setdefault(spec.name, now)
                 if spec.name in self._read:
                     self._unread[spec.name] = generation, now + READ_WITHIN
-            elif not producer.is_leaderless(spec.name):
-                self._gone.pop(spec.name, None)
+            elif spec.name in self._gone and not producer.is_leaderless(spec.name):
+                del self._gone[spec.name]
+                self._back = now
         names = [spec.name for spec in self._specs if spec.name not in self._gone]
         self._leaderless = [name for name in names if producer.is_leaderless(name)]
         for topic, (before, until) in list(self._unread.items()):
@@ -63,6 +66,12 @@ class RequiredTopics:
                 del self._unread[topic]
         old = {name for name, since in self._gone.items() if now - since > REMAKE_AFTER}
         return [spec for spec in self._specs if spec.name in old]
+
+    def is_stalled(self, joined: bool) -> bool:
+        """Whether this worker has not joined its group for long, though all topics are back. `joined`: it has now."""
+        if joined or self._gone:
+            self._back = 0.0
+        return self._back > 0.0 and time.monotonic() - self._back > JOINED_WITHIN
 
     def lasting_number(self, found: Callable[[str], int | None]) -> str:
         """`other_number`, if it has been the same for a while: metadata can be partial for a moment."""

@@ -5,10 +5,10 @@ not take its records. While Kafka itself does not answer, nothing is known of an
 """
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
@@ -73,25 +73,23 @@ class WriteWatch:
         since = self._leaderless.get(topic)
         return since is not None and time.monotonic() - since >= PATIENCE
 
-    @contextlib.asynccontextmanager
-    async def limit(self, topic: str, *, probe: bool = False) -> AsyncIterator[None]:
-        """Raise Unwritable in the block when the topic cannot be written. One block for a topic at a time.
+    def limit(self, topic: str, *, probe: bool = False) -> "SendLimit":
+        """A block that raises Unwritable when the topic cannot be written. One for a topic at a time.
 
         A `probe` is tried although another send got stuck.
         """
+        return SendLimit(self, topic, probe)
+
+    def _begin(self, topic: str, probe: bool, send: asyncio.Timeout) -> None:
         if self._is_old(topic) or (topic in self._stuck and not probe):
             raise Unwritable(topic)
-        try:
-            async with asyncio.timeout(None) as send:
-                self._sends[topic] = send
-                yield
-        except TimeoutError:
-            raise Unwritable(topic) from None
-        else:
+        self._sends[topic] = send
+
+    def _end(self, topic: str, sent: bool) -> None:
+        if sent:
             self._stuck.discard(topic)
-        finally:
-            self._sends.pop(topic, None)
-            self._waited.pop(topic, None)
+        self._sends.pop(topic, None)
+        self._waited.pop(topic, None)
 
     async def _watch(self) -> None:
         while True:
@@ -131,3 +129,24 @@ class WriteWatch:
         return bool(found) and all(
             cluster.leader_for_partition(TopicPartition(topic, partition)) not in (None, -1) for partition in found
         )
+
+
+class SendLimit:
+    """The block of `WriteWatch.limit`. Each send to a feed makes one, so it is no generator."""
+
+    __slots__ = ("_watch", "_topic", "_probe", "_send")
+
+    def __init__(self, watch: WriteWatch, topic: str, probe: bool) -> None:
+        self._watch, self._topic, self._probe = watch, topic, probe
+        self._send = asyncio.timeout(None)
+
+    async def __aenter__(self) -> None:
+        self._watch._begin(self._topic, self._probe, self._send)
+        await self._send.__aenter__()
+
+    async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        self._watch._end(self._topic, sent=error is None)
+        try:
+            await self._send.__aexit__(kind, error, traceback)
+        except TimeoutError:
+            raise Unwritable(self._topic) from None
