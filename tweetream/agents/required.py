@@ -10,6 +10,7 @@ from faust.exceptions import ConsumerNotStarted
 from tweetream.app import app, kafka, settings
 from tweetream.engine.table import ReplicatedTable
 from tweetream.kafka import admin
+from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.kafka.required import required
 from tweetream.kafka.retry import Reminder, Unavailable, retry_until_available
 from tweetream.topology import COMMANDS, COUNTS, POSTS, TABLES, TAGGED, services, specs
@@ -50,8 +51,25 @@ async def look() -> None:
     try:
         made = await admin.create(kafka, gone, settings.replication)
         log.warning("made again: %s", ", ".join(sorted(made)) or "by another worker")
-    except Unavailable as error:
+        for table in TABLES:
+            if table.changelog_topic_name in made:
+                await _write(table)
+    except (Unavailable, RecordRejected) as error:
         log.warning("topics that are gone wait for Kafka: %s", error)
+    except Abandoned:
+        pass  # the worker ends
+
+
+async def _write(table: ReplicatedTable) -> None:
+    """Write a table to its new changelog, whoever owns it: its owner may not have joined the group before it ends."""
+    entries = sorted(table.data.items(), reverse=True)  # the mark of the last command applied comes last
+    await services.producer.send_all(
+        table.changelog_topic_name,
+        0,
+        [(value, []) for _, value in entries],
+        keys=[key for key, _ in entries],
+        still_assigned=lambda: not app.should_stop,
+    )
 
 
 def _is_kept(table: ReplicatedTable) -> bool:
