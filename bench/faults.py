@@ -5,8 +5,9 @@
 Three workers read numbered lines at 2,000 a second from Apache Kafka on this machine (Java 17 or newer, and Maven the
 first time). At least twelve faults hit them: kill -9, SIGTERM, SIGSTOP for 20 s and SIGCONT, a third of them the
 worker that streams. With three brokers (replication 3, min ISR 2) one of those is killed every 30 s besides. Then, with
-a minute of posts more, come those of `kafka_faults`: the group's offsets are deleted, a broker moves, a clock is off.
-Exit status 1 when something is lost or comes twice to a client that resumes.
+two minutes of posts more, come those of `kafka_faults` and `topic_faults`: offsets and topics are deleted, a broker
+moves, a clock is off. Exit status 1 when something is lost that no fault destroyed by itself, or comes twice to a
+client that resumes.
 """
 
 import argparse
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from support.faults import chaos  # noqa: E402
 from support.faults.fault_plan import BrokerDeaths, FaultRun, plan  # noqa: E402
 from support.faults.kafka_faults import FAULTS  # noqa: E402
+from support.faults.topic_faults import TOPIC_FAULTS  # noqa: E402
 from support.kafka.apache_kafka import ApacheKafka  # noqa: E402
 from support.kafka.jars import (
     ApacheKafkaError,
@@ -32,7 +34,7 @@ from support.workers import workers  # noqa: E402
 RATE = 2_000
 WORKERS = 3
 NAMESPACE = "faults"
-KAFKA_FAULTS = 60.0  # seconds of posts for the faults after those
+MORE = 120.0  # seconds of posts for the faults after those
 EVERY = 15.0  # seconds from fault to fault: twelve in three minutes
 
 
@@ -73,7 +75,7 @@ def _refuse(line: str) -> int:
 
 def _run(folder: Path, options: argparse.Namespace) -> chaos.Report:
     rng = random.Random(options.seed)
-    sent = int(RATE * (options.seconds + KAFKA_FAULTS))
+    sent = int(RATE * (options.seconds + MORE))
     file = chaos.numbered_lines(folder / "numbers.txt", sent)
     settings = {
         "SOURCES": f"replay:{file}?rate={RATE}",
@@ -96,11 +98,16 @@ def _run(folder: Path, options: argparse.Namespace) -> chaos.Report:
         run.run()
         if deaths:
             deaths.end()
-        done = run.done + (deaths.done if deaths else [])
+        done, destroyed = run.done + (deaths.done if deaths else []), chaos.Destroyed()
+        for worker in group:
+            worker.wait_ready()
         for fault in rng.sample(FAULTS, len(FAULTS)):
             done.append(fault(kafka, group, NAMESPACE))
             print(f"           {done[-1]}", flush=True)
-        return chaos.finish(kafka.bootstrap, group, client, sent, done)
+        for delete in rng.sample(TOPIC_FAULTS, len(TOPIC_FAULTS)):
+            done.append(delete(kafka, group, NAMESPACE, client, destroyed))
+            print(f"           {done[-1]}", flush=True)
+        return chaos.finish(kafka.bootstrap, group, client, sent, done, destroyed)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ RETRACTED = f"{NAMESPACE}-retracted"  # key: the id of a post that its network s
 SOURCES = f"{NAMESPACE}-sources"  # key: a source's URL; value: its state
 CHANGES = f"{NAMESPACE}-changes"  # who changed which topic
 CLOCK = f"{NAMESPACE}-clock"  # records whose times of arrival tell Kafka's time
+WAITING = f"{NAMESPACE}-waiting"  # key: a partition of tagged and a feed; value: from where on the feed lacks posts
 FEED_PREFIX = f"{NAMESPACE}-feed-"
 # The broker unpacks what others send compressed: our client may not know the method, and a small batch can be huge.
 PLAIN = {"compression.type": "uncompressed"}
@@ -178,6 +179,7 @@ def specs() -> list[TopicSpec]:
         TopicSpec(DEAD, 1, keep),
         TopicSpec(RETRACTED, 1, {**compact, "cleanup.policy": "compact,delete", "retention.ms": str(longest)}),
         TopicSpec(SOURCES, 1, compact),
+        TopicSpec(WAITING, 1, compact),
         TopicSpec(CHANGES, 1, audit),
         TopicSpec(CLOCK, 1, {**keep, "message.timestamp.type": "LogAppendTime"}),
         TopicSpec(f"{NAMESPACE}-__assignor-__leader", 1, keep),  # Faust's own

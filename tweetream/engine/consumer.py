@@ -273,6 +273,10 @@ class Consumer(driver.Consumer):
         """
         return message in self._unacked_messages
 
+    def next_offset(self, topic: str, partition: int) -> int | None:
+        """The offset of the next record that is delivered of a partition. None if it is not this worker's now."""
+        return self._next.get(TP(topic, partition))
+
     def lag(self, topic: str) -> int:
         """Records of the topic in the partitions of this worker that are not committed, by the last fetch."""
         mine = [tp for tp in self._next if tp.topic == topic]

@@ -1,5 +1,6 @@
 """The thread of the consumer: it survives commits that the broker refuses, and finds a cluster that moved."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import wait_at_most
 
 FETCH_WAIT_MS = 200
+COMMIT_TIMEOUT = 5.0  # seconds; the thread does nothing else meanwhile
 GIVE_UP = 2.0  # seconds that a rebalance or a stop waits for events that were not acknowledged
 
 
@@ -36,7 +38,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         mine = consumer.assignment()
         offsets = {tp: offset for tp, offset in offsets.items() if tp in mine}
         try:
-            await consumer.commit(offsets)
+            async with asyncio.timeout(COMMIT_TIMEOUT):  # for a topic that is gone, Kafka's client would try for ever
+                await consumer.commit(offsets)
         except (KafkaError, ValueError, OSError, MemoryError) as error:
             # These records are delivered again, and recognised by their stamps.
             self.log.warning("Offsets not committed: %r", error)

@@ -107,6 +107,13 @@ async def names(kafka: Connection) -> set[str]:
         return set(await client.list_topics())
 
 
+async def partition_counts(kafka: Connection, names: Iterable[str]) -> dict[str, int]:
+    """How many partitions each of these topics has, if it is there. Raises Unavailable."""
+    async with admin(kafka) as client:
+        found = await client.describe_topics(list(names))
+    return {topic["topic"]: len(topic["partitions"]) for topic in found if topic["partitions"]}
+
+
 class Committed:
     """Reads the offsets that a group has committed of a topic. Its consumer does not join the group.
 
