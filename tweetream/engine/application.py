@@ -18,9 +18,11 @@ from mode.utils.queues import FlowControlEvent
 from typing_extensions import override
 
 from tweetream.engine import data_dir
-from tweetream.engine.consumer import GIVE_UP, Consumer, patience
+from tweetream.engine.consumer import Consumer
+from tweetream.engine.consumer_thread import GIVE_UP, patience
 from tweetream.engine.web_server import Web
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import wait_at_most
 
 Step = Callable[[], Awaitable[None]]
@@ -83,7 +85,11 @@ class Tables(TableManager):
 
 
 class Producer(driver.Producer):
-    """Faust's producer, whose stop never waits for a broker that is away."""
+    """Faust's producer, which finds a cluster that moved, and whose stop never waits for a broker that is away."""
+
+    @override
+    def _new_producer(self, transactional_id: str | None = None) -> Any:
+        return rebootstrapping(super()._new_producer(transactional_id))
 
     @override
     async def on_stop(self) -> None:
