@@ -23,6 +23,7 @@ app = App(
     settings.namespace,
     broker=[f"kafka://{host}" for host in kafka.servers],
     origin="tweetream.app",
+    PartitionAssignor="tweetream.engine.application:Assignor",
     TableManager="tweetream.engine.application:Tables",
     Worker="tweetream.engine.worker:Worker",
     env_prefix="TWEETREAM_FAUST_",

@@ -28,6 +28,7 @@ TOUCHED = {
         "_waiting_for_ack",
     ],
     "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread": ["_ensure_consumer"],
+    "faust.assignor.partition_assignor:PartitionAssignor": ["_table_manager"],
     "faust.tables.manager:TableManager": ["_recovery", "_update_channels"],
     "mode.services:Service": ["_stopped"],
     "mode.utils.queues:FlowControlEvent": ["_suspend"],

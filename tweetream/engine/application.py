@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery as FaustRecovery
 from faust.transport.drivers import aiokafka as driver
@@ -82,6 +83,19 @@ class Tables(TableManager):
     async def on_start(self) -> None:
         await self._update_channels()
         await self.recovery.start()
+
+
+class Assignor(PartitionAssignor):
+    """Faust's assignor, which also assigns while the changelog of a global table is gone.
+
+    Faust's own raises an error there, and the group's leader would never answer its group again.
+    """
+
+    @override
+    def _global_table_standby_assignments(self, assignments: Any, partitions_by_topic: Any) -> Any:
+        tables = self._table_manager.data.values()
+        missing = {table.changelog_topic.get_topic_name(): 0 for table in tables}
+        return super()._global_table_standby_assignments(assignments, missing | dict(partitions_by_topic))
 
 
 class Producer(driver.Producer):

@@ -38,11 +38,11 @@ class RequiredTopics:
     def reason(self) -> str:
         """Why the worker is not ready; empty if nothing is lacking."""
         if self._gone:
-            return f"the Kafka topic {min(self._gone)} is gone; it is made again within seconds"
+            return f"Kafka topics are gone: {', '.join(sorted(self._gone))}; they are made again within seconds"
         if self._leaderless:
             return f"the Kafka topic {self._leaderless[0]} has no leader: start the brokers that have it"
         if self._unread:
-            return f"the Kafka topic {min(self._unread)} was made again; the group does not read it yet"
+            return f"made again, and not read by the group yet: {', '.join(sorted(self._unread))}"
         return ""
 
     def look(self, producer: OrderedProducer, generation: int, mine: Callable[[str], bool]) -> list[TopicSpec]:
