@@ -19,6 +19,7 @@ from tweetream import metrics
 from tweetream.app import app, kafka, settings
 from tweetream.ingest.backpressure import Backpressure
 from tweetream.ingest.batcher import Batch, Batcher, halves
+from tweetream.ingest.command_offsets import CommandsLost, continue_offsets
 from tweetream.ingest.reporter import Reporter
 from tweetream.ingest.takeover import Fenced, TakeoverState, take_over
 from tweetream.kafka.fencing import highest
@@ -92,6 +93,7 @@ class Run:
 
     async def main(self) -> None:
         """Run until cancelled. Raises what ends the run, such as Fenced."""
+        await continue_offsets()
         await self._add_topics()
         takeover = await take_over(kafka, services.producer, POSTS, settings.partitions, now_ms())
         log.info("streaming from %d sources, epoch %d", len(self._supervisors), takeover.epoch)
@@ -237,7 +239,7 @@ class IngestService(Service):
             if isinstance(error, BaseExceptionGroup):
                 error = error.exceptions[0]
             log.error("the run of the sources failed: %r; starting again", error)
-            if isinstance(error, codec.TooNew):
+            if isinstance(error, codec.TooNew | CommandsLost):
                 app.abort(str(error))
                 return
         self._run = asyncio.create_task(Run().main())

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import wait_at_most
 
 READERS = 4
@@ -73,8 +74,10 @@ class Readers:
 
 def consumer(kafka: Connection) -> AIOKafkaConsumer:
     """A consumer in no group, which raises OffsetOutOfRangeError instead of moving to another offset."""
-    return AIOKafkaConsumer(
-        **kafka.arguments(), enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=POLL_MS
+    return rebootstrapping(
+        AIOKafkaConsumer(
+            **kafka.arguments(), enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=POLL_MS
+        )
     )
 
 
