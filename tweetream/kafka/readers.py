@@ -124,9 +124,9 @@ async def dedup_start(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: in
     return max(earliest, offset - MAX_DEDUP_RECORDS, min(offset, offset if start is None else start))
 
 
-async def last_records(kafka: Connection, topic: str, number: int) -> list[Any]:
-    """The last `number` records of a topic with one partition, oldest first, also those that have just come."""
-    tp = TopicPartition(topic, 0)
+async def last_records(kafka: Connection, topic: str, number: int, partition: int = 0) -> list[Any]:
+    """The last `number` records of a topic's partition, oldest first, also those that have just come."""
+    tp = TopicPartition(topic, partition)
     reader = consumer(kafka)
     try:
         await reader.start()
