@@ -1,7 +1,7 @@
 """Faults that delete Kafka topics under a running group, a function each: what they destroy, and that all recovers.
 
-What is destroyed cannot be read afterwards, so it is known only as a span of numbers around the last post that a client
-had then. Limits: a span of SPREAD posts to each side, that is a second at 2,000 posts a second.
+A feed's topic destroys what its clients have not read. That cannot be read afterwards, so it is known only as a span of
+numbers around the last post that a client had then: SPREAD posts to each side, that is a second at 2,000 a second.
 """
 
 import asyncio
@@ -35,10 +35,8 @@ def feed_deleted(
 def posts_deleted(
     kafka: KafkaAddress, group: Sequence[Worker], namespace: str, client: Client, destroyed: Destroyed
 ) -> str:
-    """The topic posts is deleted: what was in transit there is lost, the group is not ready, and then it goes on."""
-    last = max(client.seen, default=0)
+    """The topic posts is deleted: the group is not ready, and then it reads again what was in transit there."""
     asyncio.run(delete_topics(kafka.bootstrap, f"{namespace}-posts"))
-    destroyed.spans.append((last - SPREAD, last + SPREAD))
     until(lambda: group[0].get("/readyz") == 503, 30, "not ready")
     _wait(group)
     before = len(client.seen)
