@@ -5,9 +5,9 @@
 Three workers read numbered lines at 2,000 a second from Apache Kafka on this machine (Java 17 or newer, and Maven the
 first time). At least twelve faults hit them: kill -9, SIGTERM, SIGSTOP for 20 s and SIGCONT, a third of them the
 worker that streams. With three brokers (replication 3, min ISR 2) one of those is killed every 30 s besides. Then, with
-two minutes of posts more, come those of `kafka_faults` and `topic_faults`: offsets and topics are deleted, a broker
-moves, a clock is off. Exit status 1 when something is lost that no fault destroyed by itself, or comes twice to a
-client that resumes.
+a minute and a half of posts more, come those of `kafka_faults` and `topic_faults`: offsets and topics are deleted, a
+broker moves, a clock is off. Exit status 1 when something is lost that no fault destroyed by itself, or comes twice to
+a client that resumes.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from support.workers import workers  # noqa: E402
 RATE = 2_000
 WORKERS = 3
 NAMESPACE = "faults"
-MORE = 120.0  # seconds of posts for the faults after those
+MORE = 90.0  # seconds of posts for the faults after those
 EVERY = 15.0  # seconds from fault to fault: twelve in three minutes
 
 

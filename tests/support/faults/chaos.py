@@ -27,6 +27,7 @@ from support.workers import Worker
 from tweetream.models.feed import Stamp
 
 TOPIC = "nomor"
+QUIET = 60.0  # seconds without a post after which the last one is not waited for
 
 
 def numbered_lines(path: Path, count: int) -> Path:
@@ -227,6 +228,16 @@ def jumps(workers: Sequence[Worker]) -> int:
     return sum(line.count("fetching again") + line.count("are gone") for log in logs for line in log.splitlines())
 
 
+def _wait_for(client: Client, last: int) -> None:
+    """Until the client has the last line, or no other: what is missing is in the report."""
+    while last not in client.seen[-5000:]:
+        before = len(client.seen)
+        try:
+            until(lambda before=before: len(client.seen) > before, QUIET, "another post", 0.5)
+        except AssertionError:
+            return
+
+
 def finish(
     bootstrap: str,
     workers: Sequence[Worker],
@@ -239,8 +250,7 @@ def finish(
     destroyed = destroyed or Destroyed()
     for worker in workers:
         worker.wait_ready()
-    with contextlib.suppress(AssertionError):  # what is missing is in the report
-        until(lambda: sent in client.seen[-5000:], 120, "the last line", 0.5)
+    _wait_for(client, sent)
     with contextlib.suppress(AssertionError):
         until(lambda: destroyed.spans or workers[0].count(TOPIC) == sent, 15, "all are counted")
     time.sleep(2)
