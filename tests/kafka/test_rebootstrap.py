@@ -1,17 +1,16 @@
-"""A client whose brokers are all gone asks the bootstrap servers again. Without Kafka: both are stubs."""
+"""A client whose brokers are all gone asks the bootstrap servers again, and creates no topic. Kafka is a stub."""
 
 import logging
-from collections.abc import Collection
 from types import SimpleNamespace
 
 import pytest
 from aiokafka.client import AIOKafkaClient
-from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import KafkaConnectionError
+from aiokafka.protocol.metadata import MetadataRequest, MetadataRequest_v5
 
 from tweetream.kafka import rebootstrap
 
-OLD, NEW = (SimpleNamespace(host="kafka", port=port) for port in (1, 2))
+OLD, NEW = (SimpleNamespace(nodeId=port, host="kafka", port=port) for port in (1, 2))
 
 
 class Cluster:
@@ -22,13 +21,19 @@ class Cluster:
         self.at, self.told, self.bootstrap_answers, self.bootstrapped = OLD, OLD, True, 0
         self.client = AIOKafkaClient()
         consumer = SimpleNamespace(_client=self.client)
+        self.asked: list[MetadataRequest] = []
         monkeypatch.setattr(self.client.cluster, "brokers", lambda: [self.told])
-        monkeypatch.setattr(self.client, "_metadata_update", self._ask)
+        monkeypatch.setattr(self.client.cluster, "update_metadata", lambda answer: None)
+        monkeypatch.setattr(self.client, "_get_conn", self._connection)
         monkeypatch.setattr(self.client, "bootstrap", self._bootstrap)
         rebootstrap.rebootstrapping(consumer)  # type: ignore[type-var]
 
-    async def _ask(self, metadata: ClusterMetadata, topics: Collection[str] | None) -> bool:
-        return self.told is self.at
+    async def _connection(self, node: int) -> SimpleNamespace | None:
+        return SimpleNamespace(send=self._answer) if node == self.at.nodeId else None
+
+    async def _answer(self, request: MetadataRequest) -> SimpleNamespace:
+        self.asked.append(request)
+        return SimpleNamespace(brokers=[self.at])
 
     async def _bootstrap(self) -> None:
         self.bootstrapped += 1
@@ -36,8 +41,8 @@ class Cluster:
             raise KafkaConnectionError
         self.told = self.at
 
-    async def update(self) -> bool:
-        return bool(await self.client._metadata_update(self.client.cluster, None))
+    async def update(self, *topics: str) -> bool:
+        return bool(await self.client._metadata_update(self.client.cluster, topics))
 
 
 async def test_while_a_broker_answers_the_bootstrap_servers_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,3 +66,14 @@ async def test_a_cluster_that_is_down_is_waited_for(monkeypatch: pytest.MonkeyPa
     assert not await cluster.update() and not await cluster.update()
     cluster.bootstrap_answers = True
     assert await cluster.update() and cluster.bootstrapped == 3
+
+
+@pytest.mark.parametrize("topics", [("t-posts",), ()])
+async def test_asking_for_a_topic_creates_none(topics: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(monkeypatch)
+    assert await cluster.update(*topics)
+    (request,) = cluster.asked
+    assert request.build(MetadataRequest_v5).to_object() == {
+        "topics": list(topics) or None,
+        "allow_auto_topic_creation": False,
+    }

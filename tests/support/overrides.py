@@ -36,12 +36,13 @@ TOUCHED = {
     "aiohttp.web:BaseSite": ["_runner", "_server", "_ssl_context"],
     "faust.web.drivers.aiohttp:Web": ["_runner"],
     "aiokafka:AIOKafkaConsumer": ["_client", "_fetch_max_wait_ms"],
-    "aiokafka.client:AIOKafkaClient": ["_metadata_update"],
+    "aiokafka.client:AIOKafkaClient": ["_get_conn", "_metadata_update"],
 }
 # Public parts that no documentation promises, and without which something of ours fails in silence.
 RELIED_ON = {
     "aiokafka:AIOKafkaProducer": ["create_batch", "send_batch", "client"],
     "aiokafka.client:AIOKafkaClient": ["set_topics", "force_metadata_update", "bootstrap"],
+    "aiokafka.cluster:ClusterMetadata": ["update_metadata", "failed_update"],
     "aiohttp:ClientRequest": ["url", "headers"],
     "aiohttp.web:Request": ["transport"],
     "tweepy.asynchronous:AsyncStreamingClient": ["filter", "get_rules", "add_rules", "delete_rules", "session"],
