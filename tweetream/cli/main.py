@@ -147,6 +147,10 @@ def _add_classification(commands: Any) -> None:
     explain = commands.add_parser("explain", help="show the label of a text, its score, and the words that decided")
     explain.add_argument("text", metavar="TEXT")
     for command in (classify, explain):
+        command.add_argument("--scores", action="store_true", help="also the scores of all labels")
+        command.add_argument(
+            "--threshold", type=_share, metavar="P", help="unsure below this score; default: TWEETREAM_THRESHOLD, or 0"
+        )
         command.add_argument(
             "--model", type=Path, metavar="MODEL", help="default: TWEETREAM_MODEL, or the shipped model"
         )
@@ -165,14 +169,31 @@ def _add_training(commands: Any) -> None:
     add_file_options(train)
     train.add_argument("--classifier", default="svm", choices=_CLASSIFIERS, help="default %(default)s")
 
-    evaluate = commands.add_parser("evaluate", help="measure a classifier by cross-validation, or a trained model")
+    train.add_argument("--curve", action="store_true", help="write no model; show what more posts bring")
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure a trained model, or a classifier by cross-validation",
+        description="Measure the shipped model or that of --model. With --folds, train on the posts and test in turn.",
+    )
     evaluate.add_argument("data", nargs="+", metavar="LABEL=FILE", help=_FILE)
-    evaluate.add_argument("--folds", type=_positive, default=10, metavar="N", help="default %(default)s")
+    evaluate.add_argument(
+        "--folds", type=_positive, metavar="N", help="train on the posts and test in turn, in N parts"
+    )
     evaluate.add_argument("--balanced", action="store_true", help="use the same number of posts of each label")
-    evaluate.add_argument("--classifier", default="svm", choices=_CLASSIFIERS, help="default %(default)s")
-    evaluate.add_argument("--model", metavar="MODEL", help="measure this model (or `shipped`) instead of training one")
+    evaluate.add_argument("--classifier", choices=_CLASSIFIERS, help="what --folds trains, default svm")
+    evaluate.add_argument("--model", metavar="MODEL", help="measure this model; default: the shipped one")
     add_file_options(evaluate)
     evaluate.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _share(value: str) -> float:
+    try:
+        if 0 <= float(value) <= 1:
+            return float(value)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{value!r} is not a number from 0 to 1")
 
 
 def _positive(value: str) -> int:

@@ -14,6 +14,7 @@ from tweetream.web.schemas import (
     ClassifyAnswer,
     ClassifyBody,
     MinuteAnswer,
+    ModelAnswer,
     PageAnswer,
     PreviewAnswer,
     SourceAnswer,
@@ -229,11 +230,20 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "post": Operation(
             "Classify texts and explain the labels",
             {200: list[ClassifyAnswer]},
+            (Parameter("scores", "query", {"type": "boolean", "default": False}, "also the scores of all labels"),),
             problems=(400, 403, 413, 415, 429, 503),
             body=ClassifyBody,
             about="One answer for each text, in the same order, from the model that classifies the feeds. A text has "
             "64 KiB at most. One address may make 200 calls at once and 20 a second; more get 429. If 16 calls wait, "
             "further ones get 503.",
+        )
+    },
+    "/model": {
+        "get": Operation(
+            "The model that classifies the posts",
+            {200: ModelAnswer},
+            problems=(400, 503),
+            about="A post whose score is below `threshold` is unsure: its label and score are null.",
         )
     },
     "/openapi.json": {"get": Operation("This document", {200: dict[str, Any]})},
