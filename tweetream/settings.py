@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     )
     abbreviations: Path | None = Field(None, description="a file of more abbreviations, one SHORT<tab>LONG per line")
     api_token: Annotated[SecretStr, AfterValidator(setting_values.own_token)] = Field(
-        SecretStr(""), description="the token that is needed to add and delete topics, also on this machine"
+        SecretStr(""), description="the token that is needed to add, edit and delete topics, also on this machine"
     )
     tokens: Path | None = Field(
         None,

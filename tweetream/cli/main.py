@@ -93,11 +93,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_topics(commands: Any) -> None:
-    topics = commands.add_parser("topics", help="list, add and delete topics of a running worker")
-    verbs = topics.add_subparsers(required=True, metavar="list|add|delete", dest="verb")
+    topics = commands.add_parser("topics", help="list, add, edit and delete topics of a running worker")
+    verbs = topics.add_subparsers(required=True, metavar="list|add|edit|delete", dest="verb")
     for name, purpose in (
         ("list", "show the topics with their counts"),
         ("add", "add a topic"),
+        ("edit", "change the words of a topic from now on; its feed stays"),
         ("delete", "delete a topic"),
     ):
         verb = verbs.add_parser(name, help=purpose)
@@ -107,6 +108,11 @@ def _add_topics(commands: Any) -> None:
             verb.add_argument(
                 "--track", action="append", metavar="TERM", help="a word or phrase, * for all; repeatable"
             )
+        if name == "edit":
+            verb.add_argument(
+                "--track", action="extend", nargs="+", required=True, metavar="TERM",
+                help="all words and phrases that it shall track, * for all; repeatable",
+            )  # fmt: skip
         verb.add_argument("--url", default="http://127.0.0.1:6066", help="address of the worker, default %(default)s")
         token = verb.add_mutually_exclusive_group()
         token.add_argument(
@@ -129,7 +135,7 @@ def _add_token(commands: Any) -> None:
         "--role",
         choices=("read", "edit", "admin"),
         default="edit",
-        help="read; also add and delete topics; also see who changed what (default %(default)s)",
+        help="read; also add, edit and delete topics; also see who changed what (default %(default)s)",
     )
 
 

@@ -45,6 +45,12 @@ class TopicBody(msgspec.Struct, forbid_unknown_fields=True):
     track: Track | None = None
 
 
+class EditBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What a topic shall have instead. Its words count from now on; its feed, and the posts in it, stay."""
+
+    track: Track
+
+
 class TopicAnswer(msgspec.Struct):
     """A topic and its counts. `kafka_topic` has another name each time the topic is added."""
 
