@@ -72,9 +72,12 @@ class Settings(BaseSettings):
         description="topics to add at the start, unless they exist or were deleted recently: names separated by commas",
     )
     model: Path | None = Field(None, description="your own model file; default: the shipped model")
+    threshold: float = Field(
+        0.0, ge=0, le=1, description="the least score of a label, from 0 to 1; a post below it is unsure"
+    )
     abbreviations: Path | None = Field(None, description="a file of more abbreviations, one SHORT<tab>LONG per line")
     api_token: Annotated[SecretStr, AfterValidator(setting_values.own_token)] = Field(
-        SecretStr(""), description="the token that is needed to add and delete topics, also on this machine"
+        SecretStr(""), description="the token that is needed to add, edit and delete topics, also on this machine"
     )
     tokens: Path | None = Field(
         None,

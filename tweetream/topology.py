@@ -29,6 +29,7 @@ from tweetream.kafka.producer import OrderedProducer
 from tweetream.kafka.retry import Unavailable, retry_until_available
 from tweetream.models import codec
 from tweetream.models.feed import FeedName
+from tweetream.models.model_info import ModelInfo
 from tweetream.sources import without_secret
 from tweetream.sources.status import SourceStatuses
 
@@ -85,10 +86,10 @@ class Services:
     followed_version = -1  # of the topics table, when the producer and the metrics were told of its topics
     followed_feeds: Mapping[str, str] = MappingProxyType({})  # Kafka topic → user topic
 
-    labels: frozenset[str] = frozenset()  # those of the model, once they are known
+    model: ModelInfo | None = None  # once it is loaded
 
     @cached_property
-    def labels_known(self) -> asyncio.Event:
+    def model_known(self) -> asyncio.Event:
         return asyncio.Event()
 
     @cached_property

@@ -39,6 +39,7 @@ BAD = {
         *("https://posts.example?x", "https://posts.example#x", "https://b\u00fccher.example", "ftp://posts.example"),
         *("https://", "localhost:3000", "https://a.example,*", "http://[::0001]:80"),
     ),
+    "THRESHOLD": ("-0.1", "1.1", "half", "90%", "nan", "inf"),
     "MAX_STREAMS": ("0", "many", "-5", "9" * 30),
     "MAX_STREAMS_PER_ADDRESS": ("0", "many", "9" * 30),
     "SLOW_CLIENT_MAX_BYTES": ("0", "4MB", "9" * 30),

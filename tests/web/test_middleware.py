@@ -91,7 +91,7 @@ def test_every_handler_reads_bodies_within_the_time_limit() -> None:
 async def test_a_slash_at_the_end_is_a_redirect_that_survives_a_prefix_and_keeps_the_method(
     client: TestClient[web.Request, web.Application], path: str, location: str
 ) -> None:
-    for method in ("GET", "HEAD", "POST", "DELETE", "OPTIONS"):
+    for method in ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"):
         answer = await client.request(method, URL(path, encoded=True), allow_redirects=False)
         assert (answer.status, answer.headers["Location"]) == (308, location)
         assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -1,8 +1,9 @@
 """Tagged → feeds: one prediction a batch, then one record a post in the feed of each of its topics.
 
-The record is the JSON that browsers get; the label, the score and the stamp are its headers. Only feeds of active
-topics are written: for a deleted one a send would wait, or bring its Kafka topic back. A batch that names another Kafka
-topic is forged. A feed that Kafka cannot write is passed over (`waiting`), so that it holds no other.
+The record is the JSON that browsers get; the label, the score, the stamp and the model are its headers. The header
+of a post without a label is `unsure`, and its score 0. Only feeds of active topics are written: for a deleted one a
+send would wait, or bring its Kafka topic back. A batch that names another Kafka topic is forged. A feed that Kafka
+cannot write is passed over (`waiting`), so that it holds no other.
 """
 
 import asyncio
@@ -26,7 +27,8 @@ from tweetream.kafka.write_watch import Unwritable
 from tweetream.models import codec
 from tweetream.models.codec import json_line
 from tweetream.models.counts import CountRecord
-from tweetream.models.feed import Stamp, feed_entry, pack_stamp
+from tweetream.models.feed import UNSURE, Stamp, feed_entry, pack_stamp
+from tweetream.models.model_info import ModelInfo
 from tweetream.models.post import TaggedBatch, read_tagged
 from tweetream.topology import COUNTS, counts_table, dead_letter, feed_name, is_feed, is_live, services, tagged
 
@@ -48,8 +50,8 @@ class Model:
             self._loading = asyncio.ensure_future(asyncio.to_thread(_load))
         try:
             found = await asyncio.shield(self._loading)
-            services.labels = frozenset(found.labels)
-            services.labels_known.set()
+            services.model = ModelInfo(found.name, found.digest, found.labels, found.threshold)
+            services.model_known.set()
             return found
         except (OSError, MemoryError, RuntimeError):  # this machine lacks something: the next call tries again
             self._loading = None
@@ -60,7 +62,7 @@ def _load() -> "Classifier":
     from tweetream.classifier.model import BadModel, Classifier
 
     try:
-        found = Classifier.load(settings.model)
+        found = Classifier.load(settings.model, settings.threshold)
         log.info("model %s, SHA-256 %s", settings.model or "as shipped", found.digest)
         return found
     except BadModel as error:
@@ -125,21 +127,27 @@ def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tu
     found: list[list[tuple[bytes, Headers]]] = [[] for _ in batch.feeds]
     by_label: Counter[tuple[int, int, str]] = Counter()
     by_source: Counter[tuple[int, int, str]] = Counter()
-    label_header = {label: ("label", label.encode()) for label in set(labels)}
+    label_header = {label: ("label", (label or UNSURE).encode()) for label in set(labels)}
+    model = model_headers(services.model)
     stamp = partial(pack_stamp, partition, batch.epoch, batch.sequence)
     for tagged_post, label, score in zip(batch.posts, labels, scores, strict=True):
         post = tagged_post.post
-        headers = [label_header[label], ("score", b"%.4f" % score), ("origin", stamp(tagged_post.index))]
+        headers = [label_header[label], ("score", b"%.4f" % (score or 0)), ("origin", stamp(tagged_post.index)), *model]
         minute = post.received_at // 60_000
         for number in tagged_post.feeds:
             if number not in dead:
                 found[number].append((json_line(feed_entry(post, names[number], label, score)), headers))
-                by_label[number, minute, label] += 1
+                by_label[number, minute, label or UNSURE] += 1
                 by_source[number, minute, post.source] += 1
     records = {feed: of_feed for feed, of_feed in zip(batch.feeds, found, strict=True) if of_feed}
     last = batch.posts[-1].index
     counts, sources = _by_feed(batch.feeds, by_label), _by_feed(batch.feeds, by_source)
     return records, CountRecord(partition, batch.epoch, batch.sequence, last, counts, sources)
+
+
+def model_headers(model: ModelInfo | None) -> Headers:
+    """The headers that tell which model gave a record its label."""
+    return [("model", model.name.encode()), ("model_sha256", model.sha256.encode())] if model else []
 
 
 def _by_feed(feeds: list[str], by_label: Counter[tuple[int, int, str]]) -> dict[str, dict[int, dict[str, int]]]:

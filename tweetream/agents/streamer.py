@@ -1,9 +1,10 @@
 """Commands → the topics table and the Kafka topics of feeds, one command at a time.
 
-To add a topic, its Kafka topic comes first, then the table. To delete one, the table comes first (a tombstone). When
-writers and readers have let go of the feed, the sweep deletes its Kafka topic, on the same worker and under the same
-lock. It deletes only feeds with a tombstone in the table, so an empty table deletes nothing. It also makes the Kafka
-topic of an active feed again when somebody has deleted it. Who made a change is recorded before the change shows.
+To add a topic, its Kafka topic comes first, then the table. To edit one, the table alone changes. To delete one, the
+table comes first (a tombstone). When writers and readers have let go of the feed, the sweep deletes its Kafka topic, on
+the same worker and under the same lock. It deletes only feeds with a tombstone in the table, so an empty table deletes
+nothing. It also makes the Kafka topic of an active feed again when somebody has deleted it. Who made a change is
+recorded before the change shows.
 """
 
 import asyncio
@@ -73,7 +74,7 @@ def _read(value: bytes | None, made_at: int) -> Command:
     command = codec.decode(value, Command)
     try:
         check_name(command.name)
-        if command.track or command.action == "add":
+        if command.track or command.action in ("add", "edit"):
             command = msgspec.structs.replace(command, track=normalise_track(command.track))
     except BadTopic as error:
         raise codec.Undecodable(str(error)) from None
@@ -95,16 +96,20 @@ async def _do(command: Command, offset: int, made_at: int, still_assigned: Still
         topic = Topic(command.name, command.track, made_at, generation, feed_topic(command.name, generation), offset)
         if entry is not None:  # deleted a moment ago: the sweep may not have run
             topic = msgspec.structs.replace(topic, former=(*entry.former, entry.kafka_topic))
-        try:
-            check_room(topics_table.alive(), topic.track, settings.max_topics)
-        except TooManyTopics as error:  # two workers let one in at the same time; each sees that it is not there
-            log.warning("topic %s is not added: %s", topic.name, error)
+        if not _has_room(topic):
             topics_table.apply(offset)
             return
         await _create(topic, still_assigned)
         await _record(command, "add", offset, made_at, still_assigned)
         if not still_assigned():  # the change would stay pending, and be older than those of the next owner
             raise Abandoned("a rebalance came while the feed was created")
+        topics_table.apply(offset, topic)
+    elif command.action == "edit" and entry is not None and entry.alive and entry.track != command.track:
+        topic = msgspec.structs.replace(entry, track=command.track, command=offset)
+        if not _has_room(topic):
+            topics_table.apply(offset)
+            return
+        await _record(command, "edit", offset, made_at, still_assigned)
         topics_table.apply(offset, topic)
     elif command.action == "delete" and entry is not None and entry.alive:
         await _record(command, "delete", offset, made_at, still_assigned)
@@ -123,6 +128,19 @@ async def _do(command: Command, offset: int, made_at: int, still_assigned: Still
             topics_table.apply(offset, forgotten=entry.name)
     else:
         topics_table.apply(offset)
+
+
+def _has_room(topic: Topic) -> bool:
+    """Whether the settings allow the topic as it would be. Two workers let one in at the same time, so this asks again.
+
+    Each of them sees then that nothing has changed.
+    """
+    try:
+        check_room(topics_table.alive(), topic.name, topic.track, settings.max_topics)
+    except TooManyTopics as error:
+        log.warning("topic %s is not changed: %s", topic.name, error)
+        return False
+    return True
 
 
 async def _record(

@@ -22,7 +22,7 @@ MAX_ANSWER = 64 * 1024 * 1024  # bytes; a worker with all topics that it may hav
 
 
 def run(options: argparse.Namespace) -> None:
-    """List, add or delete; ends with one line and status 2 if the worker refuses or does not answer."""
+    """List, add, edit or delete; ends with one line and status 2 if the worker refuses or does not answer."""
     base, token = options.url.rstrip("/"), _token(options)
     if options.verb == "list":
         for topic in _call("GET", f"{base}/topics", token, list[_Topic]):
@@ -31,6 +31,9 @@ def run(options: argparse.Namespace) -> None:
     elif options.verb == "add":
         track = {"track": options.track} if options.track else {}
         topic = _call("POST", f"{base}/topics", token, _Topic, {"name": options.name, **track})
+        print(_printable(f"{topic.name}: {', '.join(topic.track)}"))
+    elif options.verb == "edit":
+        topic = _call("PATCH", f"{base}/topics/{options.name}", token, _Topic, {"track": options.track})
         print(_printable(f"{topic.name}: {', '.join(topic.track)}"))
     else:
         _call("DELETE", f"{base}/topics/{options.name}", token, None)

@@ -12,11 +12,11 @@ class Command(msgspec.Struct, frozen=True):
 
     `remake` says that somebody deleted the Kafka topic of `generation`: it is about to be made again.
 
-    With `missing`, `add` applies only to a name that has neither an entry nor a tombstone. `by` and `address` tell who
-    sent it, and from where.
+    `edit` gives an active topic another track; its feed stays. With `missing`, `add` applies only to a name that has
+    neither an entry nor a tombstone. `by` and `address` tell who sent it, and from where.
     """
 
-    action: Literal["add", "delete", "forget", "remake"]
+    action: Literal["add", "edit", "delete", "forget", "remake"]
     name: str
     track: tuple[str, ...] = ()
     generation: int = 0

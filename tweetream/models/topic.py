@@ -72,16 +72,21 @@ def check_entry(topic: Topic) -> str:
     return name
 
 
-def check_room(topics: Iterable[Topic], track: Iterable[str], max_topics: int) -> None:
-    """Raise TooManyTopics unless one more topic with this track fits beside the active `topics`.
+def check_room(topics: Iterable[Topic], name: str, track: Iterable[str], max_topics: int) -> None:
+    """Raise TooManyTopics unless the topic `name` with this track fits beside the others of the active `topics`.
 
-    All workers match every post with all terms, so the memory for these is bounded, not their number alone.
+    All workers match every post with all terms, so the memory for these is bounded, not their number alone. A topic
+    that is there may always track fewer characters than before, also when the settings allow less now.
     """
-    sizes = [sum(map(len, topic.track)) for topic in topics]
-    if len(sizes) >= max_topics:
+    known = {topic.name: sum(map(len, topic.track)) for topic in topics}
+    size, before = sum(map(len, track)), known.pop(name, None)
+    sizes = list(known.values())
+    if before is not None and size <= before:
+        return
+    if before is None and len(sizes) >= max_topics:
         raise TooManyTopics(f"there are {len(sizes)} topics: delete one, or raise TWEETREAM_MAX_TOPICS ({max_topics})")
     most = max(max_topics * CHARACTERS_EACH, MAX_TERMS * MAX_TERM)  # one topic may have all that a topic can have
-    if sum(sizes) + sum(map(len, track)) > most:
+    if sum(sizes) + size > most:
         raise TooManyTopics(
             f"all topics together may track {most} characters: track fewer words, delete a topic, or raise "
             f"TWEETREAM_MAX_TOPICS ({max_topics}, with {CHARACTERS_EACH} characters for each)"

@@ -55,7 +55,7 @@ def _preflight(request: web.Request, settings: Settings) -> web.Response:
     if request.headers.get(hdrs.ORIGIN) not in settings.cors_origins:
         raise Problem(403, "this origin is not allowed")
     allowed = {
-        "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE",
+        "Access-Control-Allow-Methods": "GET, HEAD, POST, PATCH, DELETE",
         "Access-Control-Allow-Headers": "Authorization, Content-Type, If-None-Match, Last-Event-ID",
         "Access-Control-Max-Age": "600",
     }

@@ -33,7 +33,7 @@ PROBLEMS = {
     401: "The request needs a token and has none",
     403: "The token is wrong or its role is too low, pages of this origin may not do this, or the host is unknown",
     404: "Not found",
-    409: "The topic exists with another track, or there are as many topics as the settings allow",
+    409: "The topic exists with another track, or there would be more topics or words than the settings allow",
     413: "The body or a text is too large",
     415: "The body is compressed",
     429: "Too many open streams, calls or searches from this address; try again after Retry-After",

@@ -13,7 +13,9 @@ from tweetream.web.schemas import (
     ChangeAnswer,
     ClassifyAnswer,
     ClassifyBody,
+    EditBody,
     MinuteAnswer,
+    ModelAnswer,
     PageAnswer,
     PreviewAnswer,
     SourceAnswer,
@@ -157,6 +159,17 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
     },
     "/topics/{name}": {
         "get": Operation("One topic", {200: TopicAnswer}, (name,), (400, 404, 503)),
+        "patch": Operation(
+            "Change the words of a topic",
+            {200: TopicAnswer},
+            (name,),
+            (400, 401, 403, 404, 409, 413, 415, 503),
+            body=EditBody,
+            token=True,
+            about="The words count for posts that are read from now on. The feed, the positions in it and the counts "
+            "stay. 409: all topics together would track more than the settings allow. 503: the change timed out after "
+            "15 s and may still be applied; it is safe to send the request again.",
+        ),
         "delete": Operation("Delete a topic", {204: None}, (name,), (400, 401, 403, 404, 503), token=True),
     },
     "/changes": {
@@ -229,11 +242,20 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "post": Operation(
             "Classify texts and explain the labels",
             {200: list[ClassifyAnswer]},
+            (Parameter("scores", "query", {"type": "boolean", "default": False}, "also the scores of all labels"),),
             problems=(400, 403, 413, 415, 429, 503),
             body=ClassifyBody,
             about="One answer for each text, in the same order, from the model that classifies the feeds. A text has "
             "64 KiB at most. One address may make 200 calls at once and 20 a second; more get 429. If 16 calls wait, "
             "further ones get 503.",
+        )
+    },
+    "/model": {
+        "get": Operation(
+            "The model that classifies the posts",
+            {200: ModelAnswer},
+            problems=(400, 503),
+            about="A post whose score is below `threshold` is unsure: its label and score are null.",
         )
     },
     "/openapi.json": {"get": Operation("This document", {200: dict[str, Any]})},

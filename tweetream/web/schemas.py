@@ -45,6 +45,12 @@ class TopicBody(msgspec.Struct, forbid_unknown_fields=True):
     track: Track | None = None
 
 
+class EditBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What a topic shall have instead. Its words count from now on; its feed, and the posts in it, stay."""
+
+    track: Track
+
+
 class TopicAnswer(msgspec.Struct):
     """A topic and its counts. `kafka_topic` has another name each time the topic is added.
 
@@ -102,18 +108,28 @@ class ClassifyBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ClassifyAnswer(msgspec.Struct):
-    """A label and its probability.
+    """A label and its probability; both are null where the model is unsure. `scores` has all labels, if asked for.
 
     `decision` is the sum of `bias` and the weights of `words`; a higher one favours the label. The words are in the
     order of the text, in the form that the classifier reads: in lower case, with abbreviations written out and
     lengthened words shortened.
     """
 
-    label: str
-    score: Annotated[float, Meta(ge=0, le=1)]
+    label: str | None
+    score: Annotated[float, Meta(ge=0, le=1)] | None
     decision: float
     bias: float
     words: list[tuple[str, float]]
+    scores: dict[str, float] | None | msgspec.UnsetType = msgspec.UNSET
+
+
+class ModelAnswer(msgspec.Struct):
+    """The model that classifies the posts: its labels, and the least score that a label needs."""
+
+    name: str
+    sha256: str
+    labels: list[str]
+    threshold: Annotated[float, Meta(ge=0, le=1)]
 
 
 class PastPost(FeedEntry):

@@ -1,4 +1,4 @@
-"""`/topics`: list, add, show and delete topics.
+"""`/topics`: list, add, show, edit and delete topics.
 
 A change is sent as a command to Kafka. The answer waits until this worker's own table has applied the command, so that
 the client can read its change here at once.
@@ -27,7 +27,7 @@ from tweetream.web.health import BROKEN, require_recovered
 from tweetream.web.preview import previews
 from tweetream.web.problems import Problem
 from tweetream.web.responses import json_response
-from tweetream.web.schemas import PreviewAnswer, TopicAnswer, TopicBody
+from tweetream.web.schemas import EditBody, PreviewAnswer, TopicAnswer, TopicBody
 from tweetream.web.topic_list import TopicList
 
 CHANGE_TIMEOUT = 15.0  # seconds that a change may take to reach this worker's table
@@ -75,13 +75,11 @@ def _list() -> TopicList:
 
 
 def _check_room(name: str, track: tuple[str, ...]) -> None:
-    """Raise Problem if the topic is new and has no room. The worker that applies commands decides so too."""
-    entry = topics_table.entry(name)
-    if entry is None or not entry.alive:
-        try:
-            check_room(topics_table.alive(), track, settings.max_topics)
-        except TooManyTopics as error:
-            raise Problem(409, str(error)) from None
+    """Raise Problem if the topic has no room with this track. The worker that applies commands decides so too."""
+    try:
+        check_room(topics_table.alive(), name, track, settings.max_topics)
+    except TooManyTopics as error:
+        raise Problem(409, str(error)) from None
 
 
 @app.page("/topics")
@@ -101,7 +99,9 @@ class Topics(View):
         if query.flag(request, "dry_run"):
             return json_response(await _preview(request))
         name, track = _topic(await read_body(request))
-        _check_room(name, track)
+        entry = topics_table.entry(name)
+        if entry is None or not entry.alive:
+            _check_room(name, track)
         offset = await command(Command("add", name, track, by=caller.by, address=caller.address))
         topic = topics_table.entry(name)
         if topic is None or not topic.alive:
@@ -110,7 +110,8 @@ class Topics(View):
         if topic.command == offset:
             return json_response(shown(topic), 201, {"Location": f"/topics/{name}"})
         if set(topic.track) != set(track):
-            raise Problem(409, f"topic {name} exists with another track: {', '.join(topic.track)}")
+            there = f"topic {name} exists with another track: {', '.join(topic.track)}"
+            raise Problem(409, f"{there}; to change its track, send PATCH /topics/{name}")
         return json_response(shown(topic))
 
 
@@ -120,6 +121,14 @@ def _given(body: bytes) -> tuple[str, list[str]]:
         given = msgspec.json.decode(body, type=TopicBody)
         name = check_name(given.name)
         return name, [name] if given.track is None else given.track
+    except (msgspec.DecodeError, UnicodeDecodeError, BadTopic) as error:
+        raise Problem(400, str(error)) from None
+
+
+def _edited(body: bytes) -> tuple[str, ...]:
+    """The track in the body of an edit."""
+    try:
+        return normalise_track(msgspec.json.decode(body, type=EditBody).track)
     except (msgspec.DecodeError, UnicodeDecodeError, BadTopic) as error:
         raise Problem(400, str(error)) from None
 
@@ -140,11 +149,24 @@ async def _preview(request: web.Request) -> PreviewAnswer:
 
 @app.page("/topics/{name}")
 class OneTopic(View):
-    """Show and delete."""
+    """Show, edit and delete."""
 
     @override
     async def get(self, request: Any, name: str) -> web.StreamResponse:
         return json_response(shown(find(name)))
+
+    @override
+    async def patch(self, request: Any, name: str) -> web.StreamResponse:
+        caller = authorize_change(request, settings)
+        find(name)
+        track = _edited(await read_body(request))
+        _check_room(name, track)
+        offset = await command(Command("edit", name, track, by=caller.by, address=caller.address))
+        topic = find(name)
+        if topic.command < offset and topic.track != track:
+            _check_room(name, track)  # others were quicker
+            raise Problem(503, "the topic was not changed", {"Retry-After": "1"})
+        return json_response(shown(topic))
 
     @override
     async def delete(self, request: Any, name: str) -> web.StreamResponse:

@@ -86,6 +86,33 @@ def test_a_person_is_told_of_a_label_only_when_that_was_asked_for(visit: Open, t
         assert topic in title and "traffic" in title and "macet total" in body
 
 
+def test_a_post_without_a_known_word_is_unsure_in_filter_and_alerts(
+    visit: Open, topic: str, posting: PostWriter
+) -> None:
+    with visit(permissions=["notifications"]) as tab:
+        page = tab.page
+        page.add_init_script(NOTIFY)
+        tab.with_clock().open(f"/#{topic}").wait_for_state("live")
+        page.locator("#alerts-details > summary").click()
+        tab.later(5000)  # the labels come with the topics
+        page.locator("#alerts-label").select_option("unsure")
+        page.get_by_label("Notification").check()
+        known, unknown = posting.write(post(f"{topic} selamat pagi"), post(topic))
+        tab.wait_for_post(unknown)
+        tab.wait_for("() => told.length === 1")
+        assert "unsure" in page.evaluate("told[0][0]") and page.evaluate("told[0][1]").endswith(topic)
+        badge = page.locator(f'[data-id="{unknown}"] .badge')
+        expect(badge).to_have_text("unsure")
+        assert set(tab.ids()) == {known, unknown}
+        page.locator("#filter-label").select_option("unsure")
+        tab.wait_for("() => location.search === '?label=unsure'")
+        tab.wait_for(
+            "id => [...document.querySelectorAll('#posts [data-id]')].map(i => i.dataset.id).join() === id", unknown
+        )
+        page.locator(f'[data-id="{unknown}"]').get_by_role("button", name="Why").click()
+        expect(page.get_by_role("dialog")).to_contain_text("The model is unsure")
+
+
 def test_who_refuses_notifications_is_told_so_and_asked_no_more(visit: Open, topic: str) -> None:
     with visit() as tab:  # a browser without a screen answers no
         tab.open(f"/#{topic}").page.locator("#alerts-details > summary").click()

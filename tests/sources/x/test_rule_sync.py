@@ -30,7 +30,7 @@ def fast(times: float = 50.0, **options: Any) -> tuple[XServer, dict[str, Any]]:
     return XServer(clock=clock, alive=0.5, **options), {"clock": clock, "wall": clock, "sleep": clock.sleep}
 
 
-async def test_topics_come_and_go_while_the_stream_stays() -> None:
+async def test_topics_come_change_and_go_while_the_stream_stays() -> None:
     server, options = fast()
     tracks: dict[str, tuple[str, ...]] = {"a": ("macet",)}
     async with server, reading(source(server, tracks, **options)) as reader:
@@ -44,7 +44,10 @@ async def test_topics_come_and_go_while_the_stream_stays() -> None:
         tracks["c"] = ("banjir",)
         await until_async(lambda: words(server) == ["banjir"])
         assert await server.post("banjir")
-        assert [post.text for post in await reader.read(2)] == ["hujan lebat", "banjir"]
+        tracks["c"] = ("tol",)
+        await until_async(lambda: words(server) == ["tol"])
+        assert await server.post("tol")
+        assert [post.text for post in await reader.read(3)] == ["hujan lebat", "banjir", "tol"]
         assert len(server.calls["connects"]) == 1
 
 

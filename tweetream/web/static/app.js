@@ -24,7 +24,7 @@ import { AddForm } from "./topics/add.js";
 import { TopicList } from "./topics/list.js";
 import { Rates } from "./topics/rates.js";
 import { Undo } from "./topics/undo.js";
-import { labelText } from "./words/format.js";
+import { labelText, UNSURE } from "./words/format.js";
 import { chooseLanguageBy } from "./words/language.js";
 import { onLanguage, t, translate } from "./words/words.js";
 
@@ -155,8 +155,8 @@ function showTopics() {
   const known = chosen.map(find).filter(Boolean);
   for (const topic of known) lastKnown[topic.name] ??= topic.kafka_topic;
   const labels = (topics ?? []).flatMap((topic) => Object.keys(topic.posts ?? {}));
-  filters.labels(labels);
-  alerts.labels(labels);
+  filters.labels([...labels, UNSURE]);
+  alerts.labels([...labels, UNSURE]);
   const track = [...new Set(known.flatMap((topic) => topic.track))];
   if (track.join("\n") !== marked) posts.mark(new Marker(track));
   marked = track.join("\n");
@@ -248,8 +248,8 @@ function onEscape(event) {
 posts.actions = [
   {
     act: "why",
-    text: (post) => t("why.ask", { label: labelText(String(post.label ?? "")) }),
-    run: (post, opener) => why.open({ text: String(post.text ?? ""), label: String(post.label ?? ""), opener, instead: byId("feed-title") }),
+    text: (post) => t("why.ask", { label: labelText(String(post.label ?? UNSURE)) }),
+    run: (post, opener) => why.open({ text: String(post.text ?? ""), label: String(post.label ?? UNSURE), opener, instead: byId("feed-title") }),
   },
 ];
 onLanguage(() => {

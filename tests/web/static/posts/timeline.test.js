@@ -97,6 +97,13 @@ test("fields are found without parsing and not in what somebody wrote", () => {
   assert.equal(entryOf(json('q"\\u0041', "a", 1), "a@g:1").id, 'q"\\u0041');
 });
 
+test("a post without a label is unsure whichever way it is read", () => {
+  for (const id of ["x1", 'q"']) {
+    const data = JSON.stringify({ ...JSON.parse(json(id, "a", 1, '","label":"traffic"')), label: null, score: null });
+    assert.equal(entryOf(data, "a@g:1").label, "unsure");
+  }
+});
+
 test("what is no post is no entry", () => {
   for (const data of ["", "null", "[]", '{"id":1}', '{"id":"a"', "x"]) assert.equal(entryOf(data, ""), null);
 });

@@ -3,7 +3,7 @@
 // One comes every few seconds at most, with the number of posts. The choice is kept on this device.
 
 import { element, setText } from "../lib/elements.js";
-import { labelText } from "../words/format.js";
+import { labelText, UNSURE } from "../words/format.js";
 import { onLanguage, t, translate } from "../words/words.js";
 import { Sound } from "./sound.js";
 import { Throttle } from "./throttle.js";
@@ -81,7 +81,7 @@ export class Alerts {
 
   // A new post. Not for posts that were there before.
   heard(post) {
-    if (this.wants(post.label)) this.throttle.add(post);
+    if (this.wants(post.label ?? UNSURE)) this.throttle.add(post);
   }
 
   #build(section) {
@@ -161,7 +161,7 @@ export class Alerts {
   #tell(post, count) {
     if (this.#choice.sound) this.#sound.play().then(() => this.#say());
     if (!this.#choice.notify || globalThis.Notification?.permission !== "granted") return;
-    const said = { label: labelText(post.label ?? ""), topic: post.topic ?? "", n: count };
+    const said = { label: labelText(post.label ?? UNSURE), topic: post.topic ?? "", n: count };
     const title = count > 1 ? t("notify.several", said) : t("notify.one", said);
     try {
       const notification = new Notification(title, { body: this.#body(post), tag: "tweetream", silent: true });

@@ -3,7 +3,7 @@
 // Buttons carry `data-act`; the list around them listens for all of them.
 
 import { button, element } from "../lib/elements.js";
-import { exactTime, labelText, labelTone, network, number, percent, relativeTime } from "../words/format.js";
+import { exactTime, labelText, labelTone, network, number, percent, relativeTime, UNSURE } from "../words/format.js";
 import { t } from "../words/words.js";
 
 // Characters that change the direction of writing end a link: they could make it look like another.
@@ -93,7 +93,7 @@ export function labelDot(label) {
 }
 
 function badgeOf(post) {
-  const label = string(post.label);
+  const label = post.label === null ? UNSURE : string(post.label);
   if (!label) return "";
   const badge = element("span", "badge", labelDot(label), labelText(label));
   badge.dataset.tone = labelTone(label);

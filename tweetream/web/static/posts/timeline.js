@@ -6,6 +6,7 @@
 // `floor` is missing: old entries are dropped for all topics at once, and can be read from the server again.
 
 import { positionsOf, positionText } from "../feed/positions.js";
+import { UNSURE } from "../words/format.js";
 
 export const MOST = 300; // entries kept while the newest are read, and kept in the queue
 const DEEPEST = 5000; // entries kept while older ones are read
@@ -57,11 +58,11 @@ export function entryOf(data, position) {
   const entry = { data, position, height: 0, node: null };
   if (head && !head[1].includes("\\")) {
     const [id, topic] = [head[1], head[2]];
-    return { ...entry, id, topics: [topic], positions: [position], label: late(data, "label"), time: Date.parse(late(data, "received_at")) };
+    return { ...entry, id, topics: [topic], positions: [position], label: late(data, "label") || UNSURE, time: Date.parse(late(data, "received_at")) };
   }
   const post = parsed(data);
   if (typeof post?.id !== "string" || typeof post.topic !== "string") return null;
-  return { ...entry, post, id: post.id, topics: [post.topic], positions: [position], label: String(post.label ?? ""), time: Date.parse(post.received_at) };
+  return { ...entry, post, id: post.id, topics: [post.topic], positions: [position], label: String(post.label ?? UNSURE), time: Date.parse(post.received_at) };
 }
 
 /** @param {Entry} entry */

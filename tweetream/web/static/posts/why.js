@@ -3,7 +3,7 @@
 // of the current model; if its label differs from the post's, the dialog says so.
 
 import { element } from "../lib/elements.js";
-import { labelText } from "../words/format.js";
+import { labelText, UNSURE } from "../words/format.js";
 import { number, onLanguage, t, translate } from "../words/words.js";
 
 const MOST_WORDS = 12;
@@ -121,11 +121,12 @@ export class Why {
   #answer(label, answer) {
     const rows = weighed(answer);
     const longest = Math.max(...rows.map(({ weight }) => Math.abs(weight)), 1e-9);
-    const now = labelText(answer.label);
+    const given = answer.label ?? UNSURE;
+    const now = labelText(given);
     const parts = [];
-    if (answer.label !== label) {
+    if (given !== label) {
       const other = element("p", "why-other", t("why.otherNow", { now, was: labelText(label) }));
-      other.dataset.otherNow = answer.label;
+      other.dataset.otherNow = given;
       parts.push(other);
     }
     const list = element("ul", "why-rows", ...rows.map((row) => rowElement(row, longest)));
@@ -136,7 +137,7 @@ export class Why {
     // the shown numbers must add up too, so the words take the rounding error
     const [bias, decision] = [rounded(answer.bias), rounded(answer.decision)];
     const sum = { words: signed(decision - bias), bias: signed(bias), decision: signed(decision) };
-    const score = t("why.score", { label: now, score: percent(answer.score) });
+    const score = given === UNSURE ? t("why.unsure") : t("why.score", { label: now, score: percent(answer.score) });
     const [saidScore, saidSum] = [element("p", "", score), element("p", "why-sum", t("why.sum", sum))];
     saidSum.id = "why-sum";
     parts.push(saidScore, ends, list, saidSum, element("p", "hint", t("why.hint", { label: now })));

@@ -125,6 +125,7 @@ export default {
   "network.replay": "Replay",
   "label.traffic": "traffic",
   "label.non_traffic": "non traffic",
+  "label.unsure": "unsure",
 
   // The token
   "token.title": "A token is needed",
@@ -167,6 +168,7 @@ export default {
   "why.score": "The model is {score} sure that this is “{label}”.",
   "why.for": "for",
   "why.against": "against",
+  "why.unsure": "The model is unsure: it knows none of the words, or its score is below the threshold.",
   "why.rows": "Words for and against “{label}”, strongest first",
   "why.bias": "starting value",
   "why.others": { one: "{n} other word", other: "{n} other words" },

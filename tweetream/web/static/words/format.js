@@ -26,6 +26,8 @@ export function relativeTime(ms, now) {
 
 export const labelText = (label) => (has(`label.${label}`) ? t(`label.${label}`) : label.replaceAll("_", " "));
 
+export const UNSURE = "unsure"; // in place of a label, where the model gives none
+
 const whole = (share) => number(share, { style: "percent", maximumFractionDigits: 0 });
 
 export const percent = (score) => (score < 1 && score > 0.99 ? t("score.over", { percent: whole(0.99) }) : whole(score));
@@ -33,7 +35,7 @@ export const percent = (score) => (score < 1 && score > 0.99 ? t("score.over", {
 // The tone of a label: "none" for labels as "non_traffic", else one of four, always the same for a label. Tone is only
 // decoration; the words are there too.
 export function labelTone(label) {
-  if (/^(non|not|no)[_ -]/i.test(label)) return "none";
+  if (label === UNSURE || /^(non|not|no)[_ -]/i.test(label)) return "none";
   let hash = 0;
   for (const character of label) hash = (hash * 31 + character.codePointAt(0)) % 65521;
   return String(hash % 4);

@@ -124,6 +124,7 @@ export default {
   "network.replay": "Putar ulang",
   "label.traffic": "lalu lintas",
   "label.non_traffic": "bukan lalu lintas",
+  "label.unsure": "tidak yakin",
 
   // The token
   "token.title": "Token diperlukan",
@@ -165,6 +166,7 @@ export default {
   "why.score": "Model yakin {score} bahwa ini “{label}”.",
   "why.for": "mendukung",
   "why.against": "menentang",
+  "why.unsure": "Model tidak yakin: semua kata tidak dikenal, atau skornya di bawah ambang.",
   "why.rows": "Kata yang mendukung dan menentang “{label}”, terkuat di atas",
   "why.bias": "nilai awal",
   "why.others": { other: "{n} kata lain" },
