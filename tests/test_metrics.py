@@ -25,7 +25,7 @@ def test_reasons_are_the_documented_ones() -> None:
 
 
 def test_counters_without_labels_are_exported_from_the_start() -> None:
-    for name in ("posts_matched_total", "duplicates_total", "offset_gaps_total", "sse_clients"):
+    for name in ("posts_matched_total", "duplicates_total", "offset_gaps_total", "offset_resets_total", "sse_clients"):
         assert samples(f"tweetream_{name}") == [{}], name
 
 

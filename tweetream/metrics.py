@@ -28,6 +28,14 @@ offset_gaps = Counter(
     "Jumps in the offsets delivered; the consumer fetches the missing records",
     registry=registry,
 )
+offset_resets = Counter(
+    "tweetream_offset_resets",
+    "Times that a partition is read from its start, since the offset to go on from is gone",
+    registry=registry,
+)
+feeds_waiting = Gauge(
+    "tweetream_feeds_waiting", "Feeds that Kafka cannot write now; their posts wait in tagged", registry=registry
+)
 sse_clients = Gauge("tweetream_sse_clients", "Streams open", registry=registry)
 sse_sent = Counter("tweetream_sse_sent", "Events sent to streams", registry=registry)
 sse_dropped = Counter("tweetream_sse_dropped", "Streams cut off", ["reason"], registry=registry)

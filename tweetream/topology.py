@@ -39,6 +39,8 @@ DEAD = f"{NAMESPACE}-dead"
 RETRACTED = f"{NAMESPACE}-retracted"  # key: the id of a post that its network says was deleted
 SOURCES = f"{NAMESPACE}-sources"  # key: a source's URL; value: its state
 CHANGES = f"{NAMESPACE}-changes"  # who changed which topic
+CLOCK = f"{NAMESPACE}-clock"  # records whose times of arrival tell Kafka's time
+WAITING = f"{NAMESPACE}-waiting"  # key: a partition of tagged and a feed; value: from where on the feed lacks posts
 FEED_PREFIX = f"{NAMESPACE}-feed-"
 # The broker unpacks what others send compressed: our client may not know the method, and a small batch can be huge.
 PLAIN = {"compression.type": "uncompressed"}
@@ -178,7 +180,9 @@ def specs() -> list[TopicSpec]:
         TopicSpec(DEAD, 1, keep),
         TopicSpec(RETRACTED, 1, {**compact, "cleanup.policy": "compact,delete", "retention.ms": str(longest)}),
         TopicSpec(SOURCES, 1, compact),
+        TopicSpec(WAITING, 1, compact),
         TopicSpec(CHANGES, 1, audit),
+        TopicSpec(CLOCK, 1, {**keep, "message.timestamp.type": "LogAppendTime"}),
         TopicSpec(f"{NAMESPACE}-__assignor-__leader", 1, keep),  # Faust's own
         *(TopicSpec(table.changelog_topic_name, 1, compact) for table in TABLES),
     ]
@@ -279,9 +283,7 @@ async def _start() -> None:
     await services.compacted.start()
 
 
-# Each has a time limit of its own, and the last one registered goes first.
-
-
+# Each of these steps has a time limit of its own, and the last one registered goes first.
 @app.after
 async def _close_tables() -> None:
     for table in TABLES:

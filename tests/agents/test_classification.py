@@ -7,6 +7,7 @@ import pytest
 
 from tweetream.agents import classification
 from tweetream.agents.preprocessing import tagger
+from tweetream.agents.waiting import waiting
 from tweetream.feeds.record import Filter, Stamps, read_record
 from tweetream.models import codec
 from tweetream.models.feed import FeedName
@@ -39,6 +40,7 @@ class Known:
         monkeypatch.setattr(classification, "model", Model)
         monkeypatch.setattr(topics_table, "entry", self.topics.get)
         monkeypatch.setattr(tagger(), "catch_up", self.catch_up)
+        monkeypatch.setattr(waiting(), "is_current", lambda: True)
 
     async def catch_up(self, command: int, still_assigned: object) -> None:
         self.waited.append(command)
@@ -49,7 +51,7 @@ async def records(*feeds: str) -> dict[str, Any]:
     """What is written to which Kafka topic for a batch that names these feeds."""
     numbers = tuple(range(len(feeds)))
     value = codec.encode(TaggedBatch(NOW, 1, 3, list(feeds), [TaggedPost(0, POST, "macet", numbers)]))
-    event: Any = SimpleNamespace(value=value, message=SimpleNamespace(timestamp=NOW / 1000, partition=0))
+    event: Any = SimpleNamespace(value=value, message=SimpleNamespace(timestamp=NOW / 1000, partition=0, offset=0))
     delivery: Any = await classification._work(event, lambda: True)
     found: dict[str, Any] = delivery.args[0]
     return found

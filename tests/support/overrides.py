@@ -28,18 +28,21 @@ TOUCHED = {
         "_waiting_for_ack",
     ],
     "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread": ["_ensure_consumer"],
+    "faust.assignor.partition_assignor:PartitionAssignor": ["_table_manager"],
     "faust.tables.manager:TableManager": ["_recovery", "_update_channels"],
     "mode.services:Service": ["_stopped"],
     "mode.utils.queues:FlowControlEvent": ["_suspend"],
     "aiohttp.web:RequestHandler": ["_request_count", "_waiter"],
     "aiohttp.web:BaseSite": ["_runner", "_server", "_ssl_context"],
     "faust.web.drivers.aiohttp:Web": ["_runner"],
-    "aiokafka:AIOKafkaConsumer": ["_fetch_max_wait_ms"],
+    "aiokafka:AIOKafkaConsumer": ["_client", "_fetch_max_wait_ms"],
+    "aiokafka.client:AIOKafkaClient": ["_get_conn", "_metadata_update"],
 }
 # Public parts that no documentation promises, and without which something of ours fails in silence.
 RELIED_ON = {
     "aiokafka:AIOKafkaProducer": ["create_batch", "send_batch", "client"],
-    "aiokafka.client:AIOKafkaClient": ["set_topics", "force_metadata_update"],
+    "aiokafka.client:AIOKafkaClient": ["set_topics", "force_metadata_update", "bootstrap"],
+    "aiokafka.cluster:ClusterMetadata": ["update_metadata", "failed_update"],
     "aiohttp:ClientRequest": ["url", "headers"],
     "aiohttp.web:Request": ["transport"],
     "tweepy.asynchronous:AsyncStreamingClient": ["filter", "get_rules", "add_rules", "delete_rules", "session"],

@@ -2,13 +2,15 @@
 
 The record is the JSON that browsers get; the label, the score, the stamp and the model are its headers. The header
 of a post without a label is `unsure`, and its score 0. Only feeds of active topics are written: for a deleted one a
-send would wait, or bring its Kafka topic back. A batch that names another Kafka topic is forged.
+send would wait, or bring its Kafka topic back. A batch that names another Kafka topic is forged. A feed that Kafka
+cannot write is passed over (`waiting`), so that it holds no other.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections import Counter
+from contextlib import AbstractContextManager
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +19,18 @@ from faust.types import EventT
 from tweetream import metrics
 from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
 from tweetream.agents.preprocessing import tagger
-from tweetream.app import app, settings
+from tweetream.agents.waiting import waiting
+from tweetream.app import app, kafka, settings
+from tweetream.feeds.written import WrittenStamps
 from tweetream.kafka.producer import Abandoned, Headers, StillAssigned
+from tweetream.kafka.write_watch import Unwritable
 from tweetream.models import codec
 from tweetream.models.codec import json_line
 from tweetream.models.counts import CountRecord
-from tweetream.models.feed import UNSURE, feed_entry, pack_stamp
+from tweetream.models.feed import UNSURE, Stamp, feed_entry, pack_stamp
 from tweetream.models.model_info import ModelInfo
 from tweetream.models.post import TaggedBatch, read_tagged
-from tweetream.topology import COUNTS, dead_letter, feed_name, is_feed, is_live, services, tagged
+from tweetream.topology import COUNTS, counts_table, dead_letter, feed_name, is_feed, is_live, services, tagged
 
 if TYPE_CHECKING:
     from tweetream.classifier.model import Classifier
@@ -71,6 +76,22 @@ def model() -> Model:
     return Model()
 
 
+@cache
+def written() -> WrittenStamps:
+    """What the feeds have, for this worker."""
+    return WrittenStamps(kafka, settings.partitions, settings.feed_retention, _counted)
+
+
+def _counted(feed: str, partition: int) -> Stamp | None:
+    stamp = counts_table.entry(feed).stamps.get(partition)
+    return None if stamp is None else Stamp(partition, *stamp)
+
+
+@app.after
+async def _stop() -> None:
+    await written().stop()
+
+
 @app.task
 async def load() -> None:
     """Load the model before the first post comes."""
@@ -92,8 +113,10 @@ async def _work(event: EventT[Any], still_assigned: StillAssigned) -> Delivery |
         return None
     if not all(map(is_live, batch.feeds)):  # deleted; or so new that this worker does not know it
         await tagger().catch_up(batch.command, still_assigned)
+    if not waiting().is_current():
+        await waiting().read(still_assigned)
     records, counts = classify(await model().get(), event.message.partition, batch)
-    return partial(_send, records, counts, still_assigned)
+    return partial(_send, records, counts, event.message.offset, still_assigned)
 
 
 def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tuple[Records, CountRecord]:
@@ -135,8 +158,8 @@ def _by_feed(feeds: list[str], by_label: Counter[tuple[int, int, str]]) -> dict[
     return counts
 
 
-async def _send(records: Records, counts: CountRecord, still_assigned: StillAssigned) -> None:
-    sends = [_feed(feed, found, still_assigned) for feed, found in records.items()]
+async def _send(records: Records, counts: CountRecord, offset: int, still_assigned: StillAssigned) -> None:
+    sends = [_feed(feed, found, counts.partition, offset, still_assigned) for feed, found in records.items()]
     counted = services.producer.send(COUNTS, 0, codec.encode(counts), still_assigned=still_assigned)
     sent = asyncio.gather(*sends, counted, return_exceptions=True)
     # All of them end before the event is done. An abandoned send brings the event again, whatever else was rejected.
@@ -146,19 +169,51 @@ async def _send(records: Records, counts: CountRecord, still_assigned: StillAssi
         raise failed[0]
 
 
-async def _feed(feed: str, records: list[tuple[bytes, Headers]], still_assigned: StillAssigned) -> None:
-    """Send the records of one feed. They are dropped if the feed is deleted meanwhile.
+async def _feed(
+    feed: str, records: list[tuple[bytes, Headers]], partition: int, offset: int, still_assigned: StillAssigned
+) -> None:
+    """Send the records of one feed, made of a record of tagged. They are dropped if the feed is deleted meanwhile.
 
-    A record that is too large for Kafka becomes a dead letter; the others of its batch are delivered.
+    While Kafka cannot write the feed, and until it has what it lacks from that time, the records wait in tagged.
     """
+
+    def may_send() -> bool:
+        return still_assigned() and is_live(feed) and not waiting().is_behind(partition, feed)
+
     try:
-        too_large = await services.producer.send_all(
-            feed, 0, records, still_assigned=lambda: still_assigned() and is_live(feed)
-        )
+        await write(feed, records, may_send, services.producer.limit(feed))
+    except Unwritable:
+        await waiting().begin(partition, feed, offset, still_assigned)
     except Abandoned:
-        if is_live(feed) or not still_assigned():  # a rebalance can take a topic out of the table for a moment
+        if not still_assigned():  # a rebalance can take a topic out of the table for a moment
             raise
-        return
+        if not is_live(feed):
+            written().forget(feed)
+        elif not waiting().pass_over(partition, feed, offset):
+            raise
+
+
+async def write(
+    feed: str,
+    records: list[tuple[bytes, Headers]],
+    may_send: StillAssigned,
+    limit: AbstractContextManager[None],
+) -> None:
+    """Write the records that a feed does not have. Those that are too large for Kafka become dead letters.
+
+    Raises Abandoned or Unwritable.
+    """
+
+    def may_read() -> bool:
+        if may_send() and services.producer.is_leaderless(feed):
+            raise Unwritable(feed)
+        return may_send()
+
+    new = await written().unwritten(feed, records, app.rebalancing_count, may_read)
+    if len(new) < len(records):
+        metrics.duplicates.inc(len(records) - len(new))
+    too_large = await services.producer.send_all(feed, 0, new, still_assigned=may_send, limit=limit)
+    written().add(feed, new)
     for nth in too_large:
-        await dead_letter(feed, records[nth][0], f"{len(records[nth][0])} bytes are too many for Kafka")
-    metrics.posts_fed.labels(feed_name(feed).topic).inc(len(records) - len(too_large))
+        await dead_letter(feed, new[nth][0], f"{len(new[nth][0])} bytes are too many for Kafka")
+    metrics.posts_fed.labels(feed_name(feed).topic).inc(len(new) - len(too_large))

@@ -3,7 +3,8 @@
 To add a topic, its Kafka topic comes first, then the table. To edit one, the table alone changes. To delete one, the
 table comes first (a tombstone). When writers and readers have let go of the feed, the sweep deletes its Kafka topic, on
 the same worker and under the same lock. It deletes only feeds with a tombstone in the table, so an empty table deletes
-nothing. Who made a change is recorded before the change shows.
+nothing. It also makes the Kafka topic of an active feed again when somebody has deleted it. Who made a change is
+recorded before the change shows.
 """
 
 import asyncio
@@ -32,14 +33,18 @@ from tweetream.topology import (
     commands,
     feed_spec,
     feed_topic,
+    is_live,
     now_ms,
     owns_commands,
+    recovered,
     services,
     topics_table,
+    wait_applied,
 )
 
 log = logging.getLogger(__name__)
 LET_GO = 3.0  # seconds that writers and readers have to see a tombstone
+REMAKE_TIMEOUT = 5.0  # seconds
 _feeds_lock = asyncio.Lock()  # no feed is created while the sweep deletes
 
 
@@ -87,7 +92,7 @@ async def _do(command: Command, offset: int, made_at: int, still_assigned: Still
     """Change the table as the command says. Every command moves `applied`, also one that changes nothing."""
     entry = topics_table.entry(command.name)
     if command.action == "add" and (entry is None or (not entry.alive and not command.missing)):
-        generation = max(made_at, entry.generation + 1 if entry else 0)
+        generation = max(made_at, max(entry.generation, entry.remade) + 1 if entry else 0)
         topic = Topic(command.name, command.track, made_at, generation, feed_topic(command.name, generation), offset)
         if entry is not None:  # deleted a moment ago: the sweep may not have run
             topic = msgspec.structs.replace(topic, former=(*entry.former, entry.kafka_topic))
@@ -109,6 +114,13 @@ async def _do(command: Command, offset: int, made_at: int, still_assigned: Still
     elif command.action == "delete" and entry is not None and entry.alive:
         await _record(command, "delete", offset, made_at, still_assigned)
         topics_table.apply(offset, msgspec.structs.replace(entry, command=offset, deleted_at=made_at))
+    elif command.action == "remake" and entry is not None and entry.alive and entry.generation == command.generation:
+        # The table first: a position in the old log must be known as such before the new log has a record.
+        log.warning(
+            "the Kafka topic %s of %s is gone: it is made again, without its posts", entry.kafka_topic, entry.name
+        )
+        remade = max(made_at, entry.generation + 1, entry.remade + 1)
+        topics_table.apply(offset, msgspec.structs.replace(entry, command=offset, remade=remade))
     elif command.action == "forget" and entry is not None and entry.generation == command.generation:
         if entry.alive:
             topics_table.apply(offset, msgspec.structs.replace(entry, former=()))
@@ -175,6 +187,36 @@ async def sweep() -> None:
         pass  # a rebalance came; an exception that leaves a timer ends the worker
     except (Unavailable, RecordRejected) as error:
         log.warning("deleted feeds wait for Kafka: %s", error)
+
+
+@app.timer(1.0)
+async def remake() -> None:
+    """Make the Kafka topics of active feeds again that somebody has deleted."""
+    if not owns_commands() or app.rebalancing or not app.is_flowing() or not recovered():
+        return
+    gone = [topic for topic in topics_table.alive() if services.producer.is_missing(topic.kafka_topic)]
+    try:
+        if gone:
+            await _remake(gone)
+    except (Abandoned, RecordRejected):
+        pass  # as above
+    except Unavailable as error:
+        log.warning("feeds that are gone wait for Kafka: %s", error)
+
+
+async def _remake(gone: list[Topic]) -> None:
+    present = await admin.names(kafka)
+    last = -1
+    for topic in gone:
+        if topic.kafka_topic not in present:
+            command = codec.encode(Command("remake", topic.name, generation=topic.generation))
+            last = (await services.producer.send(COMMANDS, 0, command, still_assigned=app.is_flowing)).offset
+    if not await wait_applied(last, REMAKE_TIMEOUT):
+        return
+    await asyncio.sleep(LET_GO)  # all workers know then that positions in the old log are of the past
+    async with _feeds_lock:
+        live = [topic.kafka_topic for topic in gone if is_live(topic.kafka_topic)]
+        await admin.create(kafka, map(feed_spec, live), settings.replication)
 
 
 async def _sweep() -> None:

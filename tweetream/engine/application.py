@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery as FaustRecovery
 from faust.transport.drivers import aiokafka as driver
@@ -18,9 +19,11 @@ from mode.utils.queues import FlowControlEvent
 from typing_extensions import override
 
 from tweetream.engine import data_dir
-from tweetream.engine.consumer import GIVE_UP, Consumer, patience
+from tweetream.engine.consumer import Consumer
+from tweetream.engine.consumer_thread import GIVE_UP, patience
 from tweetream.engine.web_server import Web
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import wait_at_most
 
 Step = Callable[[], Awaitable[None]]
@@ -82,8 +85,25 @@ class Tables(TableManager):
         await self.recovery.start()
 
 
+class Assignor(PartitionAssignor):
+    """Faust's assignor, which also assigns while the changelog of a global table is gone.
+
+    Faust's own raises an error there, and the group's leader would never answer its group again.
+    """
+
+    @override
+    def _global_table_standby_assignments(self, assignments: Any, partitions_by_topic: Any) -> Any:
+        tables = self._table_manager.data.values()
+        missing = {table.changelog_topic.get_topic_name(): 0 for table in tables}
+        return super()._global_table_standby_assignments(assignments, missing | dict(partitions_by_topic))
+
+
 class Producer(driver.Producer):
-    """Faust's producer, whose stop never waits for a broker that is away."""
+    """Faust's producer, which finds a cluster that moved, and whose stop never waits for a broker that is away."""
+
+    @override
+    def _new_producer(self, transactional_id: str | None = None) -> Any:
+        return rebootstrapping(super()._new_producer(transactional_id))
 
     @override
     async def on_stop(self) -> None:

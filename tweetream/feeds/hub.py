@@ -104,7 +104,7 @@ class Hub:
                 await self._follow_with(consumer)
             except OffsetOutOfRangeError as error:
                 for tp in error.args[0]:
-                    self._drop_truncated(tp.topic)
+                    self.restart(tp.topic)
             except (KafkaError, OSError, MemoryError) as error:
                 reminder.warn("feeds wait for Kafka: %r", error)
                 await asyncio.sleep(TRY_AGAIN)
@@ -112,7 +112,7 @@ class Hub:
                 with contextlib.suppress(KafkaError, OSError):
                     await consumer.stop()
 
-    def _drop_truncated(self, kafka_topic: str) -> None:
+    def restart(self, kafka_topic: str) -> None:
         """Kafka's log was truncated or made anew: clients start again and get a gap event."""
         log.warning("%s has lost records in Kafka", kafka_topic)
         if kafka_topic in self._feeds:
@@ -131,7 +131,9 @@ class Hub:
                     consumer.seek(tp, feed.end)
             if not assigned:
                 self._joined.clear()
-                await self._joined.wait()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(TRY_AGAIN if self._feeds else None):
+                        await self._joined.wait()
                 continue
             found = await consumer.getmany(timeout_ms=POLL_MS, max_records=5 * FETCH_RECORDS)
             if found:
@@ -154,7 +156,8 @@ class Hub:
         oldest = time.monotonic() - self._feed_idle_timeout
         for feed in list(self._feeds.values()):
             if feed.clients or feed.left_at > oldest:
-                yield feed
+                if self.past.available(feed.kafka_topic):  # Kafka's client asks without a pause for a topic that is not
+                    yield feed
             else:
                 self._feeds.pop(feed.kafka_topic, None)
                 self._joining.pop(feed.kafka_topic, None)

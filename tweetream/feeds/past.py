@@ -4,11 +4,12 @@ Each call borrows one of a few pooled readers, so that a slow client holds none.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import LeaderNotAvailableError
 
 from tweetream.feeds.budget import Scan
 from tweetream.feeds.record import EVERY_POST, FeedRecord, Filter, Stamps, read_record
@@ -55,6 +56,7 @@ class PastReader:
         self._feeds, self._dedup_window = feeds, dedup_window
         self._readers = Readers(kafka)
         self.retractions = retractions
+        self.available: Callable[[str], bool] = lambda kafka_topic: True  # whether Kafka can read the topic now
 
     async def stop(self) -> None:
         await self._readers.stop()
@@ -64,26 +66,28 @@ class PastReader:
         feed = self._feeds.get(kafka_topic)
         return None if feed is None or feed.lost else feed
 
-    def _lend(self, scan: Scan | None) -> AbstractAsyncContextManager[AIOKafkaConsumer]:
-        """A reader for a call. Raises OverBudget if the call may not begin."""
+    def _lend(self, kafka_topic: str, scan: Scan | None = None) -> AbstractAsyncContextManager[AIOKafkaConsumer]:
+        """A reader for a call. Raises OverBudget if the call may not begin, or LeaderNotAvailableError."""
+        if not self.available(kafka_topic):  # else the reader would be held until Kafka's client gives up
+            raise LeaderNotAvailableError(kafka_topic)
         return self._readers.lend() if scan is None else self._readers.lend(search=scan.filtered, check=scan.begin)
 
     async def bounds(self, kafka_topic: str, scan: Scan | None = None) -> tuple[int, int]:
         """The first offset in the log, and the offset of the next record."""
-        async with self._lend(scan) as reader:
+        async with self._lend(kafka_topic, scan) as reader:
             return await readers.bounds(reader, TopicPartition(kafka_topic, 0))
 
     async def offset_of_time(self, kafka_topic: str, timestamp: int, scan: Scan | None = None) -> int | None:
         """The first offset that arrived at or after `timestamp` (ms); None if there is none yet."""
         tp = TopicPartition(kafka_topic, 0)
-        async with self._lend(scan) as reader:
+        async with self._lend(kafka_topic, scan) as reader:
             reader.assign([tp])
             return await offset_of_time(reader, tp, timestamp)
 
     async def stamps_before(self, kafka_topic: str, offset: int, scan: Scan | None = None) -> Stamps:
         """The stamps that a reader starting at `offset` needs to recognise duplicates."""
         feed = self._feeds.get(kafka_topic)
-        async with self._lend(scan) as reader:
+        async with self._lend(kafka_topic, scan) as reader:
             checkpoint = feed.checkpoints.before(offset) if feed is not None else None
             stamps, _ = await self._read_stamps(reader, TopicPartition(kafka_topic, 0), offset, checkpoint, scan)
         if feed is not None:
@@ -95,7 +99,7 @@ class PastReader:
     ) -> tuple[list[FeedRecord], int]:
         """At most FETCH_RECORDS records from `offset` on and before `until`, and the offset to go on from."""
         tp = TopicPartition(kafka_topic, 0)
-        async with self._lend(scan) as reader:
+        async with self._lend(kafka_topic, scan) as reader:
             reader.assign([tp])
             reader.seek(tp, offset)
             raws = await next_records(reader, tp, FETCH_RECORDS)
@@ -111,7 +115,7 @@ class PastReader:
         """The retracted ones of the FETCH_RECORDS records before `until`, and when the last of these arrived (ms)."""
         tp = TopicPartition(kafka_topic, 0)
         raws: list[Any] = []
-        async with self._readers.lend() as reader:
+        async with self._lend(kafka_topic) as reader:
             offset = max((await reader.beginning_offsets([tp]))[tp], until - FETCH_RECORDS)
             reader.assign([tp])
             reader.seek(tp, offset)
@@ -151,7 +155,7 @@ class PastReader:
     async def load_ring(self, kafka_topic: str) -> FeedRing:
         """A new ring with the feed's newest records, since most clients ask for these."""
         tp = TopicPartition(kafka_topic, 0)
-        async with self._readers.lend() as reader:
+        async with self._lend(kafka_topic) as reader:
             first, end = await readers.bounds(reader, tp)
             start = max(first, end - FETCH_RECORDS)
             stamps, retracted = await self._read_stamps(reader, tp, start)

@@ -55,6 +55,13 @@ class Stamps:
         self._highest[stamp.partition] = stamp
         return True
 
+    def highest(self, partition: int) -> Stamp | None:
+        return self._highest.get(partition)
+
+    def __len__(self) -> int:
+        """How many partitions have come."""
+        return len(self._highest)
+
     def copy(self) -> "Stamps":
         other = Stamps()
         other._highest = dict(self._highest)

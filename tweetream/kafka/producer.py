@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -25,13 +26,16 @@ from aiokafka.structs import RecordMetadata
 
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
-from tweetream.kafka.retry import Unavailable, wait_at_most
+from tweetream.kafka.rebootstrap import rebootstrapping
+from tweetream.kafka.retry import Reminder, Unavailable, wait_at_most
+from tweetream.kafka.write_watch import WriteWatch
 
 log = logging.getLogger(__name__)
 Headers = Sequence[tuple[str, bytes]]
 StillAssigned = Callable[[], bool]
 MAX_REQUEST = 1_000_000  # bytes: Kafka's default limit, less room for its own framing
 RECORD_BYTES = 1024  # of a record in a batch besides its value
+METADATA_AGE_MS = 5_000  # a deleted topic is noticed after so long, also without a send
 FRAMING = 1024  # bytes of a batch besides its records' keys, values and headers, and some to spare
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 _FINAL = (InvalidTopicError, TopicAuthorizationFailedError)
@@ -58,7 +62,7 @@ class OrderedProducer:
     """A producer with one queue a partition. `still_assigned` is called before each attempt.
 
     `max_record` is the largest value, in bytes, that Kafka takes as far as is known. `learn_limit` asks for it, and a
-    rejected record makes the producer ask again.
+    rejected record makes the producer ask again. `watch` knows which topics cannot be written, once it has started.
     """
 
     max_record = MAX_REQUEST - FRAMING
@@ -69,6 +73,8 @@ class OrderedProducer:
         self._producer: AIOKafkaProducer | None = None
         self._locks: dict[tuple[str, int], asyncio.Lock] = {}
         self._failing = False
+        self._reminder = Reminder(log)
+        self.watch: WriteWatch | None = None
 
     async def start(self) -> None:
         self._producer = AIOKafkaProducer(
@@ -77,8 +83,11 @@ class OrderedProducer:
             max_batch_size=MAX_REQUEST,
             max_request_size=MAX_REQUEST + 65536,
             request_timeout_ms=10_000,
+            metadata_max_age_ms=METADATA_AGE_MS,
         )
-        await self._producer.start()
+        await rebootstrapping(self._producer).start()
+        self.watch = WriteWatch(self._producer.client)
+        self.watch.start()
 
     async def learn_limit(self, topics: Iterable[str]) -> bool:
         """Ask Kafka for the limit of these topics. Whether it is lower than what was known. Raises Unavailable."""
@@ -91,14 +100,40 @@ class OrderedProducer:
 
     async def stop(self, timeout: float = 2.0) -> None:
         """Close. A broker that is down delays this by `timeout` seconds at most."""
+        if self.watch is not None:
+            self.watch.stop()
         if self._producer is not None:
             producer, self._producer = self._producer, None
             await wait_at_most(timeout, producer.stop(), cancel=True)
 
     def follow(self, topics: Iterable[str]) -> None:
-        """Ask for the metadata of these topics only: asking for a deleted topic can create it again."""
-        if self._producer is not None:
-            self._producer.client.set_topics(list(topics))
+        """Watch these topics, and ask for the metadata of no others."""
+        if self.watch is not None:
+            self.watch.follow(topics)
+
+    def is_missing(self, topic: str) -> bool:
+        """Whether Kafka has had no such topic for a while."""
+        return self.watch is not None and self.watch.is_missing(topic)
+
+    def is_leaderless(self, topic: str) -> bool:
+        """Whether the topic is missing, or has had a partition without a leader for a while."""
+        return self.watch is not None and self.watch.is_leaderless(topic)
+
+    def is_unwritable(self, topic: str) -> bool:
+        """Whether Kafka answers and has not been able to write the topic for a while."""
+        return self.watch is not None and self.watch.is_unwritable(topic)
+
+    def unwritable(self) -> list[str]:
+        """The topics followed that cannot be written now."""
+        return [] if self.watch is None else self.watch.unwritable()
+
+    def partitions(self, topic: str) -> int | None:
+        """How many partitions the topic has; None if that is not known."""
+        return None if self.watch is None else self.watch.partitions(topic)
+
+    def limit(self, topic: str, *, probe: bool = False) -> AbstractContextManager[None]:
+        """A block that raises Unwritable when the topic cannot be written (`WriteWatch.limit`)."""
+        return contextlib.nullcontext() if self.watch is None else self.watch.limit(topic, probe=probe)
 
     async def send(
         self,
@@ -111,7 +146,7 @@ class OrderedProducer:
         still_assigned: StillAssigned = always,
     ) -> RecordMetadata:
         """Send one record. Raises RecordTooLarge, RecordRejected or Abandoned."""
-        async with self._lock(topic, partition):
+        async with self.queue(topic, partition):
             return await self._deliver(
                 topic, lambda: self._send_one(topic, partition, value, key, headers), still_assigned
             )
@@ -129,7 +164,7 @@ class OrderedProducer:
         `values` makes the records, of at most so many bytes if it can. When Kafka turns out to take less, all of them
         are made and sent again, before any other record of the partition. Raises RecordRejected or Abandoned.
         """
-        async with self._lock(topic, partition):
+        async with self.queue(topic, partition):
             while True:
                 limit, too_large = self.max_record, []
                 for value in values(limit):
@@ -149,28 +184,41 @@ class OrderedProducer:
         *,
         keys: Sequence[bytes] | None = None,
         still_assigned: StillAssigned = always,
+        limit: AbstractContextManager[None] | None = None,
     ) -> list[int]:
         """Send records in order, in as few batches as possible. Returns the indices of those that are too large.
 
-        `keys` has the key of each record, if they have keys. Raises RecordRejected or Abandoned; then some records may
-        have been delivered, so another call would double them.
+        `keys` has the key of each record, if they have keys. `limit` is entered before the first attempt, and may end
+        the call. Raises RecordRejected or Abandoned; then some records may have been delivered, so another call would
+        double them.
         """
+        async with self.queue(topic, partition):
+            with limit or contextlib.nullcontext():
+                return await self._deliver_all(topic, partition, records, keys, still_assigned)
+
+    async def _deliver_all(
+        self,
+        topic: str,
+        partition: int,
+        records: Sequence[tuple[bytes, Headers]],
+        keys: Sequence[bytes] | None,
+        still_assigned: StillAssigned,
+    ) -> list[int]:
         too_large = []
-        async with self._lock(topic, partition):
-            start, most = 0, len(records)
-            while start < len(records):
-                batch, end = self._fill(records[: start + most], keys, start)
-                try:
-                    if end == start:  # the record alone is too large
-                        raise RecordTooLarge
-                    await self._deliver(topic, partial(self._send_batch, topic, partition, batch), still_assigned)
-                except RecordTooLarge:
-                    if end > start + 1:
-                        most = (end - start) // 2
-                        continue
-                    too_large.append(start)
-                    end = start + 1
-                start, most = end, len(records)
+        start, most = 0, len(records)
+        while start < len(records):
+            batch, end = self._fill(records[: start + most], keys, start)
+            try:
+                if end == start:  # the record alone is too large
+                    raise RecordTooLarge
+                await self._deliver(topic, partial(self._send_batch, topic, partition, batch), still_assigned)
+            except RecordTooLarge:
+                if end > start + 1:
+                    most = (end - start) // 2
+                    continue
+                too_large.append(start)
+                end = start + 1
+            start, most = end, len(records)
         return too_large
 
     def _fill(
@@ -204,7 +252,7 @@ class OrderedProducer:
         future = await self._started().send_batch(batch, topic, partition=partition)
         return await future
 
-    def _lock(self, topic: str, partition: int) -> asyncio.Lock:
+    def queue(self, topic: str, partition: int) -> asyncio.Lock:
         """The queue of a partition, in order of arrival; a send holds it until all its records were delivered."""
         return self._locks.setdefault((topic, partition), asyncio.Lock())
 
@@ -221,17 +269,13 @@ class OrderedProducer:
             except ProducerClosed as error:
                 raise Abandoned("stopped") from error
             except (TimeoutError, KafkaError, OSError, MemoryError) as error:
-                self._log_failure(topic, error)
+                self._failing |= self._reminder.warn(
+                    "Kafka does not take records for %s (%r); trying again", topic, error
+                )
                 await asyncio.sleep(self._pause)
             else:
-                if self._failing:
+                if self._failing and self._reminder.due:
                     self._failing = False
                     log.info("Kafka takes records again")
                 return metadata
         raise Abandoned(f"a record for {topic} is no longer assigned to this worker")
-
-    def _log_failure(self, topic: str, error: Exception) -> None:
-        """Log one line when delivery begins to fail, not one an attempt."""
-        if not self._failing:
-            self._failing = True
-            log.warning("Kafka does not take records for %s (%r); trying again", topic, error)

@@ -10,12 +10,13 @@ MAX_CALLER = 100  # characters of a caller's name, and of an address
 class Command(msgspec.Struct, frozen=True):
     """A record of the commands topic. `forget` drops a tombstone of `generation`, or its `former`.
 
+    `remake` says that somebody deleted the Kafka topic of `generation`: it is about to be made again.
+
     `edit` gives an active topic another track; its feed stays. With `missing`, `add` applies only to a name that has
-    neither an entry nor a tombstone. `by` and `address` tell who
-    sent it, and from where.
+    neither an entry nor a tombstone. `by` and `address` tell who sent it, and from where.
     """
 
-    action: Literal["add", "edit", "delete", "forget"]
+    action: Literal["add", "edit", "delete", "forget", "remake"]
     name: str
     track: tuple[str, ...] = ()
     generation: int = 0

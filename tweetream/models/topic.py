@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tweetream.models.feed import FeedName
+from tweetream.models.feed import FeedName, base36
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 MAX_TERMS = 100
@@ -25,7 +25,8 @@ class Topic(msgspec.Struct, frozen=True):
     """An entry of the topics table. `deleted_at` makes it a tombstone (ms since 1970; 0: alive).
 
     `generation` is the Kafka timestamp (ms) of the command that added the topic, `command` that command's offset.
-    `former` are the Kafka topics of earlier generations that may still exist.
+    `former` are the Kafka topics of earlier generations that may still exist. `remade` is when the Kafka topic, which
+    somebody had deleted, was last made again (ms since 1970; 0: never).
     """
 
     name: str
@@ -36,6 +37,12 @@ class Topic(msgspec.Struct, frozen=True):
     command: int
     deleted_at: int = 0
     former: tuple[str, ...] = ()
+    remade: int = 0
+
+    @property
+    def log(self) -> str:
+        """What positions name: another one for each generation, and each time that its Kafka topic is made again."""
+        return base36(self.remade or self.generation)
 
     @property
     def alive(self) -> bool:

@@ -41,8 +41,10 @@ class FeedServer:
         self.limits = StreamLimits(settings.max_streams, settings.max_streams_per_address)
         self.reads = ReadLimits()
         self._fan_out = FanOut()
+        self.hub.past.available = lambda kafka_topic: not services.producer.is_leaderless(kafka_topic)
         self.hub.on_records = self._fan_out.flush
         self._streams: set[Stream] = set()
+        self._logs: dict[str, str] = {}  # of the feeds followed, as positions name them
         self._closing = False
         self._stream_ended = asyncio.Event()
 
@@ -96,12 +98,23 @@ class FeedServer:
         for stream in list(self._streams):  # these wait for Kafka, or for a client that does not read
             stream.end()
 
-    def drop_deleted(self) -> None:
-        """Drop the feeds of deleted topics, before Kafka's own topic is deleted."""
+    def follow_topics(self) -> None:
+        """Drop the feeds of deleted topics, before Kafka's own topic is deleted, and those that are made again.
+
+        Streams end that wait for a feed which can be read again.
+        """
+        logs = {}
         for kafka_topic in self.hub.followed():
             topic = topics_table.entry(feed_name(kafka_topic).topic)
             if topic is None or not topic.alive or topic.kafka_topic != kafka_topic:
                 self.hub.drop(kafka_topic)
+                continue
+            logs[kafka_topic] = topic.log
+            if self._logs.get(kafka_topic, topic.log) != topic.log:
+                self.hub.restart(kafka_topic)  # its Kafka topic is made again: an offset means another record now
+        self._logs = logs
+        for stream in self._streams:
+            stream.finish_if_readable()
 
     def take_retractions(self, records: list[CompactedRecord]) -> None:
         """Take records of the topic of retracted ids: each key is the id of a post, each tombstone revokes one."""
@@ -128,8 +141,8 @@ async def _start() -> None:
 
 
 @app.timer(0.25)
-async def _drop_deleted() -> None:
-    feed_server().drop_deleted()
+async def _follow_topics() -> None:
+    feed_server().follow_topics()
 
 
 @app.closing

@@ -17,9 +17,17 @@ from tweetream import metrics
 from tweetream.app import app, settings
 from tweetream.engine.consumer import Consumer
 from tweetream.engine.web_server import Site
-from tweetream.topology import POSTS, TAGGED, recovered
+from tweetream.kafka.clock import clock
+from tweetream.kafka.required import required
+from tweetream.topology import POSTS, TAGGED, feed_name, recovered, services
 from tweetream.web.limits import METRICS, METRICS_PER_ADDRESS, ClientAddresses, ConnectionCounts
 from tweetream.web.problems import Problem
+
+# What is wrong with a feed that Kafka cannot write, and what to do.
+BROKEN = (
+    "Kafka cannot write its feed, so its posts wait; start the brokers that have its Kafka topic, or delete that one, "
+    "and it is made again without its old posts"
+)
 
 
 def require_recovered() -> None:
@@ -39,13 +47,21 @@ class Liveness(View):
 
 @app.page("/readyz")
 class Readiness(View):
-    """The tables are read and records flow."""
+    """The tables are read, records flow, Kafka lacks nothing, and the clock is right. A broken feed is named."""
 
     @override
     async def get(self, request: Any) -> web.StreamResponse:
         if not recovered() or app.rebalancing or not app.is_flowing():
             raise Problem(503, "the worker is starting or its group is rebalancing", {"Retry-After": "1"})
-        return web.Response(text="ready\n")
+        if reason := clock().reason():
+            raise Problem(503, reason, {"Retry-After": "60"})
+        if reason := required().reason():
+            raise Problem(503, reason, {"Retry-After": "5"})
+        return web.Response(text="".join(["ready\n", *map(_broken, services.producer.unwritable())]))
+
+
+def _broken(kafka_topic: str) -> str:
+    return f"{feed_name(kafka_topic).topic}: {BROKEN}\n"
 
 
 @app.page("/metrics")

@@ -12,7 +12,7 @@ from tweetream.app import app
 from tweetream.feeds import pages
 from tweetream.feeds.budget import OverBudget
 from tweetream.feeds.record import EVERY_POST, FeedRecord
-from tweetream.models.feed import FeedEntry, Position, base36, rfc3339
+from tweetream.models.feed import FeedEntry, Position, rfc3339
 from tweetream.topology import counts_table, now_ms
 from tweetream.web import query
 from tweetream.web.feed_server import feed_server
@@ -37,7 +37,7 @@ class Posts(View):
     @override
     async def get(self, request: Any, name: str) -> web.StreamResponse:
         topic = find(name)
-        generation = base36(topic.generation)
+        generation = topic.log
         post_filter = query.post_filter(request)
         await check_label(post_filter, [topic])
         server = feed_server()

@@ -21,6 +21,7 @@ from tweetream.web.problems import Problem, problem_of
 
 log = logging.getLogger(__name__)
 _lacking = Reminder(log)
+_failing = Reminder(log)
 MAX_BODY = 1024 * 1024
 # The page shows what anybody wrote. So it connects to its own worker alone, runs no inline script and no code made from
 # text, and no other page can frame it.
@@ -107,7 +108,7 @@ async def _answer(request: web.Request, handler: Handler, settings: Settings) ->
     except ConnectionError:
         raise
     except KafkaError as error:
-        log.warning("%s %s: %r", request.method, printable(request.path), error)
+        _failing.warn("%s %s: %r", request.method, printable(request.path), error)
         return Problem(503, "Kafka does not answer", {"Retry-After": "5"}).response()
     except Exception as error:  # a bug of ours: it is logged, and the client gets an answer that it can read
         if is_machine_error(error):

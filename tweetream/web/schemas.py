@@ -52,13 +52,17 @@ class EditBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class TopicAnswer(msgspec.Struct):
-    """A topic and its counts. `kafka_topic` has another name each time the topic is added."""
+    """A topic and its counts. `kafka_topic` has another name each time the topic is added.
+
+    `problem` is there while Kafka cannot write the topic's feed, and says what to do.
+    """
 
     name: Name
     track: list[str]
     created_at: Time
     kafka_topic: str
     posts: Labels
+    problem: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class PreviewPost(msgspec.Struct):

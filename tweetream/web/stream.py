@@ -16,9 +16,10 @@ from tweetream import metrics
 from tweetream.feeds.budget import Scan
 from tweetream.feeds.cursor import Cursor, Gap
 from tweetream.feeds.hub import Hub
-from tweetream.feeds.record import Filter
+from tweetream.feeds.record import Filter, Stamps
+from tweetream.feeds.ring import FeedRing
 from tweetream.feeds.subscription import Subscription
-from tweetream.models.feed import Position, base36
+from tweetream.models.feed import Position
 from tweetream.models.topic import Topic
 from tweetream.settings import Settings
 from tweetream.topology import topics_table
@@ -70,6 +71,7 @@ class Stream:
         self._subscription = Subscription(query.post_filter)
         self._topics_version = -1
         self._finishing = False
+        self._unreadable: list[str] = []  # Kafka topics of the stream that Kafka could not read when it began
 
     async def run(self, found: dict[str, Topic | None]) -> None:
         """Serve until the client goes, `finish` is called or every topic is deleted."""
@@ -97,6 +99,11 @@ class Stream:
         self._finishing = True
         self._client.wake.set()
 
+    def finish_if_readable(self) -> None:
+        """Finish if a feed can be read that could not be: the client resumes with the positions that it has."""
+        if any(map(self._hub.past.available, self._unreadable)):
+            self.finish()
+
     def end(self) -> None:
         """End now, between two events. The client can resume and get what it has not taken."""
         with contextlib.suppress(ConnectionResetError):
@@ -106,8 +113,10 @@ class Stream:
             self._task.cancel()
 
     async def _open(self, stack: contextlib.AsyncExitStack, topic: Topic) -> None:
+        if not self._hub.past.available(topic.kafka_topic):
+            return self._stand_in(topic)
         feed = await stack.enter_async_context(self._hub.follow(topic.kafka_topic, self._client.wake))
-        generation = base36(topic.generation)
+        generation = topic.log
         # Made now: records may come while Kafka is asked where to begin.
         cursor = Cursor(self._hub.past, feed, topic.name, generation, None, self._scan)
         at, gap = await self._begin(topic, generation)
@@ -122,6 +131,14 @@ class Stream:
             missed = events.retracted(topic.name, await cursor.missed_retractions(given.offset))
             if missed:
                 await self._write(b"".join(missed))
+
+    def _stand_in(self, topic: Topic) -> None:
+        """Take a feed that Kafka cannot read now as one without new records, so that it holds no other feed."""
+        given = (self._query.positions or {}).get(topic.name) or Position(topic.name, topic.log, -1)
+        feed = FeedRing(topic.kafka_topic, given.offset + 1, Stamps())
+        cursor = Cursor(self._hub.past, feed, topic.name, given.generation, given.offset + 1)
+        self._subscription.cursors.append(cursor)
+        self._unreadable.append(topic.kafka_topic)
 
     async def _begin(self, topic: Topic, generation: str) -> tuple[int | None, Gap | None]:
         """Where to begin: the offset (None: with the next record), and the gap before it."""

@@ -23,7 +23,7 @@ from tweetream.topology import COMMANDS, counts_table, services, topics_table
 from tweetream.web import query
 from tweetream.web.auth import authorize_change
 from tweetream.web.body import read_body
-from tweetream.web.health import require_recovered
+from tweetream.web.health import BROKEN, require_recovered
 from tweetream.web.preview import previews
 from tweetream.web.problems import Problem
 from tweetream.web.responses import json_response
@@ -41,6 +41,7 @@ def shown(topic: Topic) -> TopicAnswer:
         rfc3339(topic.created_at),
         topic.kafka_topic,
         counts_table.labels(topic.kafka_topic),
+        BROKEN if services.producer.is_unwritable(topic.kafka_topic) else msgspec.UNSET,
     )
 
 
@@ -58,7 +59,10 @@ async def command(request: Command) -> int:
     """Send a command and wait until this worker's table has applied it. Returns its offset; a Problem on timeout."""
     try:
         async with asyncio.timeout(CHANGE_TIMEOUT):
+            applied = topics_table.confirmed
             offset: int = (await services.producer.send(COMMANDS, 0, codec.encode(request))).offset
+            if offset <= applied:  # it is not applied; the owner of the commands makes offsets larger now
+                raise Problem(503, "the topic of commands was made anew; try again", {"Retry-After": "5"})
             await topics_table.wait_applied(offset)
             return offset
     except TimeoutError:
@@ -85,7 +89,9 @@ class Topics(View):
     @override
     async def get(self, request: Any) -> web.StreamResponse:
         require_recovered()
-        return _list().answer(request, (topics_table.version, counts_table.version), topics_table.alive)
+        return _list().answer(
+            request, (topics_table.version, counts_table.version, services.producer.unwritable()), topics_table.alive
+        )
 
     @override
     async def post(self, request: Any) -> web.StreamResponse:

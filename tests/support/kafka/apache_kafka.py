@@ -69,7 +69,7 @@ class ApacheKafka(KafkaAddress):
         self.quick = quick
         self.settings = dict(settings or {})
         self.folder = Path()
-        ports = free_ports(2 * brokers)
+        *ports, self.spare = free_ports(2 * brokers + 1)  # `spare` is free, for a broker that moves
         super().__init__([port + i for i in range(brokers)] if port else ports[:brokers])
         self._controllers = ports[brokers:]
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
@@ -138,6 +138,19 @@ class ApacheKafka(KafkaAddress):
             self._launch(i)
         for i in brokers or (0,):
             self._wait(i, {i})
+
+    @property
+    def url_with_spare(self) -> str:
+        """For workers whose cluster will move."""
+        return f"{self.url};kafka://{HOST}:{self.spare}"
+
+    def move(self, port: int, i: int = 0) -> None:
+        """Stop it, and start it at another port with its data: the same cluster at another address."""
+        if i in self._processes:
+            self.stop(i)
+        self.ports[i] = port
+        (self.folder / f"{i}.properties").write_text(self._properties(i))
+        self.restart(i)
 
     def pause(self, i: int = 0) -> None:
         """SIGSTOP: it is there and does not answer. Returns when all its threads have stopped."""
