@@ -29,6 +29,7 @@ app = App(
         "tweetream.topology",
         "tweetream.agents.streamer",
         "tweetream.ingest.service",
+        "tweetream.alerts.service",
         "tweetream.agents.preprocessing",
         "tweetream.agents.classification",
         "tweetream.agents.counting",

@@ -39,6 +39,7 @@ DEAD = f"{NAMESPACE}-dead"
 RETRACTED = f"{NAMESPACE}-retracted"  # key: the id of a post that its network says was deleted
 SOURCES = f"{NAMESPACE}-sources"  # key: a source's URL; value: its state
 CHANGES = f"{NAMESPACE}-changes"  # who changed which topic
+ALERTS = f"{NAMESPACE}-alerts"  # how far the alerts of each feed are, and which were delivered
 FEED_PREFIX = f"{NAMESPACE}-feed-"
 # The broker unpacks what others send compressed: our client may not know the method, and a small batch can be huge.
 PLAIN = {"compression.type": "uncompressed"}
@@ -179,6 +180,7 @@ def specs() -> list[TopicSpec]:
         TopicSpec(RETRACTED, 1, {**compact, "cleanup.policy": "compact,delete", "retention.ms": str(longest)}),
         TopicSpec(SOURCES, 1, compact),
         TopicSpec(CHANGES, 1, audit),
+        TopicSpec(ALERTS, 1, compact),
         TopicSpec(f"{NAMESPACE}-__assignor-__leader", 1, keep),  # Faust's own
         *(TopicSpec(table.changelog_topic_name, 1, compact) for table in TABLES),
     ]
