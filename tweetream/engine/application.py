@@ -25,6 +25,7 @@ from tweetream.engine.web_server import Web
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import wait_at_most
+from tweetream.settings import fail
 
 Step = Callable[[], Awaitable[None]]
 GIVE_UP_AT_STOP = 1.5  # seconds that a stop waits for a broker, in all
@@ -183,8 +184,7 @@ class App(faust.App):
             for folder in (self.conf.appdir, self.conf.tabledir):
                 data_dir.make_folder(folder)
         except data_dir.DataDirError as error:
-            print(f"tweetream: {error}", file=sys.__stderr__)  # Faust has replaced sys.stderr by its log
-            raise SystemExit(2) from None
+            fail(str(error), sys.__stderr__)  # Faust has replaced sys.stderr by its log
 
     @override
     async def on_start(self) -> None:

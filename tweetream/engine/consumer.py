@@ -277,11 +277,14 @@ class Consumer(driver.Consumer):
         """The offset of the next record that is delivered of a partition. None if it is not this worker's now."""
         return self._next.get(TP(topic, partition))
 
+    def offsets(self) -> dict[TP, tuple[int, int]]:
+        """The committed offset of each partition of this worker, and the end of its log by the last fetch."""
+        found = {tp: (self._committed_offset[tp], self.highwater(tp)) for tp in self._next}
+        return {tp: (at, max(at, end)) for tp, (at, end) in found.items() if at is not None and end is not None}
+
     def lag(self, topic: str) -> int:
         """Records of the topic in the partitions of this worker that are not committed, by the last fetch."""
-        mine = [tp for tp in self._next if tp.topic == topic]
-        ends = [(self.highwater(tp), self._committed_offset[tp]) for tp in mine]
-        return sum(max(0, end - committed) for end, committed in ends if end is not None and committed is not None)
+        return sum(end - committed for tp, (committed, end) in self.offsets().items() if tp.topic == topic)
 
     def give_up(self, message: Any) -> None:
         """Do not wait for this message any more: it was not acknowledged and nothing processes it."""
