@@ -8,7 +8,7 @@ LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11
 PARALLEL := -n $(JOBS) --dist loadgroup
 
 .PHONY: help demo test test-fast check coverage soak kafka data model bench bench-scaling bench-sse bench-page
-.PHONY: screenshots lock pin-images sbom clean
+.PHONY: screenshots lock pin-images wheel sbom clean
 
 help: ## these lines
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -74,6 +74,12 @@ pin-images: ## the digests of the images as their tags are now, into Dockerfile 
 		new=$$(docker buildx imagetools inspect --format '{{.Manifest.Digest}}' $${image%@*}) || exit 1; \
 		sed -i.old "s|$$image|$${image%@*}@$$new|" Dockerfile docker-compose.yml; echo "$${image%@*} $$new"; \
 	done; rm -f Dockerfile.old docker-compose.yml.old
+
+wheel: .venv/test ## the files of a release, into dist/: the wheel, and the packages that it was tested with
+	rm -rf build/wheel && mkdir -p build/wheel dist
+	git archive HEAD setup.cfg pyproject.toml README.md LICENSE tweetream | tar -x -C build/wheel
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir dist build/wheel
+	cp requirements/worker.txt dist/
 
 sbom: .venv/test ## the bill of materials of a release (CycloneDX), into dist/
 	$(BIN)/python deploy/sbom.py dist/tweetream-$$($(BIN)/python -c 'import tweetream; print(tweetream.__version__)').cdx.json
