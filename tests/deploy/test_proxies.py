@@ -1,4 +1,7 @@
-"""The proxy that docker-compose.yml starts, before two real workers: what a client has of it is what a worker gives."""
+"""The proxies of deploy/ before two real workers: what a client has of them is what a worker gives.
+
+First Caddy as docker-compose.yml starts it, then those of deploy/proxies, and Prometheus, which asks the same workers.
+"""
 
 import contextlib
 import json
@@ -6,101 +9,53 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from datetime import datetime
-from typing import NamedTuple
+from pathlib import Path
 
 import httpx
 import pytest
 from httpx_sse import connect_sse
 from support.faults import chaos
 from support.kafka.apache_kafka import KafkaAddress
-from support.proxy import CADDYFILE, Proxy
+from support.kafka.certificates import Authority
+from support.paths import ROOT
+from support.prometheus import RULES, Prometheus
+from support.proxies import DOCKER, FIXED, LOGIN, ConfiguredProxy, LoginService
+from support.proxy import CADDYFILE
+from support.site import EACH, WITH_TOKEN, Site, age, last_post, site_behind, stream
 from support.sse import events_of
 from support.waiting import until
-from support.workers import Worker
 
 from tweetream.web.fanout import HEARTBEAT
-
-TOKEN = "sesame-open"
-WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
-EACH = 2  # streams an address
-
-
-class Site(NamedTuple):
-    """The proxy and the workers behind it."""
-
-    proxy: Proxy
-    one: Worker
-    two: Worker
-
-    @property
-    def url(self) -> str:
-        return self.proxy.url
-
-    def streams(self) -> tuple[float, float]:
-        """How many each worker has."""
-        return self.one.metric("tweetream_sse_clients"), self.two.metric("tweetream_sse_clients")
-
-    @contextlib.contextmanager
-    def served_by(self, *workers: Worker) -> Iterator[None]:
-        """With these workers alone behind the name, as the proxy knows it by then."""
-        self.proxy.serve(*workers)
-        time.sleep(1.2)  # its `refresh`
-        try:
-            yield
-        finally:
-            self.proxy.serve(self.one, self.two)
-            time.sleep(1.2)
 
 
 @pytest.fixture(scope="module")
 def site(caddy: str, apache_kafka: KafkaAddress, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("site")
-    file = chaos.numbered_lines(folder / "posts.txt", 100_000)
-    settings = {
-        "SOURCES": f"replay:{file}?rate=50",
-        "TOPICS": f"{chaos.TOPIC},sepi",
-        "API_TOKEN": TOKEN,
-        "PARTITIONS": 1,  # posts keep their order then
-        "MAX_STREAMS_PER_ADDRESS": EACH,
-        "TRUSTED_PROXIES": "127.0.0.1",
-    }
-    with Proxy(caddy, folder) as proxy:
-        one, two = (proxy.worker(host, apache_kafka.url, "proxied", **settings) for host in ("127.0.0.2", "127.0.0.3"))
-        site = Site(proxy, one, two)
-        proxy.serve(one, two)
-        try:
-            for worker in (one.start(), two.start()):
-                worker.wait_ready()
-            until(lambda: {chaos.TOPIC, "sepi"} <= set(two.topics()), 30, "the topics")
-            until(lambda: one.count(chaos.TOPIC) > 0 and last_post(one)[1] < 0.5, 60, "the group has come to rest")
-            yield site
-        finally:
-            one.kill()
-            two.kill()
+    with site_behind(caddy, apache_kafka.url, tmp_path_factory.mktemp("site")) as made:
+        yield made
 
 
-def age(post: str) -> float:
-    """Seconds since a post was received."""
-    return time.time() - datetime.fromisoformat(json.loads(post)["received_at"]).timestamp()
-
-
-def last_post(worker: Worker) -> tuple[int, float]:
-    """Number and age of the last post that is in the feed."""
-    answer = httpx.get(f"{worker.url}/topics/{chaos.TOPIC}/posts?last=1", timeout=10)
-    (post,) = (json.dumps(post) for post in answer.json()["posts"])
-    return chaos.number_of(post), age(post)
-
-
-@contextlib.contextmanager
-def stream(url: str, topic: str, address: str = "127.0.0.1", **headers: str) -> Iterator[httpx.Response]:
-    """A stream, asked for from this address; whatever the answer is."""
-    transport = httpx.HTTPTransport(local_address=address)
-    with (
-        httpx.Client(transport=transport, timeout=httpx.Timeout(10, read=2 * HEARTBEAT)) as client,
-        client.stream("GET", f"{url}/feeds/{topic}", headers=headers) as answer,
-    ):
-        yield answer
+@pytest.fixture(scope="module")
+def proxies(
+    site: Site, nginx: str, haproxy: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, ConfiguredProxy]]:
+    """All of deploy/proxies, before the site's workers."""
+    folder = tmp_path_factory.mktemp("proxies")
+    authority = Authority(folder)
+    one, two = (httpx.URL(worker.url).netloc.decode() for worker in (site.one, site.two))
+    nameserver, port = site.proxy.nameserver, site.proxy.workers_port
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(pytest.MonkeyPatch.context()).setenv("SSL_CERT_FILE", str(authority.cafile))
+        login = stack.enter_context(LoginService())
+        replaced = {
+            "10.0.0.1:6066": one,
+            "10.0.0.2:6066": two,
+            "127.0.0.1:4180": login.address,
+            "127.0.0.11:53": nameserver,
+            "127.0.0.11": nameserver,
+            "worker:6066": f"worker.test:{port}",
+        }
+        names = (*FIXED, *DOCKER, *LOGIN)
+        yield {name: stack.enter_context(ConfiguredProxy(name, folder, authority, replaced)) for name in names}
 
 
 def test_one_event_comes_at_once_though_none_follows_it(site: Site) -> None:
@@ -212,3 +167,87 @@ def test_its_form_is_caddys_own(caddy: str) -> None:
     assert (
         subprocess.run([caddy, "fmt", str(CADDYFILE)], capture_output=True, text=True).stdout == CADDYFILE.read_text()
     )
+
+
+@pytest.mark.parametrize("below", ["", "/tweetream"])
+@pytest.mark.parametrize("name", [*FIXED, *DOCKER])
+def test_a_configured_proxy_gives_what_a_worker_gives_also_below_a_path(
+    site: Site, proxies: dict[str, ConfiguredProxy], name: str, below: str
+) -> None:
+    url = f"{proxies[name].url}{below}"
+    page = subprocess.run(["curl", "-ksw", "%{http_version}", f"{url}/"], capture_output=True, text=True).stdout
+    assert "<title>" in page and page.endswith("2"), "HTTP/2"
+    for path in ("/metrics", "/metrics/", "/metrics?x=1", "//metrics", "/./metrics", "/%6Detrics", "/x/../metrics"):
+        said = subprocess.run(["curl", "-ks", "--path-as-is", "-w", "%{http_code}", url + path], capture_output=True)
+        assert b"tweetream_posts" not in said.stdout and said.stdout[-3:] in (b"404", b"308"), path
+    with stream(url, chaos.TOPIC, "127.0.0.1") as feed:
+        assert feed.headers["Content-Type"] == "text/event-stream"
+        post = next(line for line in feed.iter_lines() if line.startswith("data: {"))
+        assert age(post.removeprefix("data: ")) < 1.0, "nothing is held back"
+    for headers, status in (({}, 401), ({"Authorization": "Bearer wrong"}, 403), (WITH_TOKEN, 201)):
+        answer = httpx.post(f"{url}/topics", json={"name": "sementara"}, headers=headers, timeout=30)
+        assert answer.status_code == status, answer.text
+    forged = {"X-Forwarded-For": "203.0.113.9", **WITH_TOKEN}
+    with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.7"), timeout=30) as client:
+        assert client.delete(f"{url}/topics/sementara", headers=forged).status_code == 204
+    change = httpx.get(f"{url}/changes?last=1", headers=WITH_TOKEN, timeout=10).json()[-1]
+    assert (change["what"], change["topic"], change["from"]) == ("delete", "sementara", "127.0.0.7")
+    until(lambda: site.streams() == (0, 0), 5, "the stream of a client that has gone ends")
+
+
+@pytest.mark.parametrize("name", LOGIN)
+def test_who_reads_must_have_logged_in_where_the_proxy_asks_for_it(
+    proxies: dict[str, ConfiguredProxy], name: str
+) -> None:
+    url = proxies[name].url
+    page = httpx.get(f"{url}/?q=macet", timeout=10)
+    assert page.status_code == 302 and page.headers["Location"].startswith("/oauth2/start?rd=https"), page.headers
+    assert httpx.get(f"{url}/oauth2/start", timeout=10).status_code == 200
+    for path in ("/topics", f"/feeds/{chaos.TOPIC}", "/static/app.js"):
+        assert httpx.get(url + path, timeout=10).status_code == 401, path
+    cookie = {"Cookie": LoginService.COOKIE}
+    assert httpx.get(f"{url}/", headers=cookie, timeout=10).status_code == 200
+    with stream(url, chaos.TOPIC, "127.0.0.1", **cookie) as feed:
+        assert any(line.startswith("data: {") for line in feed.iter_lines())
+    body = {"name": "x"}
+    assert httpx.post(f"{url}/topics", json=body, headers=cookie, timeout=10).status_code == 401, "a token too"
+
+
+@pytest.mark.parametrize("seconds", [5, pytest.param(180, marks=pytest.mark.soak)])
+def test_when_a_worker_is_killed_the_streams_through_every_proxy_go_on_elsewhere(
+    site: Site, proxies: dict[str, ConfiguredProxy], seconds: float
+) -> None:
+    """All proxies at once, since a worker's start costs much."""
+    clients = {name: chaos.Client([proxies[name]]) for name in (*FIXED, *DOCKER)}  # type: ignore[list-item]
+    for client in clients.values():
+        client.start()
+    until(lambda: all(len(client.seen) > 50 for client in clients.values()), 60, "posts through all")
+    time.sleep(seconds)
+    site.two.kill()
+    before = {name: len(client.seen) for name, client in clients.items()}
+    for name, client in clients.items():
+        until(lambda c=client, n=name: len(c.seen) > before[n] + 100, 60, f"{name} goes on")  # type: ignore[misc]
+    site.two.start().wait_ready()
+    for name, client in clients.items():
+        client.end()
+        first = client.seen[0]
+        assert client.seen == list(range(first, first + len(client.seen))) and not client.gaps, name
+
+
+def test_the_configurations_of_caddy_have_caddys_own_form(caddy: str) -> None:
+    for name in ("Caddyfile", "Caddyfile-login"):
+        path = CADDYFILE.parent / "proxies" / name
+        assert subprocess.run([caddy, "fmt", str(path)], capture_output=True, text=True).stdout == path.read_text()
+
+
+@pytest.mark.promtool
+def test_prometheus_runs_every_rule_on_the_workers_and_no_alert_fires(site: Site, tmp_path: Path) -> None:
+    with Prometheus(tmp_path, [site.one, site.two], RULES.read_text()) as prometheus:
+        until(lambda: len(prometheus.ask("tweetream_ready == 1")) == 2, 20, "both are asked")
+        until(lambda: all(rule["lastEvaluation"] > "0002" for rule in prometheus.rules()), 20, "all rules have run")
+        for panel in json.loads((ROOT / "deploy" / "grafana" / "tweetream.json").read_text())["panels"]:
+            for target in panel["targets"]:
+                prometheus.ask(target["expr"].replace("$__rate_interval", "1m").replace("$job", "tweetream"))
+        assert [rule["name"] for rule in prometheus.rules() if rule["health"] != "ok"] == []
+        assert prometheus.firing() == set()
+        assert prometheus.ask("sum(tweetream_group_lag)")[0]["value"][1] != "NaN"
