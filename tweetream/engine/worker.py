@@ -8,14 +8,17 @@ import os
 import signal
 import sys
 import threading
+from ssl import SSLError
 from typing import Any
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.cli.worker import worker as worker_command
 from typing_extensions import override
 
 from tweetream import __version__
 from tweetream.engine.application import App
+from tweetream.models.errors import is_machine_error
 from tweetream.models.log_lines import formatter
 from tweetream.models.printable import PrintableLog, escape_output
 from tweetream.models.signals import end_signals
@@ -53,6 +56,23 @@ class RateLimitedLogFilter(logging.Filter):
             record.args = ()  # for None, mode formats with (None,)
             self._suppressed = 0
         return True
+
+
+class OutsideErrors(logging.Filter):
+    """Says what Kafka, a network or this machine does in the line alone: a traceback would tell of our code only."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and _is_from_outside(error):
+            message = record.getMessage()
+            record.msg = message if repr(error) in message else f"{message}: {error!r}"
+            record.args, record.exc_info, record.exc_text = (), None, None
+        return True
+
+
+def _is_from_outside(error: BaseException) -> bool:
+    return isinstance(error, (KafkaError, ConnectionError, TimeoutError, SSLError)) or is_machine_error(error)
 
 
 async def _collect() -> None:
@@ -115,6 +135,7 @@ class Worker(faust.Worker):
             if handler.formatter is not None:  # Faust's, which makes tables of many lines
                 handler.setFormatter(formatter(known.log_format))
             handler.addFilter(RateLimitedLogFilter())
+            handler.addFilter(OutsideErrors())
             handler.addFilter(PrintableLog(hidden))
         logger.setLevel(level)  # Faust leaves it at DEBUG for all but -l info, which slows its producer down
         super().on_setup_root_logger(logger, level)
