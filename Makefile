@@ -10,7 +10,7 @@ LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11
 PARALLEL := -n $(JOBS) --dist loadgroup
 
 .PHONY: help demo test test-fast check coverage soak kafka data model bench bench-scaling bench-sse bench-page
-.PHONY: screenshots lock pin-images wheel sbom clean load
+.PHONY: bench-autoscale screenshots lock pin-images wheel sbom clean load
 
 help: ## these lines
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -58,6 +58,9 @@ bench-scaling: .venv/test ## the cost of more workers, on Apache Kafka
 
 bench-sse: .venv/test ## the cost of a delivery, beside nchan; on Apache Kafka
 	$(BIN)/python bench/sse.py $(BENCH)
+
+bench-autoscale: .venv/test ## workers that come and go with the load, as KEDA decides; on Apache Kafka
+	$(BIN)/python bench/autoscale.py $(BENCH)
 
 bench-page: .venv/test ## the page's weight and speed, in Chromium
 	$(BIN)/python bench/page.py $(BENCH)

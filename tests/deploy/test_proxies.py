@@ -182,7 +182,7 @@ def test_a_configured_proxy_gives_what_a_worker_gives_also_below_a_path(
         assert b"tweetream_posts" not in said.stdout and said.stdout[-3:] in (b"404", b"308"), path
     with stream(url, chaos.TOPIC, "127.0.0.1") as feed:
         assert feed.headers["Content-Type"] == "text/event-stream"
-        post = next(line for line in feed.iter_lines() if line.startswith("data: {"))
+        post = next(line for line in feed.iter_lines() if line.startswith('data: {"'))
         assert age(post.removeprefix("data: ")) < 1.0, "nothing is held back"
     for headers, status in (({}, 401), ({"Authorization": "Bearer wrong"}, 403), (WITH_TOKEN, 201)):
         answer = httpx.post(f"{url}/topics", json={"name": "sementara"}, headers=headers, timeout=30)
@@ -208,7 +208,7 @@ def test_who_reads_must_have_logged_in_where_the_proxy_asks_for_it(
     cookie = {"Cookie": LoginService.COOKIE}
     assert httpx.get(f"{url}/", headers=cookie, timeout=10).status_code == 200
     with stream(url, chaos.TOPIC, "127.0.0.1", **cookie) as feed:
-        assert any(line.startswith("data: {") for line in feed.iter_lines())
+        assert any(line.startswith('data: {"') for line in feed.iter_lines())
     body = {"name": "x"}
     assert httpx.post(f"{url}/topics", json=body, headers=cookie, timeout=10).status_code == 401, "a token too"
 
