@@ -250,4 +250,7 @@ def test_prometheus_runs_every_rule_on_the_workers_and_no_alert_fires(site: Site
                 prometheus.ask(target["expr"].replace("$__rate_interval", "1m").replace("$job", "tweetream"))
         assert [rule["name"] for rule in prometheus.rules() if rule["health"] != "ok"] == []
         assert prometheus.firing() == set()
+        shown = httpx.get(f"{site.one.url}/metrics", timeout=10).content
+        checked = subprocess.run(["promtool", "check", "metrics"], input=shown, capture_output=True)
+        assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")
         assert prometheus.ask("sum(tweetream_group_lag)")[0]["value"][1] != "NaN"

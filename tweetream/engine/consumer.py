@@ -23,6 +23,7 @@ from typing_extensions import override
 
 from tweetream import metrics
 from tweetream.engine.consumer_thread import ConsumerThread, patience
+from tweetream.engine.progress import Offsets
 from tweetream.kafka.retry import wait_at_most
 
 Answer = TypeVar("Answer")
@@ -277,14 +278,10 @@ class Consumer(driver.Consumer):
         """The offset of the next record that is delivered of a partition. None if it is not this worker's now."""
         return self._next.get(TP(topic, partition))
 
-    def offsets(self) -> dict[TP, tuple[int, int]]:
-        """The committed offset of each partition of this worker, and the end of its log by the last fetch."""
-        found = {tp: (self._committed_offset[tp], self.highwater(tp)) for tp in self._next}
-        return {tp: (at, max(at, end)) for tp, (at, end) in found.items() if at is not None and end is not None}
-
-    def lag(self, topic: str) -> int:
-        """Records of the topic in the partitions of this worker that are not committed, by the last fetch."""
-        return sum(end - committed for tp, (committed, end) in self.offsets().items() if tp.topic == topic)
+    def offsets(self) -> dict[TP, Offsets]:
+        """Those of each partition of this worker."""
+        found = [(tp, self._committed_offset[tp], at, self.highwater(tp)) for tp, at in self._next.items()]
+        return {tp: Offsets(done, at, max(done, end or 0)) for tp, done, at, end in found if done is not None}
 
     def give_up(self, message: Any) -> None:
         """Do not wait for this message any more: it was not acknowledged and nothing processes it."""

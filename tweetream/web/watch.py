@@ -15,7 +15,7 @@ from tweetream.app import app, kafka
 from tweetream.engine.consumer import Consumer
 from tweetream.engine.health import Health
 from tweetream.engine.loop_watch import LoopWatch
-from tweetream.engine.progress import Progress
+from tweetream.engine.progress import Offsets, Progress
 from tweetream.engine.systemd import tell_systemd
 from tweetream.kafka.clock import clock
 from tweetream.kafka.presence import KafkaPresence, ask_kafka
@@ -83,10 +83,10 @@ class HealthWatch:
             await asyncio.sleep(EVERY)
 
 
-def _offsets() -> dict[str, tuple[int, int]]:
-    """The committed offset and the end of each partition of this worker."""
+def _offsets() -> dict[str, Offsets]:
+    """Those of each partition of this worker."""
     try:
-        found: dict[TP, tuple[int, int]] = cast(Consumer, app.consumer).offsets()
+        found: dict[TP, Offsets] = cast(Consumer, app.consumer).offsets()
     except ConsumerNotStarted:
         return {}
     return {f"partition {tp.partition} of {tp.topic}": offsets for tp, offsets in found.items()}
