@@ -63,6 +63,12 @@ def nginx() -> str:
     return next(path for path in [shutil.which("nginx")] if path)
 
 
+@pytest.fixture(scope="session")
+def haproxy() -> str:
+    """The path of a proxy that many have already."""
+    return next(path for path in [shutil.which("haproxy"), "/usr/sbin/haproxy"] if path)
+
+
 @pytest.fixture
 def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
     """A fresh one, for this test alone: it may be killed."""

@@ -7,7 +7,7 @@ passed to Faust. Names that Kubernetes sets for a Service are ignored.
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, cast
+from typing import Annotated, Any, Literal, NoReturn, TextIO, cast
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -16,6 +16,7 @@ from pydantic_settings import PydanticBaseSettingsSource as Source
 from typing_extensions import override
 
 from tweetream.models import setting_values
+from tweetream.models.log_lines import json_line
 from tweetream.models.printable import printable
 from tweetream.models.service_links import is_service_link
 
@@ -70,6 +71,9 @@ class Settings(BaseSettings):
     topics: List = Field(
         (),
         description="topics to add at the start, unless they exist or were deleted recently: names separated by commas",
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="how lines of the log are written: text, or json (an object per line)"
     )
     model: Path | None = Field(None, description="your own model file; default: the shipped model")
     threshold: float = Field(
@@ -232,14 +236,16 @@ def secrets(known: Settings) -> list[str]:
     return sorted({value for value in (*values, *parts) if len(value) >= 8}, key=len, reverse=True)
 
 
-def say(line: str) -> None:
-    """One line on standard error."""
-    print(f"tweetream: {printable(line, 2000)}", file=sys.stderr)
+def say(line: str, stream: TextIO | None = None) -> None:
+    """One line on standard error, or on `stream`; as JSON if TWEETREAM_LOG_FORMAT says so."""
+    shown = printable(line, 2000)
+    as_json = os.environ.get(f"{PREFIX}LOG_FORMAT") == "json"
+    print(json_line(shown) if as_json else f"tweetream: {shown}", file=stream or sys.stderr, flush=True)
 
 
-def fail(line: str) -> NoReturn:
+def fail(line: str, stream: TextIO | None = None) -> NoReturn:
     """End with one line on standard error and status 2."""
-    say(line)
+    say(line, stream)
     raise SystemExit(2)
 
 
@@ -253,8 +259,8 @@ def load() -> Settings:
             fail(f"{unknown[0]} is now called {new}: rename it")
         if unknown:
             fail(f"unknown setting {unknown[0]}; .env.sample lists them all")
-        for name in dotenv:  # Faust does not read `.env`
-            if name.startswith(FAUST_PREFIX):
+        for name in dotenv:  # Faust does not read `.env`, and `say` is needed when settings cannot be read
+            if name.startswith(FAUST_PREFIX) or name == f"{PREFIX}LOG_FORMAT":
                 os.environ.setdefault(name, dotenv[name])
         return Settings()
     except ValidationError as error:

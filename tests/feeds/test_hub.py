@@ -14,6 +14,7 @@ from support.waiting import until_async
 
 from tweetream.feeds import hub
 from tweetream.feeds.hub import Hub
+from tweetream.kafka.connection import Connection
 
 
 @pytest.fixture
@@ -150,3 +151,16 @@ async def test_dropping_a_feed_wakes_its_clients_and_ends_following_it(writer: W
         assert client.is_set() and live.followed() == []
     live.drop(writer.topic)
     live.drop("never followed")
+
+
+async def test_a_hub_whose_reader_has_ended_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(hub: Hub) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Hub, "_follow_all", fail)
+    dead = Hub(Connection(["127.0.0.1:1"]))
+    assert dead.ended == ""
+    await dead.start()
+    await until_async(lambda: dead.ended == "the reader of the feeds has ended: RuntimeError('a bug')")
+    await dead.stop()
+    assert Hub(Connection(["127.0.0.1:1"])).ended == ""

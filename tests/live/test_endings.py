@@ -134,6 +134,9 @@ def test_a_worker_waits_for_a_broker_that_is_away_and_ends_when_asked(tmp_path: 
     worker = Worker(f"kafka://127.0.0.1:{free_ports(1)[0]}", namespace, tmp_path).start()
     try:
         until(lambda: worker.tail().count("waiting for Kafka at 127.0.0.1") >= 2, 30, "it says so again and again")
+        answer = httpx.get(f"{worker.url}/readyz", timeout=5)
+        assert answer.status_code == 503 and "it has waited for Kafka for" in answer.json()["detail"]
+        assert worker.get("/livez") == 200 and worker.get("/topics") == 503
         assert worker.stop(SOON) < SOON
     finally:
         worker.kill()

@@ -55,6 +55,14 @@ class Hub:
             await asyncio.wait({self._follower}, timeout=1.0)
         await self.past.stop()
 
+    @property
+    def ended(self) -> str:
+        """That the feeds are no longer read, and why; empty if they are."""
+        task = self._follower
+        if task is None or not task.done() or task.cancelled():
+            return ""
+        return f"the reader of the feeds has ended: {task.exception()!r}"
+
     @contextlib.asynccontextmanager
     async def follow(self, kafka_topic: str, client: asyncio.Event) -> AsyncIterator[FeedRing]:
         """Follow the feed within the block; `client` is set if the feed is dropped."""

@@ -20,6 +20,7 @@ from tweetream.app import app, kafka, settings
 from tweetream.ingest.backpressure import Backpressure
 from tweetream.ingest.batcher import Batch, Batcher, halves
 from tweetream.ingest.command_offsets import CommandsLost, continue_offsets
+from tweetream.ingest.lag import watch_group_lag
 from tweetream.ingest.reporter import Reporter
 from tweetream.ingest.settled import SettledPositions, recall
 from tweetream.ingest.takeover import Fenced, TakeoverState, take_over
@@ -108,6 +109,7 @@ class Run:
         batcher = Batcher(takeover.positions, takeover.ids)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._backpressure.watch())
+            tasks.create_task(watch_group_lag())
             tasks.create_task(self._reporter.run(takeover.epoch, self._supervisors))
             for supervisor in self._supervisors:
                 tasks.create_task(self._run_source(supervisor, batcher, takeover.positions))

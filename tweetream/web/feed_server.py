@@ -51,6 +51,7 @@ class FeedServer:
     async def start(self) -> None:
         files = raise_open_files(self._settings.max_streams)
         self.connections = ConnectionLimits(self._settings, files, self.addresses)
+        metrics.max_streams.set(self._settings.max_streams)
         await self.hub.start()
         await self._fan_out.start()
 

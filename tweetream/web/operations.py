@@ -259,7 +259,15 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         )
     },
     "/openapi.json": {"get": Operation("This document", {200: dict[str, Any]})},
-    "/livez": {"get": Operation("Whether the worker is alive", {200: "text/plain"}, public=True, any_query=True)},
+    "/livez": {
+        "get": Operation(
+            "Whether the worker lives, or can only be started again",
+            {200: "text/plain"},
+            problems=(503,),
+            public=True,
+            any_query=True,
+        )
+    },
     "/readyz": {
         "get": Operation(
             "Whether the worker is ready for clients",
