@@ -55,6 +55,13 @@ source_reconnects = Counter(
 source_last_post = Gauge(
     "tweetream_source_last_post_timestamp_seconds", "When a source gave its last post", ["source"], registry=registry
 )
+archive_lag = Gauge(
+    "tweetream_archive_lag", "Records of a feed that the archive does not have yet", ["topic"], registry=registry
+)
+archive_posts = Counter("tweetream_archive_posts", "Posts that this archiver has written", registry=registry)
+archive_removed = Counter(
+    "tweetream_archive_removed", "Posts that this archiver has deleted since they were too old", registry=registry
+)
 tasks = Gauge("tweetream_tasks", "Tasks of the worker's event loop", registry=registry)
 
 

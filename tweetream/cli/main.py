@@ -19,6 +19,7 @@ from tweetream.models.printable import escape_output
 from tweetream.settings import fail
 
 _FILE = "posts of one label; or, without LABEL=, a file whose rows have text, label and, for related posts, family"
+ARCHIVE = "sqlite:///posts.db"
 _CLASSIFIERS = ("svm", "words-svm", "naive-bayes", "decision-tree")
 
 
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("worker", help="run a worker, like `faust -A tweetream.app worker …`")
     _add_topics(commands)
     _add_token(commands)
+    _add_archive(commands)
 
     record = commands.add_parser(
         "record",
@@ -121,6 +123,28 @@ def _add_topics(commands: Any) -> None:
         token.add_argument(
             "--token", metavar="T", help="the token itself, which everybody on this machine then sees (ps): avoid it"
         )
+
+
+def _add_archive(commands: Any) -> None:
+    to = "sqlite:///FILE, postgresql://USER@HOST/DATABASE or parquet:FOLDER; default: TWEETREAM_ARCHIVE, or " + ARCHIVE
+    archive = commands.add_parser(
+        "archive",
+        help="write every post of all topics into a database or files, once, and keep it",
+        description="Follow the feeds of all topics and write each post once, until Ctrl-C. It goes on where it was.",
+    )
+    archive.add_argument("--to", metavar="URL", help=to)
+    archive.add_argument(
+        "--retention", metavar="TIME", help="delete posts that are older, such as 365d; default: never"
+    )
+    archive.add_argument("--metrics-port", type=int, metavar="N", help="serve /metrics on this port")
+    verbs = archive.add_subparsers(dest="verb", metavar="[erase]")
+    erase = verbs.add_parser(
+        "erase",
+        help="erase the posts of an author",
+        description="Erase an author's posts from the archive, and retract them, so that no feed gives them any more.",
+    )
+    erase.add_argument("--author", required=True, metavar="NAME", help="the name as the posts have it")
+    erase.add_argument("--to", metavar="URL", default=argparse.SUPPRESS, help=to)
 
 
 def _add_token(commands: Any) -> None:
