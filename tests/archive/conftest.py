@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support.kafka.deployment import Deployment
+from support.postgres import PostgresServer
 
 from tweetream.archive.address import parse_address
 from tweetream.archive.archiver import Archiver
@@ -28,6 +29,16 @@ async def deployment(embedded_broker: EmbeddedBroker, namespace: str) -> AsyncIt
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "posts.db"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest, file: Path, namespace: str) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{file}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    server.sql("postgres", f"CREATE DATABASE {namespace}")
+    return server.url(namespace)
 
 
 @pytest.fixture

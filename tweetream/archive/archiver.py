@@ -23,8 +23,7 @@ from tweetream.kafka.connection import Connection
 from tweetream.kafka.retry import Reminder, Unavailable, retry_until_available, wait_at_most
 
 log = logging.getLogger(__name__)
-MAX_ROWS = 20_000  # of a batch
-MAX_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024  # of a batch
 PAUSE = 1.0  # seconds between two attempts
 EXPIRE_EVERY = 60.0  # seconds between two looks for posts that are too old
 EXPIRE_ROWS = 2_000  # posts deleted at once, so that new ones do not wait long
@@ -105,7 +104,7 @@ class Archiver:
                     if self._reader.failure:
                         raise BadArchive(self._reader.failure)
                     stopping = self._stopping.is_set()
-                    full = len(batch.rows) >= MAX_ROWS or batch.size >= MAX_BYTES
+                    full = len(batch.rows) >= self._store.max_rows or batch.size >= MAX_BYTES
                     if writing is not None and (writing.done() or full or stopping):
                         await writing
                         writing = None

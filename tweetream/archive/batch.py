@@ -11,11 +11,13 @@ from tweetream.archive.rows import FeedState, Row
 class Batch(msgspec.Struct):
     """Rows in the order of their feeds, how far the feeds then are, and ids that were retracted (ms; None: revoked).
 
-    `lag` are the records that are not read yet.
+    `days` has how far each feed is at the end of each day (since 1970) that the rows are from. `lag` are the records
+    that are not read yet.
     """
 
     rows: list[Row] = []
     feeds: dict[str, FeedState] = {}
+    days: dict[tuple[str, int], FeedState] = {}
     retracted: dict[str, int | None] = {}
     size: int = 0  # bytes of the rows
     lag: int = 0
@@ -28,6 +30,7 @@ class Store(ABC):
     """
 
     gather = 0.5  # seconds in which rows gather before they are written
+    max_rows = 20_000  # of a batch
     settle = 0.5  # seconds after which they are written if no more come
 
     @abstractmethod

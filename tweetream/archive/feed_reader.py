@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -109,12 +110,14 @@ class FeedReader:
             self._assigned = set()
             return False
         for tp, raws in found.items():
-            if tp == self._retractions:
-                self._take_retractions(raws, batch)
-            else:
-                self._take(self._states[tp.topic], raws, batch)
-            self._states[tp.topic].next_offset = raws[-1].offset + 1
-            batch.feeds[tp.topic] = self._copy(tp.topic)
+            for day, of_day in groupby(raws, _day):
+                some = list(of_day)
+                if tp == self._retractions:
+                    self._take_retractions(some, batch)
+                else:
+                    self._take(self._states[tp.topic], day, some, batch)
+                self._states[tp.topic].next_offset = some[-1].offset + 1
+                batch.feeds[tp.topic] = batch.days[tp.topic, day] = self._copy(tp.topic)
         if not self._retractions_read and self._retractions not in found:
             self._retractions_read = True  # those from before come first, so that no retracted post shows
         batch.lag = self._lag(consumer)
@@ -124,12 +127,12 @@ class FeedReader:
         state = self._states[kafka_topic]
         return FeedState(state.topic, state.next_offset, state.stamps.copy())
 
-    def _take(self, state: FeedState, raws: list[Any], batch: Batch) -> None:
-        stamps, topic, rows = state.stamps, state.topic, batch.rows
+    def _take(self, state: FeedState, day: int, raws: list[Any], batch: Batch) -> None:
+        stamps, topic, rows, kafka_topic = state.stamps, state.topic, batch.rows, raws[0].topic
         for raw in raws:
             record = read_record(raw, stamps)
             if record is not None:
-                row = row_of(record, topic)
+                row = row_of(record, topic, kafka_topic, day)
                 if row is not None:
                     rows.append(row)
                     batch.size += len(record.data)
@@ -173,3 +176,8 @@ class FeedReader:
             metrics.archive_lag.labels(self._states[tp.topic].topic).set(lag)
             total += lag
         return total
+
+
+def _day(raw: Any) -> int:
+    """The UTC day of a record's arrival, since 1970."""
+    return int(raw.timestamp) // 86_400_000

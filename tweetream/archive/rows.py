@@ -27,14 +27,19 @@ class FeedState(msgspec.Struct):
 
 
 class Row(msgspec.Struct, gc=False):
-    """A post of the archive; `received` is its time in ms, `topics` are the user topics whose feeds have it."""
+    """A post of the archive; `received` is its time in ms, `topics` are the user topics whose feeds have it.
+
+    `kafka_topic` is the feed that it was read from, `day` the UTC day (since 1970) of its arrival there.
+    """
 
     entry: FeedEntry
     received: int
     topics: list[str]
+    kafka_topic: str = ""
+    day: int = 0
 
 
-def row_of(record: FeedRecord, topic: str) -> Row | None:
+def row_of(record: FeedRecord, topic: str, kafka_topic: str = "", day: int = 0) -> Row | None:
     """The row of a feed's record; None if others wrote it, and it is no post."""
     try:
         entry = _entry.decode(record.data)
@@ -43,7 +48,7 @@ def row_of(record: FeedRecord, topic: str) -> Row | None:
             ms_of(entry.created_at)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, OverflowError):
         return None
-    return Row(entry, received, [topic]) if entry.id and 0 <= received < MAX_MS else None
+    return Row(entry, received, [topic], kafka_topic, day) if entry.id and 0 <= received < MAX_MS else None
 
 
 def ms_of(text: str) -> int:

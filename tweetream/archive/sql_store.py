@@ -25,6 +25,7 @@ from tweetream.models.feed import FeedEntry
 
 TRIES = 3
 MINUTE = 60_000  # ms
+_TEXTS = ("id", "source", "url", "author", "text", "lang", "label")
 
 
 class Known(NamedTuple):
@@ -60,7 +61,7 @@ class SqlStore(Store):
 
     @override
     def write(self, batch: Batch) -> int:
-        rows = merged(batch.rows)
+        rows = [_cleaned(row) for row in merged(batch.rows)]
         with explained(self.address):
             for attempt in range(TRIES):
                 try:
@@ -109,6 +110,7 @@ class SqlStore(Store):
     def _retract(self, connection: Connection, ids: Mapping[str, int | None]) -> int:
         if not ids:
             return 0
+        ids = {_plain(id): at for id, at in ids.items()}
         connection.execute(delete(retracted).where(retracted.c.id == bindparam("gone")), [{"gone": id} for id in ids])
         new = {id: at for id, at in ids.items() if at is not None}
         if not new:
@@ -205,6 +207,19 @@ class SqlStore(Store):
     @abstractmethod
     def _topics_of(self, value: Any) -> list[str]:
         """The topics of a post as the database gives them."""
+
+
+def _plain(text: str) -> str:
+    """The text without NUL, which ends a text for some programs and which PostgreSQL refuses."""
+    return text.replace("\0", "\ufffd") if "\0" in text else text
+
+
+def _cleaned(row: Row) -> Row:
+    entry = row.entry
+    for name in _TEXTS:
+        if "\0" in (getattr(entry, name) or ""):
+            setattr(entry, name, _plain(getattr(entry, name)))
+    return row
 
 
 def fields_of(entry: FeedEntry) -> tuple[Any, ...]:
