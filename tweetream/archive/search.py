@@ -4,8 +4,9 @@ A page is a range of keys, newest first: the search index gives keys in that ord
 shows and not what matches.
 """
 
+import contextlib
 import datetime
-import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tweetream.archive.words import Term
 from tweetream.models.feed import rfc3339
 
 TIMEOUT = 5.0  # seconds of one search
-DAY = 24 * 60  # minutes
+STEPS = 1_000  # of SQLite's machine between two looks at the clock
 _topics = msgspec.json.Decoder(list[str])
 _index = table("posts_search")
 _rowid = literal_column("posts_search.rowid")
@@ -117,43 +118,26 @@ class ArchiveReader:
         with explained(self.address), self._connection() as connection:
             return sorted(connection.execute(select(post_counts.c.topic).distinct()).scalars())
 
-    def _connection(self) -> "_Reading":
-        if self.address.kind == "sqlite" and not Path(self.address.place).exists():
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """A read-only transaction, which SQLite ends after some seconds; PostgreSQL does so by itself."""
+        sqlite = self.address.kind == "sqlite"
+        if sqlite and not Path(self.address.place).exists():
             raise ArchiveUnavailable(f"there is no archive at {self.address} yet")
-        return _Reading(self, self._timeout)
+        with self._engine.connect() as connection:
+            if sqlite:
+                end = time.monotonic() + self._timeout
+                driver: Any = connection.connection.driver_connection
+                driver.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+            self._check(connection)
+            yield connection
 
-    def check(self, connection: Connection) -> None:
+    def _check(self, connection: Connection) -> None:
         """Once, whether the tables are there and ours."""
         if not self._checked:
             if version_of(connection) is None:
                 raise ArchiveUnavailable(f"there is no archive at {self.address} yet")
             self._checked = True
-
-
-class _Reading:
-    """A read-only transaction, which SQLite ends after some seconds; PostgreSQL does so by itself."""
-
-    def __init__(self, reader: ArchiveReader, timeout: float) -> None:
-        self._reader, self._timeout = reader, timeout
-        self._timer: threading.Timer | None = None
-
-    def __enter__(self) -> Connection:
-        self._connection = self._reader._engine.connect()
-        try:
-            driver: Any = self._connection.connection.driver_connection
-            if self._reader.address.kind == "sqlite":
-                self._timer = threading.Timer(self._timeout, driver.interrupt)
-                self._timer.start()
-            self._reader.check(self._connection)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self._connection
-
-    def __exit__(self, *error: object) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._connection.close()
 
 
 def _statement(search: Search, connection: Connection) -> Select[Any]:
@@ -192,8 +176,8 @@ def _with_words(found: Select[Any], terms: Sequence[Term]) -> Select[Any]:
     wanted = " AND ".join(words for words, excluded in quoted if not excluded)
     unwanted = " OR ".join(words for words, excluded in quoted if excluded)
     if not wanted:
-        inner = select(_rowid).select_from(_index).where(text("posts_search MATCH :unwanted AND rowid = posts.key"))
-        return found.where(~exists(inner.correlate(posts)).params(unwanted=unwanted))
+        hit = text("posts_search MATCH :unwanted AND posts_search.rowid = posts.key").bindparams(unwanted=unwanted)
+        return found.where(~exists(select(_rowid).select_from(_index).where(hit).correlate(posts)))
     match = f"({wanted}) NOT ({unwanted})" if unwanted else wanted
     return found.join(_index, _rowid == posts.c.key).where(text("posts_search MATCH :match").bindparams(match=match))
 
@@ -207,8 +191,8 @@ def _found(row: Any, topic: str | None) -> Found:
     key, id, topics, source, url, author, said, lang, created_at, received_at, label, score = row
     names = _topics.decode(topics) if isinstance(topics, str) else list(topics)
     return Found(
-        id, topic or names[0], source, url, author, said, lang, _time(created_at), str(_time(received_at)), label, score,
-        names, key,
+        id, topic or names[0], source, url, author, said, lang, _time(created_at), str(_time(received_at)),
+        label, score, names, key,
     )  # fmt: skip
 
 
