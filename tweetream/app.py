@@ -41,6 +41,7 @@ app = App(
         "tweetream.web.topics",
         "tweetream.web.changes",
         "tweetream.web.history",
+        "tweetream.web.search",
         "tweetream.web.sources",
         "tweetream.web.classify",
         "tweetream.web.feeds",

@@ -26,7 +26,7 @@ TIMEOUT = 5.0  # seconds of one search
 STEPS = 1_000  # of SQLite's machine between two looks at the clock
 _topics = msgspec.json.Decoder(list[str])
 _index = table("posts_search")
-_rowid = literal_column("posts_search.rowid")
+_rowid: Any = literal_column("posts_search.rowid")
 
 
 class Search(msgspec.Struct, frozen=True):
@@ -112,6 +112,12 @@ class ArchiveReader:
         with explained(self.address), self._connection() as connection:
             found = connection.execute(select(archive.c.lag, archive.c.seen_at)).one()
         return found.lag, found.seen_at
+
+    def has_label(self, label: str) -> bool:
+        """Whether a post has had this label."""
+        with explained(self.address), self._connection() as connection:
+            asked = select(post_counts.c.label).where(post_counts.c.label == label).limit(1)
+            return connection.execute(asked).first() is not None
 
     def topics(self) -> list[str]:
         """The topics that have posts."""
