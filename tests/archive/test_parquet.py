@@ -98,7 +98,7 @@ def test_a_kill_between_two_files_loses_and_doubles_nothing(
     archive.close()
     second: Any = store(f"parquet:{folder}")
     state = second.open()[FEED]
-    assert state.next_offset == 3 and state.stamps.highest() == [Stamp(0, 1, 0, 2)] and list(path.iterdir()) == []
+    assert state.next_offset == 3 and state.stamps.each() == [Stamp(0, 1, 0, 2)] and list(path.iterdir()) == []
     second.write(batch(3, 4, day=DAY + 1))
     assert numbers(folder) == [0, 1, 2, 3, 4]
 

@@ -94,7 +94,7 @@ def test_the_offsets_and_stamps_are_those_of_the_rows(archive: Any, database_url
     second = store(database_url)
     found = second.open()[FEED]
     second.close()
-    assert (found.topic, found.next_offset) == ("macet", 17) and found.stamps.highest() == [Stamp(3, 5, 7, 9)]
+    assert (found.topic, found.next_offset) == ("macet", 17) and found.stamps.each() == [Stamp(3, 5, 7, 9)]
 
 
 def test_a_post_may_have_any_text_and_know_little(archive: Any, query: Query) -> None:

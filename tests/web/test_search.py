@@ -22,7 +22,11 @@ TEXTS = ["macet di tol", "tol lancar", "macet total", "banjir"]
 
 def application(url: str) -> web.Application:
     known = Settings(archive=url)
-    reads = ArchiveReads(known, lambda: {"traffic", "non_traffic"})
+
+    async def labels() -> set[str]:
+        return {"traffic", "non_traffic"}
+
+    reads = ArchiveReads(known, labels)
     app = web.Application(**application_options(known))
 
     async def stats(request: web.Request) -> web.StreamResponse:

@@ -14,7 +14,6 @@ from tweetream.models.feed import FeedEntry, Stamp
 
 BITS = 20  # of a key below its time
 MAX_MS = 2**42  # the year 2109
-UNSURE = "unsure"  # the name of no label
 _entry = msgspec.json.Decoder(FeedEntry)
 
 

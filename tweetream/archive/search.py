@@ -17,10 +17,10 @@ from sqlalchemy import Connection, Select, exists, func, literal_column, select,
 from tweetream.archive.address import Address
 from tweetream.archive.database import engine_of, explained
 from tweetream.archive.errors import ArchiveUnavailable
-from tweetream.archive.rows import BITS, UNSURE
+from tweetream.archive.rows import BITS
 from tweetream.archive.schema import archive, post_counts, post_topics, posts, version_of
 from tweetream.archive.words import Term
-from tweetream.models.feed import rfc3339
+from tweetream.models.feed import UNSURE, rfc3339
 
 TIMEOUT = 5.0  # seconds of one search
 STEPS = 1_000  # of SQLite's machine between two looks at the clock

@@ -19,9 +19,9 @@ from tweetream.archive.address import Address
 from tweetream.archive.batch import Batch, Store
 from tweetream.archive.database import engine_of, explained
 from tweetream.archive.lock import Lock
-from tweetream.archive.rows import BITS, UNSURE, FeedState, Row, merged, read_stamps, stamps_text
+from tweetream.archive.rows import BITS, FeedState, Row, merged, read_stamps, stamps_text
 from tweetream.archive.schema import archive, feeds, post_counts, post_topics, posts, prepare, retracted
-from tweetream.models.feed import FeedEntry
+from tweetream.models.feed import UNSURE, FeedEntry
 
 TRIES = 3
 MINUTE = 60_000  # ms

@@ -4,7 +4,7 @@ A read may block on a disk or a database, so it never runs in the loop. Where to
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -12,7 +12,7 @@ from aiohttp import web
 from tweetream.archive.address import parse_address
 from tweetream.archive.errors import ArchiveUnavailable, BadArchive
 from tweetream.archive.words import BadQuery, parse_query
-from tweetream.models.feed import Position, rfc3339
+from tweetream.models.feed import UNSURE, Position, rfc3339
 from tweetream.models.printable import printable
 from tweetream.settings import Settings
 from tweetream.web import query
@@ -35,9 +35,9 @@ Answer = TypeVar("Answer")
 
 
 class ArchiveReads:
-    """What a worker reads in its archive. `labels` tells those of the model."""
+    """What a worker reads in its archive. `labels` gives those of the model, and may raise Problem."""
 
-    def __init__(self, settings: Settings, labels: Callable[[], Collection[str]] = tuple) -> None:
+    def __init__(self, settings: Settings, labels: Callable[[], Awaitable[Collection[str]]]) -> None:
         self._url = settings.archive.get_secret_value()
         self._labels = labels
         self._addresses = ClientAddresses(settings.trusted_proxies)
@@ -108,8 +108,10 @@ class ArchiveReads:
 
     async def _check_label(self, label: str) -> None:
         """Raise Problem if no post can have the label. An earlier model may have had others."""
-        known = {*self._labels(), "unsure"}
-        if label not in known and not await self.run(lambda reader: reader.has_label(label)):
+        if label == UNSURE or await self.run(lambda reader: reader.has_label(label)):
+            return
+        known = {*await self._labels(), UNSURE}
+        if label not in known:
             raise Problem(400, f"label is one of {', '.join(sorted(known))}")
 
     async def stats(self, request: web.Request, name: str, now: int, is_topic: bool) -> web.Response:

@@ -1,5 +1,6 @@
 """`GET /search`: the posts of the archive that have some words, newest first."""
 
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
@@ -8,14 +9,18 @@ from faust.web import View
 from typing_extensions import override
 
 from tweetream.app import app, settings
-from tweetream.topology import services
 from tweetream.web.archive_reads import ArchiveReads
+from tweetream.web.labels import known_model
 
 
 @cache
 def archive_reads() -> ArchiveReads:
     """This worker's own."""
-    return ArchiveReads(settings, lambda: services.labels)
+    return ArchiveReads(settings, _labels)
+
+
+async def _labels() -> Collection[str]:
+    return (await known_model()).labels
 
 
 @app.page("/search")

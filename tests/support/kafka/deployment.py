@@ -12,7 +12,7 @@ from tweetream.kafka.connection import Connection
 from tweetream.kafka.producer import Headers, OrderedProducer
 from tweetream.models import codec
 from tweetream.models.codec import json_line
-from tweetream.models.feed import FeedEntry, FeedName, Stamp, rfc3339
+from tweetream.models.feed import UNSURE, FeedEntry, FeedName, Stamp, rfc3339
 from tweetream.models.topic import Topic
 
 COMPACT = {"cleanup.policy": "compact"}
@@ -31,7 +31,7 @@ def entry(n: int, topic: str = "macet", text: str = "", author: str = "") -> Fee
 
 def headers(post: FeedEntry, n: int) -> Headers:
     stamp = Stamp(0, 1, n // 200, n % 200).pack()
-    return [("label", post.label.encode()), ("score", b"%.4f" % post.score), ("origin", stamp)]
+    return [("label", (post.label or UNSURE).encode()), ("score", b"%.4f" % (post.score or 0)), ("origin", stamp)]
 
 
 class Deployment:
