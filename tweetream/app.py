@@ -42,6 +42,7 @@ app = App(
         "tweetream.web.changes",
         "tweetream.web.history",
         "tweetream.web.search",
+        "tweetream.web.export",
         "tweetream.web.sources",
         "tweetream.web.classify",
         "tweetream.web.feeds",

@@ -113,6 +113,12 @@ class ArchiveReader:
             found = connection.execute(select(archive.c.lag, archive.c.seen_at)).one()
         return found.lag, found.seen_at
 
+    def number(self, topic: str) -> int:
+        """How many posts of a topic there are."""
+        with explained(self.address), self._connection() as connection:
+            asked = select(func.sum(post_counts.c.posts)).where(post_counts.c.topic == topic)
+            return int(connection.execute(asked).scalar() or 0)
+
     def has_label(self, label: str) -> bool:
         """Whether a post has had this label."""
         with explained(self.address), self._connection() as connection:

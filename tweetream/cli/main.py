@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_topics(commands)
     _add_token(commands)
     _add_archive(commands)
+    _add_export(commands)
 
     record = commands.add_parser(
         "record",
@@ -145,6 +146,31 @@ def _add_archive(commands: Any) -> None:
     )
     erase.add_argument("--author", required=True, metavar="NAME", help="the name as the posts have it")
     erase.add_argument("--to", metavar="URL", default=argparse.SUPPRESS, help=to)
+
+
+def _add_export(commands: Any) -> None:
+    export = commands.add_parser(
+        "export",
+        help="write all posts of topics into a file",
+        description="Write all posts of one or more topics, oldest first, each once with all its topics. An export "
+        "into a file goes on where it was interrupted.",
+    )
+    export.add_argument("topics", metavar="TOPIC[,TOPIC…]")
+    export.add_argument("--since", metavar="TIME", help="only posts that arrived then or later, such as 2026-11-01")
+    export.add_argument("--until", metavar="TIME", help="only posts that arrived before")
+    export.add_argument("--label", metavar="LABEL", help="only posts with this label, or `unsure`")
+    export.add_argument("--min-score", metavar="N", help="only posts with at least this score, 0 to 1")
+    export.add_argument(
+        "--format", choices=("csv", "jsonl", "parquet", "sqlite"), help="default: by FILE's name, or csv"
+    )
+    export.add_argument("--out", metavar="FILE", help="default: standard output, for csv and jsonl")
+    export.add_argument(
+        "--from",
+        dest="origin",
+        default="http://127.0.0.1:6066",
+        metavar="URL",
+        help="a worker, or an archive as sqlite:///FILE or postgresql://USER@HOST/DATABASE; default %(default)s",
+    )
 
 
 def _add_token(commands: Any) -> None:

@@ -1,6 +1,6 @@
 """The HTTP operations of the archive and of exports; `operations.py` has all others."""
 
-from tweetream.web.operation import POSITION, Operation, Parameter, label, min_score, since, until, whole
+from tweetream.web.operation import POSITION, Operation, Parameter, label, min_score, name, since, until, whole
 from tweetream.web.schemas import NAME, SearchAnswer
 
 SEARCH = """All words of `q` must be in a post, in any order. `"two words"` stand side by side. `-word` and
@@ -8,6 +8,9 @@ SEARCH = """All words of `q` must be in a post, in any order. `"two words"` stan
 without. Posts come newest first; send `before` of an answer for older ones, until it is null. 404 says that the worker
 has no archive. One address may make 100 calls at once and 10 a second; more get 429. A search that takes more than 5 s
 gets 503."""
+
+EXPORT = """It has all posts that the feed has when it begins, oldest first. It counts as a stream of its address, and
+is slowed down where that address has read many older posts. If the connection ends early, posts are missing."""
 
 OPERATIONS: dict[str, dict[str, Operation]] = {
     "/search": {
@@ -30,4 +33,15 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             about=SEARCH,
         )
     },
+} | {
+    f"/topics/{{name}}/posts.{kind}": {
+        "get": Operation(
+            summary, {200: media}, (name, since, until, label, min_score), (400, 404, 429, 503), about=about
+        )
+    }
+    for kind, media, summary, about in (
+        ("csv", "text/csv", "All posts of a topic, for a spreadsheet", f"No cell is a formula. {EXPORT}"),
+        ("jsonl", "application/x-ndjson", "All posts of a topic, one a line", f"`replay:` reads them again. {EXPORT}"),
+        ("rss", "application/rss+xml", "The newest hundred posts of a topic, for feed readers", ""),
+    )
 }
