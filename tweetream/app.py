@@ -42,6 +42,8 @@ app = App(
         "tweetream.web.topics",
         "tweetream.web.changes",
         "tweetream.web.history",
+        "tweetream.web.search",
+        "tweetream.web.export",
         "tweetream.web.sources",
         "tweetream.web.classify",
         "tweetream.web.feeds",

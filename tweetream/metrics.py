@@ -83,6 +83,13 @@ event_loop_delay = Histogram(
 )
 ready = Gauge("tweetream_ready", "1 while /readyz answers 200", registry=registry)
 max_streams = Gauge("tweetream_sse_clients_max", "The largest number of streams of this worker", registry=registry)
+archive_lag = Gauge(
+    "tweetream_archive_lag", "Records of a feed that the archive does not have yet", ["topic"], registry=registry
+)
+archive_posts = Counter("tweetream_archive_posts", "Posts that this archiver has written", registry=registry)
+archive_removed = Counter(
+    "tweetream_archive_removed", "Posts that this archiver has deleted since they were too old", registry=registry
+)
 tasks = Gauge("tweetream_tasks", "Tasks of the worker's event loop", registry=registry)
 build = Info("tweetream_build", "The release of Tweetream, and of Python", registry=registry)
 build.info({"version": __version__, "python": platform.python_version()})

@@ -3,6 +3,8 @@
 A failed check ends the program with one line on standard error and status 2. No Faust here.
 """
 
+from tweetream.archive.address import parse_address
+from tweetream.archive.errors import BadArchive
 from tweetream.models.token import BadTokens, parse_tokens
 from tweetream.models.topic import BadTopic, check_name
 from tweetream.settings import Settings, fail
@@ -27,6 +29,8 @@ def check(settings: Settings) -> None:
             fail(f"TWEETREAM_MODEL: there is no file {settings.model}")
         if settings.abbreviations is not None:
             load_abbreviations(settings.abbreviations)
+        if archive := settings.archive.get_secret_value():
+            check_archive(archive)
         check_access(settings)
     except SourceError as error:
         fail(f"source: {error}")
@@ -34,6 +38,15 @@ def check(settings: Settings) -> None:
         fail(f"TWEETREAM_TOPICS: {error}")
     except BadAbbreviations as error:
         fail(f"TWEETREAM_ABBREVIATIONS: {error}")
+
+
+def check_archive(text: str) -> None:
+    """End the program if no search can read the archive."""
+    try:
+        if parse_address(text).kind == "parquet":
+            fail("TWEETREAM_ARCHIVE: files cannot be searched; write sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+    except BadArchive as error:
+        fail(f"TWEETREAM_ARCHIVE: {error}")
 
 
 def check_access(settings: Settings) -> None:

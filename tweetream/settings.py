@@ -97,6 +97,9 @@ class Settings(BaseSettings):
     max_topics: int = Field(
         1_000, ge=1, le=100_000, description="the largest number of topics; together 1,000 characters for each"
     )
+    archive: SecretStr = Field(
+        SecretStr(""), description="the archive that searches read, sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+    )
     metrics_port: int | None = Field(
         None, ge=1, le=65535, description="a port of its own for /metrics; default: the web server's port"
     )
@@ -231,9 +234,10 @@ def secrets(known: Settings) -> list[str]:
 
     One of under eight characters is left out: it could be a common word.
     """
-    values = [value.get_secret_value() for _, value in known if isinstance(value, SecretStr)]
+    values = [value.get_secret_value() for name, value in known if isinstance(value, SecretStr) and name != "archive"]
     parts = [part.strip().partition("=")[2] for value in values for part in value.split(",")]
-    return sorted({value for value in (*values, *parts) if len(value) >= 8}, key=len, reverse=True)
+    password = setting_values.password_in(known.archive.get_secret_value())
+    return sorted({value for value in (*values, *parts, password) if len(value) >= 8}, key=len, reverse=True)
 
 
 def say(line: str, stream: TextIO | None = None) -> None:

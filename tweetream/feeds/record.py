@@ -62,6 +62,10 @@ class Stamps:
         """How many partitions have come."""
         return len(self._highest)
 
+    def each(self) -> list[Stamp]:
+        """The highest stamp of each partition."""
+        return list(self._highest.values())
+
     def copy(self) -> "Stamps":
         other = Stamps()
         other._highest = dict(self._highest)

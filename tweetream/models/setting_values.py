@@ -30,6 +30,12 @@ def seconds(value: Any) -> Any:
     return value
 
 
+def password_in(url: str) -> str:
+    """The password in a URL, as it is written there; empty if there is none."""
+    found = re.search(r"//[^:/]*:(.*)@|[?&]password=([^&]*)", url)
+    return "" if found is None else found[1] or found[2] or ""
+
+
 def parts(separator: str | None) -> Callable[[Any], Any]:
     """Makes a list of a text; without a separator, blanks separate."""
 

@@ -16,7 +16,8 @@ from tweetream import __version__
 from tweetream.app import app, settings
 from tweetream.models.feed import FeedEntry
 from tweetream.web import schemas
-from tweetream.web.operations import OPERATIONS, Operation, Parameter
+from tweetream.web.operation import Operation, Parameter
+from tweetream.web.operations import OPERATIONS
 from tweetream.web.responses import json_response
 
 REF = "#/components/schemas/{name}"

@@ -164,6 +164,25 @@ class PastPost(FeedEntry):
     position: PositionText
 
 
+class SearchPost(FeedEntry):
+    """A post of the archive, with all its topics; `topic` is the requested one, or the first."""
+
+    topics: list[Name]
+    position: PositionText
+
+
+class SearchAnswer(msgspec.Struct):
+    """A page of a search, newest first.
+
+    `before` gives the page of older posts; it is null when there are none. `after` is the position of the newest post
+    here.
+    """
+
+    posts: list[SearchPost]
+    before: PositionText | None
+    after: PositionText | None
+
+
 class GapEvent(msgspec.Struct):
     """Posts of a topic are missing: `from` is the requested position, `to` the first one that is there."""
 
