@@ -105,6 +105,7 @@ class AlertLog:
 
     async def forget(self, feed: str) -> None:
         """Delete the state of a feed that has no rule any more. Raises Replaced."""
+        await self.put(feed, AlertState(self._epoch))  # a deletion has no epoch, so a replaced worker stops here
         await self._write(_STATE + feed.encode(), None)
         await self._send(_DONE + feed.encode(), None)
 

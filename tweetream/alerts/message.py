@@ -9,7 +9,7 @@ import msgspec
 from tweetream.alerts.surge import Measure
 from tweetream.feeds.record import FeedRecord
 from tweetream.models.alert import Alert
-from tweetream.models.feed import base36, rfc3339
+from tweetream.models.feed import rfc3339
 from tweetream.models.topic import Topic
 
 MOST_POSTS = 20  # of one alert
@@ -72,7 +72,7 @@ def _about(topic: Topic) -> str:
 
 
 def _alert(topic: Topic, event: str, kind: str, said: str, rest: dict[str, Any], now: int) -> Alert:
-    id = f"{topic.name}@{base36(topic.generation)}:{event}"
+    id = f"{topic.name}@{topic.log}:{event}"
     shown = [
         " ".join(f"{post['author'] or ''}: {post['text'] or ''} {post['url'] or ''}".split()) for post in rest["posts"]
     ]

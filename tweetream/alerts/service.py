@@ -16,22 +16,25 @@ from typing_extensions import override
 
 from tweetream import metrics
 from tweetream.alerts.log import AlertLog, Replaced
-from tweetream.alerts.watch import LATE, Watch
+from tweetream.alerts.watch import LATE, Watch, rule_of
 from tweetream.alerts.webhook import TIMEOUT, Outcome, Webhook
 from tweetream.app import app, kafka, settings
 from tweetream.feeds.past import PastReader
 from tweetream.feeds.retractions import Retractions
 from tweetream.kafka.compacted import CompactedRecord
 from tweetream.kafka.producer import Abandoned, RecordRejected
+from tweetream.kafka.retry import Reminder
 from tweetream.models import codec
 from tweetream.models.topic import Topic
 from tweetream.topology import ALERTS, counts_table, now_ms, owns_commands, recovered, services, topics_table
 
 log = logging.getLogger(__name__)
+_unreadable = Reminder(log)
 TICK = 1.0  # seconds
 PAUSE = 2.0  # seconds between two runs that fail
 GRACE = 1.0  # seconds that a request has when the run ends
 AT_ONCE = 8  # feeds
+IN_A_TICK = 20  # alerts of one feed, so that the others have their turn
 _EXPECTED = (Replaced, KafkaError, Abandoned, RecordRejected, OSError, MemoryError, TimeoutError)
 
 
@@ -99,24 +102,34 @@ class Run:
                 tasks.create_task(self._look_after(topics[feed]))
 
     async def _look_after(self, topic: Topic) -> None:
-        """Look for the next alert of a topic if the last one is done, and try to deliver what is not."""
-        feed = topic.kafka_topic
+        """Give the alerts of a topic, one after the other, until there is no more or one is not delivered."""
         async with self._free:
-            if self._log.is_done(feed):
-                watch = self._watches.get(feed)
-                if watch is None or watch.since != topic.alert_since:
-                    watch = Watch(self._past, self._epoch, topic.alert_since, self._log.states.get(feed))
-                    self._watches[feed] = watch
-                state = await watch.look(topic, counts_table.entry(feed), now_ms())
-                if state is None:
+            for _ in range(IN_A_TICK):
+                await self._look(topic)
+                if self._log.is_done(topic.kafka_topic) or not self._webhook.ready:
                     return
-                await self._log.put(feed, state)
-            if not self._log.is_done(feed) and self._webhook.ready:
-                task = asyncio.create_task(self._deliver(feed))
+                task = asyncio.create_task(self._deliver(topic.kafka_topic))
                 self._sending.add(task)
                 task.add_done_callback(self._sending.discard)
                 task.add_done_callback(lambda done: done.cancelled() or done.exception())  # the run may have ended
                 await asyncio.shield(task)  # the end of a run leaves it a moment
+
+    async def _look(self, topic: Topic) -> None:
+        """Look for the next alert of a topic, if the last one is done."""
+        feed = topic.kafka_topic
+        if not self._log.is_done(feed):
+            return
+        watch = self._watches.get(feed)
+        if watch is None or watch.rule != rule_of(topic):
+            watch = Watch(self._past, self._epoch, topic, self._log.states.get(feed))
+            self._watches[feed] = watch
+        try:
+            state = await watch.look(topic, counts_table, now_ms())
+        except KafkaError as error:  # it may have been deleted just now; the others go on
+            _unreadable.warn("the posts of %s cannot be read for alerts now: %r", topic.name, error)
+            return
+        if state is not None:
+            await self._log.put(feed, state)
 
     async def _deliver(self, feed: str) -> None:
         alert = self._log.states[feed].alert

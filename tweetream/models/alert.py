@@ -88,12 +88,12 @@ class Alert(msgspec.Struct, frozen=True):
 class AlertState(msgspec.Struct, frozen=True):
     """How far the alerts of a feed are. `alert` is the last one: it may have been received, or not.
 
-    `since` is the time of the rule, as the topic has it. Every post before `offset` was looked at. `surge` is the
-    minute (since 1970) in which the present surge was found, 0 if there is none.
+    `rule` names the log of the feed and the time of the rule: what follows is of these alone. Every post before
+    `offset` was looked at. `surge` is the minute (since 1970) in which the present surge was found, 0 if there is none.
     """
 
     epoch: int
-    since: int = 0
+    rule: str = ""
     offset: int = -1
     surge: int = 0
     alert: Alert | None = None
