@@ -21,6 +21,7 @@ class Deployment:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.missing, self.owner, self.now = True, True, 100.0
+        self.table = SimpleNamespace(alive=lambda: [TOPIC], applied=0)
         self.told: list[Command] = []
         self.created: list[str] = []
         monkeypatch.setattr(streamer, "_told_gone", {})
@@ -32,7 +33,7 @@ class Deployment:
             "time": SimpleNamespace(monotonic=lambda: self.now),
             "app.is_flowing": lambda: True,
             "app.rebalancing": False,
-            "topics_table.alive": lambda: [TOPIC],
+            "topics_table": self.table,
             "services.producer.is_missing": lambda topic: self.missing,
             "services.producer.send": self._send,
         }.items():
@@ -69,6 +70,17 @@ async def test_it_is_made_again_once_all_workers_have_had_time_to_know(deploymen
     assert deployment.told == [Command("remake", "macet", generation=7)] and deployment.created == []
     await deployment.seconds_later(streamer.LET_GO)
     assert len(deployment.told) == 1 and deployment.created == [TOPIC.kafka_topic]
+
+
+async def test_where_the_topic_of_commands_is_gone_too_it_is_told_when_offsets_go_on(deployment: Deployment) -> None:
+    """The command would be passed over as applied, and positions in the old log would be taken for new ones."""
+    deployment.table.applied = 2
+    for _ in range(2):
+        await deployment.seconds_later(streamer.LET_GO + 1)
+    assert deployment.created == []
+    for _ in range(2):
+        await deployment.seconds_later(streamer.LET_GO + 1)
+    assert len(deployment.told) == 3 and deployment.created == [TOPIC.kafka_topic]
 
 
 async def test_each_loss_is_told_anew(deployment: Deployment) -> None:

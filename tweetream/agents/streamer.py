@@ -216,8 +216,10 @@ async def _remake(gone: list[Topic]) -> None:
     for topic in gone:
         if topic.kafka_topic not in _told_gone:
             command = codec.encode(Command("remake", topic.name, generation=topic.generation))
+            applied = topics_table.applied
             told = (await services.producer.send(COMMANDS, 0, command, still_assigned=app.is_flowing)).offset
-            if not await wait_applied(told, REMAKE_TIMEOUT):
+            # In a topic of commands that was made anew, offsets are too low until `command_offsets` has gone on.
+            if told <= applied or not await wait_applied(told, REMAKE_TIMEOUT):
                 return
             _told_gone[topic.kafka_topic] = time.monotonic()
     # All workers know after a while that positions in the old log are of the past.
