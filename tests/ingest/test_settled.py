@@ -7,7 +7,7 @@ import pytest
 
 from tweetream.ingest import settled as module
 from tweetream.ingest.backpressure import Backpressure
-from tweetream.ingest.settled import SettledPositions, recall, tagged_ids
+from tweetream.ingest.settled import SettledPositions, known_ids, recall
 from tweetream.ingest.takeover import TakeoverState
 from tweetream.kafka.connection import Connection
 from tweetream.models import codec
@@ -27,11 +27,14 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_position_is_settled_when_the_group_has_committed_all_posts_before_it() -> None:
     backpressure = Backpressure()
+    backpressure.begin({0: 11, 1: 11})
     positions = SettledPositions(backpressure, EARLIER)
     for sequence, partition in ((1, 0), (2, 1), (3, 0)):
         backpressure.sent(partition, 10 + sequence)
         positions.note((2, sequence), {URL: f"p{sequence}", "replay:b": "x" * (MAX_POSITION + 1)})
     assert positions.by_url() == EARLIER
+    backpressure._committed = {0: 14}
+    assert positions.by_url() == EARLIER, "partition 1 may lack posts of earlier runs"
     backpressure._committed = {0: 14, 1: 12}
     assert positions.by_url() == {URL: Settled(2, 1, "p1")}, "partition 1 lacks the second"
     backpressure._committed = {0: 14, 1: 13}
@@ -60,7 +63,7 @@ async def test_only_what_posts_has_lost_is_recalled(
     async def ids(*_: object) -> dict[str, None]:
         return {"x:3": None}
 
-    monkeypatch.setattr(module, "tagged_ids", ids)
+    monkeypatch.setattr(module, "known_ids", ids)
     state = TakeoverState(5, {URL: "of posts", "replay:b": "1"}, {"x:1": None}, {0: 1}, last)
     await recall(KAFKA, state, EARLIER, 1)
     assert state.positions == {URL: "of the run before" if recalled else "of posts", "replay:b": "1"}
@@ -83,6 +86,25 @@ async def test_the_ids_of_all_partitions_of_tagged_come_in_the_order_of_their_ba
         return tails[partition]
 
     monkeypatch.setattr(module, "last_records", last_records)
-    assert list(await tagged_ids(KAFKA, 2)) == ["x:1", "x:2", "x:3", "x:4"]
+    assert list(await known_ids(KAFKA, 2, (now, 4))) == ["x:1", "x:2", "x:3", "x:4"]
     monkeypatch.setattr(module, "MAX_IDS", 2)
-    assert list(await tagged_ids(KAFKA, 2)) == ["x:3", "x:4"]
+    assert list(await known_ids(KAFKA, 2, (now, 4))) == ["x:3", "x:4"]
+
+
+async def test_when_tagged_was_deleted_too_the_feeds_tell_the_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    values: dict[str, list[bytes | None]] = {
+        "f-macet-1": [b'{"id":"x:1","topic":"macet"}', b"junk", None],
+        "f-banjir-1": [b'{"id":"x:2"}'],
+    }
+
+    async def last_records(kafka: Connection, topic: str, number: int, partition: int = 0) -> list[Any]:
+        return [SimpleNamespace(value=value) for value in values.get(topic, [])]
+
+    async def names(*_: object) -> set[str]:
+        return set(values)
+
+    monkeypatch.setattr(module, "last_records", last_records)
+    monkeypatch.setattr("tweetream.ingest.settled.admin.names", names)
+    feeds = [SimpleNamespace(kafka_topic=name) for name in (*values, "f-gone-1")]
+    monkeypatch.setattr("tweetream.ingest.settled.topics_table.alive", lambda: feeds)
+    assert list(await known_ids(KAFKA, 2, (1, 1))) == ["x:1", "x:2"]

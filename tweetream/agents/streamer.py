@@ -10,6 +10,7 @@ recorded before the change shows.
 import asyncio
 import contextlib
 import logging
+import time
 from typing import Any, Literal
 
 import msgspec
@@ -46,6 +47,7 @@ log = logging.getLogger(__name__)
 LET_GO = 3.0  # seconds that writers and readers have to see a tombstone
 REMAKE_TIMEOUT = 5.0  # seconds
 _feeds_lock = asyncio.Lock()  # no feed is created while the sweep deletes
+_told_gone: dict[str, float] = {}  # Kafka topics of feeds that are gone, and when all workers were told
 
 
 @app.agent(commands, name="streamer")
@@ -202,12 +204,14 @@ async def sweep() -> None:
 @app.timer(1.0)
 async def remake() -> None:
     """Make the Kafka topics of active feeds again that somebody has deleted."""
-    if not owns_commands() or app.rebalancing or not app.is_flowing() or not recovered():
+    if not owns_commands():
+        _told_gone.clear()
+        return
+    if app.rebalancing or not app.is_flowing() or not recovered():
         return
     gone = [topic for topic in topics_table.alive() if services.producer.is_missing(topic.kafka_topic)]
     try:
-        if gone:
-            await _remake(gone)
+        await _remake(gone)
     except (Abandoned, RecordRejected):
         pass  # as above
     except Unavailable as error:
@@ -215,18 +219,24 @@ async def remake() -> None:
 
 
 async def _remake(gone: list[Topic]) -> None:
-    present = await admin.names(kafka)
-    last = -1
+    present = await admin.names(kafka) if gone else set()
+    gone = [topic for topic in gone if topic.kafka_topic not in present]
+    for kafka_topic in _told_gone.keys() - {topic.kafka_topic for topic in gone}:
+        del _told_gone[kafka_topic]
     for topic in gone:
-        if topic.kafka_topic not in present:
+        if topic.kafka_topic not in _told_gone:
             command = codec.encode(Command("remake", topic.name, generation=topic.generation))
-            last = (await services.producer.send(COMMANDS, 0, command, still_assigned=app.is_flowing)).offset
-    if not await topics_table.applied_within(last, REMAKE_TIMEOUT):
-        return
-    await asyncio.sleep(LET_GO)  # all workers know then that positions in the old log are of the past
-    async with _feeds_lock:
-        live = [topic.kafka_topic for topic in gone if is_live(topic.kafka_topic)]
-        await admin.create(kafka, map(feed_spec, live), settings.replication)
+            applied = topics_table.applied
+            told = (await services.producer.send(COMMANDS, 0, command, still_assigned=app.is_flowing)).offset
+            # In a topic of commands that was made anew, offsets are too low until `command_offsets` has gone on.
+            if told <= applied or not await topics_table.applied_within(told, REMAKE_TIMEOUT):
+                return
+            _told_gone[topic.kafka_topic] = time.monotonic()
+    # All workers know after a while that positions in the old log are of the past.
+    due = [topic.kafka_topic for topic in gone if time.monotonic() > _told_gone[topic.kafka_topic] + LET_GO]
+    if due:
+        async with _feeds_lock:
+            await admin.create(kafka, map(feed_spec, filter(is_live, due)), settings.replication)
 
 
 async def _sweep() -> None:

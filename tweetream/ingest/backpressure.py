@@ -28,8 +28,12 @@ class Backpressure:
         self._sent[partition] = offset + 1
         self._compare()
 
+    def begin(self, ends: dict[int, int]) -> None:
+        """Note the offsets after the markers of this run, by partition."""
+        self._first, self._sent = dict(ends), dict(ends)
+
     def sent_to(self) -> dict[int, int]:
-        """The offset after the last record sent, by partition."""
+        """The offset after the last record sent, by partition: those of earlier runs are before it."""
         return dict(self._sent)
 
     def is_committed(self, offsets: dict[int, int]) -> bool:

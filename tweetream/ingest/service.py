@@ -104,6 +104,7 @@ class Run:
         await continue_offsets()
         await self._add_topics()
         takeover = await take_over(kafka, services.producer, POSTS, settings.partitions, now_ms())
+        self._backpressure.begin(takeover.ends)
         await recall(kafka, takeover, self._settled.by_url(), settings.partitions)
         log.info("streaming from %d sources, epoch %d", len(self._supervisors), takeover.epoch)
         batcher = Batcher(takeover.positions, takeover.ids)

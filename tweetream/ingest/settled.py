@@ -5,23 +5,31 @@ has tagged. The sources are then read again from these older positions, and post
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
 
+import msgspec
+
 from tweetream.ingest.backpressure import Backpressure
 from tweetream.ingest.takeover import MAX_IDS, TakeoverState
+from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.readers import last_records
 from tweetream.models import codec
 from tweetream.models.post import MAX_POSITIONS, TaggedBatch, read_tagged
 from tweetream.sources.status import MAX_POSITION, Settled
-from tweetream.topology import POSTS, TAGGED
+from tweetream.topology import POSTS, TAGGED, topics_table
 
 log = logging.getLogger(__name__)
 EVERY = 1.0  # seconds between two positions that are noted
 MOST_NOTED = 600  # that wait until the group has committed
 TAIL = 200  # records of each partition of tagged: more than are sent between two commits
+
+
+class _Id(msgspec.Struct):
+    id: str
 
 
 class SettledPositions:
@@ -48,25 +56,38 @@ class SettledPositions:
 
 async def recall(kafka: Connection, takeover: TakeoverState, settled: dict[str, Settled], partitions: int) -> None:
     """Go back to the settled positions if posts has not the batches that they are of. Raises KafkaError."""
-    if max(((one.epoch, one.sequence) for one in settled.values()), default=(0, 0)) <= takeover.last:
+    newest = max(((one.epoch, one.sequence) for one in settled.values()), default=(0, 0))
+    if newest <= takeover.last:
         return
     positions = takeover.positions | {url: one.position for url, one in settled.items()}
     if sum([len(url) + len(position) for url, position in positions.items()]) > MAX_POSITIONS:  # forged
         return
     log.warning("%s was cut or made anew: reading the sources again from where all posts were tagged", POSTS)
     takeover.positions = positions
-    takeover.ids |= await tagged_ids(kafka, partitions)
+    takeover.ids |= await known_ids(kafka, partitions, newest)
 
 
-async def tagged_ids(kafka: Connection, partitions: int) -> dict[str, None]:
-    """The ids of the last posts that were tagged, in the order in which they were read."""
+async def known_ids(kafka: Connection, partitions: int, newest: tuple[int, int]) -> dict[str, None]:
+    """The ids of the last posts that were tagged. `newest` is the epoch and sequence of a batch that was tagged."""
     tails = await asyncio.gather(*(last_records(kafka, TAGGED, TAIL, partition) for partition in range(partitions)))
     batches: list[TaggedBatch] = []
     for raw in [raw for tail in tails for raw in tail]:
-        try:
+        with contextlib.suppress(codec.Undecodable):  # classification writes the dead letter
             batches.append(read_tagged(raw.value, raw.timestamp))
-        except codec.Undecodable:
-            continue
     batches.sort(key=lambda batch: (batch.epoch, batch.sequence))
     ids = [tagged.post.id for batch in batches for tagged in batch.posts]
+    if not batches or (batches[-1].epoch, batches[-1].sequence) < newest:  # tagged was deleted too
+        ids = await _ids_in_feeds(kafka) + ids
     return dict.fromkeys(ids[-MAX_IDS:])
+
+
+async def _ids_in_feeds(kafka: Connection) -> list[str]:
+    """The ids of the last posts of all feeds that Kafka has."""
+    present = await admin.names(kafka)
+    feeds = [topic.kafka_topic for topic in topics_table.alive() if topic.kafka_topic in present]
+    ids = []
+    for feed in feeds:
+        for raw in await last_records(kafka, feed, MAX_IDS // len(feeds)):
+            with contextlib.suppress(msgspec.MsgspecError):  # readers skip it
+                ids.append(msgspec.json.decode(raw.value or b"", type=_Id).id)
+    return ids

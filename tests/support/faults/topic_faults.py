@@ -22,6 +22,7 @@ def feed_deleted(
 ) -> str:
     """The feed's Kafka topic is deleted: it is made again, without what it had, and the client gets a gap."""
     feed = until(lambda: group[0].topics().get(TOPIC), 30, "the topic")["kafka_topic"]
+    until(lambda: _in_order(client.seen), 60, "no older posts are read again", 0.5)
     gaps, last = len(client.gaps), max(client.seen, default=0)
     asyncio.run(delete_topics(kafka.bootstrap, feed))
     destroyed.in_feed = max(destroyed.in_feed, last + SPREAD)
@@ -42,6 +43,11 @@ def posts_deleted(
     before = len(client.seen)
     until(lambda: len(client.seen) > before, 60, "posts again")
     return "posts-deleted"
+
+
+def _in_order(seen: list[int]) -> bool:
+    """Whether the last posts are the newest: then those that the client lacks are around the last one."""
+    return len(seen) > 2 * SPREAD and min(seen[-SPREAD:]) > max(seen[: -2 * SPREAD])
 
 
 def _wait(group: Sequence[Worker]) -> None:
