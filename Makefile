@@ -9,7 +9,7 @@ LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11
 	--no-annotate --custom-compile-command 'make lock'
 PARALLEL := -n $(JOBS) --dist loadgroup
 
-.PHONY: help demo test test-fast check coverage soak kafka data model bench bench-scaling bench-sse bench-page
+.PHONY: help demo test suite test-fast check coverage soak kafka data model bench bench-scaling bench-sse bench-page
 .PHONY: bench-autoscale screenshots lock pin-images wheel sbom clean load
 
 help: ## these lines
@@ -18,7 +18,10 @@ help: ## these lines
 demo: .venv/demo ## everything on this machine: broker, worker, page
 	$(BIN)/tweetream demo $(DEMO)
 
-test: .venv/test check ## the whole gate: style, types, tests; ten minutes on two cores
+test: .venv/test ## the whole gate: style, types, tests; ten minutes on two cores
+	$(MAKE) --no-print-directory --jobs 2 check suite
+
+suite: .venv/test
 	$(BIN)/pytest -q $(PARALLEL) $(PYTEST)
 
 test-fast: .venv/test ## the tests that start no other program; a minute
