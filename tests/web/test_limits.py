@@ -3,7 +3,8 @@
 import pytest
 
 from tweetream.feeds.budget import OverBudget
-from tweetream.web.limits import FREE_UNITS, MAX_BUDGETS, READ_BURST, ReadLimits, over_budget
+from tweetream.web.limits import CALLS, FREE_CALLS, FREE_UNITS, MAX_BUDGETS, READ_BURST, ReadLimits, over_budget
+from tweetream.web.problems import Problem
 
 
 class Clock:
@@ -50,6 +51,23 @@ def test_a_page_without_a_filter_is_free_as_long_as_it_reads_little() -> None:
         limits.scan("a", filtered=False).spend([500] * (READ_BURST // 2 + FREE_UNITS))
     assert refused(limits, "a") == refused(limits, "a", filtered=False) == 429
     assert refused(limits, "b", filtered=False) == 200
+
+
+def test_pages_have_a_rate_and_free_units_a_lower_one() -> None:
+    """Stops pages of old posts, or streams opened again and again, that together cost a whole core."""
+    clock = Clock()
+    limits = ReadLimits(clock)
+    free = [limits.page("a", filtered=False).wait == 0 for _ in range(FREE_CALLS)]
+    limits.scan("a", filtered=True).spend([1] * (READ_BURST + 1))
+    assert all(free) and limits.page("b", filtered=False).wait == limits.stream("b", filtered=False).wait == 0
+    assert limits.page("a", filtered=False).wait > 0 and limits.stream("a", filtered=False).wait > 0
+    limits.stream("a", filtered=False).begin()  # waits, and is never refused
+    with pytest.raises(Problem) as refused:
+        for _ in range(CALLS):
+            limits.page("a", filtered=True)
+    assert refused.value.status == 429 and int(refused.value.headers["Retry-After"]) >= 1
+    clock.now = 60.0
+    assert limits.page("a", filtered=False).wait == limits.stream("a", filtered=False).wait == 0
 
 
 @pytest.mark.parametrize("spent", [0, 10])

@@ -111,17 +111,18 @@ class PastReader:
                 self._feeds[kafka_topic].checkpoints.add(offset, stamps)
             return self.retractions.kept(found), offset
 
-    async def retracted(self, kafka_topic: str, until: int) -> tuple[list[Retracted], int]:
+    async def retracted(self, kafka_topic: str, until: int, scan: Scan | None = None) -> tuple[list[Retracted], int]:
         """The retracted ones of the FETCH_RECORDS records before `until`, and when the last of these arrived (ms)."""
         tp = TopicPartition(kafka_topic, 0)
         raws: list[Any] = []
-        async with self._lend(kafka_topic) as reader:
+        async with self._lend(kafka_topic, scan) as reader:
             offset = max((await reader.beginning_offsets([tp]))[tp], until - FETCH_RECORDS)
             reader.assign([tp])
             reader.seek(tp, offset)
             while offset < until:
                 raws += await next_records(reader, tp, FETCH_RECORDS)
                 offset = raws[-1].offset + 1
+        _charge(scan, raws)
         arrived = max((raw.timestamp for raw in raws if raw.offset < until), default=0)
         return self.retractions.among(raws, until), arrived
 

@@ -21,13 +21,19 @@ class CallRate:
 
     def take(self, client: str) -> None:
         """Count one call of the client. Raises Problem if that is too many."""
+        if wait := self.wait(client):
+            detail = f"at most {1 / self._interval:g} such calls a second are allowed after the first ones"
+            raise Problem(429, detail, {"Retry-After": str(math.ceil(wait))})
+
+    def wait(self, client: str) -> float:
+        """Count one call of the client, and return 0; or the seconds to wait if that is too many."""
         now = self._clock()
         full_at = max(self._full_at.get(client, now), now)
         wait = full_at - now - self._tolerance
         if wait > 1e-9:
-            detail = f"one address may make {1 / self._interval:g} such calls a second"
-            raise Problem(429, detail, {"Retry-After": str(math.ceil(wait))})
+            return wait
         self._full_at[client] = full_at + self._interval
         if len(self._full_at) > self._forget_at:
             self._full_at = {name: at for name, at in self._full_at.items() if at > now}
             self._forget_at = max(_FEWEST, 2 * len(self._full_at))
+        return 0.0

@@ -54,7 +54,7 @@ class Stream:
         query: StreamQuery,
         scan: Scan | None = None,
     ) -> None:
-        """`scan` is what a stream with a filter may read of the past."""
+        """`scan` is what the stream may read of the past; None: all of it, as fast as it can."""
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client has gone")
