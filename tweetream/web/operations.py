@@ -163,14 +163,14 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Change the words of a topic",
             {200: TopicAnswer},
             (name,),
-            (400, 401, 403, 404, 409, 413, 415, 503),
+            (400, 401, 403, 404, 409, 413, 415, 429, 503),
             body=EditBody,
             token=True,
             about="The words count for posts that are read from now on. The feed, the positions in it and the counts "
             "stay. 409: all topics together would track more than the settings allow. 503: the change timed out after "
             "15 s and may still be applied; it is safe to send the request again.",
         ),
-        "delete": Operation("Delete a topic", {204: None}, (name,), (400, 401, 403, 404, 503), token=True),
+        "delete": Operation("Delete a topic", {204: None}, (name,), (400, 401, 403, 404, 429, 503), token=True),
     },
     "/changes": {
         "get": Operation(

@@ -16,6 +16,7 @@ from typing_extensions import override
 from tweetream.app import app, settings
 from tweetream.matching import normalise_track
 from tweetream.models import codec
+from tweetream.models.change import LOOPBACK
 from tweetream.models.command import Command
 from tweetream.models.feed import rfc3339
 from tweetream.models.topic import BadTopic, TooManyTopics, Topic, check_name, check_room
@@ -23,6 +24,7 @@ from tweetream.topology import COMMANDS, counts_table, services, topics_table
 from tweetream.web import query
 from tweetream.web.auth import authorize_change
 from tweetream.web.body import read_body
+from tweetream.web.call_rate import CallRate
 from tweetream.web.health import BROKEN, require_recovered
 from tweetream.web.preview import previews
 from tweetream.web.problems import Problem
@@ -31,6 +33,7 @@ from tweetream.web.schemas import EditBody, PreviewAnswer, TopicAnswer, TopicBod
 from tweetream.web.topic_list import TopicList
 
 CHANGE_TIMEOUT = 15.0  # seconds that a change may take to reach this worker's table
+CHANGES, PER_SECOND = 200, 1.0  # changes at once, besides two for each topic that there may be, and later
 
 
 def shown(topic: Topic) -> TopicAnswer:
@@ -55,8 +58,18 @@ def find(name: str) -> Topic:
     return topic
 
 
+@cache
+def _changes() -> CallRate:
+    """Each change is kept for 90 days, and each deleted topic for a day."""
+    return CallRate(CHANGES + 2 * settings.max_topics, PER_SECOND)
+
+
 async def command(request: Command) -> int:
-    """Send a command and wait until this worker's table has applied it. Returns its offset; a Problem on timeout."""
+    """Send a command and wait until this worker's table has applied it. Returns its offset.
+
+    Raises Problem on timeout, and if the token, or without one the address, makes too many changes.
+    """
+    _changes().take(request.address if request.by == LOOPBACK else request.by)
     try:
         async with asyncio.timeout(CHANGE_TIMEOUT):
             applied = topics_table.confirmed
