@@ -27,6 +27,8 @@ FLUSH = 0.1  # the longest pause (seconds) in which records gather, so that they
 FLUSH_SHARE = 100  # the pause is so many times what the last flush took: under a light load there is none
 RETRACTION_DELAY = 0.05  # seconds that a retraction waits for others
 SECOND_POLL_MS = 10
+ALL_BYTES = 512 * 1024 * 1024  # of posts in all rings; one ring has MIN_BYTES in any case
+MIN_BYTES = 1024 * 1024
 TRY_AGAIN = 0.5  # seconds after a failure of Kafka or of this machine
 
 
@@ -62,6 +64,7 @@ class Hub:
             feed = self._feeds.get(kafka_topic)
             if feed is None:
                 feed = self._feeds[kafka_topic] = await self.past.load_ring(kafka_topic)
+                self._share()
                 self._joined.set()
             feed.clients.add(client)
         try:
@@ -69,6 +72,12 @@ class Hub:
         finally:
             feed.clients.discard(client)
             feed.left_at = time.monotonic()
+
+    def _share(self) -> None:
+        """Share the memory among the rings, since one client can follow all feeds."""
+        each = max(MIN_BYTES, ALL_BYTES // len(self._feeds))
+        for feed in self._feeds.values():
+            feed.limit(each)
 
     def drop(self, kafka_topic: str) -> None:
         """Stop following a feed, for example because its topic was deleted, and wake its clients."""
@@ -161,6 +170,8 @@ class Hub:
             else:
                 self._feeds.pop(feed.kafka_topic, None)
                 self._joining.pop(feed.kafka_topic, None)
+                if self._feeds:
+                    self._share()
 
 
 def _append(found: dict[TopicPartition, list[Any]], assigned: dict[TopicPartition, FeedRing]) -> None:

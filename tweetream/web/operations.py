@@ -94,7 +94,8 @@ To read backwards, send the answer's `before` until it is null: then there are n
 the answer's `after`. You have caught up when an answer has no posts and the same `after` as you sent. An answer with
 fewer posts than `last`, or with none, is not the end. When few posts pass the filter, a page stops after some 20,000
 posts, and earlier when its address has searched many: go on from its `before` or `after`. A page has 2 MiB of posts at
-most. Each post comes once, also while new posts arrive.
+most. Each post comes once, also while new posts arrive. One address may ask for 1,000 pages at once and 50 a second;
+more get 429.
 
 An answer has `gap`, as streams do, when retention has deleted the position, or when its topic was deleted and added
 again. The page then begins (`after`) or ends (`before`) at the nearest position in the feed."""
@@ -154,6 +155,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "same track. 409: it exists with another track, or the worker has as many topics as "
             "its settings allow. 503: the change timed out after 15 s and may still be "
             "applied; it is safe to send the request again. "
+            "429: this token, or without one this address, makes too many changes. "
             "With dry_run=true nothing is made, and 200 has a PreviewAnswer.",
         ),
     },

@@ -102,9 +102,9 @@ class Topics(View):
     @override
     async def get(self, request: Any) -> web.StreamResponse:
         require_recovered()
-        return _list().answer(
-            request, (topics_table.version, counts_table.version, services.producer.unwritable()), topics_table.alive
-        )
+        urgent = topics_table.version, services.producer.unwritable()
+        version = _list().paced((urgent, counts_table.version))
+        return _list().answer(request, version, topics_table.alive)
 
     @override
     async def post(self, request: Any) -> web.StreamResponse:
