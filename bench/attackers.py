@@ -45,7 +45,7 @@ def serve(pipe: Connection, port: int, topic: str) -> None:
 async def _attack(pipe: Connection, port: int, topic: str, kinds: Collection[str]) -> Counter[str]:
     found: Counter[str] = Counter()
     limits = httpx.Limits(max_connections=CONNECTIONS - IDLE - SLOW)
-    attacks = {
+    attacks: dict[str, list[Attack]] = {
         "classify": [_classify] * 2,
         "search": [_search(topic)] * 3,
         "replay": [_replay(topic)],

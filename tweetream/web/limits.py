@@ -26,6 +26,7 @@ SPARE_FILES = 1_000  # open files that a worker may need besides one for each st
 KAFKA_FILES = 500  # those of them that are kept from connections, for Kafka, snapshots and sources
 REQUESTS = SPARE_FILES - KAFKA_FILES  # connections without a stream
 REQUESTS_PER_ADDRESS = 100
+OPENED_PER_SECOND = 100.0  # connections that one address may open, after twice as many as it may have
 METRICS, METRICS_PER_ADDRESS = 32, 8  # connections to the metrics' own port
 READ_RATE = 10_000  # units of older records that one client may read in a second, on average; all together four times
 READ_BURST = 100_000  # and at once; all together twice
@@ -184,6 +185,7 @@ class ConnectionCounts:
         self._max, self._max_each, self._addresses = most, most_each, addresses
         self._open: Counter[str] = Counter()
         self._all = 0
+        self._rate = CallRate(2 * most_each, OPENED_PER_SECOND)
 
     def refusal(self, address: str) -> str:
         """The bound that one more connection of the peer would pass; empty if it may be served."""
@@ -192,6 +194,8 @@ class ConnectionCounts:
             return f"the port has at most {self._max} connections"
         if peer and self._open[peer] >= self._max_each:
             return f"one address has at most {self._max_each} connections"
+        if peer and self._rate.wait(peer):
+            return f"one address opens at most {OPENED_PER_SECOND:g} connections a second"
         return ""
 
     def open(self, address: str) -> None:
