@@ -26,7 +26,7 @@ SPARE_FILES = 1_000  # open files that a worker may need besides one for each st
 KAFKA_FILES = 500  # those of them that are kept from connections, for Kafka, snapshots and sources
 REQUESTS = SPARE_FILES - KAFKA_FILES  # connections without a stream
 REQUESTS_PER_ADDRESS = 100
-OPENED_PER_SECOND = 100.0  # connections that one address may open, after twice as many as it may have
+OPENED, OPENED_PER_SECOND = 1_000, 100.0  # connections that one address may open at once, and on average
 METRICS, METRICS_PER_ADDRESS = 32, 8  # connections to the metrics' own port
 READ_RATE = 10_000  # units of older records that one client may read in a second, on average; all together four times
 READ_BURST = 100_000  # and at once; all together twice
@@ -185,7 +185,7 @@ class ConnectionCounts:
         self._max, self._max_each, self._addresses = most, most_each, addresses
         self._open: Counter[str] = Counter()
         self._all = 0
-        self._rate = CallRate(2 * most_each, OPENED_PER_SECOND)
+        self._rate = CallRate(max(OPENED, 2 * most_each), OPENED_PER_SECOND)
 
     def refusal(self, address: str) -> str:
         """The bound that one more connection of the peer would pass; empty if it may be served."""
