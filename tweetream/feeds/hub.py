@@ -14,6 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from tweetream.feeds.budget import Scan
 from tweetream.feeds.past import PastReader
 from tweetream.feeds.retractions import Retractions
 from tweetream.feeds.ring import FeedRing
@@ -58,12 +59,19 @@ class Hub:
         await self.past.stop()
 
     @contextlib.asynccontextmanager
-    async def follow(self, kafka_topic: str, client: asyncio.Event) -> AsyncIterator[FeedRing]:
-        """Follow the feed within the block; `client` is set if the feed is dropped."""
+    async def follow(
+        self, kafka_topic: str, client: asyncio.Event, scan: Scan | None = None
+    ) -> AsyncIterator[FeedRing]:
+        """Follow the feed within the block; `client` is set if the feed is dropped.
+
+        `scan` spends what it takes to read the feed's last records, if no other client follows it.
+        """
+        if kafka_topic not in self._feeds and scan is not None and (wait := scan.wait):
+            await asyncio.sleep(wait)
         async with self._joining.setdefault(kafka_topic, asyncio.Lock()):
             feed = self._feeds.get(kafka_topic)
             if feed is None:
-                feed = self._feeds[kafka_topic] = await self.past.load_ring(kafka_topic)
+                feed = self._feeds[kafka_topic] = await self.past.load_ring(kafka_topic, scan)
                 self._share()
                 self._joined.set()
             feed.clients.add(client)

@@ -153,13 +153,13 @@ class PastReader:
             room, cut = room - block.size, block.cut
         return found
 
-    async def load_ring(self, kafka_topic: str) -> FeedRing:
+    async def load_ring(self, kafka_topic: str, scan: Scan | None = None) -> FeedRing:
         """A new ring with the feed's newest records, since most clients ask for these."""
         tp = TopicPartition(kafka_topic, 0)
         async with self._lend(kafka_topic) as reader:
             first, end = await readers.bounds(reader, tp)
             start = max(first, end - FETCH_RECORDS)
-            stamps, retracted = await self._read_stamps(reader, tp, start)
+            stamps, retracted = await self._read_stamps(reader, tp, start, scan=scan)
             feed = FeedRing(kafka_topic, start, stamps, self.retractions)
             feed.remember(retracted)
             feed.whole = start == first
@@ -169,6 +169,7 @@ class PastReader:
                 more = [raw for raw in await next_records(reader, tp, FETCH_RECORDS) if raw.offset < end]
                 start = more[-1].offset + 1 if more else end
                 raws += more
+            _charge(scan, raws)
         # Last, and without an await before the hub follows the feed: a retraction reaches only feeds that are followed.
         feed.take(raws, end, past=True)
         return feed

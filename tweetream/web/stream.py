@@ -115,7 +115,7 @@ class Stream:
     async def _open(self, stack: contextlib.AsyncExitStack, topic: Topic) -> None:
         if not self._hub.past.available(topic.kafka_topic):
             return self._stand_in(topic)
-        feed = await stack.enter_async_context(self._hub.follow(topic.kafka_topic, self._client.wake))
+        feed = await stack.enter_async_context(self._hub.follow(topic.kafka_topic, self._client.wake, self._scan))
         generation = topic.log
         # Made now: records may come while Kafka is asked where to begin.
         cursor = Cursor(self._hub.past, feed, topic.name, generation, None, self._scan)
