@@ -25,7 +25,7 @@ from tweetream.kafka.retry import Reminder
 
 log = logging.getLogger(__name__)
 FLUSH = 0.1  # the longest pause (seconds) in which records gather, so that they go out in one write
-FLUSH_SHARE = 100  # the pause is so many times what the last flush took: under a light load there is none
+FLUSH_SHARE = 100  # the pause is so many times the CPU of the last flush: under a light load there is none
 RETRACTION_DELAY = 0.05  # seconds that a retraction waits for others
 SECOND_POLL_MS = 10
 ALL_BYTES = 512 * 1024 * 1024  # of posts in all rings; one ring has MIN_BYTES in any case
@@ -154,7 +154,7 @@ class Hub:
                 continue
             found = await consumer.getmany(timeout_ms=POLL_MS, max_records=5 * FETCH_RECORDS)
             if found:
-                began = time.perf_counter()
+                began = time.thread_time()
                 _append(found, assigned)
                 try:
                     if pause > SECOND_POLL_MS / 1000:
@@ -162,10 +162,10 @@ class Hub:
                         _append(
                             await consumer.getmany(timeout_ms=SECOND_POLL_MS, max_records=5 * FETCH_RECORDS), assigned
                         )
-                        began = time.perf_counter()
+                        began = time.thread_time()
                 finally:
                     self.on_records()  # also when Kafka fails now, since the next records may come much later
-                pause = min(FLUSH, FLUSH_SHARE * (time.perf_counter() - began))
+                pause = min(FLUSH, FLUSH_SHARE * (time.thread_time() - began))
                 await asyncio.sleep(pause)
 
     def _feeds_in_use(self) -> Iterator[FeedRing]:
