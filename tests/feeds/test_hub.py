@@ -169,7 +169,7 @@ async def test_a_client_pays_for_the_records_that_are_read_to_follow_a_feed(monk
         slept.append(seconds)
 
     monkeypatch.setattr(live.past, "load_ring", load)
-    monkeypatch.setattr(hub.asyncio, "sleep", sleep)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     async with live.follow("a", asyncio.Event(), scan):
         scan.spend([0] * 200)
         async with live.follow("a", asyncio.Event(), scan):
