@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tweetream.classifier.model import Explanation
     from tweetream.classifier.pipeline import TextClassifier
 
-LONG = 0.002  # seconds; most texts take a tenth of that
+LONG = 0.005  # seconds of work without a pause; most texts take a twentieth of that
 MAX_CALLS = 16  # at once, the one in work included
 
 
@@ -54,14 +54,15 @@ class Explainer:
             if self._classifier is None:
                 self._classifier = self._load()
             answers = []
+            began = time.perf_counter()
             for text in texts:
                 if abandoned.is_set():
                     break
-                began = time.perf_counter()
                 answers.append(_answer(self._classifier.explain(text), scores))
-                # One interpreter serves all threads: streams get at least as much of it as a long text takes.
+                # One interpreter serves all threads: streams get as much of it as the texts take.
                 if (took := time.perf_counter() - began) > LONG:
                     time.sleep(took)
+                    began = time.perf_counter()
             return answers
         finally:
             self._places.release()
