@@ -5,9 +5,9 @@ A failed check ends the program with one line on standard error and status 2. No
 
 from tweetream.archive.address import parse_address
 from tweetream.archive.errors import BadArchive
-from tweetream.models.token import BadTokens, parse_tokens
+from tweetream.models.token import BadTokens, exposure, parse_tokens
 from tweetream.models.topic import BadTopic, check_name
-from tweetream.settings import Settings, fail
+from tweetream.settings import Settings, fail, say
 from tweetream.sources import Context, SourceError, open_source, without_secret
 from tweetream.text import BadAbbreviations, load_abbreviations
 
@@ -54,6 +54,8 @@ def check_access(settings: Settings) -> None:
     if settings.tokens is not None:
         try:
             parse_tokens(settings.tokens.read_text("utf-8"))
+            if wrong := exposure(settings.tokens.stat().st_mode, secret=False):
+                say(f"warning: TWEETREAM_TOKENS: {settings.tokens}: {wrong}")
         except (OSError, UnicodeDecodeError, BadTokens) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             fail(f"TWEETREAM_TOKENS: {settings.tokens}: {reason}")

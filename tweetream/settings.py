@@ -16,6 +16,7 @@ from pydantic_settings import PydanticBaseSettingsSource as Source
 from typing_extensions import override
 
 from tweetream.models import setting_values
+from tweetream.models.feed import MAX_PARTITIONS
 from tweetream.models.log_lines import json_line
 from tweetream.models.printable import printable
 from tweetream.models.service_links import is_service_link
@@ -144,7 +145,7 @@ class Settings(BaseSettings):
     partitions: int = Field(
         8,
         ge=1,
-        le=1000,
+        le=MAX_PARTITIONS,
         description="number of partitions of posts and tagged; more workers than this only serve streams",
     )
     replication: int = Field(1, ge=1, le=9, description="replicas of each Kafka topic")

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -188,6 +189,12 @@ def _let_go(entry: Topic) -> tuple[str, ...]:
     return entry.former if entry.alive else (*entry.former, entry.kafka_topic)
 
 
+def surplus(entries: Iterable[Topic], most: int) -> set[str]:
+    """The names of the oldest tombstones beyond `most`: adding and deleting in a loop would fill every worker."""
+    dead = sorted((entry for entry in entries if not entry.alive), key=lambda entry: entry.deleted_at)
+    return {entry.name for entry in dead[: max(0, len(dead) - most)]}
+
+
 @app.timer(settings.sweep_interval)
 async def sweep() -> None:
     """Delete the Kafka topics of deleted feeds, and forget old tombstones."""
@@ -249,8 +256,9 @@ async def _sweep() -> None:
         present = await admin.names(kafka)
         ours = {name for name in present if name.startswith(FEED_PREFIX)}  # never more, whatever an entry names
         await admin.delete(kafka, [name for _, gone in dead for name in gone if name in ours])
+    many = surplus(topics_table.entries(), settings.max_topics)
     for entry, gone in dead:
-        old = entry.alive or now_ms() - entry.deleted_at > settings.tombstone_ttl * 1000
+        old = entry.alive or entry.name in many or now_ms() - entry.deleted_at > settings.tombstone_ttl * 1000
         if old and not present.intersection(gone):
             command = Command("forget", entry.name, generation=entry.generation)
             await services.producer.send(COMMANDS, 0, codec.encode(command), still_assigned=app.is_flowing)

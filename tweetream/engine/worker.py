@@ -26,6 +26,7 @@ from tweetream.settings import fail, load, say, secrets
 
 log = logging.getLogger(__name__)
 LOG_EVERY = 10.0  # seconds between two lines of the Kafka client about the same kind of trouble
+SWITCH = 0.0005  # seconds that a busy thread may keep the interpreter while the loop waits for it; Python's own: 0.005
 COLLECT_ALL = 30  # seconds between two full garbage collections
 PATIENCE = 4.5  # seconds from the signal to the end, at most
 
@@ -125,6 +126,7 @@ class Worker(faust.Worker):
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
+        sys.setswitchinterval(SWITCH)
         self.add_future(_collect())
 
     @override

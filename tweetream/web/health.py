@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import time
 from functools import cache
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from tweetream.web.limits import METRICS, METRICS_PER_ADDRESS, ClientAddresses, 
 from tweetream.web.problems import Problem
 from tweetream.web.watch import health_watch
 
+REST = 10  # times as long as making the metrics' text took
 # What is wrong with a feed that Kafka cannot write, and what to do.
 BROKEN = (
     "Kafka cannot write its feed, so its posts wait; start the brokers that have its Kafka topic, or delete that one, "
@@ -70,12 +72,31 @@ class Metrics(View):
         return _metrics(request)
 
 
+class _Page:
+    """The metrics as text. It is kept for a moment, so that calls take a tenth of the time at most."""
+
+    def __init__(self) -> None:
+        self._text, self._again_at = b"", 0.0
+
+    def text(self) -> bytes:
+        began = time.perf_counter()
+        if began >= self._again_at:
+            metrics.tasks.set(len(asyncio.all_tasks()))
+            for topic in (POSTS, TAGGED):
+                metrics.consumer_lag.labels(topic).set(_lag(topic))
+            self._text = generate_latest(metrics.registry) + generate_latest(metrics.process)
+            now = time.perf_counter()
+            self._again_at = now + REST * (now - began)
+        return self._text
+
+
+@cache
+def _page() -> _Page:
+    return _Page()
+
+
 def _metrics(request: web.Request) -> web.Response:
-    metrics.tasks.set(len(asyncio.all_tasks()))
-    for topic in (POSTS, TAGGED):
-        metrics.consumer_lag.labels(topic).set(_lag(topic))
-    body = generate_latest(metrics.registry) + generate_latest(metrics.process)
-    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return web.Response(body=_page().text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _lag(topic: str) -> int:

@@ -50,7 +50,7 @@ class Posts(View):
             before=_position(request, "before", name),
             since=query.since(request),
             post_filter=post_filter,
-            scan=server.reads.scan(server.addresses.of(request), filtered=post_filter != EVERY_POST),
+            scan=server.reads.page(server.addresses.of(request), filtered=post_filter != EVERY_POST),
         )
         try:
             async with asyncio.timeout(PAGE_TIMEOUT):

@@ -41,7 +41,8 @@ To read backwards, send the answer's `before` until it is null: then there are n
 the answer's `after`. You have caught up when an answer has no posts and the same `after` as you sent. An answer with
 fewer posts than `last`, or with none, is not the end. When few posts pass the filter, a page stops after some 20,000
 posts, and earlier when its address has searched many: go on from its `before` or `after`. A page has 2 MiB of posts at
-most. Each post comes once, also while new posts arrive.
+most. Each post comes once, also while new posts arrive. One address may ask for 1,000 pages at once and 50 a second;
+more get 429.
 
 An answer has `gap`, as streams do, when retention has deleted the position, or when its topic was deleted and added
 again. The page then begins (`after`) or ends (`before`) at the nearest position in the feed."""
@@ -101,6 +102,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "same track. 409: it exists with another track, or the worker has as many topics as "
             "its settings allow. 503: the change timed out after 15 s and may still be "
             "applied; it is safe to send the request again. "
+            "429: this token, or without one this address, makes too many changes. "
             "With dry_run=true nothing is made, and 200 has a PreviewAnswer.",
         ),
     },
@@ -110,14 +112,14 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "Change the words of a topic, or its rule for alerts",
             {200: TopicAnswer},
             (name,),
-            (400, 401, 403, 404, 409, 413, 415, 503),
+            (400, 401, 403, 404, 409, 413, 415, 429, 503),
             body=EditBody,
             token=True,
             about="The words count for posts that are read from now on. The feed, the positions in it and the counts "
             "stay. 409: all topics together would track more than the settings allow. 503: the change timed out after "
             "15 s and may still be applied; it is safe to send the request again.",
         ),
-        "delete": Operation("Delete a topic", {204: None}, (name,), (400, 401, 403, 404, 503), token=True),
+        "delete": Operation("Delete a topic", {204: None}, (name,), (400, 401, 403, 404, 429, 503), token=True),
     },
     "/changes": {
         "get": Operation(

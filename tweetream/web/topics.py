@@ -18,6 +18,7 @@ from tweetream.feeds.record import Filter
 from tweetream.matching import normalise_track
 from tweetream.models import codec
 from tweetream.models.alert import AlertRule, BadAlert, check_alert, is_zone
+from tweetream.models.change import LOOPBACK
 from tweetream.models.command import Command
 from tweetream.models.feed import rfc3339
 from tweetream.models.topic import BadTopic, TooManyTopics, Topic, check_name, check_room
@@ -25,6 +26,7 @@ from tweetream.topology import COMMANDS, counts_table, services, topics_table
 from tweetream.web import query
 from tweetream.web.auth import authorize_change
 from tweetream.web.body import read_body
+from tweetream.web.call_rate import CallRate
 from tweetream.web.health import BROKEN, require_recovered
 from tweetream.web.labels import check_label
 from tweetream.web.preview import previews
@@ -34,6 +36,7 @@ from tweetream.web.schemas import AlertBody, EditBody, PreviewAnswer, TopicAnswe
 from tweetream.web.topic_list import TopicList
 
 CHANGE_TIMEOUT = 15.0  # seconds that a change may take to reach this worker's table
+CHANGES, PER_SECOND = 200, 1.0  # changes at once, besides two for each topic that there may be, and later
 
 
 def shown(topic: Topic) -> TopicAnswer:
@@ -59,8 +62,18 @@ def find(name: str) -> Topic:
     return topic
 
 
+@cache
+def _changes() -> CallRate:
+    """Each change is kept for 90 days, and each deleted topic for a day."""
+    return CallRate(CHANGES + 2 * settings.max_topics, PER_SECOND)
+
+
 async def command(request: Command) -> int:
-    """Send a command and wait until this worker's table has applied it. Returns its offset; a Problem on timeout."""
+    """Send a command and wait until this worker's table has applied it. Returns its offset.
+
+    Raises Problem on timeout, and if the token, or without one the address, makes too many changes.
+    """
+    _changes().take(request.address if request.by == LOOPBACK else request.by)
     try:
         async with asyncio.timeout(CHANGE_TIMEOUT):
             applied = topics_table.confirmed
@@ -93,9 +106,9 @@ class Topics(View):
     @override
     async def get(self, request: Any) -> web.StreamResponse:
         require_recovered()
-        return _list().answer(
-            request, (topics_table.version, counts_table.version, services.producer.unwritable()), topics_table.alive
-        )
+        urgent = topics_table.version, services.producer.unwritable()
+        version = _list().paced((urgent, counts_table.version))
+        return _list().answer(request, version, topics_table.alive)
 
     @override
     async def post(self, request: Any) -> web.StreamResponse:
