@@ -62,6 +62,10 @@ class Tab:
         """Move the page's clock on, and do what is due by then."""
         self.page.clock.fast_forward(ms)
 
+    def stop_clock(self) -> None:
+        """The page's clock stands still, however busy this machine is, until `later` moves it on."""
+        self.page.clock.pause_at(self.page.evaluate("Date.now() + 1000"))
+
     def ids(self) -> list[str]:
         """The ids of the posts shown, newest first."""
         found: list[str] = self.page.eval_on_selector_all("#posts [data-id]", "items => items.map(i => i.dataset.id)")
