@@ -46,10 +46,11 @@ def test_when_every_broker_is_killed_and_comes_back_all_go_on_by_themselves(tmp_
         assert answer.status_code == 201, "REST goes on"
 
 
-def test_two_deaths_of_one_broker_of_three_hold_up_nothing(tmp_path: Path) -> None:
-    lines = 30 * RATE
+@pytest.mark.parametrize("dying", [(0,), pytest.param((0, 1), marks=pytest.mark.soak)])
+def test_the_death_of_one_broker_of_three_holds_up_nothing(tmp_path: Path, dying: tuple[int, ...]) -> None:
+    lines = 15 * len(dying) * RATE
     with ApacheKafka(3) as kafka, flowing(kafka, tmp_path, lines) as (group, client):
-        for broker in (0, 1):
+        for broker in dying:
             kafka.kill(broker)
             time.sleep(4)
             kafka.restart(broker)
