@@ -5,6 +5,7 @@
 // order of its feed; several are ordered by time of arrival, and a post of two topics is one entry. No post newer than
 // `floor` is missing: old entries are dropped for all topics at once, and can be read from the server again.
 
+import { UNSURE } from "../words/format.js";
 import { positionsOf, positionText } from "../feed/positions.js";
 import { UNSURE } from "../words/format.js";
 
