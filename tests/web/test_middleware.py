@@ -115,3 +115,16 @@ async def test_no_other_path_redirects_and_none_to_another_host(
     url = URL(f"http://127.0.0.1:{client.port}{path}", encoded=True)
     answer = await client.session.get(url, allow_redirects=False)
     assert answer.status in (200, 404) and "Location" not in answer.headers
+
+
+async def test_no_page_may_frame_this_one_but_those_of_the_settings() -> None:
+    """Stops clickjacking: a page around ours that lays its own buttons over it."""
+    for given, policy in (
+        ((), "frame-ancestors 'none';"),
+        (("self", "https://*.intranet.example"), "frame-ancestors 'self' https://*.intranet.example;"),
+    ):
+        app = web.Application(**application_options(Settings(frame_ancestors=given)))
+        async with TestClient(TestServer(app)) as client:
+            answer = await client.get("/")
+            assert policy in answer.headers["Content-Security-Policy"]
+            assert "X-Frame-Options" not in answer.headers
