@@ -87,7 +87,7 @@ def seen(browser: Browser, address: str, viewport: dict[str, int] = LARGE, **opt
 
 def take(browser: Browser, worker: Worker, posting: PostWriter) -> None:
     with tab(browser, worker.url, viewport=LARGE) as visitor:
-        expect(visitor.open("/").page.locator("#empty")).not_to_be_empty()
+        expect(visitor.open("/").page.locator(".empty")).not_to_be_empty()
         shoot(visitor, "empty")
     for name in TOPICS:
         add(worker, name)

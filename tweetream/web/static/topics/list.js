@@ -46,6 +46,7 @@ class Row {
     const shown = JSON.stringify([topic.posts ?? {}, rate]);
     if (shown !== this.#shown) {
       this.counts.replaceChildren(...countsOf(topic));
+      this.link.dataset.total = number(Object.values(topic.posts ?? {}).reduce((sum, count) => sum + count, 0));
       this.rate.textContent = rate === null ? "" : t("topics.rate", { rate });
       this.rate.title = rate === null ? "" : t("topics.perMinute", { n: rate });
     }
