@@ -53,7 +53,7 @@ export function entryOf(data, position) {
   const entry = { data, position, height: 0, node: null };
   if (head && !head[1].includes("\\")) {
     const [id, topic] = [head[1], head[2]];
-    return { ...entry, id, topics: [topic], positions: [position], label: late(data, "label"), time: Date.parse(late(data, "received_at")) };
+    return { ...entry, id, topics: [topic], positions: [position], label: late(data, "label") || UNSURE, time: Date.parse(late(data, "received_at")) };
   }
   const post = parsed(data);
   if (typeof post?.id !== "string" || typeof post.topic !== "string") return null;

@@ -195,6 +195,7 @@ export function postElement(post, { topics = [], ranges = [], now = Date.now(), 
   const item = element("li", "post", article);
   item.dataset.id = string(post.id);
   item.dataset.tone = labelTone(labelOf(post));
+  item.classList.toggle("unsure", labelOf(post) === UNSURE);
   sayCount(item, count);
   return item;
 }

@@ -50,10 +50,9 @@ export function knowLabels(labels) {
   ranked = new Map(all.map((label, at) => [label, at]));
 }
 
-// The tone of a label: "none" for labels as "non_traffic", "unsure", else one of six. Tone is only decoration; the words
-// are there too.
+// The tone of a label: "none" for labels as "non_traffic", else one of six. Tone is only decoration; the words are there
+// too.
 export function labelTone(label) {
-  if (label === UNSURE) return UNSURE;
   if (isOther(label)) return "none";
   let hash = 0;
   for (const character of label) hash = (hash * 31 + character.codePointAt(0)) % 65521;
