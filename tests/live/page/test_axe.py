@@ -63,7 +63,7 @@ def test_none_in_the_charts(visit: Open, worker: Worker, topic: str, posting: Po
 def test_none_in_a_menu_and_in_a_dialog(visit: Open, topic: str) -> None:
     with visit() as tab:
         tab.open(f"/#{topic}").wait_for_state("live")
-        tab.menu()
+        tab.more()
         assert violations(tab, [("light", 1366)]) == []
         tab.page.locator("#filter-label").click()
         assert violations(tab, [("dark", 1366)]) == []

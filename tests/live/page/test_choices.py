@@ -62,7 +62,7 @@ def test_what_is_shown_is_saved_as_csv(visit: Open, topic: str, posting: PostWri
     with visit(accept_downloads=True) as tab:
         tab.open(f"/#{topic}").wait_for_post(ids[-1])
         with tab.page.expect_download() as download:
-            tab.menu().get_by_role("button", name="Save as CSV").click()
+            tab.more().get_by_role("button", name="Save as CSV").click()
         assert download.value.suggested_filename.startswith(f"tweetream-{topic}-")
         expect(tab.page.locator("#copied")).to_have_text(f"{len(ids)} posts saved.")
         expect(tab.page.locator("#copied")).to_be_empty()
@@ -80,7 +80,7 @@ def test_a_saved_post_has_all_its_topics(visit: Open, worker: Worker, posting: P
         tab.open("/#satu,dua").wait_for_post(both)
         expect(tab.page.locator(f'[data-id="{both}"] .topic-chip')).to_have_count(2)
         with tab.page.expect_download() as download:
-            tab.menu().get_by_role("button", name="Save as CSV").click()
+            tab.more().get_by_role("button", name="Save as CSV").click()
         written = download.value.path().read_bytes().decode("utf-8-sig")
     (row,) = csv.DictReader(io.StringIO(written, newline=""), strict=True)
     assert set(row["topic"].split()) == {"satu", "dua"}

@@ -66,7 +66,7 @@ def test_posts_that_say_the_same_are_one_entry_that_opens_and_a_switch_shows_all
         count.click()
         expect(entry.locator(".same .author")).to_have_text(["satu", "dua", "tiga"])
         expect(count).to_have_attribute("aria-expanded", "true")
-        tab.menu().get_by_label("Fold posts that say the same").uncheck()
+        tab.more().get_by_label("Fold posts that say the same").uncheck()
         tab.wait_for_post(second)
         assert len(tab.ids()) == 4
         page.reload()

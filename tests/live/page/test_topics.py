@@ -154,7 +154,7 @@ def test_an_address_shows_another_person_the_same(visit: Open, worker: Worker, p
         tab.later(4500)  # the labels come with the topics
         tab.choose_labels("traffic")
         tab.wait_for("() => location.search === '?label=traffic'")
-        tab.menu().get_by_role("button", name="Copy link").click()
+        tab.more().get_by_role("button", name="Copy link").click()
         expect(tab.page.get_by_text("Link copied")).to_be_visible()
         address = tab.page.evaluate("navigator.clipboard.readText()").removeprefix(tab.origin)
         expect(tab.page.locator("#posts .badge")).to_have_text([re.compile("^traffic")])

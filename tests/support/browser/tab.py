@@ -117,7 +117,7 @@ class Tab:
         (_, *names), *rows = self.page.eval_on_selector_all("#charts-table tr", cells)
         return Counter({name: sum(int(row[at]) for row in rows) for at, name in enumerate(names, 1)})
 
-    def menu(self) -> Page:
+    def more(self) -> Page:
         """Open the menu with more to do."""
         self.page.locator("#more > summary").click()
         return self.page
