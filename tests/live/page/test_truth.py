@@ -53,7 +53,7 @@ def test_who_adds_a_topic_that_is_about_to_be_deleted_keeps_it(visit: Open, work
     add(worker, "tetap")
     with visit() as tab:
         page = tab.with_clock().open("/#tetap").page
-        page.get_by_role("button", name="Delete the topic tetap").click()
+        tab.menu("tetap", "remove")
         page.locator("#add > summary").click()
         page.get_by_label("Name").fill("tetap")
         page.get_by_role("button", name="Add topic").click()
@@ -104,9 +104,9 @@ def test_what_is_typed_for_one_change_stays_when_another_wants_the_token_too(vis
     add(worker, "dua")
     with visit(extra_http_headers={"X-Forwarded-For": "198.51.100.7"}) as tab:  # not this machine's own
         page = tab.with_clock().open("/#satu").page
-        page.get_by_role("button", name="Delete the topic satu").click()
+        tab.menu("satu", "remove")
         tab.later(1500)
-        page.get_by_role("button", name="Delete the topic dua").click()
+        tab.menu("dua", "remove")
         tab.later(5000)
         field = page.get_by_label("Token", exact=True)
         field.fill("half of i")

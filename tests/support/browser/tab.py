@@ -70,6 +70,11 @@ class Tab:
         """Move the page's clock on, and do what is due by then."""
         self.page.clock.fast_forward(ms)
 
+    def menu(self, topic: str, act: str) -> None:
+        """Choose `edit`, `mute` or `remove` in the menu of a topic."""
+        self.page.locator(f'[data-topic="{topic}"] .more').click()
+        self.page.locator(f'#topic-menu [data-act="{act}"]').click()
+
     def ids(self) -> list[str]:
         """The ids of the posts shown, newest first."""
         found: list[str] = self.page.eval_on_selector_all("#posts [data-id]", "items => items.map(i => i.dataset.id)")

@@ -10,9 +10,9 @@ import { StateView, waitingText } from "./feed/state-view.js";
 import { addressOf, isName, noFilter, plansWithout, toggled, viewOf } from "./lib/address.js";
 import { controls } from "./lib/controls.js";
 import { setText } from "./lib/elements.js";
+import { showHead } from "./lib/head.js";
 import { listenToMenus } from "./lib/menu.js";
 import { Sheets } from "./lib/sheets.js";
-import { shortcuts } from "./lib/shortcuts.js";
 import { welcome } from "./lib/welcome.js";
 import { Columns } from "./posts/columns.js";
 import { postOf } from "./posts/entry.js";
@@ -35,6 +35,7 @@ const REFRESH = 4000;
 const sum = (counts) => Object.values(counts ?? {}).reduce((all, count) => all + count, 0);
 
 const byId = (id) => document.getElementById(id);
+const toFeed = () => byId("feed-title").focus({ preventScroll: true });
 const api = new Api(tokenAsker(document));
 const announcer = new Announcer(byId("announcer"));
 const now = () => Date.now() + api.clockOffset;
@@ -62,14 +63,18 @@ const state = new StateView(document, feed, columns, sources);
 const rates = new Rates();
 const filters = new Filters(document, (filter) => planCurrent({ filter }));
 const undo = new Undo(byId("undo"), { changed: showTopics, away: toFeed });
-const topicList = new TopicList(byId("topics"), { toggle, remove });
-const addForm = new AddForm(document, add, (name, track) => api.preview(name, track));
+const stats = (name) => api.stats(name);
+const topicList = new TopicList(byId("topics"), { toggle, edit: (name) => addForm.edit(find(name)), remove, stats });
+const edit = changing((name, track) => api.edit(name, track));
+const addForm = new AddForm(document, { add, edit, preview: (name, track) => api.preview(name, track) });
 const charts = new Charts(byId("charts"), api, {
   posts: () => columns.current.posts.all,
   minute: (ms) => columns.current.posts.goTo(ms + 60000),
   label: (label) => filters.toggle(label),
 });
-const alerts = new Alerts(byId("alerts"), () => columns.each((posts) => posts.toTop()));
+const muted = (name) => topicList.marks.muted(name);
+const save = changing((name, rule) => api.setAlert(name, rule));
+const alerts = new Alerts(byId("alerts"), { show: () => columns.each((posts) => posts.toTop()), muted, save, stats });
 const wall = new Wall(document, columns);
 const sheets = new Sheets(document, (name) => {
   if (name === "filters") return filters.text.focus();
@@ -88,13 +93,11 @@ let changes = 0; // of topics, made here: an answer to an earlier question is ou
 let timer = 0;
 
 const find = (name) => topics?.find((topic) => topic.name === name);
-
-function toFeed() {
-  byId("feed-title").focus({ preventScroll: true });
-}
+const trackOf = (names) => [...new Set(names.flatMap((name) => find(name)?.track ?? []))];
 
 // A live post goes to the lists, the announcer and the alerts. Only posts that are shown are parsed.
 function came(data, at) {
+  alerts.came(data);
   const entry = columns.add(data, at);
   if (!entry) return;
   if (!columns.paused) announcer.add(entry.label);
@@ -189,14 +192,9 @@ function showTopics() {
   for (const topic of columns.topics.map(find).filter(Boolean)) lastKnown[topic.name] ??= topic.kafka_topic;
   filters.labels(labels);
   alerts.labels(labels);
-  for (const column of columns.all) column.track([...new Set(column.topics.flatMap((name) => find(name)?.track ?? []))]);
-  const title = byId("feed-title");
-  setText(title, current.topics.join(", ") || t("feed.title"));
-  const track = [...new Set(current.topics.flatMap((name) => find(name)?.track ?? []))];
-  title.title = !track.length ? "" : track.includes("*") ? t("feed.followsAll") : t("feed.follows", { track: track.join(", ") });
-  byId("more").hidden = !columns.topics.length;
-  byId("column-add").hidden = !topics?.length || columns.full;
-  /** @type {HTMLAnchorElement} */ (byId("wall-open")).href = addressOf({ ...view, wall: true });
+  alerts.topics(topics ?? []);
+  for (const column of columns.all) column.track(trackOf(column.topics));
+  showHead({ columns, trackOf, any: Boolean(topics?.length), wall: addressOf({ ...view, wall: true }) });
   charts.follow(current.topics.filter(find), current.filter);
   showState();
 }
@@ -246,11 +244,20 @@ async function add(name, track) {
   undo.keep(name); // a person who adds a topic no longer wants to delete it
   await api.add(name, track);
   changes += 1;
-  const again = columns.current.topics.join() === name;
-  planCurrent({ topics: [name] }, { push: !again });
-  if (again) show(true);
+  const { topics: chosen } = columns.current;
+  if (chosen.includes(name)) show(true);
+  else planCurrent({ topics: toggled(chosen, name) }, { push: true });
   toFeed();
   refresh();
+}
+
+// A change of a topic that stays where it is: the list is asked for again.
+function changing(act) {
+  return async (...given) => {
+    await act(...given);
+    changes += 1;
+    refresh();
+  };
 }
 
 function remove(name) {
@@ -264,29 +271,20 @@ function remove(name) {
   undo.start(name, act, (problem) => note(t("topics.notDeleted", { reason: problem.message + waitingText(problem) })));
 }
 
-function pauseOrResume() {
-  const { paused } = columns;
-  columns.each((posts) => (paused ? posts.resume() : posts.pause()));
-  announcer.hush();
-}
-
 onLanguage(() => {
   topicList.say();
   filters.say();
-  addForm.chips.say();
+  addForm.say();
   columns.say();
   showTopics();
 });
 listenToMenus();
-shortcuts({ columns, filters, sheets, why, wall, pause: pauseOrResume, leaveWall: () => go({ ...view, wall: false, turn: 0 }, { push: true }) });
 addEventListener("hashchange", fromAddress);
 addEventListener("popstate", fromAddress);
-addEventListener("online", () => feed.resume());
-addEventListener("pagehide", () => feed.suspend());
-addEventListener("pageshow", (event) => event.persisted && feed.resume());
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
 byId("column-add").addEventListener("click", addColumn);
-const sayPanel = controls({ columns, feed, toFeed, pause: pauseOrResume, plan: planCurrent });
+const leaveWall = () => go({ ...view, wall: false, turn: 0 }, { push: true });
+const sayPanel = controls({ announcer, columns, feed, filters, sheets, wall, why, leaveWall, plan: planCurrent, toFeed });
 chooseLanguageBy(byId("language"));
 setInterval(() => {
   columns.letGo();

@@ -1,10 +1,11 @@
 // @ts-check
-// The buttons of the head that change nothing of the view: newest, pause, copy, save, fold, panel.
+// What a person does that changes nothing of the view: newest, pause, copy, save, fold, panel; and the keys.
 
 import { save } from "../posts/csv.js";
 import { t } from "../words/words.js";
 import { topicsOf } from "./address.js";
 import { copyButton, sayBriefly } from "./copy.js";
+import { shortcuts } from "./shortcuts.js";
 import { keep, kept } from "./storage.js";
 
 const byId = (id) => document.getElementById(id);
@@ -45,8 +46,14 @@ function topicLinks(columns, plan) {
   });
 }
 
-// `toFeed` moves the focus to the posts' heading, `pause` pauses or resumes, `plan` changes the current column. Returns what says whether the panel is shown.
-export function controls({ columns, feed, toFeed, pause, plan }) {
+// `toFeed` moves the focus to the posts' heading, `plan` changes the current column. Returns what says whether the panel is
+// shown.
+export function controls({ announcer, columns, feed, filters, sheets, wall, why, leaveWall, plan, toFeed }) {
+  const pause = () => {
+    const { paused } = columns;
+    columns.each((posts) => (paused ? posts.resume() : posts.pause()));
+    announcer.hush();
+  };
   const on = (id, act) => byId(id).addEventListener("click", act);
   for (const id of ["pause", "bar-pause"]) on(id, pause);
   on("newest", () => {
@@ -64,6 +71,10 @@ export function controls({ columns, feed, toFeed, pause, plan }) {
     sayBriefly(byId("copied"), shown.length ? t("csv.saved", { n: shown.length }) : t("csv.nothing"));
   });
   copyButton(byId("copy"), byId("copied"));
+  addEventListener("online", () => feed.resume());
+  addEventListener("pagehide", () => feed.suspend());
+  addEventListener("pageshow", (event) => event.persisted && feed.resume());
+  shortcuts({ columns, filters, sheets, why, wall, pause, leaveWall });
   folding(columns);
   topicLinks(columns, plan);
   return panel();
