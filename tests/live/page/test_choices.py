@@ -38,9 +38,8 @@ def test_one_click_says_in_the_post_which_words_decided_and_what_was_read_for_wh
         expect(label).to_have_text(said(answer["label"]))
         label.click()
         expect(item.locator(".why-said")).to_contain_text("mostly because of")
-        strongest = max(answer["words"], key=lambda pair: pair[1])[0]
-        expect(item.locator(".why-said em").first).to_have_text(strongest)
-        assert strongest in item.locator(".text mark.for").all_inner_texts()
+        named = item.locator(".why-said em").all_inner_texts()
+        assert {"macet", "cipali"} <= set(named) <= set(item.locator(".text mark.for").all_inner_texts())
         expect(item.locator(".why-read")).to_contain_text("cipali → tol cipali")
         expect(item.locator(".text")).to_have_text(text)
         rows = page.locator("#why-rows li")
@@ -87,23 +86,24 @@ def test_a_saved_post_has_all_its_topics(visit: Open, worker: Worker, posting: P
 
 
 def test_a_person_is_told_of_a_label_only_when_that_was_asked_for(visit: Open, topic: str, posting: PostWriter) -> None:
-    traffic, talk = f"{topic} macet total di tol, lalu lintas padat", f"{topic} selamat pagi, sudah sarapan belum"
-    posting.write(post(traffic), post(talk))
+    traffic = [f"{topic} macet total di tol km {km}, lalu lintas padat" for km in (1, 2, 3)]  # three reports
+    talk = f"{topic} selamat pagi, sudah sarapan belum"
+    posting.write(post(traffic[0]), post(talk))
     with visit(permissions=["notifications"]) as tab:
         page = tab.page
         page.add_init_script(NOTIFY)
         tab.with_clock().open(f"/#{topic}").wait_for_state("live")
-        (first,) = posting.write(post(traffic))
+        (first,) = posting.write(post(traffic[1]))
         tab.wait_for_post(first)
         assert page.evaluate("[told.length, window.asked]") == [0, None]
         page.locator("#alerts-details > summary").click()
         tab.later(5000)  # the labels come with the topics
         page.locator("#alerts-label").select_option("traffic")
         page.get_by_label("Notification").check()
-        (other,) = posting.write(post(talk))
+        (other,) = posting.write(post(f"{talk} 2"))
         tab.wait_for_post(other)
         assert page.evaluate("told.length") == 0, "of another label"
-        posting.write(post(traffic))
+        posting.write(post(traffic[2]))
         tab.wait_for("() => told.length === 1")
         title, body = page.evaluate("told[0]")
         assert topic in title and "traffic" in title and "macet total" in body
@@ -127,13 +127,13 @@ def test_a_post_without_a_known_word_is_unsure_in_filter_and_alerts(
         badge = page.locator(f'[data-id="{unknown}"] .badge')
         expect(badge).to_have_text("unsure")
         assert set(tab.ids()) == {known, unknown}
-        page.locator("#filter-label").select_option("unsure")
+        tab.choose_labels("unsure")
         tab.wait_for("() => location.search === '?label=unsure'")
         tab.wait_for(
             "id => [...document.querySelectorAll('#posts [data-id]')].map(i => i.dataset.id).join() === id", unknown
         )
         page.locator(f'[data-id="{unknown}"]').get_by_role("button", name="Why").click()
-        expect(page.get_by_role("dialog")).to_contain_text("The model is unsure")
+        expect(page.locator(".why-said")).to_contain_text("The model is unsure")
 
 
 def test_who_refuses_notifications_is_told_so_and_asked_no_more(visit: Open, topic: str) -> None:
