@@ -33,6 +33,7 @@ app = App(
         "tweetream.agents.required",
         "tweetream.agents.streamer",
         "tweetream.ingest.service",
+        "tweetream.alerts.service",
         "tweetream.agents.preprocessing",
         "tweetream.agents.classification",
         "tweetream.agents.catch_up",

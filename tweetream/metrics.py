@@ -55,6 +55,7 @@ source_reconnects = Counter(
 source_last_post = Gauge(
     "tweetream_source_last_post_timestamp_seconds", "When a source gave its last post", ["source"], registry=registry
 )
+alerts = Counter("tweetream_alerts", "Alerts that were sent, by what became of them", ["outcome"], registry=registry)
 tasks = Gauge("tweetream_tasks", "Tasks of the worker's event loop", registry=registry)
 
 
@@ -86,5 +87,7 @@ def forget_sources() -> None:
 
 for _reason in Drop:
     posts_dropped.labels(_reason.value)
+for _outcome in ("delivered", "refused", "late"):
+    alerts.labels(_outcome)
 for _bound in ("time", "bytes"):
     sse_dropped.labels(_bound)

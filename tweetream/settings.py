@@ -129,6 +129,12 @@ class Settings(BaseSettings):
         Path("tweetream-data"),
         description="the folder for snapshots of the tables, which Kafka can restore; one folder for each worker",
     )
+    alert_url: Annotated[SecretStr, AfterValidator(setting_values.webhook)] = Field(
+        SecretStr(""), description="where alerts of topics with a rule go, as a JSON POST: an http or https address"
+    )
+    alert_secret: Annotated[SecretStr, AfterValidator(setting_values.webhook_secret)] = Field(
+        SecretStr(""), description="the secret that signs alerts: 16 characters or more; best whsec_ and base64"
+    )
     namespace: Annotated[str, AfterValidator(setting_values.namespace)] = Field(
         "tweetream", description="the application's id, and the prefix of all its Kafka topics"
     )

@@ -25,6 +25,13 @@ BAD = {
     "MASTODON_TOKEN": (
         "hush\n", "hush\nhush", "hush hush", "a.example=hush,b.example", "a.example=hush,", "a.example=,b.example=hush",
     ),
+    "ALERT_URL": (
+        *("alerts.example", "alerts.example/hush", "ftp://a.example/hush", "https://", "https:///hush", "//a/hush"),
+        *("https://a.example/hush#x", "https://a.example/hush hush", "https://a.example/hush\n", "https://a.example:x/"),
+        *("https://a.example:0/", "https://[::zz]/hush", "https://a b/", "mailto:hush@a.example"),
+        *("https://b\u00fccher.example/hush",),
+    ),
+    "ALERT_SECRET": ("hush", "x" * 15, "whsec_hush!", "whsec_aHVzaA==", "hush hush hush hush\n", "whsec_"),
     "READ": ("closed", "Open", "tokens"),
     "HOSTS": ("http://posts.example", "posts.example:80", "a.example,b/c", "*", "[::zz]", "a b"),
     "MAX_TOPICS": ("0", "-1", "many", "1.5", "1e3", "100001"),

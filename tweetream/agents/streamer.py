@@ -22,6 +22,7 @@ from tweetream.kafka.producer import Abandoned, RecordRejected, StillAssigned
 from tweetream.kafka.retry import Unavailable
 from tweetream.matching import normalise_track
 from tweetream.models import codec
+from tweetream.models.alert import BadAlert, check_alert
 from tweetream.models.change import UNKNOWN, Change
 from tweetream.models.command import Command
 from tweetream.models.epoch import is_plausible
@@ -39,7 +40,6 @@ from tweetream.topology import (
     recovered,
     services,
     topics_table,
-    wait_applied,
 )
 
 log = logging.getLogger(__name__)
@@ -74,9 +74,11 @@ def _read(value: bytes | None, made_at: int) -> Command:
     command = codec.decode(value, Command)
     try:
         check_name(command.name)
-        if command.track or command.action in ("add", "edit"):
+        if command.track or command.action == "add" or (command.action == "edit" and command.alert is msgspec.UNSET):
             command = msgspec.structs.replace(command, track=normalise_track(command.track))
-    except BadTopic as error:
+        if command.alert:
+            command = msgspec.structs.replace(command, alert=check_alert(command.alert))
+    except (BadTopic, BadAlert) as error:
         raise codec.Undecodable(str(error)) from None
     if made_at < 0 or not is_plausible(made_at, now_ms()):  # the generation is made of it
         raise codec.Undecodable(f"its time, {made_at}, is more than a day ahead")
@@ -104,13 +106,13 @@ async def _do(command: Command, offset: int, made_at: int, still_assigned: Still
         if not still_assigned():  # the change would stay pending, and be older than those of the next owner
             raise Abandoned("a rebalance came while the feed was created")
         topics_table.apply(offset, topic)
-    elif command.action == "edit" and entry is not None and entry.alive and entry.track != command.track:
-        topic = msgspec.structs.replace(entry, track=command.track, command=offset)
-        if not _has_room(topic):
+    elif command.action == "edit" and entry is not None and entry.alive:
+        topic = edited(entry, command, made_at)
+        if topic == entry or not _has_room(topic):
             topics_table.apply(offset)
             return
         await _record(command, "edit", offset, made_at, still_assigned)
-        topics_table.apply(offset, topic)
+        topics_table.apply(offset, msgspec.structs.replace(topic, command=offset))
     elif command.action == "delete" and entry is not None and entry.alive:
         await _record(command, "delete", offset, made_at, still_assigned)
         topics_table.apply(offset, msgspec.structs.replace(entry, command=offset, deleted_at=made_at))
@@ -128,6 +130,14 @@ async def _do(command: Command, offset: int, made_at: int, still_assigned: Still
             topics_table.apply(offset, forgotten=entry.name)
     else:
         topics_table.apply(offset)
+
+
+def edited(entry: Topic, command: Command, made_at: int) -> Topic:
+    """The entry as the command would have it. The feed stays."""
+    topic = msgspec.structs.replace(entry, track=command.track or entry.track)
+    if command.alert is msgspec.UNSET or command.alert == entry.alert:
+        return topic
+    return msgspec.structs.replace(topic, alert=command.alert, alert_since=made_at)
 
 
 def _has_room(topic: Topic) -> bool:
@@ -211,7 +221,7 @@ async def _remake(gone: list[Topic]) -> None:
         if topic.kafka_topic not in present:
             command = codec.encode(Command("remake", topic.name, generation=topic.generation))
             last = (await services.producer.send(COMMANDS, 0, command, still_assigned=app.is_flowing)).offset
-    if not await wait_applied(last, REMAKE_TIMEOUT):
+    if not await topics_table.applied_within(last, REMAKE_TIMEOUT):
         return
     await asyncio.sleep(LET_GO)  # all workers know then that positions in the old log are of the past
     async with _feeds_lock:

@@ -43,7 +43,6 @@ from tweetream.topology import (
     recovered,
     services,
     topics_table,
-    wait_applied,
 )
 
 log = logging.getLogger(__name__)
@@ -121,7 +120,7 @@ class Run:
             track, host = normalise_track([name]), socket.gethostname()[:MAX_CALLER]
             command = codec.encode(Command("add", name, track, missing=True, by=SETTINGS, address=host))
             last = (await services.producer.send(COMMANDS, 0, command)).offset
-        while not await wait_applied(last, 5.0):
+        while not await topics_table.applied_within(last, 5.0):
             await asyncio.sleep(0.1)
 
     async def _run_source(self, supervisor: Supervisor, batcher: Batcher, positions: dict[str, str]) -> None:

@@ -160,7 +160,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
     "/topics/{name}": {
         "get": Operation("One topic", {200: TopicAnswer}, (name,), (400, 404, 503)),
         "patch": Operation(
-            "Change the words of a topic",
+            "Change the words of a topic, or its rule for alerts",
             {200: TopicAnswer},
             (name,),
             (400, 401, 403, 404, 409, 413, 415, 503),

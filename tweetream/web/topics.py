@@ -14,8 +14,10 @@ from faust.web import View
 from typing_extensions import override
 
 from tweetream.app import app, settings
+from tweetream.feeds.record import Filter
 from tweetream.matching import normalise_track
 from tweetream.models import codec
+from tweetream.models.alert import AlertRule, BadAlert, check_alert, is_zone
 from tweetream.models.command import Command
 from tweetream.models.feed import rfc3339
 from tweetream.models.topic import BadTopic, TooManyTopics, Topic, check_name, check_room
@@ -24,10 +26,11 @@ from tweetream.web import query
 from tweetream.web.auth import authorize_change
 from tweetream.web.body import read_body
 from tweetream.web.health import BROKEN, require_recovered
+from tweetream.web.labels import check_label
 from tweetream.web.preview import previews
 from tweetream.web.problems import Problem
 from tweetream.web.responses import json_response
-from tweetream.web.schemas import EditBody, PreviewAnswer, TopicAnswer, TopicBody
+from tweetream.web.schemas import AlertBody, EditBody, PreviewAnswer, TopicAnswer, TopicBody
 from tweetream.web.topic_list import TopicList
 
 CHANGE_TIMEOUT = 15.0  # seconds that a change may take to reach this worker's table
@@ -42,6 +45,7 @@ def shown(topic: Topic) -> TopicAnswer:
         topic.kafka_topic,
         counts_table.labels(topic.kafka_topic),
         BROKEN if services.producer.is_unwritable(topic.kafka_topic) else msgspec.UNSET,
+        msgspec.UNSET if topic.alert is None else AlertBody(**msgspec.structs.asdict(topic.alert)),
     )
 
 
@@ -125,12 +129,27 @@ def _given(body: bytes) -> tuple[str, list[str]]:
         raise Problem(400, str(error)) from None
 
 
-def _edited(body: bytes) -> tuple[str, ...]:
-    """The track in the body of an edit."""
+async def _edit(topic: Topic, body: bytes) -> Command:
+    """The command of an edit's body."""
     try:
-        return normalise_track(msgspec.json.decode(body, type=EditBody).track)
-    except (msgspec.DecodeError, UnicodeDecodeError, BadTopic) as error:
+        given = msgspec.json.decode(body, type=EditBody)
+        if given.track is msgspec.UNSET and given.alert is msgspec.UNSET:
+            raise Problem(400, "nothing to change: give track, alert, or both")
+        track = () if given.track is msgspec.UNSET else normalise_track(given.track)
+        if given.alert is msgspec.UNSET or given.alert is None:  # null takes the rule away
+            return Command("edit", topic.name, track, alert=given.alert)
+        rule = check_alert(AlertRule(**msgspec.structs.asdict(given.alert)))
+    except (msgspec.DecodeError, UnicodeDecodeError, BadTopic, BadAlert) as error:
         raise Problem(400, str(error)) from None
+    if not is_zone(rule.zone):
+        raise Problem(400, "zone is the name of a time zone, such as UTC or Asia/Jakarta")
+    await check_label(Filter(rule.label), [topic])
+    return Command("edit", topic.name, track, alert=rule)
+
+
+def _is_so(topic: Topic, edit: Command) -> bool:
+    """Whether the topic already is as the edit would have it."""
+    return edit.track in ((), topic.track) and edit.alert in (msgspec.UNSET, topic.alert)
 
 
 def _topic(body: bytes) -> tuple[str, tuple[str, ...]]:
@@ -158,13 +177,12 @@ class OneTopic(View):
     @override
     async def patch(self, request: Any, name: str) -> web.StreamResponse:
         caller = authorize_change(request, settings)
-        find(name)
-        track = _edited(await read_body(request))
-        _check_room(name, track)
-        offset = await command(Command("edit", name, track, by=caller.by, address=caller.address))
+        edit = await _edit(find(name), await read_body(request))
+        _check_room(name, edit.track)
+        offset = await command(msgspec.structs.replace(edit, by=caller.by, address=caller.address))
         topic = find(name)
-        if topic.command < offset and topic.track != track:
-            _check_room(name, track)  # others were quicker
+        if topic.command < offset and not _is_so(topic, edit):
+            _check_room(name, edit.track)  # others were quicker
             raise Problem(503, "the topic was not changed", {"Retry-After": "1"})
         return json_response(shown(topic))
 
