@@ -112,6 +112,10 @@ class Settings(BaseSettings):
     cors_origins: Annotated[List, AfterValidator(setting_values.origins)] = Field(
         (), description="origins of other web pages that may call this worker, separated by commas"
     )
+    frame_ancestors: Annotated[List, AfterValidator(setting_values.frame_ancestors)] = Field(
+        (),
+        description="origins of web pages that may embed the page, separated by commas; self is the worker's own",
+    )
     max_streams: int = Field(
         10_000, ge=1, le=1_000_000, description="the largest number of streams of a worker; further ones get 503"
     )

@@ -134,3 +134,16 @@ async def test_requests_of_an_address_are_paced_and_probes_are_not(
         assert [await status("/topics", "10.0.0.1") for _ in range(5)] == [200] * 3 + [429] * 2
         assert await status("/topics", "10.0.0.2") == 200
         assert [await status("/livez", "10.0.0.1") for _ in range(5)] == [200] * 5
+
+
+async def test_no_page_may_frame_this_one_but_those_of_the_settings() -> None:
+    """Stops clickjacking: a page around ours that lays its own buttons over it."""
+    for given, policy in (
+        ((), "frame-ancestors 'none';"),
+        (("self", "https://*.intranet.example"), "frame-ancestors 'self' https://*.intranet.example;"),
+    ):
+        app = web.Application(**application_options(Settings(frame_ancestors=given)))
+        async with TestClient(TestServer(app)) as client:
+            answer = await client.get("/")
+            assert policy in answer.headers["Content-Security-Policy"]
+            assert "X-Frame-Options" not in answer.headers

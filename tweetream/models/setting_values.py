@@ -118,6 +118,19 @@ def origins(values: Values) -> Values:
     return values
 
 
+def frame_ancestors(values: Values) -> Values:
+    """Who may embed the page: `self`, origins, and `https://*.HOST` for all names below a host.
+
+    They go into a header, so nothing passes that could add to it.
+    """
+    plain = [value.replace("://*.", "://", 1) for value in values if value != "self"]
+    origins(tuple(plain))
+    for value in values:
+        if value != "self" and not value.startswith(("https://", "http://")):
+            raise ValueError(f"no page of {value!r} can embed this one; write each as https://HOST, or self")
+    return values
+
+
 def _origin(value: str) -> str:
     """How browsers write the origin of this address; empty if it has none."""
     try:

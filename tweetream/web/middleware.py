@@ -28,14 +28,13 @@ MAX_BODY = 1024 * 1024
 REQUESTS, PER_SECOND = 5_000, 300.0  # of one address, at once and on average; further ones wait
 MAX_WAIT = 5.0  # seconds
 # The page shows what anybody wrote. So it connects to its own worker alone, runs no inline script and no code made from
-# text, and no other page can frame it.
+# text, and no page but those of the settings can frame it.
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors {}; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": _CSP,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -45,7 +44,8 @@ HEADERS = {
 
 def common_headers(request: web.Request, settings: Settings) -> dict[str, str]:
     """The headers of every answer: security, and CORS for an origin of the settings."""
-    headers = dict(HEADERS)
+    ancestors = ["'self'" if one == "self" else one for one in settings.frame_ancestors]
+    headers = HEADERS | {"Content-Security-Policy": _CSP.format(" ".join(ancestors) or "'none'")}
     if settings.cors_origins:
         headers["Vary"] = "Origin"
         origin = request.headers.get(hdrs.ORIGIN)
