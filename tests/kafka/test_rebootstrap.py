@@ -1,5 +1,6 @@
 """A client whose brokers are all gone asks the bootstrap servers again, and creates no topic. Kafka is a stub."""
 
+import asyncio
 import logging
 from types import SimpleNamespace
 
@@ -23,10 +24,16 @@ class Cluster:
         consumer = SimpleNamespace(_client=self.client)
         self.asked: list[MetadataRequest] = []
         monkeypatch.setattr(self.client.cluster, "brokers", lambda: [self.told])
+        self.topics, self.leader = {"t-posts"}, 1
         monkeypatch.setattr(self.client.cluster, "update_metadata", lambda answer: None)
+        monkeypatch.setattr(self.client.cluster, "partitions_for_topic", self._partitions)
+        monkeypatch.setattr(self.client.cluster, "leader_for_partition", lambda tp: self.leader)
         monkeypatch.setattr(self.client, "_get_conn", self._connection)
         monkeypatch.setattr(self.client, "bootstrap", self._bootstrap)
         rebootstrap.rebootstrapping(consumer)  # type: ignore[type-var]
+
+    def _partitions(self, topic: str) -> set[int] | None:
+        return {0} if topic in self.topics else None
 
     async def _connection(self, node: int) -> SimpleNamespace | None:
         return SimpleNamespace(send=self._answer) if node == self.at.nodeId else None
@@ -77,3 +84,16 @@ async def test_asking_for_a_topic_creates_none(topics: tuple[str, ...], monkeypa
         "topics": list(topics) or None,
         "allow_auto_topic_creation": False,
     }
+
+
+@pytest.mark.parametrize(("topic", "leader"), [("t-gone", 1), ("t-posts", -1)])
+async def test_a_topic_that_cannot_be_used_is_asked_for_with_pauses_and_costs_no_core(
+    topic: str, leader: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Cluster(monkeypatch)
+    monkeypatch.setattr(rebootstrap, "MISSING_PAUSE", 3600.0)
+    assert await cluster.update("t-posts")
+    cluster.leader = leader
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await cluster.update(topic)

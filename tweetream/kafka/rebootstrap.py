@@ -19,9 +19,11 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.structs import TopicPartition
 
 log = logging.getLogger(__name__)
 PAUSE = 0.5  # seconds between two attempts of a client that finds no broker
+MISSING_PAUSE = 0.1  # seconds between two questions for a topic that cannot be used: aiokafka would make none
 Client = TypeVar("Client", AIOKafkaConsumer, AIOKafkaProducer)
 
 
@@ -34,6 +36,8 @@ def rebootstrapping(client: Client) -> Client:
 
     async def ask(metadata: ClusterMetadata, topics: Collection[str] | None) -> bool:
         if await _ask_brokers(connections, metadata, topics):
+            if not all(has_leaders(metadata, topic) for topic in topics or ()):
+                await asyncio.sleep(MISSING_PAUSE)
             return True
         known = _addresses(connections)
         with contextlib.suppress(KafkaError):  # Kafka is down
@@ -47,6 +51,14 @@ def rebootstrapping(client: Client) -> Client:
 
     connections._metadata_update = ask
     return client
+
+
+def has_leaders(metadata: ClusterMetadata, topic: str) -> bool:
+    """Whether a topic is there, and each of its partitions has a leader."""
+    found = metadata.partitions_for_topic(topic)
+    return bool(found) and all(
+        metadata.leader_for_partition(TopicPartition(topic, partition)) not in (None, -1) for partition in found
+    )
 
 
 async def _ask_brokers(connections: AIOKafkaClient, metadata: ClusterMetadata, topics: Collection[str] | None) -> bool:

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
-from aiokafka.structs import TopicPartition
+
+from tweetream.kafka.rebootstrap import has_leaders
 
 log = logging.getLogger(__name__)
 TICK = 0.5  # seconds between two looks at the metadata
@@ -120,15 +121,8 @@ class WriteWatch:
 
     def _note_leaders(self) -> None:
         now = time.monotonic()
-        leaderless = {topic for topic in self._followed if not self._has_leaders(topic)}
+        leaderless = {topic for topic in self._followed if not has_leaders(self._client.cluster, topic)}
         self._leaderless = {topic: self._leaderless.get(topic, now) for topic in leaderless}
-
-    def _has_leaders(self, topic: str) -> bool:
-        cluster = self._client.cluster
-        found = cluster.partitions_for_topic(topic)
-        return bool(found) and all(
-            cluster.leader_for_partition(TopicPartition(topic, partition)) not in (None, -1) for partition in found
-        )
 
 
 class SendLimit:
