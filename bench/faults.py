@@ -4,8 +4,10 @@
 
 Three workers read numbered lines at 2,000 a second from Apache Kafka on this machine (Java 17 or newer, and Maven the
 first time). At least twelve faults hit them: kill -9, SIGTERM, SIGSTOP for 20 s and SIGCONT, a third of them the
-worker that streams. With three brokers (replication 3, min ISR 2) one of those is killed every 30 s besides. Exit
-status 1 when something is lost or comes twice to a client that resumes.
+worker that streams. With three brokers (replication 3, min ISR 2) one of those is killed every 30 s besides. Then, with
+a minute and a half of posts more, come those of `kafka_faults` and `topic_faults`: offsets and topics are deleted, a
+broker moves, a clock is off. Exit status 1 when something is lost that no fault destroyed by itself, or comes twice to
+a client that resumes.
 """
 
 import argparse
@@ -20,6 +22,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from support.faults import chaos  # noqa: E402
 from support.faults.fault_plan import BrokerDeaths, FaultRun, plan  # noqa: E402
+from support.faults.kafka_faults import FAULTS  # noqa: E402
+from support.faults.topic_faults import TOPIC_FAULTS  # noqa: E402
 from support.kafka.apache_kafka import ApacheKafka  # noqa: E402
 from support.kafka.jars import (
     ApacheKafkaError,
@@ -29,6 +33,8 @@ from support.workers import workers  # noqa: E402
 
 RATE = 2_000
 WORKERS = 3
+NAMESPACE = "faults"
+MORE = 90.0  # seconds of posts for the faults after those
 EVERY = 15.0  # seconds from fault to fault: twelve in three minutes
 
 
@@ -69,7 +75,7 @@ def _refuse(line: str) -> int:
 
 def _run(folder: Path, options: argparse.Namespace) -> chaos.Report:
     rng = random.Random(options.seed)
-    sent = int(RATE * options.seconds)
+    sent = int(RATE * (options.seconds + MORE))
     file = chaos.numbered_lines(folder / "numbers.txt", sent)
     settings = {
         "SOURCES": f"replay:{file}?rate={RATE}",
@@ -81,7 +87,7 @@ def _run(folder: Path, options: argparse.Namespace) -> chaos.Report:
     faults = plan(rng, options.seconds, max(1, round(options.seconds / EVERY)))
     with (
         ApacheKafka(options.brokers) as kafka,
-        workers(WORKERS, kafka.url, "faults", folder, **settings) as group,
+        workers(WORKERS, kafka.url_with_spare, NAMESPACE, folder, **settings) as group,
     ):
         client = chaos.Client(group, options.seed)
         client.start()
@@ -92,7 +98,16 @@ def _run(folder: Path, options: argparse.Namespace) -> chaos.Report:
         run.run()
         if deaths:
             deaths.end()
-        return chaos.finish(kafka.bootstrap, group, client, sent, run.done + (deaths.done if deaths else []))
+        done, destroyed = run.done + (deaths.done if deaths else []), chaos.Destroyed()
+        for worker in group:
+            worker.wait_ready()
+        for fault in rng.sample(FAULTS, len(FAULTS)):
+            done.append(fault(kafka, group, NAMESPACE))
+            print(f"           {done[-1]}", flush=True)
+        for delete in rng.sample(TOPIC_FAULTS, len(TOPIC_FAULTS)):
+            done.append(delete(kafka, group, NAMESPACE, client, destroyed))
+            print(f"           {done[-1]}", flush=True)
+        return chaos.finish(kafka.bootstrap, group, client, sent, done, destroyed)
 
 
 if __name__ == "__main__":

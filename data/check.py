@@ -30,8 +30,9 @@ from real_labels import (
     read_labels,
 )
 
-from tweetream.classifier.dataset import LabelledPost, read
+from tweetream.classifier.dataset import LabelledPost
 from tweetream.classifier.features import shipped_kinds
+from tweetream.cli.labelled_posts import read
 from tweetream.text import normalise
 
 HERE = Path(__file__).parent

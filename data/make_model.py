@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from tweetream.classifier.dataset import BadData
 from tweetream.classifier.training import run
+from tweetream.cli.labelled_posts import read
 
 HERE = Path(__file__).parent
 MODEL = HERE.parent / "tweetream" / "data" / "model.safetensors"
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str], out: Path = MODEL) -> None:
         f"non_traffic={tweets / 'non_traffic_tweets.txt'}",
     ]
     try:
-        print(run(data, out, test=[str(HERE / "posts-test.csv")], at_most=TWEETS_OF_EACH_LABEL))
+        print(run(data, out, test=[str(HERE / "posts-test.csv")], at_most=TWEETS_OF_EACH_LABEL, read=read))
     except BadData as error:
         _fail(str(error))
 

@@ -10,6 +10,7 @@ application from this module, so importing it reads the settings.
 from functools import partial
 
 from tweetream.engine.application import App, credentials
+from tweetream.kafka.producer import METADATA_AGE_MS
 from tweetream.kafka.security import connect
 from tweetream.preflight import check
 from tweetream.settings import in_url, load
@@ -22,20 +23,27 @@ app = App(
     settings.namespace,
     broker=[f"kafka://{host}" for host in kafka.servers],
     origin="tweetream.app",
+    PartitionAssignor="tweetream.engine.application:Assignor",
     TableManager="tweetream.engine.application:Tables",
     Worker="tweetream.engine.worker:Worker",
     env_prefix="TWEETREAM_FAUST_",
     autodiscover=[
         "tweetream.topology",
+        "tweetream.agents.clock",
+        "tweetream.agents.required",
         "tweetream.agents.streamer",
         "tweetream.ingest.service",
+        "tweetream.alerts.service",
         "tweetream.agents.preprocessing",
         "tweetream.agents.classification",
+        "tweetream.agents.catch_up",
         "tweetream.agents.counting",
         "tweetream.web.session",
         "tweetream.web.topics",
         "tweetream.web.changes",
         "tweetream.web.history",
+        "tweetream.web.search",
+        "tweetream.web.export",
         "tweetream.web.sources",
         "tweetream.web.classify",
         "tweetream.web.feeds",
@@ -43,6 +51,7 @@ app = App(
         "tweetream.web.health",
         "tweetream.web.openapi",
     ],
+    consumer_metadata_max_age_ms=METADATA_AGE_MS,
     datadir=str(settings.data_dir),
     store="rocksdb://",  # memory:// keeps no copy on disk
     broker_commit_interval=1.0,

@@ -29,6 +29,7 @@ from tweetream.kafka.producer import OrderedProducer
 from tweetream.kafka.retry import Unavailable, retry_until_available
 from tweetream.models import codec
 from tweetream.models.feed import FeedName
+from tweetream.models.model_info import ModelInfo
 from tweetream.sources import without_secret
 from tweetream.sources.status import SourceStatuses
 
@@ -38,6 +39,9 @@ DEAD = f"{NAMESPACE}-dead"
 RETRACTED = f"{NAMESPACE}-retracted"  # key: the id of a post that its network says was deleted
 SOURCES = f"{NAMESPACE}-sources"  # key: a source's URL; value: its state
 CHANGES = f"{NAMESPACE}-changes"  # who changed which topic
+CLOCK = f"{NAMESPACE}-clock"  # records whose times of arrival tell Kafka's time
+WAITING = f"{NAMESPACE}-waiting"  # key: a partition of tagged and a feed; value: from where on the feed lacks posts
+ALERTS = f"{NAMESPACE}-alerts"  # how far the alerts of each feed are, and which were delivered
 FEED_PREFIX = f"{NAMESPACE}-feed-"
 # The broker unpacks what others send compressed: our client may not know the method, and a small batch can be huge.
 PLAIN = {"compression.type": "uncompressed"}
@@ -83,10 +87,10 @@ class Services:
     followed_version = -1  # of the topics table, when the producer and the metrics were told of its topics
     followed_feeds: Mapping[str, str] = MappingProxyType({})  # Kafka topic → user topic
 
-    labels: frozenset[str] = frozenset()  # those of the model, once they are known
+    model: ModelInfo | None = None  # once it is loaded
 
     @cached_property
-    def labels_known(self) -> asyncio.Event:
+    def model_known(self) -> asyncio.Event:
         return asyncio.Event()
 
     @cached_property
@@ -177,7 +181,10 @@ def specs() -> list[TopicSpec]:
         TopicSpec(DEAD, 1, keep),
         TopicSpec(RETRACTED, 1, {**compact, "cleanup.policy": "compact,delete", "retention.ms": str(longest)}),
         TopicSpec(SOURCES, 1, compact),
+        TopicSpec(WAITING, 1, compact),
         TopicSpec(CHANGES, 1, audit),
+        TopicSpec(CLOCK, 1, {**keep, "message.timestamp.type": "LogAppendTime"}),
+        TopicSpec(ALERTS, 1, compact),
         TopicSpec(f"{NAMESPACE}-__assignor-__leader", 1, keep),  # Faust's own
         *(TopicSpec(table.changelog_topic_name, 1, compact) for table in TABLES),
     ]
@@ -206,23 +213,6 @@ def owns_commands() -> bool:
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-async def wait_applied(offset: int, timeout: float) -> bool:
-    """Wait until this worker has applied command `offset`, and Kafka has its changes.
-
-    False after `timeout` s, or when flow is suspended.
-    """
-    if topics_table.confirmed >= offset:
-        return True
-    applied, suspended = topics_table.wait_applied(offset), app.flow_control.wait_suspended()
-    waiting = [asyncio.ensure_future(applied), asyncio.ensure_future(suspended)]
-    try:
-        await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in waiting:
-            task.cancel()
-    return topics_table.confirmed >= offset
 
 
 async def _rebuild_tables() -> None:
@@ -278,9 +268,7 @@ async def _start() -> None:
     await services.compacted.start()
 
 
-# Each has a time limit of its own, and the last one registered goes first.
-
-
+# Each of these steps has a time limit of its own, and the last one registered goes first.
 @app.after
 async def _close_tables() -> None:
     for table in TABLES:

@@ -7,11 +7,14 @@ import pytest
 
 from tweetream.agents import classification
 from tweetream.agents.preprocessing import tagger
+from tweetream.agents.waiting import waiting
+from tweetream.feeds.record import Filter, Stamps, read_record
 from tweetream.models import codec
 from tweetream.models.feed import FeedName
+from tweetream.models.model_info import ModelInfo
 from tweetream.models.post import Post, TaggedBatch, TaggedPost
 from tweetream.models.topic import Topic
-from tweetream.topology import FEED_PREFIX, now_ms, topics_table
+from tweetream.topology import FEED_PREFIX, now_ms, services, topics_table
 
 NOW = now_ms()
 POST = Post("x:1", "x", "macet", NOW, NOW)
@@ -37,6 +40,7 @@ class Known:
         monkeypatch.setattr(classification, "model", Model)
         monkeypatch.setattr(topics_table, "entry", self.topics.get)
         monkeypatch.setattr(tagger(), "catch_up", self.catch_up)
+        monkeypatch.setattr(waiting(), "is_current", lambda: True)
 
     async def catch_up(self, command: int, still_assigned: object) -> None:
         self.waited.append(command)
@@ -47,7 +51,7 @@ async def records(*feeds: str) -> dict[str, Any]:
     """What is written to which Kafka topic for a batch that names these feeds."""
     numbers = tuple(range(len(feeds)))
     value = codec.encode(TaggedBatch(NOW, 1, 3, list(feeds), [TaggedPost(0, POST, "macet", numbers)]))
-    event: Any = SimpleNamespace(value=value, message=SimpleNamespace(timestamp=NOW / 1000, partition=0))
+    event: Any = SimpleNamespace(value=value, message=SimpleNamespace(timestamp=NOW / 1000, partition=0, offset=0))
     delivery: Any = await classification._work(event, lambda: True)
     found: dict[str, Any] = delivery.args[0]
     return found
@@ -62,6 +66,31 @@ async def test_a_feed_that_is_new_to_this_worker_is_waited_for(monkeypatch: pyte
 async def test_a_feed_that_is_of_no_topic_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     Known(monkeypatch, TOPIC)
     assert list(await records(FEED, f"{FEED_PREFIX}other-1", f"{FEED_PREFIX}macet-1")) == [FEED]
+
+
+async def test_an_unsure_post_has_no_label_and_is_counted_and_filtered_as_unsure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Known(monkeypatch, TOPIC)
+    monkeypatch.setattr(Model, "predict", lambda self, texts: ([None] * len(texts), [None] * len(texts)))
+    batch = TaggedBatch(NOW, 1, 3, [FEED], [TaggedPost(0, POST, "qwxyz", (0,))])
+    monkeypatch.setattr(classification, "is_live", lambda feed: True)
+    found, counts = classification.classify(Model(), 0, batch)  # type: ignore[arg-type]
+    ((value, headers),) = found[FEED]
+    assert b'"label":null,"score":null' in value
+    assert ("label", b"unsure") in headers and ("score", b"0.0000") in headers
+    assert list(counts.counts[FEED].values()) == [{"unsure": 1}]
+    raw = SimpleNamespace(offset=0, value=value, headers=headers, timestamp=NOW, topic=FEED)
+    record = read_record(raw, Stamps())
+    assert record is not None and Filter("unsure").passes(record) and Filter().passes(record)
+    assert not Filter("traffic").passes(record) and not Filter(None, 0.1).passes(record)
+
+
+async def test_a_record_names_the_model_that_labelled_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    Known(monkeypatch, TOPIC)
+    monkeypatch.setattr(services, "model", ModelInfo("mine.safetensors", "ab12", ("a", "b"), 0.0))
+    ((_, headers),) = (await records(FEED))[FEED]
+    assert headers[-2:] == [("model", b"mine.safetensors"), ("model_sha256", b"ab12")]
 
 
 @pytest.mark.parametrize("name", ["__consumer_offsets", "tweetream-commands", FEED_PREFIX + "<b>-1", ""])

@@ -3,12 +3,14 @@
 import logging
 from typing import Any
 
+import msgspec
 import pytest
 
 from tweetream.agents import streamer
 from tweetream.kafka import admin
 from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.models import codec
+from tweetream.models.alert import AlertRule, check_alert
 from tweetream.models.change import Change
 from tweetream.models.command import MAX_CALLER, Command
 from tweetream.models.topic import Topic
@@ -23,6 +25,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.happened: list[Any] = []
+        self.written: list[Topic] = []
         self.topics: dict[str, Topic] = {}
         self.error: Exception | None = None
 
@@ -34,6 +37,7 @@ class Desk:
 
     def apply(self, offset: int, *changed: Topic, forgotten: str = "") -> None:
         self.happened.append([topic.name for topic in changed])
+        self.written += changed
 
     def entry(self, name: str) -> Topic | None:
         return self.topics.get(name)
@@ -74,9 +78,55 @@ async def test_who_changed_what_is_recorded_before_the_change_shows(
 
 async def test_a_command_that_changes_nothing_is_no_change(desk: Desk) -> None:
     desk.topics["macet"] = Topic("macet", ("macet",), 1, 1, "t-feed-macet-1", 0)
-    for command in (ADD, Command("delete", "lain"), Command("forget", "lain")):
+    desk.topics["mati"] = Topic("mati", ("mati",), 1, 1, "t-feed-mati-1", 0, deleted_at=1)
+    edits = (Command("edit", name, ("macet",)) for name in ("macet", "mati", "lain"))
+    for command in (ADD, Command("delete", "lain"), Command("forget", "lain"), *edits):
         await do(command)
-    assert desk.happened == [[], [], []]
+    assert desk.happened == [[]] * 6
+
+
+async def test_an_edit_changes_the_words_and_keeps_the_feed(desk: Desk) -> None:
+    before = desk.topics["macet"] = Topic("macet", ("macet",), 1, 1, "t-feed-macet-1", 0, former=("t-feed-macet-0",))
+    await do(Command("edit", "macet", ("banjir", "macet"), by="ayu", address="10.0.0.7"))
+    assert desk.happened == [Change(1_480_000_000_000, "ayu", "10.0.0.7", "edit", "macet", 7), ["macet"]]
+    assert desk.written == [msgspec.structs.replace(before, track=("banjir", "macet"), command=7)]
+
+
+async def test_an_edit_sets_and_takes_away_the_rule_for_alerts_and_keeps_the_words(desk: Desk) -> None:
+    topic = desk.topics["macet"] = Topic("macet", ("macet",), 1, 1, "t-feed-macet-1", 0)
+    rule = check_alert(AlertRule("surge", "traffic"))
+    await do(Command("edit", "macet", alert=rule))
+    set_at = msgspec.structs.replace(topic, command=7, alert=rule, alert_since=1_480_000_000_000)
+    assert desk.written == [set_at]
+    desk.topics["macet"] = set_at
+    await do(Command("edit", "macet", alert=rule))
+    await do(Command("edit", "macet", ("macet", "tol")))
+    await do(Command("edit", "macet", alert=None))
+    later = [(topic.track, topic.alert) for topic in desk.written[1:]]
+    assert later == [(("macet", "tol"), rule), (("macet",), None)], "the same rule again is no change"
+
+
+def test_a_command_keeps_its_rule_and_a_forged_one_is_no_command() -> None:
+    for rule in (None, check_alert(AlertRule("every")), check_alert(AlertRule("surge", zone="Not/Here"))):
+        assert streamer._read(codec.encode(Command("edit", "macet", alert=rule)), 1).alert == rule
+    for track, bad in (((), AlertRule("every", factor=2.0)), (("?!",), None)):
+        with pytest.raises(codec.Undecodable):
+            streamer._read(codec.encode(Command("edit", "macet", track, alert=bad)), 1)
+
+
+async def test_an_edit_for_which_there_is_no_room_changes_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(streamer, "settings", Settings(max_topics=1))
+    desk.topics["macet"] = Topic("macet", ("macet",), 1, 1, "t-feed-macet-1", 0)
+    await do(Command("edit", "macet", tuple(f"{number:0100}" for number in range(101))))
+    assert desk.happened == [[]] and "may track 10000 characters" in caplog.text
+
+
+def test_a_forged_edit_without_words_is_no_command() -> None:
+    for track in ((), ("",), ("?!",)):
+        with pytest.raises(codec.Undecodable):
+            streamer._read(codec.encode(Command("edit", "macet", track)), 1)
 
 
 async def test_a_change_that_cannot_be_recorded_yet_is_not_made_yet(desk: Desk) -> None:
@@ -104,7 +154,7 @@ async def test_of_several_workers_that_let_a_topic_in_at_once_only_the_first_has
     desk.topics["satu"] = Topic("satu", ("satu",), 1, 1, "t-feed-satu-1", 0)
     await do(ADD)
     assert desk.happened == [[]], "the command is applied, and changes nothing"
-    assert "topic macet is not added: there are 1 topics" in caplog.text
+    assert "topic macet is not changed: there are 1 topics" in caplog.text
 
 
 def test_a_forged_command_cannot_fill_the_log() -> None:

@@ -10,11 +10,12 @@ from types import ModuleType
 import pytest
 from support.paths import ROOT
 
-from tweetream.classifier.dataset import LabelledPost, read
+from tweetream.classifier.dataset import LabelledPost
 from tweetream.classifier.evaluation import Result
 from tweetream.classifier.model import SHIPPED, Classifier
 from tweetream.classifier.training import check as results
 from tweetream.classifier.training import clean
+from tweetream.cli.labelled_posts import read
 from tweetream.text import Cleaner, normalise
 
 DATA = ROOT / "data"

@@ -27,12 +27,12 @@ def test_the_shipped_model_knows_a_report_from_small_talk(shipped: Classifier) -
     written = ["07.12 wib lalin simpang Krapyak terpantau ramai lancar", "aku cinta kamu sayang hahaha"]
     labels, scores = shipped.predict([clean(normalise(post)) for post in written])
     assert labels == ["traffic", "non_traffic"]
-    assert min(scores) > 0.9
+    assert all(score is not None and score > 0.9 for score in scores)
     assert sorted(shipped.labels) == ["non_traffic", "traffic"]
 
 
 def test_labels_and_scores_are_plain_python(shipped: Classifier) -> None:
-    labels, scores = shipped.predict(["macet", "", "\0 kata\u2028lain"])
+    labels, scores = shipped.predict(["macet", "\0 kata\u2028lain"])
     assert {type(label) for label in labels} == {str} and {type(score) for score in scores} == {float}
     assert {type(label) for label in shipped.labels} == {str}
 
@@ -45,8 +45,30 @@ def test_a_batch_gives_what_its_texts_give_alone(shipped: Classifier) -> None:
     texts = ["jalan macet", "lancar jaya", "rezeki", ""]
     alone = [shipped.predict([text]) for text in texts]
     labels, scores = shipped.predict(texts)
-    assert labels == [one[0] for one, _ in alone]
-    assert scores == pytest.approx([one[0] for _, one in alone])
+    assert labels == [one[0] for one, _ in alone] and labels[-1] is None
+    assert scores[:-1] == pytest.approx([one[0] for _, one in alone[:-1]])
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS)
+def test_a_text_without_a_known_word_has_neither_label_nor_score(classifier: str) -> None:
+    """An unknown word gets pieces that are known, and its label would be that of an empty text."""
+    model = Classifier(train(posts("banjir", "macet"), classifier))
+    texts = ["", "qwxyz", "zmacetz qwxyz", "qwxyz macet"]
+    assert [label is None for label in model.predict(texts)[0]] == [True, True, True, False]
+    assert [score is None for score in model.predict(texts)[1]] == [True, True, True, False]
+    assert [found.label is found.score is found.scores is None for found in model.predict_all(texts)[:3]] == [True] * 3
+    assert all(model.explain(text)[:2] == (None, None) for text in texts[:3])
+
+
+def test_below_the_threshold_the_model_is_unsure_and_still_has_scores(shipped: Classifier) -> None:
+    text, (sure,) = "macet kuningan", shipped.predict(["macet kuningan"])[1]
+    assert sure is not None
+    for threshold, known in ((sure - 0.001, True), (min(sure + 0.001, 1), False)):
+        model = Classifier.load(threshold=threshold)
+        (found,) = model.predict_all([text])
+        assert (found.label is not None) == (found.score is not None) == known == (model.predict([text])[0] != [None])
+        assert found.scores is not None and found.scores["traffic"] == pytest.approx(sure)
+        assert (model.explain(text).label is not None) == known
 
 
 @pytest.mark.parametrize("classifier", CLASSIFIERS)
@@ -54,13 +76,13 @@ def test_a_batch_gives_what_its_texts_give_alone(shipped: Classifier) -> None:
 def test_scores_are_scikit_learns_probability_of_the_label_given(classifier: str, labels: tuple[str, ...]) -> None:
     pipeline = fit(posts(*labels), classifier)
     model = Classifier(parameters_of(pipeline))
-    texts = [*labels, "banjir macet", "kata1 nomor1", "asing"]
+    texts = [*labels, "banjir macet", "kata1 nomor1"]
     given, scores = model.predict(texts)
     expected = pipeline.predict_proba(texts)
     assert scores == pytest.approx(expected.max(axis=1).tolist())
     assert given[: len(labels)] == list(labels) == list(model.labels)
-    assert [expected[i][model.labels.index(label)] for i, label in enumerate(given)] == pytest.approx(scores)
-    assert all(1 / len(labels) - 1e-9 <= score <= 1 for score in scores)
+    assert [expected[i][model.labels.index(str(label))] for i, label in enumerate(given)] == pytest.approx(scores)
+    assert all(1 / len(labels) - 1e-9 <= float(score or 0) <= 1 for score in scores)
 
 
 def test_labels_that_all_have_probability_zero_are_equally_likely() -> None:

@@ -4,14 +4,19 @@ import hashlib
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tweetream.classifier import training
 from tweetream.classifier.dataset import BadData, LabelledPost
 from tweetream.classifier.model import Classifier
 from tweetream.classifier.parameters import WordWeights
-from tweetream.classifier.training import FEWEST, check, clean, cross_validate, run, save, train
+from tweetream.classifier.training import FEWEST, check, clean, cross_validate, save, train
+from tweetream.cli.labelled_posts import read
+
+run = partial(training.run, read=read)
 
 POSTS = {
     "traffic": [f"jalan tol macet km{i} arah kota{i % 9}" for i in range(60)],
@@ -50,6 +55,12 @@ def test_an_unknown_classifier_is_refused_by_naming_the_known() -> None:
         train([], "forest")
 
 
+def test_unsure_is_no_label() -> None:
+    given = {of: [f"{of} kata{n}" for n in range(50)] for of in ("a", "unsure")}
+    with pytest.raises(BadData, match="a label is 'unsure', which is the name of posts without a label"):
+        train(posts(**given), "words-svm")
+
+
 def test_the_texts_are_cleaned_before_they_are_learnt() -> None:
     given = posts(**{of: [text.upper() + " https://t.co/x @kota1" for text in texts] for of, texts in POSTS.items()})
     decision = train(clean(given), "words-svm").decision
@@ -65,8 +76,8 @@ def test_the_same_input_gives_the_same_bytes_in_another_process(args: list[str],
     one.mkdir()
     other.mkdir()
     run(args, one / "m.safetensors")
-    imports = "import sys; from pathlib import Path; from tweetream.classifier.training import run; "
-    code = imports + "run(sys.argv[2:], Path(sys.argv[1]))"
+    imports = "import sys; from tweetream.cli.main import main; "
+    code = imports + "main(['train', *sys.argv[2:], '--out', sys.argv[1]])"
     environment = {**os.environ, "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", code, other / "m.safetensors", *args], check=True, env=environment)
     assert {p.name: p.read_bytes() for p in one.iterdir()} == {p.name: p.read_bytes() for p in other.iterdir()}

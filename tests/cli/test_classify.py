@@ -3,6 +3,7 @@
 import bz2
 import csv
 import gzip
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -38,11 +39,25 @@ def test_columns_order_quotes_and_newlines_of_a_csv_are_kept(classify: Run, tmp_
         'id,isi,"a ""b"""\n1,"macet,\nkata1",x\n2,"rezeki ""kata2""","y\r\nz"\n\n3,macet,\n', "utf-8", newline=""
     )
     done = classify(path, "--column", "isi")
-    assert done.stdout.decode().splitlines()[0] == 'id,isi,"a ""b""",label,score'
+    assert done.stdout.decode().splitlines()[0] == 'id,isi,"a ""b""",label,score,model,model_sha256'
     found = rows(done.stdout)
     assert [row["isi"] for row in found] == ["macet,\nkata1", 'rezeki "kata2"', "macet"]
     assert [row['a "b"'] for row in found] == ["x", "y\r\nz", ""]
     assert [row["label"] for row in found] == ["traffic", "talk", "traffic"]
+
+
+def test_every_row_names_its_model_and_may_have_all_scores(classify: Run, model: Path) -> None:
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    done = classify("--scores", stdin=b"macet kata1\nqwxyz\n")
+    known, unknown = rows(done.stdout)
+    assert {(row["model"], row["model_sha256"]) for row in (known, unknown)} == {(model.name, digest)}
+    assert json.loads(known["scores"])["traffic"] == float(known["score"])
+    assert (unknown["label"], unknown["score"], unknown["scores"]) == ("", "", "")
+    found = [
+        json.loads(line) for line in classify("--output-format", "jsonl", stdin=b"macet\nqwxyz\n").stdout.splitlines()
+    ]
+    assert (found[1]["label"], found[1]["score"], found[1]["model"]) == (None, None, model.name)
+    assert "scores" not in found[0] and found[0]["label"] == "traffic"
 
 
 def test_a_column_that_is_called_label_goes_on_under_another_name(classify: Run) -> None:
@@ -55,7 +70,7 @@ def test_a_bad_row_is_kept_with_an_empty_label_and_counted(classify: Run) -> Non
     done = classify("--column", "text", stdin=b"id,text\n1,macet\n2\n3, \n4,rezeki,more\n5,rezeki\n")
     lines = done.stdout.decode().splitlines()
     assert lines[1].startswith("1,macet,traffic,") and lines[5].startswith("5,rezeki,talk,")
-    assert lines[2] == "2,,," and lines[3] == "3, ,,"
+    assert lines[2].startswith("2,,,,m") and lines[3].startswith("3, ,,,m")
     assert lines[4].startswith("4,rezeki,,,") and lines[4].endswith("more")
     assert done.stderr.decode() == "tweetream: 3 of 5 rows could not be classified and have an empty label\n"
 

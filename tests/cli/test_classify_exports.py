@@ -26,7 +26,7 @@ def test_classify_and_replay_give_the_same_posts(tweetream: Run, model: Path) ->
         items = [item for item in reader.items(ParseContext(0)) if item is not None]
         texts = [found.text if isinstance(found, Post) else None for _, _, found, _ in items]
         column = reader.layout.columns.get("text", "text")
-        assert [row.get(column) if row["label"] else None for row in rows] == texts, export.file
+        assert [row.get(column) if row["label"] != "" else None for row in rows] == texts, export.file
 
 
 def cli(option: str) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from tweetream.classifier import training
 from tweetream.cli import main
+from tweetream.cli.labelled_posts import read
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]  # a command in this process
 
@@ -25,7 +26,7 @@ def posts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(posts: Path) -> Path:
-    training.run([str(posts)], posts.with_name("m.safetensors"), "words-svm")
+    training.run([str(posts)], posts.with_name("m.safetensors"), "words-svm", read=read)
     return posts.with_name("m.safetensors")
 
 
@@ -61,8 +62,47 @@ def test_evaluate_cross_validates_or_tests_a_model_there_is(tweetream: Run, post
     assert found["posts"] == 140 and found["accuracy"] > 0.9 and set(found["labels"]) == {"a", "b"}
     found = json.loads(tweetream("evaluate", posts, "--model", model, "--balanced", "--json").stdout)
     assert found["posts"] == 80 and found["confusion"]["a"]["a"] == 40
-    assert b"accuracy           1.0000" in tweetream("evaluate", posts, "--model", model).stdout
-    assert b"tweetream: " not in tweetream("evaluate", posts, "--model", "shipped").stderr
+    table = tweetream("evaluate", posts, "--model", model).stdout
+    assert b"accuracy           1.0000 (95 % interval 0.9733 to 1.0000)" in table
+
+
+def test_evaluate_measures_the_shipped_model_unless_it_is_told_to_train(tweetream: Run, tmp_path: Path) -> None:
+    path = tmp_path / "posts.csv"
+    path.write_text("text,label\nojol gue stuck di kuningan,traffic\nrezeki lancar,non_traffic\n", "utf-8")
+    done = tweetream("evaluate", path, "--json")
+    assert (
+        json.loads(done.stdout)["posts"] == 2
+        and done.stdout == tweetream("evaluate", path, "--json", "--model", "shipped").stdout
+    )
+
+
+def test_labels_that_do_not_overlap_are_an_error(tweetream: Run, posts: Path) -> None:
+    done = tweetream("evaluate", posts)
+    assert done.returncode == 2 and done.stdout == b""
+    assert b"the model has the labels non_traffic, traffic, and no post has one of these: a, b" in done.stderr
+
+
+def test_a_learning_curve_writes_no_model(tweetream: Run, posts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m.safetensors"
+    done = tweetream("train", posts, "--curve", "--classifier", "words-svm", "--out", out)
+    lines = [line.split() for line in done.stdout.decode().splitlines()[3:]]
+    assert [int(line[0]) for line in lines] == [56, 112] and not out.exists()
+    assert all(float(line[2]) <= float(line[1]) <= float(line[4]) for line in lines)
+
+
+def test_text_without_a_known_word_is_unsure(tweetream: Run, model: Path) -> None:
+    done = tweetream("explain", "qwxyz", "--model", model)
+    assert [line.split() for line in done.stdout.decode().splitlines()[:2]] == [["label"], ["score"]]
+
+
+def test_all_scores_and_a_threshold_of_ones_own(tweetream: Run) -> None:
+    text = "ojol gue stuck di kuningan"
+    lines = [line.split() for line in tweetream("explain", text, "--scores").stdout.decode().splitlines()]
+    scores = {line[2]: float(line[3]) for line in lines if line[:2] == ["score", "of"]}
+    assert scores.keys() == {"traffic", "non_traffic"} and sum(scores.values()) == pytest.approx(1, abs=0.001)
+    for options, variables in ((("--threshold", "1"), {}), ((), {"THRESHOLD": "1"})):
+        done = tweetream("explain", text, *options, **variables)
+        assert done.stdout.decode().splitlines()[0].split() == ["label"]
 
 
 @pytest.mark.parametrize(
@@ -71,6 +111,8 @@ def test_evaluate_cross_validates_or_tests_a_model_there_is(tweetream: Run, post
         ("evaluate", "/no/such.csv"),
         ("evaluate", "{posts}", "--model", "/no/such.safetensors"),
         ("evaluate", "{posts}", "--folds", "1"),
+        ("evaluate", "{posts}", "--classifier", "svm"),
+        ("evaluate", "{posts}", "--folds", "3", "--model", "shipped"),
         ("evaluate", "{posts}", "--folds", "1000"),
         ("train", "a={posts}", "--out", "/no/such/place/m.safetensors"),
         ("train", "{posts}", "--out", "/no/such/place/m.safetensors"),

@@ -9,8 +9,9 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from tweetream.classifier.dataset import BadData, LabelledPost, read
+from tweetream.classifier.dataset import BadData, LabelledPost
 from tweetream.cli.file_options import choices_of
+from tweetream.cli.labelled_posts import read
 from tweetream.cli.main import _parser
 from tweetream.sources.replay.choices import MEANINGS, Choices, choose
 
@@ -101,7 +102,7 @@ def test_lines_that_are_no_posts_cost_no_training_and_are_counted(tmp_path: Path
     path = write(tmp_path / "a.jsonl", '{"text": "macet"}\nnot json\n{"limit": {"track": 5}}\n')
     assert read([f"x={path}"], tell=said.append) == [LabelledPost("macet", "x")]
     assert said == [f"{path}: left out 1 malformed, 1 not_a_post"]
-    with pytest.raises(BadData, match="line 1: no label"):
+    with pytest.raises(BadData, match="no posts"):
         read([str(path)])
 
 

@@ -22,6 +22,7 @@ class Server(ThreadingHTTPServer):
         super().__init__((host, 0), Handler)
         self.status, self.body, self.location = 200, b"[]", ""
         self.asked: list[tuple[str, str, str | None]] = []
+        self.bodies: list[bytes] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
 
 
@@ -30,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         self.server.asked.append((self.command, self.path, self.headers.get("Authorization")))
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
         self.send_response(self.server.status)
         if self.server.location:
             self.send_header("Location", self.server.location)
@@ -38,7 +39,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(self.server.body)
 
-    do_GET = do_POST = do_DELETE = answer
+    do_GET = do_POST = do_PATCH = do_DELETE = answer
 
     def log_message(self, *_: object) -> None: ...
 
@@ -62,7 +63,7 @@ def test_the_token_comes_from_the_environment_or_a_file(tweetream: Run, server: 
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("verb", [("list",), ("add", "x"), ("delete", "x")])
+@pytest.mark.parametrize("verb", [("list",), ("add", "x"), ("edit", "x", "--track", "y"), ("delete", "x")])
 def test_no_redirect_is_followed_and_one_line_says_where_it_leads(
     tweetream: Run, server: Server, status: int, verb: tuple[str, ...]
 ) -> None:
@@ -83,6 +84,17 @@ def test_a_strange_redirect_is_one_line_too(tweetream: Run, server: Server, loca
     done = tweetream("topics", "list", "--url", server.url)
     assert done.returncode == 2 and done.stderr.count(b"\n") == 1 and b"\x1b" not in done.stderr
     assert done.stderr.startswith(b"tweetream: ")
+
+
+def test_edit_sends_all_words_that_a_topic_shall_track(tweetream: Run, server: Server) -> None:
+    server.body = b'{"name": "macet", "track": ["banjir", "tol"]}'
+    for words in (("--track", "tol", "banjir"), ("--track", "tol", "--track", "banjir")):
+        done = tweetream("topics", "edit", "macet", *words, "--url", server.url)
+        assert (done.returncode, done.stdout) == (0, b"macet: banjir, tol\n")
+        assert server.asked.pop() == ("PATCH", "/topics/macet", None)
+        assert server.bodies.pop() == b'{"track": ["tol", "banjir"]}'
+    assert tweetream("topics", "edit", "macet", "--url", server.url).returncode == 2
+    assert server.asked == [], "an edit without words asks for nothing"
 
 
 def test_what_a_server_says_moves_no_cursor(tweetream: Run, server: Server) -> None:
@@ -112,6 +124,18 @@ def test_a_token_that_cannot_be_one_is_refused_and_not_shown(tweetream: Run, ser
         assert TOKEN.encode() not in done.stderr
     assert tweetream("topics", "list", "--token", f"{TOKEN} x").returncode == 2
     assert server.asked == []
+
+
+def test_a_token_in_a_file_that_everybody_can_read_is_used_and_warned_of(
+    tweetream: Run, server: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+    for mode, lines in ((0o600, 0), (0o644, 1)):
+        file.chmod(mode)
+        done = tweetream("topics", "list", "--url", server.url, "--token-file", file)
+        assert (done.returncode, done.stderr.count(b"\n")) == (0, lines) and TOKEN.encode() not in done.stderr
+    assert b"chmod 600" in done.stderr
 
 
 def test_help_says_that_a_token_in_the_arguments_is_seen(tweetream: Run) -> None:

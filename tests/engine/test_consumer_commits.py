@@ -10,8 +10,8 @@ from aiokafka.errors import IllegalStateError, KafkaConnectionError
 from faust.types import TP
 from support.consumers import PARTITION, ConsumerHarness, Message, do_nothing
 
-from tweetream.engine import consumer
-from tweetream.engine.consumer import ConsumerThread
+from tweetream.engine import consumer, consumer_thread
+from tweetream.engine.consumer_thread import ConsumerThread
 
 
 async def test_only_contiguous_offsets_are_committed(positioned: ConsumerHarness) -> None:
@@ -82,7 +82,7 @@ async def test_the_wait_for_unacknowledged_events_ends_and_forgets_them(
     positioned.consumer._unacked_messages.add(message)
     began = time.monotonic()
     await positioned.consumer.wait_empty()
-    assert consumer.GIVE_UP - 0.1 < time.monotonic() - began < consumer.GIVE_UP + 1.5
+    assert consumer_thread.GIVE_UP - 0.1 < time.monotonic() - began < consumer_thread.GIVE_UP + 1.5
     assert not positioned.consumer._unacked_messages and commits == [1]
 
 
@@ -101,7 +101,7 @@ async def test_the_wait_ends_as_soon_as_all_is_acknowledged(
 async def test_an_unacknowledged_message_is_current_until_a_rebalance_has_waited_for_it(
     positioned: ConsumerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumer, "GIVE_UP", 0.05)
+    monkeypatch.setattr(consumer_thread, "GIVE_UP", 0.05)
     message = Message()
     positioned.consumer._unacked_messages.add(message)
     assert positioned.consumer.is_current(message)
@@ -132,7 +132,7 @@ async def test_a_commit_that_hangs_does_not_hold_the_wait(
     async def hang() -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(consumer, "GIVE_UP", 0.1)
+    monkeypatch.setattr(consumer_thread, "GIVE_UP", 0.1)
     monkeypatch.setattr(positioned.consumer, "commit_and_end_transactions", hang)
     async with asyncio.timeout(3):
         await positioned.consumer.wait_empty()

@@ -27,6 +27,20 @@ async def test_the_owner_rewrites_what_a_replaced_worker_overwrote(
     assert producer.log == [(b"a", b"7")]
 
 
+async def test_when_the_changelog_is_gone_its_owner_writes_everything_again_and_every_worker_takes_it(
+    numbered: NumberedTable, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive(numbered, (40, b"a", b"7"), (41, b"b", b"3"))
+    numbered.write_again()
+    await numbered.flush()
+    assert producer.log == [], "this worker is not the owner"
+    await rebalance(numbered, monkeypatch, owner=True)
+    await numbered.flush()
+    assert sorted(producer.log) == [(b"a", b"7"), (b"b", b"3")]
+    receive(numbered, (0, b"a", b"7"), (1, b"b", b"3"), (2, b"b", b"4"))
+    assert numbered[b"b"] == b"4" and numbered.read_to == 2, "the offsets of the new changelog count"
+
+
 async def test_a_value_to_be_rewritten_stays_when_the_partition_is_lost(
     numbered: NumberedTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -223,3 +223,13 @@ async def test_a_record_between_ours_that_makes_them_look_old_ends_the_run(
     check = service._check_not_fenced(0, 0, ours.offset, (500, 3))
     with pytest.raises(takeover.Fenced) if fences else contextlib.nullcontext():
         await check
+
+
+async def test_the_last_batch_is_known_also_if_it_is_fenced_so_that_a_log_that_lost_some_is_recognised(
+    posts: Posts,
+) -> None:
+    assert (await posts.take_over(1000)).last == (0, 0)
+    await posts.batch(500, 7, "fenced")
+    assert (await posts.take_over(2000)).last == (500, 7)
+    await posts.batch(2000, 3, "p3")
+    assert (await posts.take_over(3000)).last == (2000, 3)

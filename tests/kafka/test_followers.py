@@ -39,6 +39,7 @@ async def test_a_follower_tries_again(follower: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("tweetream.feeds.hub.readers.consumer", Consumer)
     monkeypatch.setattr(compacted, "PAUSE", 0)
     monkeypatch.setattr(compacted, "AIOKafkaConsumer", Consumer)
+    monkeypatch.setattr(compacted, "rebootstrapping", lambda consumer: consumer)
     service: Hub | CompactedReader = (Hub if follower == "hub" else CompactedReader)(Connection(["127.0.0.1:1"]))
     await service.start()
     async with asyncio.timeout(5):

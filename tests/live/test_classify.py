@@ -94,9 +94,21 @@ def test_each_text_gets_its_label_and_words_whose_weights_and_bias_are_the_decis
     assert [answers[i]["label"] for i in (0, 1, 4)] == ["verkehr", "wetter", "sport"]
     for answer in answers:
         assert answer["bias"] + sum(weight for _, weight in answer["words"]) == pytest.approx(answer["decision"])
-        assert 1 / 3 - 1e-9 <= answer["score"] <= 1
+        assert answer["label"] is None or 1 / 3 - 1e-9 <= answer["score"] <= 1
+    assert [answers[i]["label"] for i in (2, 3)] == [answers[i]["score"] for i in (2, 3)] == [None, None]
     assert [word for word, _ in answers[0]["words"]] == ["stau", "auf", "der", "autobahn"]
     assert max(answers[0]["words"], key=lambda word: word[1])[0] in ("stau", "autobahn")
+
+
+def test_the_model_is_named_and_all_its_scores_are_given_where_wanted(worker: Worker) -> None:
+    model = httpx.get(f"{worker.url}/model").json()
+    assert (model["name"], model["threshold"]) == ("german.safetensors", 0)
+    assert sorted(model["labels"]) == ["sport", "verkehr", "wetter"] and len(model["sha256"]) == 64
+    answer = httpx.post(f"{worker.url}/classify?scores=true", json={"texts": ["STAU auf der Autobahn", ""]}).json()
+    assert sum(answer[0]["scores"].values()) == pytest.approx(1) and answer[1]["scores"] is None
+    assert answer[0]["scores"]["verkehr"] == answer[0]["score"]
+    assert httpx.post(f"{worker.url}/classify?scores=maybe", json={"texts": []}).status_code == 400
+    assert httpx.get(f"{worker.url}/model?x=1").status_code == 400
 
 
 def test_the_answer_is_what_the_model_says_alone(worker: Worker, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from support.faults import chaos
 from support.kafka import apache_kafka as kafka
 from support.sse import events_of
 from support.waiting import until
-from support.workers import workers
+from support.workers import Worker, workers
 
 LINES = 3_000
 
@@ -34,6 +34,14 @@ def test_partitions_are_raised_while_all_workers_are_stopped(
     with workers(1, apache_kafka.url, namespace, tmp_path, PARTITIONS=2, **settings) as (worker,):
         until(lambda: worker.count(chaos.TOPIC) > 200, 60, "posts")
         worker.stop()
+    wrong = Worker(apache_kafka.url, namespace, tmp_path, PARTITIONS=4, **settings)
+    try:
+        process = wrong.start().process
+        assert process is not None and process.wait(30) == 2
+        (line,) = [line for line in wrong.log.read_text().splitlines() if line.startswith("tweetream: ")]
+        assert "has 2 partitions, and TWEETREAM_PARTITIONS is 4: set it to 2, or stop all workers" in line
+    finally:
+        wrong.end()
     asyncio.run(alter(apache_kafka.bootstrap, [f"{namespace}-posts", f"{namespace}-tagged"], 4))
     with workers(1, apache_kafka.url, namespace, tmp_path, PARTITIONS=4, **settings) as (worker,):
         until(lambda: worker.count(chaos.TOPIC) >= LINES, 90, f"all posts; it has {worker.count(chaos.TOPIC)}")

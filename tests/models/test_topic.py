@@ -40,21 +40,30 @@ def topics(*tracks: tuple[str, ...]) -> list[Topic]:
 
 
 def test_topics_are_bounded_in_number() -> None:
-    check_room(topics(("a",)), ["b"], 2)
+    check_room(topics(("a",)), "baru", ["b"], 2)
     with pytest.raises(TooManyTopics, match=r"there are 2 topics: delete one, or raise TWEETREAM_MAX_TOPICS \(2\)"):
-        check_room(topics(("a",), ("a",)), ["b"], 2)
+        check_room(topics(("a",), ("a",)), "baru", ["b"], 2)
 
 
 def test_the_characters_of_all_tracks_are_bounded_together() -> None:
     """Against a few topics whose words fill the memory of every worker."""
     full = [("x" * 10 * CHARACTERS_EACH,), ("y" * 9 * CHARACTERS_EACH,)]
-    check_room(topics(*full), ["y" * 500, "z" * 500], 20)
+    check_room(topics(*full), "baru", ["y" * 500, "z" * 500], 20)
     with pytest.raises(TooManyTopics, match="20000 characters: track fewer words"):
-        check_room(topics(*full), ["y" * 500, "z" * 501], 20)
+        check_room(topics(*full), "baru", ["y" * 500, "z" * 501], 20)
 
 
 def test_one_topic_may_always_have_all_that_a_topic_can_have() -> None:
-    check_room([], ["x" * MAX_TERM] * MAX_TERMS, 1)
+    check_room([], "baru", ["x" * MAX_TERM] * MAX_TERMS, 1)
+
+
+def test_a_topic_that_is_there_is_measured_in_place_of_its_old_words_and_may_always_shrink() -> None:
+    there = topics(("x" * 10 * CHARACTERS_EACH,), ("y" * 10 * CHARACTERS_EACH,))
+    for size in (1, 9 * CHARACTERS_EACH, 10 * CHARACTERS_EACH):
+        check_room(there, "t1", ["z" * size], 20)
+        check_room(there, "t1", ["z" * size], 1)  # the settings allow less now
+    with pytest.raises(TooManyTopics, match="20000 characters"):
+        check_room(there, "t1", ["z" * (10 * CHARACTERS_EACH + 1)], 20)
 
 
 def test_an_entry_of_no_generation_is_refused_in_one_line() -> None:

@@ -26,10 +26,13 @@ class ConsumerHarness:
         self.delivered: list[int] = []
         self.sought: list[dict[TP, int]] = []
         self.earliest = {PARTITION: 0}
+        self.end = 1_000  # of the log
         self.committed: dict[TP, int | None] = {}
         # Any: some of its methods are replaced.
         self.consumer = cast(Any, Consumer(app.transport, self._deliver, do_nothing, do_nothing))
         self.consumer.earliest_offsets = self._earliest
+        self.consumer.highwater = lambda tp: self.end
+        self.consumer.highwaters = self._ends
         self.consumer.seek_wait = self._seek
         self.consumer.seek_to_committed = self._committed
         self.consumer.assignment = lambda: {PARTITION}
@@ -41,6 +44,9 @@ class ConsumerHarness:
 
     async def _earliest(self, *tps: TP) -> dict[TP, int]:
         return {tp: self.earliest[tp] for tp in tps}
+
+    async def _ends(self, *tps: TP) -> dict[TP, int]:
+        return dict.fromkeys(tps, self.end)
 
     async def _seek(self, offsets: dict[TP, int]) -> None:
         self.sought.append(dict(offsets))

@@ -190,8 +190,9 @@ def works(path: Path) -> bool:
     labels, scores = model.predict(TEXTS)
     for text, label, score in zip(TEXTS, labels, scores, strict=True):
         found = model.explain(text)
-        assert found.label in model.labels and label in model.labels and label.encode()
-        assert 0 <= score <= 1 and 0 <= found.score <= 1
+        assert found.label == label and (label is None) == (score is None) == (found.score is None)
+        if label is not None and score is not None and found.score is not None:
+            assert label in model.labels and label.encode() and 0 <= score <= 1 and 0 <= found.score <= 1
         assert np.isfinite([found.decision, found.bias, *(weight for _, weight in found.words)]).all()
     return True
 

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from support.paths import TESTS
 from support.waiting import until
 
 from tweetream.kafka.embedded import dies_with_parent, free_ports
 
+WRONG_CLOCK = TESTS / "support" / "faults" / "wrong_clock"
 READY = 60.0  # seconds; an idle machine needs 4
 
 
@@ -40,16 +42,21 @@ class Worker:
             **settings,
         }
         clean = {name: value for name, value in os.environ.items() if not name.startswith("TWEETREAM_")}
-        self._environment = clean | {f"TWEETREAM_{name}": str(value) for name, value in given.items()}
+        self.environment = clean | {f"TWEETREAM_{name}": str(value) for name, value in given.items()}
         self.auth = {"Authorization": f"Bearer {settings['API_TOKEN']}"} if "API_TOKEN" in settings else {}
         self.process: subprocess.Popen[bytes] | None = None
+
+    def set_clock(self, ahead: float) -> None:
+        """From the next start on, its clock is so many seconds ahead."""
+        path = os.pathsep.join(filter(None, (str(WRONG_CLOCK), os.environ.get("PYTHONPATH"))))
+        self.environment |= {"PYTHONPATH": path, "CLOCK_AHEAD": str(ahead)}
 
     def start(self, *options: str) -> "Worker":
         """Start it with these options of the command line in place of `-l info`."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tweetream", "worker", *(options or ("-l", "info"))],
-                env=self._environment,
+                env=self.environment,
                 cwd=self.log.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -103,9 +110,9 @@ class Worker:
         """Whether this worker runs the sources: it has counted what it read."""
         return "streaming from" in self.log.read_text(errors="replace")
 
-    def tail(self) -> str:
+    def tail(self, lines_of_log: int = 15) -> str:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        return "\n".join(lines[-15:])
+        return "\n".join(lines[-lines_of_log:])
 
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tweetream.feeds.record import Filter
+from tweetream.models.model_info import ModelInfo
 from tweetream.models.topic import Topic
 from tweetream.topology import counts_table, services
 from tweetream.web import labels
@@ -16,8 +17,8 @@ TOPIC = Topic("jalan", ("jalan",), 0, 0, "t-feed-jalan-1", 0)
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     event = asyncio.Event()
-    monkeypatch.setattr(services, "labels", frozenset({"traffic", "non_traffic"}))
-    monkeypatch.setitem(vars(services), "labels_known", event)
+    monkeypatch.setattr(services, "model", ModelInfo("shipped", "", ("non_traffic", "traffic"), 0.0))
+    monkeypatch.setitem(vars(services), "model_known", event)
     event.set()
     return event
 

@@ -1,14 +1,16 @@
 """Tagged → feeds: one prediction a batch, then one record a post in the feed of each of its topics.
 
-The record is the JSON that browsers get; the label, the score and the stamp are its headers. Only feeds of active
-topics are written: for a deleted one a send would wait, or bring its Kafka topic back. A batch that names another Kafka
-topic is forged.
+The record is the JSON that browsers get; the label, the score, the stamp and the model are its headers. The header
+of a post without a label is `unsure`, and its score 0. Only feeds of active topics are written: for a deleted one a
+send would wait, or bring its Kafka topic back. A batch that names another Kafka topic is forged. A feed that Kafka
+cannot write is passed over (`waiting`), so that it holds no other.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections import Counter
+from contextlib import AbstractContextManager
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +19,19 @@ from faust.types import EventT
 from tweetream import metrics
 from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
 from tweetream.agents.preprocessing import tagger
-from tweetream.app import app, settings
+from tweetream.agents.waiting import waiting
+from tweetream.app import app, kafka, settings
+from tweetream.feeds.written import WrittenStamps
 from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.kafka.send_queue import Headers, StillAssigned
+from tweetream.kafka.write_watch import Unwritable
 from tweetream.models import codec
 from tweetream.models.codec import json_line
 from tweetream.models.counts import CountRecord
-from tweetream.models.feed import feed_entry, pack_stamp
+from tweetream.models.feed import UNSURE, Stamp, feed_entry, pack_stamp
+from tweetream.models.model_info import ModelInfo
 from tweetream.models.post import TaggedBatch, read_tagged
-from tweetream.topology import COUNTS, dead_letter, feed_name, is_feed, is_live, services, tagged
+from tweetream.topology import COUNTS, counts_table, dead_letter, feed_name, is_feed, is_live, services, tagged
 
 if TYPE_CHECKING:
     from tweetream.classifier.model import Classifier
@@ -45,8 +51,8 @@ class Model:
             self._loading = asyncio.ensure_future(asyncio.to_thread(_load))
         try:
             found = await asyncio.shield(self._loading)
-            services.labels = frozenset(found.labels)
-            services.labels_known.set()
+            services.model = ModelInfo(found.name, found.digest, found.labels, found.threshold)
+            services.model_known.set()
             return found
         except (OSError, MemoryError, RuntimeError):  # this machine lacks something: the next call tries again
             self._loading = None
@@ -57,7 +63,7 @@ def _load() -> "Classifier":
     from tweetream.classifier.model import BadModel, Classifier
 
     try:
-        found = Classifier.load(settings.model)
+        found = Classifier.load(settings.model, settings.threshold)
         log.info("model %s, SHA-256 %s", settings.model or "as shipped", found.digest)
         return found
     except BadModel as error:
@@ -69,6 +75,22 @@ def _load() -> "Classifier":
 def model() -> Model:
     """The worker's one model."""
     return Model()
+
+
+@cache
+def written() -> WrittenStamps:
+    """What the feeds have, for this worker."""
+    return WrittenStamps(kafka, settings.partitions, settings.feed_retention, _counted)
+
+
+def _counted(feed: str, partition: int) -> Stamp | None:
+    stamp = counts_table.entry(feed).stamps.get(partition)
+    return None if stamp is None else Stamp(partition, *stamp)
+
+
+@app.after
+async def _stop() -> None:
+    await written().stop()
 
 
 @app.task
@@ -92,8 +114,10 @@ async def _work(event: EventT[Any], still_assigned: StillAssigned) -> Delivery |
         return None
     if not all(map(is_live, batch.feeds)):  # deleted; or so new that this worker does not know it
         await tagger().catch_up(batch.command, still_assigned)
+    if not waiting().is_current():
+        await waiting().read(still_assigned)
     records, counts = classify(await model().get(), event.message.partition, batch)
-    return partial(_send, records, counts, still_assigned)
+    return partial(_send, records, counts, event.message.offset, still_assigned)
 
 
 def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tuple[Records, CountRecord]:
@@ -104,21 +128,27 @@ def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tu
     found: list[list[tuple[bytes, Headers]]] = [[] for _ in batch.feeds]
     by_label: Counter[tuple[int, int, str]] = Counter()
     by_source: Counter[tuple[int, int, str]] = Counter()
-    label_header = {label: ("label", label.encode()) for label in set(labels)}
+    label_header = {label: ("label", (label or UNSURE).encode()) for label in set(labels)}
+    model = model_headers(services.model)
     stamp = partial(pack_stamp, partition, batch.epoch, batch.sequence)
     for tagged_post, label, score in zip(batch.posts, labels, scores, strict=True):
         post = tagged_post.post
-        headers = [label_header[label], ("score", b"%.4f" % score), ("origin", stamp(tagged_post.index))]
+        headers = [label_header[label], ("score", b"%.4f" % (score or 0)), ("origin", stamp(tagged_post.index)), *model]
         minute = post.received_at // 60_000
         for number in tagged_post.feeds:
             if number not in dead:
                 found[number].append((json_line(feed_entry(post, names[number], label, score)), headers))
-                by_label[number, minute, label] += 1
+                by_label[number, minute, label or UNSURE] += 1
                 by_source[number, minute, post.source] += 1
     records = {feed: of_feed for feed, of_feed in zip(batch.feeds, found, strict=True) if of_feed}
     last = batch.posts[-1].index
     counts, sources = _by_feed(batch.feeds, by_label), _by_feed(batch.feeds, by_source)
     return records, CountRecord(partition, batch.epoch, batch.sequence, last, counts, sources)
+
+
+def model_headers(model: ModelInfo | None) -> Headers:
+    """The headers that tell which model gave a record its label."""
+    return [("model", model.name.encode()), ("model_sha256", model.sha256.encode())] if model else []
 
 
 def _by_feed(feeds: list[str], by_label: Counter[tuple[int, int, str]]) -> dict[str, dict[int, dict[str, int]]]:
@@ -129,8 +159,8 @@ def _by_feed(feeds: list[str], by_label: Counter[tuple[int, int, str]]) -> dict[
     return counts
 
 
-async def _send(records: Records, counts: CountRecord, still_assigned: StillAssigned) -> None:
-    sends = [_feed(feed, found, still_assigned) for feed, found in records.items()]
+async def _send(records: Records, counts: CountRecord, offset: int, still_assigned: StillAssigned) -> None:
+    sends = [_feed(feed, found, counts.partition, offset, still_assigned) for feed, found in records.items()]
     sent = asyncio.gather(*sends, _count(counts, still_assigned), return_exceptions=True)
     # All of them end before the event is done. An abandoned send brings the event again, whatever else was rejected.
     failed = [error for error in await sent if isinstance(error, BaseException)]
@@ -144,19 +174,51 @@ async def _count(counts: CountRecord, still_assigned: StillAssigned) -> None:
         raise RecordRejected("its counts are too large for Kafka")
 
 
-async def _feed(feed: str, records: list[tuple[bytes, Headers]], still_assigned: StillAssigned) -> None:
-    """Send the records of one feed. They are dropped if the feed is deleted meanwhile.
+async def _feed(
+    feed: str, records: list[tuple[bytes, Headers]], partition: int, offset: int, still_assigned: StillAssigned
+) -> None:
+    """Send the records of one feed, made of a record of tagged. They are dropped if the feed is deleted meanwhile.
 
-    A record that is too large for Kafka becomes a dead letter; the others of its batch are delivered.
+    While Kafka cannot write the feed, and until it has what it lacks from that time, the records wait in tagged.
     """
+
+    def may_send() -> bool:
+        return still_assigned() and is_live(feed) and not waiting().is_behind(partition, feed)
+
     try:
-        too_large = await services.producer.send_all(
-            feed, 0, records, still_assigned=lambda: still_assigned() and is_live(feed)
-        )
+        await write(feed, records, may_send, services.producer.limit(feed))
+    except Unwritable:
+        await waiting().begin(partition, feed, offset, still_assigned)
     except Abandoned:
-        if is_live(feed) or not still_assigned():  # a rebalance can take a topic out of the table for a moment
+        if not still_assigned():  # a rebalance can take a topic out of the table for a moment
             raise
-        return
+        if not is_live(feed):
+            written().forget(feed)
+        elif not waiting().pass_over(partition, feed, offset):
+            raise
+
+
+async def write(
+    feed: str,
+    records: list[tuple[bytes, Headers]],
+    may_send: StillAssigned,
+    limit: AbstractContextManager[None],
+) -> None:
+    """Write the records that a feed does not have. Those that are too large for Kafka become dead letters.
+
+    Raises Abandoned or Unwritable.
+    """
+
+    def may_read() -> bool:
+        if may_send() and services.producer.is_leaderless(feed):
+            raise Unwritable(feed)
+        return may_send()
+
+    new = await written().unwritten(feed, records, app.rebalancing_count, may_read)
+    if len(new) < len(records):
+        metrics.duplicates.inc(len(records) - len(new))
+    too_large = await services.producer.send_all(feed, 0, new, still_assigned=may_send, limit=limit)
+    written().add(feed, new)
     for nth in too_large:
-        await dead_letter(feed, records[nth][0], f"{len(records[nth][0])} bytes are too many for Kafka")
-    metrics.posts_fed.labels(feed_name(feed).topic).inc(len(records) - len(too_large))
+        await dead_letter(feed, new[nth][0], f"{len(new[nth][0])} bytes are too many for Kafka")
+    metrics.posts_fed.labels(feed_name(feed).topic).inc(len(new) - len(too_large))

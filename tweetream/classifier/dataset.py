@@ -1,28 +1,19 @@
-"""Labelled posts: read from files, sampled, and split for training and testing.
+"""Labelled posts: sampled, balanced, and split for training and testing.
 
-A file holds posts of one label, given as LABEL=FILE, or has a label for each post, in a column or a field. It may have
-a column `family` for related posts: a split keeps a family together. All posts are held in memory.
+Related posts are a family, and a split keeps a family together. All posts are held in memory. Whoever trains reads the
+files: `tweetream.cli.labelled_posts` does it for the commands.
 """
 
-import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from tweetream.models.drop import Drop
-from tweetream.models.post import Post
-from tweetream.sources.base import MAX_TEXT, SourceError
-from tweetream.sources.post_builder import ParseContext
-from tweetream.sources.replay.choices import Choices
-from tweetream.sources.replay.reader import FileReader, Raw
+from tweetream.models.feed import UNSURE
 
-log = logging.getLogger(__name__)
 SEED = 2016
 
 
@@ -36,30 +27,6 @@ class LabelledPost(NamedTuple):
     text: str
     label: str
     family: str = ""
-
-
-def read(
-    args: Sequence[str],
-    at_most: int | None = None,
-    choices: Choices = Choices(),  # noqa: B008  # it cannot change
-    tell: Callable[[str], object] = log.warning,
-) -> list[LabelledPost]:
-    """The posts of `LABEL=FILE` and of files with labels, without blank ones; of each LABEL=FILE `at_most`, at random.
-
-    `tell` gets a line for a person about what is left out, and about how a file is understood. Raises BadData.
-    """
-    posts: list[LabelledPost] = []
-    for label, path in files(args):
-        # A file with labels is a table, whatever its name.
-        own = choices if label else choices._replace(needs_label=True, fallback="csv")
-        try:
-            kept = list(_posts(FileReader(str(path), own, warn=tell), label, own, tell))
-        except SourceError as error:
-            raise BadData(str(error)) from None
-        posts += kept if label is None or at_most is None else sample(kept, at_most)
-    if not posts:
-        raise BadData(f"there are no posts in {' '.join(args)}")
-    return posts
 
 
 def sample(posts: Sequence[LabelledPost], at_most: int) -> list[LabelledPost]:
@@ -78,76 +45,12 @@ def files(args: Sequence[str]) -> Iterator[tuple[str | None, Path]]:
         label, equals, name = arg.partition("=")
         if not equals:
             yield None, Path(arg)
+        elif label == UNSURE:
+            raise BadData(f"{arg!r}: no label is {UNSURE!r}, since posts without a label have this name")
         elif label and label.isprintable() and name:
             yield label, Path(name)
         else:
             raise BadData(f"{arg!r} is not LABEL=FILE")
-
-
-def _posts(
-    reader: FileReader, label: str | None, choices: Choices, tell: Callable[[str], object]
-) -> Iterator[LabelledPost]:
-    left_out: Counter[Drop] = Counter()
-    with closing(reader.items(ParseContext(0))) as items:
-        fields, said = None, False
-        for item in items:
-            if not said:
-                said, fields = True, _Fields(reader, choices)
-                if line := reader.said():
-                    tell(line)
-            if item is None or fields is None:
-                continue
-            number, _, found, raw = item
-            if isinstance(found, Post):
-                yield LabelledPost(found.text, label or fields.label(number, raw), fields.family(raw))
-            elif isinstance(found, Drop) and found is not Drop.BLANK:
-                if label is None and fields.are_of_table:
-                    raise BadData(f"{reader.path}, line {number}: {_FAULTS.get(found, found)}")
-                left_out[found] += 1
-    if left_out:
-        counts = ", ".join(f"{number:,} {reason}" for reason, number in sorted(left_out.items()))
-        tell(f"{reader.path}: left out {counts}")
-
-
-_FAULTS = {
-    Drop.MALFORMED: "not as many cells as columns, or wrong quotes",
-    Drop.TOO_LONG: f"field larger than {MAX_TEXT // 1024} KiB",
-}
-
-
-class _Fields:
-    """The fields of a record beside its post: those of a row, or of a JSON object."""
-
-    def __init__(self, reader: FileReader, choices: Choices) -> None:
-        names = reader.layout.names
-        self._path, self.are_of_table = reader.path, bool(names)
-        column = reader.layout.columns.get("label")
-        self._label: int | str = names.index(column) if column in names else choices.columns.get("label", "label")
-        self._family: int | str = names.index("family") if "family" in names else "family"
-
-    def label(self, line: int, raw: Raw) -> str:
-        """The label of a record. Raises BadData."""
-        label = _field(raw, self._label)
-        if not label or not label.isprintable():
-            fault = "the label has a line break" if label else "no label"
-            raise BadData(f"{self._path}, line {line}: {fault}")
-        return label
-
-    def family(self, raw: Raw) -> str:
-        """The family of a record, if it has one."""
-        return _field(raw, self._family)
-
-
-def _field(raw: Raw, place: int | str) -> str:
-    if isinstance(raw, list):
-        return raw[place].strip() if isinstance(place, int) and place < len(raw) else ""
-    if isinstance(place, int) or not raw or not raw.startswith(b"{"):
-        return ""
-    try:
-        value = msgspec.json.decode(raw).get(place)
-    except (ValueError, RecursionError):
-        return ""
-    return value.strip() if isinstance(value, str) else "" if value is None else str(value)
 
 
 def balance(posts: Sequence[LabelledPost]) -> list[LabelledPost]:

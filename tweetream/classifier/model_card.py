@@ -31,6 +31,7 @@ class Made(NamedTuple):
     classifier: str
     digest: str
     at_most: int | None
+    command: str = ""  # that made it, if not `tweetream train`
 
 
 class Test(NamedTuple):
@@ -66,7 +67,7 @@ def text(made: Made, test: Test) -> str:
         digest=made.digest,
         version=__version__,
         sklearn=sklearn.__version__,
-        command=_command(made, test),
+        command=made.command or _command(made, test),
         sources="\n".join(_origin(label, path) for label, path in files(made.args)),
         sampled=""
         if made.at_most is None

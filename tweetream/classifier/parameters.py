@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tweetream.classifier.features import Hashes, prefixes
+from tweetream.models.feed import UNSURE
 
 Numbers = NDArray[np.float64]
 Places = NDArray[np.int32]
@@ -169,6 +170,8 @@ class Parameters:
         for label in self.labels:
             if not label.isprintable() or not label.strip() or len(label) > MAX_LABEL:
                 raise BadParameters(f"a label is no text of 1 to {MAX_LABEL} printable characters")
+        if UNSURE in self.labels:
+            raise BadParameters(f"a label is {UNSURE!r}, which is the name of posts without a label")
         self.decision.check()
         columns = 1 if len(self.labels) == 2 else len(self.labels)
         if not self.decision.columns == len(self.calibration.slope) == len(self.calibration.shift) == columns:

@@ -11,12 +11,14 @@ from itertools import repeat
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from tweetream.classifier.features import Features, Hashes, Places, Table, grown, pairs
 from tweetream.classifier.parameters import LEAF, FeatureWeights, Numbers, Tree, WordWeights
 
 REMEMBERED = 65_536  # words
+Flags = NDArray[np.bool_]
 
 
 class Contributions(NamedTuple):
@@ -28,7 +30,12 @@ class Contributions(NamedTuple):
 
 
 class Scorer(Protocol):
-    """Decisions of texts, as an array (texts, columns), and the contributions of one text's words to its decision."""
+    """Decisions of texts, as an array (texts, columns), and the contributions of one text's words to its decision.
+
+    `score` gives the decisions, and for each text whether it has a word that the model knows.
+    """
+
+    def score(self, texts: Sequence[str]) -> tuple[Numbers, Flags]: ...
 
     def decisions(self, texts: Sequence[str]) -> Numbers: ...
 
@@ -42,8 +49,22 @@ def scorer(decision: FeatureWeights | WordWeights | Tree) -> Scorer:
     return WordScorer(decision) if isinstance(decision, WordWeights) else TreeScorer(decision)
 
 
-class FeatureScorer(Table):
-    """A linear model over Features. The weights of a single word are summed when the word is first seen."""
+class _Decisions:
+    """What of a scorer follows from its `score`."""
+
+    def score(self, texts: Sequence[str]) -> tuple[Numbers, Flags]:
+        raise NotImplementedError
+
+    def decisions(self, texts: Sequence[str]) -> Numbers:
+        """The decisions alone."""
+        return self.score(texts)[0]
+
+
+class FeatureScorer(_Decisions, Table):
+    """A linear model over Features. The weights of a single word are summed when the word is first seen.
+
+    A word is known if the model has a weight for it or for its kind: pieces of letters are in every word.
+    """
 
     def __init__(self, decision: FeatureWeights) -> None:
         self._weights = decision.weights
@@ -52,7 +73,8 @@ class FeatureScorer(Table):
 
     @override
     def _clear(self) -> None:
-        self._sums = np.zeros((0, 1 + len(self._bias)))  # the number of known features, and the sums of their weights
+        # Of each word: the number of its known features, the sums of their weights, and 1 if the word itself is known.
+        self._sums = np.zeros((0, 2 + len(self._bias)))
         super()._clear()
 
     @override
@@ -61,22 +83,26 @@ class FeatureScorer(Table):
         self._sums = grown(self._sums, after)
         for place, weights in enumerate((None, *self._weights[columns].T)):
             self._sums[before:after, place] = np.bincount(owner[known], weights, after - before)
+        for hashes in (self.word, self.kind):
+            self._sums[before:after, -1][self._features.place(hashes[before:after])[0]] = 1
+        self._sums[:2, -1] = 0  # the edges are no words
 
-    def decisions(self, texts: Sequence[str]) -> Numbers:
+    @override
+    def score(self, texts: Sequence[str]) -> tuple[Numbers, Flags]:
         numbers, text = self.number(texts)
         owner, columns, _, _ = self._together(numbers, text)
         sums = np.column_stack([np.bincount(text, of_words, len(texts)) for of_words in self._sums[numbers].T])
         sums[:, 0] += np.bincount(owner, minlength=len(texts))
         for column in range(len(self._bias)):
             sums[:, 1 + column] += np.bincount(owner, self._weights[columns, column], len(texts))
-        result: Numbers = sums[:, 1:] / np.sqrt(np.maximum(sums[:, :1], 1)) + self._bias
-        return result
+        result: Numbers = sums[:, 1:-1] / np.sqrt(np.maximum(sums[:, :1], 1)) + self._bias
+        return result, sums[:, -1] > 0
 
     def contributions(self, text: str) -> Contributions:
         """Two words share the weight of their pair; weights of the text's edges go to the bias."""
         numbers, owner = self.number([text])
         _, columns, first, last = self._together(numbers, owner)
-        weights = self._sums[numbers][:, 1:]
+        weights = self._sums[numbers][:, 1:-1]
         total = self._sums[numbers, 0].sum() + len(columns)
         # Each end of a pair gets half, and an edge's half goes to the other end, if that is a word.
         half = self._weights[columns] / 2
@@ -96,7 +122,7 @@ class FeatureScorer(Table):
         return text[first], columns, first, last
 
 
-class WordScorer:
+class WordScorer(_Decisions):
     """A linear model over the words of a text, each counted once."""
 
     def __init__(self, decision: WordWeights) -> None:
@@ -104,13 +130,14 @@ class WordScorer:
         self._weights = np.vstack((decision.weights, np.zeros_like(decision.bias)))  # the last is an unknown word's
         self._bias = decision.bias
 
-    def decisions(self, texts: Sequence[str]) -> Numbers:
+    @override
+    def score(self, texts: Sequence[str]) -> tuple[Numbers, Flags]:
         places = [self._places(dict.fromkeys(text.split())) for text in texts]
         owner = np.repeat(np.arange(len(texts)), [len(found) for found in places])
         weights = self._weights[[place for found in places for place in found]]
         sums = [np.bincount(owner, column, len(texts)) for column in weights.T]
         result: Numbers = np.column_stack(sums) + self._bias
-        return result
+        return result, np.array([max(found, default=-1) >= 0 for found in places])
 
     def contributions(self, text: str) -> Contributions:
         words = list(dict.fromkeys(text.split()))
@@ -120,7 +147,7 @@ class WordScorer:
         return list(map(self._place.get, words, repeat(-1)))
 
 
-class TreeScorer:
+class TreeScorer(_Decisions):
     """A decision tree over words. A word contributes the change at its branches; an absent word's goes to the bias."""
 
     def __init__(self, decision: Tree) -> None:
@@ -128,11 +155,14 @@ class TreeScorer:
         self._present = decision.present.tolist()
         self._absent = decision.absent.tolist()
         self._values = decision.values
+        self._words = frozenset(decision.words)
 
-    def decisions(self, texts: Sequence[str]) -> Numbers:
+    @override
+    def score(self, texts: Sequence[str]) -> tuple[Numbers, Flags]:
         """The proportions of the labels in each text's leaf."""
-        result: Numbers = self._values[[self._path(set(text.split()))[-1] for text in texts]]
-        return result
+        words = [set(text.split()) for text in texts]
+        result: Numbers = self._values[[self._path(of_text)[-1] for of_text in words]]
+        return result, np.array([not self._words.isdisjoint(of_text) for of_text in words])
 
     def contributions(self, text: str) -> Contributions:
         words = list(dict.fromkeys(text.split()))

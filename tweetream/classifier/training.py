@@ -8,7 +8,7 @@ model file has one canonical form, so the same input gives the same bytes with t
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from tweetream.classifier import model_card
 from tweetream.classifier.conversion import CLASSIFIER, FEATURES, parameters_of
-from tweetream.classifier.dataset import SEED, BadData, LabelledPost, files, folds, read
+from tweetream.classifier.dataset import SEED, BadData, LabelledPost, files, folds
 from tweetream.classifier.evaluation import Result, result
 from tweetream.classifier.features import shipped_kinds
 from tweetream.classifier.model import Classifier
@@ -52,6 +52,12 @@ CLASSIFIERS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "naive-bayes": (_words, BernoulliNB),
     "decision-tree": (_words, lambda: DecisionTreeClassifier(random_state=SEED)),
 }
+
+
+class Read(Protocol):
+    """Reads the posts of arguments as `LABEL=FILE`; at most `at_most` of each label's file. Raises BadData."""
+
+    def __call__(self, args: Sequence[str], at_most: int | None = None) -> list[LabelledPost]: ...
 
 
 def clean(posts: Sequence[LabelledPost]) -> list[LabelledPost]:
@@ -116,7 +122,8 @@ def run(
     classifier: str = "svm",
     test: Sequence[str] = (),
     at_most: int | None = None,
-    read: Callable[..., list[LabelledPost]] = read,
+    *,
+    read: Read,
 ) -> str:
     """Train from `args`, as `read` takes them; write the model to `out` and its card beside it as `.md`.
 
@@ -160,16 +167,52 @@ def _held_out(posts: Sequence[LabelledPost]) -> tuple[list[LabelledPost], list[L
 
 
 def check(classifier: Classifier, posts: Sequence[LabelledPost]) -> Result:
-    """Compare the predictions for cleaned posts with their labels. Raises BadData."""
+    """Compare the predictions for cleaned posts with their labels. Raises BadData, as if no label is in both."""
     if not posts:
         raise BadData("there are no posts with words to test with")
+    labels = {post.label for post in posts}
+    if labels.isdisjoint(classifier.labels):
+        own = ", ".join(classifier.labels)
+        raise BadData(f"the model has the labels {own}, and no post has one of these: {', '.join(sorted(labels)[:5])}")
     predicted, scores = classifier.predict([post.text for post in posts])
     return result([post.label for post in posts], predicted, scores)
 
 
+def learning_curve(
+    posts: Sequence[LabelledPost], tested: Sequence[LabelledPost], classifier: str = "svm", steps: int = 4
+) -> list[tuple[int, Result]]:
+    """The results of models trained on an eighth, a quarter, a half and all of the cleaned `posts`. Raises BadData.
+
+    Parts too small to train on are left out.
+    """
+    order = np.random.default_rng(SEED).permutation(len(posts))
+    found = []
+    for step in reversed(range(steps)):
+        some = [posts[place] for place in sorted(order[: len(posts) >> step].tolist())]
+        try:
+            model = Classifier(train(some, classifier, FEWEST // 2))
+        except BadData:
+            if not step:
+                raise
+            continue
+        found.append((len(some), check(model, tested)))
+    return found
+
+
+def curve(args: Sequence[str], classifier: str, test: Sequence[str], at_most: int | None, *, read: Read) -> str:
+    """The learning curve of `args` as a table: on the posts of `test`, or on a held-out part. Raises BadData."""
+    posts = clean(read(args, at_most))
+    trained, tested = (posts, clean(read(test))) if test else _held_out(posts)
+    lines = [f"tested on {len(tested)} posts", "", "  posts  accuracy  95 % interval"]
+    for number, found in learning_curve(trained, tested, classifier):
+        low, high = found.interval
+        lines.append(f"{number:>7}    {found.accuracy:.4f}  {low:.4f} to {high:.4f}")
+    return "\n".join(lines)
+
+
 def cross_validate(posts: Sequence[LabelledPost], number: int, classifier: str = "svm") -> Result:
     """Predict each of `number` parts of cleaned posts by a model trained on the other parts. Raises BadData."""
-    predicted: dict[int, tuple[str, float]] = {}
+    predicted: dict[int, tuple[str | None, float | None]] = {}
     for training, testing in folds(posts, number):
         model = Classifier(train([posts[place] for place in training], classifier, FEWEST // 2))
         labels, scores = model.predict([posts[place].text for place in testing])

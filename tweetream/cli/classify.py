@@ -10,13 +10,15 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import chain
 from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from tweetream.classifier.model import Prediction
+from tweetream.classifier.pipeline import TextClassifier
 from tweetream.cli import rows
 from tweetream.cli.file_options import choices_of, tell
 from tweetream.cli.models import load_text_classifier
@@ -30,27 +32,29 @@ from tweetream.sources.replay.reader import FileReader
 
 BATCH = 1_000  # rows
 LARGE = 4 * 1024 * 1024  # characters that end a batch before it has all its rows
+_NO_POST = Prediction("", None, None)
 _AS_READ = "tweetream.as_read"  # the name of our handler of encoding errors
-Predict = Callable[[Sequence[str]], tuple[Sequence[str], Sequence[float]]]
 
 
 def run(options: argparse.Namespace) -> None:
     """Classify `options.file`; says on standard error how many rows it could not classify."""
     choices = choices_of(options)
-    predict = load_text_classifier(options.model).predict
+    classifier = load_text_classifier(options.model, options.threshold)
     try:
-        bad, total = classify(options.file, choices, options.output_format, predict)
+        bad, total = classify(options.file, choices, options.output_format, classifier, options.scores)
     except SourceError as error:
         fail(str(error))
     if bad:
         tell(f"{bad} of {total} rows could not be classified and have an empty label")
 
 
-def classify(path: str, choices: Choices, wanted: str | None, predict: Predict) -> tuple[int, int]:
+def classify(
+    path: str, choices: Choices, wanted: str | None, classifier: TextClassifier, scores: bool
+) -> tuple[int, int]:
     """Write the rows of a file ("-": standard input) to standard output. Raises SourceError.
 
-    `wanted` is the format of the output, None: like the input. `predict` takes posts as they were written. Returns how
-    many rows could not be classified, and how many there were.
+    `wanted` is the format of the output, None: like the input. `scores`: with those of all labels. Returns how many
+    rows could not be classified, and how many there were.
     """
     bad = total = 0
     size = None if path == STANDARD_INPUT or not os.path.isfile(path) else os.path.getsize(path)
@@ -62,9 +66,9 @@ def classify(path: str, choices: Choices, wanted: str | None, predict: Predict) 
             if said := reader.said():
                 tell(said)
             given = "jsonl" if reader.layout.format in ("json", "jsonl") else "csv"
-            write = rows.writer(wanted or given, output, rows.names_of(reader))
+            write = rows.writer(wanted or given, output, rows.names_of(reader), scores)
             for batch in _batches(rows.rows(reader, chain([first], items))):
-                bad += _add_labels(batch, predict)
+                bad += _add_labels(batch, classifier, scores)
                 total += len(batch)
                 # A reader of the output gets each batch at once, and on a terminal the bar makes room for it.
                 with bar.external_write_mode(file=sys.stdout):
@@ -88,15 +92,22 @@ def _batches(found: Iterator[Row | None]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _add_labels(batch: list[Row], predict: Predict) -> int:
-    """Put label and score into the rows; returns how many rows could not be classified."""
-    texts = [row.text for row in batch if row.text is not None]
-    labels, scores = predict(texts)
-    results = zip(labels, scores, strict=True)
+def _add_labels(batch: list[Row], classifier: TextClassifier, scores: bool) -> int:
+    """Put label, score and the model into the rows; returns how many rows could not be classified.
+
+    Label and score are null, and empty in CSV, where the model is unsure; a row that is no post has an empty label.
+    """
+    model = classifier.classifier
+    predictions = iter(classifier.predict([row.text for row in batch if row.text is not None]))
+    bad = 0
     for row in batch:
-        label, score = next(results) if row.text is not None else ("", None)
-        row.fields["label"], row.fields["score"] = label, None if score is None else round(score, 4)
-    return len(batch) - len(texts)
+        found = next(predictions) if row.text is not None else _NO_POST
+        bad += row.text is None
+        row.fields["label"], row.fields["score"] = found.label, None if found.score is None else round(found.score, 4)
+        if scores:
+            row.fields["scores"] = found.scores and {label: round(score, 4) for label, score in found.scores.items()}
+        row.fields["model"], row.fields["model_sha256"] = model.name, model.digest
+    return bad
 
 
 @contextlib.contextmanager

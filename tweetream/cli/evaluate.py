@@ -1,4 +1,4 @@
-"""`tweetream evaluate`: how well a classifier does in cross-validation, or how well a trained model does."""
+"""`tweetream evaluate`: how well a trained model does, or, with `--folds`, how well a classifier does."""
 
 import argparse
 import json
@@ -6,7 +6,9 @@ from pathlib import Path
 
 from tweetream.classifier import dataset, training
 from tweetream.classifier.evaluation import Result
+from tweetream.classifier.model import SHIPPED_NAME
 from tweetream.cli.file_options import choices_of, tell
+from tweetream.cli.labelled_posts import read
 from tweetream.cli.models import load_classifier
 from tweetream.settings import fail
 
@@ -21,9 +23,13 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> Result:
-    posts = dataset.read(options.data, choices=choices_of(options), tell=tell)
+    if options.folds and options.model:
+        raise dataset.BadData("--folds trains models of its own: leave out --folds to measure that of --model")
+    if options.classifier and not options.folds:
+        raise dataset.BadData("--classifier needs --folds N, which trains it; without, a trained model is measured")
+    posts = read(options.data, choices=choices_of(options), tell=tell)
     posts = training.clean(dataset.balance(posts) if options.balanced else posts)
-    if options.model:
-        path = None if options.model == "shipped" else Path(options.model)
-        return training.check(load_classifier(path), posts)
-    return training.cross_validate(posts, options.folds, options.classifier)
+    if options.folds:
+        return training.cross_validate(posts, options.folds, options.classifier or "svm")
+    path = None if options.model in (None, SHIPPED_NAME) else Path(options.model)
+    return training.check(load_classifier(path), posts)

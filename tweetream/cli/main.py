@@ -19,6 +19,7 @@ from tweetream.models.printable import escape_output
 from tweetream.settings import fail
 
 _FILE = "posts of one label; or, without LABEL=, a file whose rows have text, label and, for related posts, family"
+ARCHIVE = "sqlite:///posts.db"
 _CLASSIFIERS = ("svm", "words-svm", "naive-bayes", "decision-tree")
 
 
@@ -73,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("worker", help="run a worker, like `faust -A tweetream.app worker …`")
     _add_topics(commands)
     _add_token(commands)
+    _add_archive(commands)
+    _add_export(commands)
 
     record = commands.add_parser(
         "record",
@@ -93,11 +96,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_topics(commands: Any) -> None:
-    topics = commands.add_parser("topics", help="list, add and delete topics of a running worker")
-    verbs = topics.add_subparsers(required=True, metavar="list|add|delete", dest="verb")
+    topics = commands.add_parser("topics", help="list, add, edit and delete topics of a running worker")
+    verbs = topics.add_subparsers(required=True, metavar="list|add|edit|delete", dest="verb")
     for name, purpose in (
         ("list", "show the topics with their counts"),
         ("add", "add a topic"),
+        ("edit", "change the words of a topic from now on; its feed stays"),
         ("delete", "delete a topic"),
     ):
         verb = verbs.add_parser(name, help=purpose)
@@ -107,6 +111,11 @@ def _add_topics(commands: Any) -> None:
             verb.add_argument(
                 "--track", action="append", metavar="TERM", help="a word or phrase, * for all; repeatable"
             )
+        if name == "edit":
+            verb.add_argument(
+                "--track", action="extend", nargs="+", required=True, metavar="TERM",
+                help="all words and phrases that it shall track, * for all; repeatable",
+            )  # fmt: skip
         verb.add_argument("--url", default="http://127.0.0.1:6066", help="address of the worker, default %(default)s")
         token = verb.add_mutually_exclusive_group()
         token.add_argument(
@@ -115,6 +124,53 @@ def _add_topics(commands: Any) -> None:
         token.add_argument(
             "--token", metavar="T", help="the token itself, which everybody on this machine then sees (ps): avoid it"
         )
+
+
+def _add_archive(commands: Any) -> None:
+    to = "sqlite:///FILE, postgresql://USER@HOST/DATABASE or parquet:FOLDER; default: TWEETREAM_ARCHIVE, or " + ARCHIVE
+    archive = commands.add_parser(
+        "archive",
+        help="write every post of all topics into a database or files, once, and keep it",
+        description="Follow the feeds of all topics and write each post once, until Ctrl-C. It goes on where it was.",
+    )
+    archive.add_argument("--to", metavar="URL", help=to)
+    archive.add_argument(
+        "--retention", metavar="TIME", help="delete posts that are older, such as 365d; default: never"
+    )
+    archive.add_argument("--metrics-port", type=int, metavar="N", help="serve /metrics on this port")
+    verbs = archive.add_subparsers(dest="verb", metavar="[erase]")
+    erase = verbs.add_parser(
+        "erase",
+        help="erase the posts of an author",
+        description="Erase an author's posts from the archive, and retract them, so that no feed gives them any more.",
+    )
+    erase.add_argument("--author", required=True, metavar="NAME", help="the name as the posts have it")
+    erase.add_argument("--to", metavar="URL", default=argparse.SUPPRESS, help=to)
+
+
+def _add_export(commands: Any) -> None:
+    export = commands.add_parser(
+        "export",
+        help="write all posts of topics into a file",
+        description="Write all posts of one or more topics, oldest first, each once with all its topics. An export "
+        "into a file goes on where it was interrupted.",
+    )
+    export.add_argument("topics", metavar="TOPIC[,TOPIC…]")
+    export.add_argument("--since", metavar="TIME", help="only posts that arrived then or later, such as 2026-11-01")
+    export.add_argument("--until", metavar="TIME", help="only posts that arrived before")
+    export.add_argument("--label", metavar="LABEL", help="only posts with this label, or `unsure`")
+    export.add_argument("--min-score", metavar="N", help="only posts with at least this score, 0 to 1")
+    export.add_argument(
+        "--format", choices=("csv", "jsonl", "parquet", "sqlite"), help="default: by FILE's name, or csv"
+    )
+    export.add_argument("--out", metavar="FILE", help="default: standard output, for csv and jsonl")
+    export.add_argument(
+        "--from",
+        dest="origin",
+        default="http://127.0.0.1:6066",
+        metavar="URL",
+        help="a worker, or an archive as sqlite:///FILE or postgresql://USER@HOST/DATABASE; default %(default)s",
+    )
 
 
 def _add_token(commands: Any) -> None:
@@ -129,7 +185,7 @@ def _add_token(commands: Any) -> None:
         "--role",
         choices=("read", "edit", "admin"),
         default="edit",
-        help="read; also add and delete topics; also see who changed what (default %(default)s)",
+        help="read; also add, edit and delete topics; also see who changed what (default %(default)s)",
     )
 
 
@@ -147,6 +203,10 @@ def _add_classification(commands: Any) -> None:
     explain = commands.add_parser("explain", help="show the label of a text, its score, and the words that decided")
     explain.add_argument("text", metavar="TEXT")
     for command in (classify, explain):
+        command.add_argument("--scores", action="store_true", help="also the scores of all labels")
+        command.add_argument(
+            "--threshold", type=_share, metavar="P", help="unsure below this score; default: TWEETREAM_THRESHOLD, or 0"
+        )
         command.add_argument(
             "--model", type=Path, metavar="MODEL", help="default: TWEETREAM_MODEL, or the shipped model"
         )
@@ -165,14 +225,31 @@ def _add_training(commands: Any) -> None:
     add_file_options(train)
     train.add_argument("--classifier", default="svm", choices=_CLASSIFIERS, help="default %(default)s")
 
-    evaluate = commands.add_parser("evaluate", help="measure a classifier by cross-validation, or a trained model")
+    train.add_argument("--curve", action="store_true", help="write no model; show what more posts bring")
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure a trained model, or a classifier by cross-validation",
+        description="Measure the shipped model or that of --model. With --folds, train on the posts and test in turn.",
+    )
     evaluate.add_argument("data", nargs="+", metavar="LABEL=FILE", help=_FILE)
-    evaluate.add_argument("--folds", type=_positive, default=10, metavar="N", help="default %(default)s")
+    evaluate.add_argument(
+        "--folds", type=_positive, metavar="N", help="train on the posts and test in turn, in N parts"
+    )
     evaluate.add_argument("--balanced", action="store_true", help="use the same number of posts of each label")
-    evaluate.add_argument("--classifier", default="svm", choices=_CLASSIFIERS, help="default %(default)s")
-    evaluate.add_argument("--model", metavar="MODEL", help="measure this model (or `shipped`) instead of training one")
+    evaluate.add_argument("--classifier", choices=_CLASSIFIERS, help="what --folds trains, default svm")
+    evaluate.add_argument("--model", metavar="MODEL", help="measure this model; default: the shipped one")
     add_file_options(evaluate)
     evaluate.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _share(value: str) -> float:
+    try:
+        if 0 <= float(value) <= 1:
+            return float(value)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{value!r} is not a number from 0 to 1")
 
 
 def _positive(value: str) -> int:

@@ -8,10 +8,10 @@ from tweetream.classifier.model import BadModel, Classifier
 from tweetream.text import BadAbbreviations
 
 
-def load_text_classifier(model: Path | None) -> pipeline.TextClassifier:
-    """For posts as they were written: the model in `model`, or else the one of the settings."""
+def load_text_classifier(model: Path | None, threshold: float | None = None) -> pipeline.TextClassifier:
+    """For posts as they were written: the model in `model`, or else the one of the settings; so for `threshold`."""
     try:
-        return pipeline.load(settings.load(), model)
+        return pipeline.load(settings.load(), model, threshold)
     except (BadModel, BadAbbreviations) as error:
         settings.fail(str(error))
 

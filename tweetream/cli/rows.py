@@ -1,7 +1,7 @@
 """Rows of a file for classification: as they are written, with the text of their post, and written with its label.
 
-A row that is no post has no text here, and is kept. A column of the input with the name `label` or `score` goes on as
-`given_label` or `given_score`. A JSON object keeps its fields; of a page with several posts, each is a row with the
+A row that is no post has no text here, and is kept. A column of the input with the name of one that we add, such as
+`label`, goes on as `given_label`. A JSON object keeps its fields; of a page with several posts, each is a row with the
 fields of our own format. JSON becomes CSV with the columns of the first readable row. A cell of CSV that a
 spreadsheet would run as a formula gets an apostrophe before it; JSON lines keep every text as it is.
 """
@@ -18,7 +18,8 @@ from tweetream.models.drop import Drop
 from tweetream.models.post import Post
 from tweetream.sources.replay.reader import FileReader, Item
 
-_ADDED = {"label": "given_label", "score": "given_score"}  # the columns we add, and the new name of such a column
+# The columns we add, and the new name of such a column.
+_ADDED = {name: f"given_{name}" for name in ("label", "score", "scores", "model", "model_sha256")}
 
 
 class Row(NamedTuple):
@@ -108,9 +109,12 @@ def _unique(names: list[str]) -> list[str]:
     return found
 
 
-def writer(format: str, output: TextIO, names: list[str] | None) -> Write:
-    """A function that writes rows to `output`; `names` are the columns of CSV, None for those of the first rows."""
-    return _jsonl_writer(output) if format == "jsonl" else _csv_writer(output, names)
+def writer(format: str, output: TextIO, names: list[str] | None, scores: bool = False) -> Write:
+    """A function that writes rows to `output`; `names` are the columns of CSV, None for those of the first rows.
+
+    `scores`: the rows have the scores of all labels, too.
+    """
+    return _jsonl_writer(output) if format == "jsonl" else _csv_writer(output, names, scores)
 
 
 def _jsonl_writer(output: TextIO) -> Write:
@@ -122,13 +126,13 @@ def _jsonl_writer(output: TextIO) -> Write:
     return write
 
 
-def _csv_writer(output: TextIO, names: list[str] | None) -> Write:
+def _csv_writer(output: TextIO, names: list[str] | None, scores: bool) -> Write:
     writer = csv.writer(output, lineterminator="\n")
     columns: list[str] = []
 
     def write_header(names: Iterable[str | None]) -> None:
         columns.extend(name for name in names if name is not None and name not in _ADDED)
-        columns.extend(_ADDED)
+        columns.extend(name for name in _ADDED if scores or name != "scores")
         writer.writerow(map(safe_cell, columns))
 
     def write(rows: Sequence[Row]) -> None:

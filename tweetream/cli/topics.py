@@ -16,13 +16,15 @@ from typing import Any
 import msgspec
 from typing_extensions import override
 
-from tweetream.settings import fail
+from tweetream.models.token import exposure
+from tweetream.settings import fail, say
 
+MAX_TOKEN = 64 * 1024  # characters of its file; /dev/zero has no end
 MAX_ANSWER = 64 * 1024 * 1024  # bytes; a worker with all topics that it may have sends less
 
 
 def run(options: argparse.Namespace) -> None:
-    """List, add or delete; ends with one line and status 2 if the worker refuses or does not answer."""
+    """List, add, edit or delete; ends with one line and status 2 if the worker refuses or does not answer."""
     base, token = options.url.rstrip("/"), _token(options)
     if options.verb == "list":
         for topic in _call("GET", f"{base}/topics", token, list[_Topic]):
@@ -32,6 +34,9 @@ def run(options: argparse.Namespace) -> None:
         track = {"track": options.track} if options.track else {}
         topic = _call("POST", f"{base}/topics", token, _Topic, {"name": options.name, **track})
         print(_printable(f"{topic.name}: {', '.join(topic.track)}"))
+    elif options.verb == "edit":
+        topic = _call("PATCH", f"{base}/topics/{options.name}", token, _Topic, {"track": options.track})
+        print(_printable(f"{topic.name}: {', '.join(topic.track)}"))
     else:
         _call("DELETE", f"{base}/topics/{options.name}", token, None)
         print(f"{options.name} deleted")
@@ -39,9 +44,12 @@ def run(options: argparse.Namespace) -> None:
 
 def _token(options: argparse.Namespace) -> str:
     """The token of --token, of --token-file, or of the environment; empty without any."""
+    wrong = ""
     if options.token_file is not None:
         try:
-            token = Path(options.token_file).read_text("utf-8").strip()
+            with Path(options.token_file).open(encoding="utf-8") as file:
+                wrong = exposure(os.fstat(file.fileno()).st_mode, secret=True)
+                token = file.read(MAX_TOKEN).strip()
         except (OSError, UnicodeDecodeError) as error:
             fail(f"--token-file {options.token_file}: {getattr(error, 'strerror', None) or 'it is not a text'}")
         if not token:
@@ -50,6 +58,8 @@ def _token(options: argparse.Namespace) -> str:
         token = os.environ.get("TWEETREAM_API_TOKEN", "") if options.token is None else options.token
     if not re.fullmatch(r"[\x21-\x7e]*", token):
         fail("the token has a blank or another character that no token has: write it alone, on one line")
+    if wrong:
+        say(f"warning: --token-file {options.token_file}: {wrong}")
     return token
 
 

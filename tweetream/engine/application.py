@@ -6,9 +6,11 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 import faust
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery as FaustRecovery
 from faust.transport.drivers import aiokafka as driver
@@ -18,10 +20,14 @@ from mode.utils.queues import FlowControlEvent
 from typing_extensions import override
 
 from tweetream.engine import data_dir
-from tweetream.engine.consumer import GIVE_UP, Consumer, patience
+from tweetream.engine.consumer import Consumer
+from tweetream.engine.consumer_thread import GIVE_UP, patience
+from tweetream.engine.start_answers import start_answers
 from tweetream.engine.web_server import Web
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import wait_at_most
+from tweetream.settings import fail
 
 Step = Callable[[], Awaitable[None]]
 GIVE_UP_AT_STOP = 1.5  # seconds that a stop waits for a broker, in all
@@ -82,8 +88,25 @@ class Tables(TableManager):
         await self.recovery.start()
 
 
+class Assignor(PartitionAssignor):
+    """Faust's assignor, which also assigns while the changelog of a global table is gone.
+
+    Faust's own raises an error there, and the group's leader would never answer its group again.
+    """
+
+    @override
+    def _global_table_standby_assignments(self, assignments: Any, partitions_by_topic: Any) -> Any:
+        tables = self._table_manager.data.values()
+        missing = {table.changelog_topic.get_topic_name(): 0 for table in tables}
+        return super()._global_table_standby_assignments(assignments, missing | dict(partitions_by_topic))
+
+
 class Producer(driver.Producer):
-    """Faust's producer, whose stop never waits for a broker that is away."""
+    """Faust's producer, which finds a cluster that moved, and whose stop never waits for a broker that is away."""
+
+    @override
+    def _new_producer(self, transactional_id: str | None = None) -> Any:
+        return rebootstrapping(super()._new_producer(transactional_id))
 
     @override
     async def on_stop(self) -> None:
@@ -163,16 +186,21 @@ class App(faust.App):
             for folder in (self.conf.appdir, self.conf.tabledir):
                 data_dir.make_folder(folder)
         except data_dir.DataDirError as error:
-            print(f"tweetream: {error}", file=sys.__stderr__)  # Faust has replaced sys.stderr by its log
-            raise SystemExit(2) from None
+            fail(str(error), sys.__stderr__)  # Faust has replaced sys.stderr by its log
 
     @override
     async def on_start(self) -> None:
-        for step in (*self._before, *self._starting):
-            await step()
-            if self.stop_reason:
-                await asyncio.Event().wait()  # SIGTERM is on its way
+        async with self._start_answers():
+            for step in (*self._before, *self._starting):
+                await step()
+                if self.stop_reason:
+                    await asyncio.Event().wait()  # SIGTERM is on its way
         await super().on_start()
+
+    def _start_answers(self) -> AbstractAsyncContextManager[None]:
+        if not self.conf.web_enabled:
+            return nullcontext()
+        return start_answers(self.conf.web_bind, self.conf.web_port)
 
     def patience(self) -> float:
         """Seconds to wait for a broker: GIVE_UP in each rebalance, GIVE_UP_AT_STOP for all of a stop."""

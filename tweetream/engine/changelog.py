@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from tweetream.engine.snapshot import SnapshotPosition, fingerprint
 from tweetream.kafka.admin import CLOSE_TIMEOUT, TIMEOUT
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import Unavailable, wait_at_most
 
 log = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ async def reader(kafka: Connection) -> AsyncIterator[AIOKafkaConsumer]:
         auto_offset_reset="earliest",
         fetch_max_wait_ms=10,  # the next request would wait for a fetch that finds nothing
     )
+    rebootstrapping(consumer)
     try:
         async with asyncio.timeout(TIMEOUT):
             await consumer.start()

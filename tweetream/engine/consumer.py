@@ -1,7 +1,8 @@
 """The contiguous consumer: Faust's consumer, without its losses around a rebalance (docs/architecture.md).
 
 It keeps the next offset of each partition, unknown until the partition is positioned. It delivers the record with
-exactly that offset, drops a lower one, and seeks back for a higher one. It overrides private methods of Faust:
+exactly that offset, drops a lower one, and seeks back for a higher one. Where the offset to go on from is gone, it
+begins at the start of the log: stamps tell what was done before. It overrides private methods of Faust:
 tests/test_overrides.py names them, setup.cfg holds the releases, and the tests that kill workers guard it.
 """
 
@@ -21,42 +22,12 @@ from mode.utils.futures import notify
 from typing_extensions import override
 
 from tweetream import metrics
+from tweetream.engine.consumer_thread import ConsumerThread, patience
+from tweetream.engine.progress import Offsets
 from tweetream.kafka.retry import wait_at_most
 
 Answer = TypeVar("Answer")
-FETCH_WAIT_MS = 200
 ASK_AGAIN = 0.5  # seconds between two calls that Kafka does not answer
-GIVE_UP = 2.0  # seconds that a rebalance or a stop waits for events that were not acknowledged
-
-
-class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """The consumer's thread. It survives a commit that the broker refuses."""
-
-    @override
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        # A broker answers the requests of a connection in turn: a seek would wait for a fetch that finds nothing.
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
-        return consumer
-
-    @override
-    async def on_thread_stop(self) -> None:
-        await wait_at_most(patience(self.app), super().on_thread_stop())  # leaving a group asks its broker
-
-    @override
-    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        consumer = self._ensure_consumer()
-        mine = consumer.assignment()
-        offsets = {tp: offset for tp, offset in offsets.items() if tp in mine}
-        try:
-            await consumer.commit(offsets)
-        except (KafkaError, ValueError, OSError, MemoryError) as error:
-            # These records are delivered again, and recognised by their stamps.
-            self.log.warning("Offsets not committed: %r", error)
-            return False
-        # After five minutes Faust calls a partition stuck that is missing here.
-        self.tp_last_committed_at.update(dict.fromkeys(offsets, time.monotonic()))
-        return True
 
 
 class Consumer(driver.Consumer):
@@ -138,17 +109,31 @@ class Consumer(driver.Consumer):
         rest = tps - set(start)
         if rest:
             start |= {ensure_TP(tp): offset for tp, offset in (await self.earliest_offsets(*rest)).items()}
+            await self._say_uncommitted(rest)
         if generation != self.app.consumer_generation_id:
             return  # another rebalance has begun, and will seek again
-        for tp, offset in start.items():
-            self._acked.pop(tp, None)
-            self._acked_index.pop(tp, None)
-            self._committed_offset[tp] = offset
-            self._next[tp] = offset
+        self._position(start)
         # Seek last, since flow may be on. A record that is fetched before its offset is known as the next one is
         # thrown away, and missed only when a later record comes.
         if start:
             await self.seek_wait(start)
+
+    def _position(self, start: Mapping[TP, int]) -> None:
+        """From now on, deliver and commit these partitions from these offsets on."""
+        for tp, offset in start.items():
+            self._acked.pop(tp, None)
+            self._acked_index.pop(tp, None)
+            self._gaps.pop(tp, None)
+            self._committed_offset[tp] = offset
+            self._next[tp] = offset
+
+    async def _say_uncommitted(self, tps: set[TP]) -> None:
+        """Say which of the partitions have had records: their offsets expired, were deleted, or are not there yet."""
+        ends = await self.highwaters(*tps)
+        used = sorted(f"{tp.topic} {tp.partition}" for tp in map(ensure_TP, ends) if ends[tp])
+        if used:
+            metrics.offset_resets.inc(len(used))
+            self.log.warning("no offset is committed for %s: reading from the start, and skipping what was done", used)
 
     @override
     async def _drain_messages(self, fetcher: Any) -> None:
@@ -193,7 +178,7 @@ class Consumer(driver.Consumer):
         if expected is None:
             return False
         if message.offset < expected:
-            return True
+            return not await self._begin_again(tp, expected)
         if message.offset > expected and not await self._pass_gap(tp, expected, message.offset):
             return False
         # The delivery counts only if it was not cut off and the partition was not positioned anew meanwhile.
@@ -222,6 +207,29 @@ class Consumer(driver.Consumer):
         self._gaps[tp][expected] = passed
         self._next[tp] = passed
         return passed == offset or await self._pass_gap(tp, passed, offset)
+
+    async def _begin_again(self, tp: TP, expected: int) -> bool:
+        """Begin at the start of the log if it ends before the next offset. Whether it does."""
+        try:
+            if (self.highwater(tp) or expected) >= expected:  # of the last fetch
+                return False
+        except AssertionError:  # revoked meanwhile
+            return False
+        end = (await self.highwaters(tp))[tp]
+        earliest = (await self.earliest_offsets(tp))[tp]
+        if end >= expected or self._next.get(tp) != expected:
+            return False
+        metrics.offset_resets.inc()
+        self.log.warning(
+            "%s %s was cut or made anew: it ends at offset %s, before %s. Reading from %s, and skipping what was done",
+            tp.topic, tp.partition, end, expected, earliest,
+        )  # fmt: skip
+        for message in [message for message in self._unacked_messages if message.tp == tp]:
+            self._unacked_messages.discard(message)  # of the old log
+        self._position({tp: earliest})
+        with contextlib.suppress(IllegalStateError):  # revoked meanwhile
+            await self.seek_wait({tp: earliest})
+        return True
 
     @override
     def _new_offset(self, tp: TP) -> int | None:
@@ -266,11 +274,14 @@ class Consumer(driver.Consumer):
         """
         return message in self._unacked_messages
 
-    def lag(self, topic: str) -> int:
-        """Records of the topic in the partitions of this worker that are not committed, by the last fetch."""
-        mine = [tp for tp in self._next if tp.topic == topic]
-        ends = [(self.highwater(tp), self._committed_offset[tp]) for tp in mine]
-        return sum(max(0, end - committed) for end, committed in ends if end is not None and committed is not None)
+    def next_offset(self, topic: str, partition: int) -> int | None:
+        """The offset of the next record that is delivered of a partition. None if it is not this worker's now."""
+        return self._next.get(TP(topic, partition))
+
+    def offsets(self) -> dict[TP, Offsets]:
+        """Those of each partition of this worker."""
+        found = [(tp, self._committed_offset[tp], at, self.highwater(tp)) for tp, at in self._next.items()]
+        return {tp: Offsets(done, at, max(done, end or 0)) for tp, done, at, end in found if done is not None}
 
     def give_up(self, message: Any) -> None:
         """Do not wait for this message any more: it was not acknowledged and nothing processes it."""
@@ -284,8 +295,3 @@ class Consumer(driver.Consumer):
             await asyncio.wait({self._waiting_for_ack}, timeout=timeout)
         finally:
             self._waiting_for_ack = None
-
-
-def patience(app: Any) -> float:
-    """Seconds that the application (application.App) waits for a broker now."""
-    return float(app.patience())

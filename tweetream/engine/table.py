@@ -19,7 +19,8 @@ from typing_extensions import override
 from tweetream.engine.application import App
 from tweetream.engine.changelog import Changelog, ChangelogRecord
 from tweetream.engine.snapshot import Snapshot, fingerprint
-from tweetream.kafka.producer import Abandoned, OrderedProducer, StillAssigned, always
+from tweetream.kafka.producer import Abandoned, OrderedProducer, always
+from tweetream.kafka.send_queue import StillAssigned
 from tweetream.models import codec
 
 log = logging.getLogger(__name__)
@@ -209,6 +210,15 @@ class ReplicatedTable(GlobalTable):
         self._overwritten.add(key)
         if self._is_active() and key not in self._pending:
             self._pending[key] = self._delivered[key] = value
+
+    def write_again(self) -> None:
+        """The changelog is gone: all that is here is written to the one that is made in its place, by its owner."""
+        self._offsets.clear()
+        self.read_to = None
+        if self._snapshot is not None:
+            self._snapshot.clear()
+        for key, value in self.data.items():
+            self._restore(key, value)
 
     def _is_active(self) -> bool:
         return TP(self.changelog_topic_name, 0) in self.app.assignor.assigned_actives()

@@ -3,12 +3,15 @@
 Each call borrows one of a few pooled readers, so that a slow client holds none.
 """
 
+import asyncio
+import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import LeaderNotAvailableError
 
 from tweetream.feeds.budget import Scan
 from tweetream.feeds.record import EVERY_POST, FeedRecord, Filter, Stamps, read_record
@@ -20,6 +23,7 @@ from tweetream.kafka.readers import FETCH_RECORDS, Readers, dedup_start, next_re
 
 SCAN = 20_000  # records that a search for the last posts of a filter reads at most
 LAST_BYTES = 16 * 1024 * 1024  # of the last posts that a stream begins with
+SLICE, REST = 200, 2  # records that a search reads without a pause, and how many times as long the pause is
 GROWTH = 8  # each block of a search is so many times larger than the one before, since each reads a dedup window first
 
 
@@ -55,6 +59,7 @@ class PastReader:
         self._feeds, self._dedup_window = feeds, dedup_window
         self._readers = Readers(kafka)
         self.retractions = retractions
+        self.available: Callable[[str], bool] = lambda kafka_topic: True  # whether Kafka can read the topic now
 
     async def stop(self) -> None:
         await self._readers.stop()
@@ -64,26 +69,28 @@ class PastReader:
         feed = self._feeds.get(kafka_topic)
         return None if feed is None or feed.lost else feed
 
-    def _lend(self, scan: Scan | None) -> AbstractAsyncContextManager[AIOKafkaConsumer]:
-        """A reader for a call. Raises OverBudget if the call may not begin."""
+    def _lend(self, kafka_topic: str, scan: Scan | None = None) -> AbstractAsyncContextManager[AIOKafkaConsumer]:
+        """A reader for a call. Raises OverBudget if the call may not begin, or LeaderNotAvailableError."""
+        if not self.available(kafka_topic):  # else the reader would be held until Kafka's client gives up
+            raise LeaderNotAvailableError(kafka_topic)
         return self._readers.lend() if scan is None else self._readers.lend(search=scan.filtered, check=scan.begin)
 
     async def bounds(self, kafka_topic: str, scan: Scan | None = None) -> tuple[int, int]:
         """The first offset in the log, and the offset of the next record."""
-        async with self._lend(scan) as reader:
+        async with self._lend(kafka_topic, scan) as reader:
             return await readers.bounds(reader, TopicPartition(kafka_topic, 0))
 
     async def offset_of_time(self, kafka_topic: str, timestamp: int, scan: Scan | None = None) -> int | None:
         """The first offset that arrived at or after `timestamp` (ms); None if there is none yet."""
         tp = TopicPartition(kafka_topic, 0)
-        async with self._lend(scan) as reader:
+        async with self._lend(kafka_topic, scan) as reader:
             reader.assign([tp])
             return await offset_of_time(reader, tp, timestamp)
 
     async def stamps_before(self, kafka_topic: str, offset: int, scan: Scan | None = None) -> Stamps:
         """The stamps that a reader starting at `offset` needs to recognise duplicates."""
         feed = self._feeds.get(kafka_topic)
-        async with self._lend(scan) as reader:
+        async with self._lend(kafka_topic, scan) as reader:
             checkpoint = feed.checkpoints.before(offset) if feed is not None else None
             stamps, _ = await self._read_stamps(reader, TopicPartition(kafka_topic, 0), offset, checkpoint, scan)
         if feed is not None:
@@ -95,29 +102,30 @@ class PastReader:
     ) -> tuple[list[FeedRecord], int]:
         """At most FETCH_RECORDS records from `offset` on and before `until`, and the offset to go on from."""
         tp = TopicPartition(kafka_topic, 0)
-        async with self._lend(scan) as reader:
+        async with self._lend(kafka_topic, scan) as reader:
             reader.assign([tp])
             reader.seek(tp, offset)
             raws = await next_records(reader, tp, FETCH_RECORDS)
             _charge(scan, raws)
             raws = [raw for raw in raws if raw.offset < until]
-            found = [record for raw in raws if (record := read_record(raw, stamps, past=True)) is not None]
+            found = await _records(raws, stamps, scan)
             offset = raws[-1].offset + 1 if raws else until
             if kafka_topic in self._feeds:
                 self._feeds[kafka_topic].checkpoints.add(offset, stamps)
             return self.retractions.kept(found), offset
 
-    async def retracted(self, kafka_topic: str, until: int) -> tuple[list[Retracted], int]:
+    async def retracted(self, kafka_topic: str, until: int, scan: Scan | None = None) -> tuple[list[Retracted], int]:
         """The retracted ones of the FETCH_RECORDS records before `until`, and when the last of these arrived (ms)."""
         tp = TopicPartition(kafka_topic, 0)
         raws: list[Any] = []
-        async with self._readers.lend() as reader:
+        async with self._lend(kafka_topic, scan) as reader:
             offset = max((await reader.beginning_offsets([tp]))[tp], until - FETCH_RECORDS)
             reader.assign([tp])
             reader.seek(tp, offset)
             while offset < until:
                 raws += await next_records(reader, tp, FETCH_RECORDS)
                 offset = raws[-1].offset + 1
+        _charge(scan, raws)
         arrived = max((raw.timestamp for raw in raws if raw.offset < until), default=0)
         return self.retractions.among(raws, until), arrived
 
@@ -148,13 +156,13 @@ class PastReader:
             room, cut = room - block.size, block.cut
         return found
 
-    async def load_ring(self, kafka_topic: str) -> FeedRing:
+    async def load_ring(self, kafka_topic: str, scan: Scan | None = None) -> FeedRing:
         """A new ring with the feed's newest records, since most clients ask for these."""
         tp = TopicPartition(kafka_topic, 0)
-        async with self._readers.lend() as reader:
+        async with self._lend(kafka_topic) as reader:
             first, end = await readers.bounds(reader, tp)
             start = max(first, end - FETCH_RECORDS)
-            stamps, retracted = await self._read_stamps(reader, tp, start)
+            stamps, retracted = await self._read_stamps(reader, tp, start, scan=scan)
             feed = FeedRing(kafka_topic, start, stamps, self.retractions)
             feed.remember(retracted)
             feed.whole = start == first
@@ -164,6 +172,7 @@ class PastReader:
                 more = [raw for raw in await next_records(reader, tp, FETCH_RECORDS) if raw.offset < end]
                 start = more[-1].offset + 1 if more else end
                 raws += more
+            _charge(scan, raws)
         # Last, and without an await before the hub follows the feed: a retraction reaches only feeds that are followed.
         feed.take(raws, end, past=True)
         return feed
@@ -193,12 +202,23 @@ class PastReader:
         while start < offset:
             raws = await next_records(reader, tp, FETCH_RECORDS)
             _charge(scan, raws)
-            for raw in raws:
-                if raw.offset < offset:
-                    read_record(raw, stamps, past=True)
+            await _records([raw for raw in raws if raw.offset < offset], stamps, scan)
             retracted += self.retractions.among(raws, offset)
             start = raws[-1].offset + 1
         return stamps, retracted
+
+
+async def _records(raws: list[Any], stamps: Stamps, scan: Scan | None) -> list[FeedRecord]:
+    """The records that are no duplicates. A search lets others work after each slice."""
+    size = SLICE if scan is not None and scan.filtered else len(raws)
+    found: list[FeedRecord] = []
+    for at in range(0, len(raws), max(1, size)):
+        began = time.perf_counter()
+        part = raws[at : at + size]
+        found += [record for raw in part if (record := read_record(raw, stamps, past=True)) is not None]
+        if size < len(raws):
+            await asyncio.sleep(REST * (time.perf_counter() - began))
+    return found
 
 
 def _charge(scan: Scan | None, raws: list[Any]) -> None:

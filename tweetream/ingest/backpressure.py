@@ -28,6 +28,18 @@ class Backpressure:
         self._sent[partition] = offset + 1
         self._compare()
 
+    def begin(self, ends: dict[int, int]) -> None:
+        """Note the offsets after the markers of this run, by partition."""
+        self._first, self._sent = dict(ends), dict(ends)
+
+    def sent_to(self) -> dict[int, int]:
+        """The offset after the last record sent, by partition: those of earlier runs are before it."""
+        return dict(self._sent)
+
+    def is_committed(self, offsets: dict[int, int]) -> bool:
+        """Whether the group has committed all records before these offsets."""
+        return all(self._committed.get(partition, 0) >= offset for partition, offset in offsets.items())
+
     async def ready(self) -> None:
         """Wait until the lag is small enough."""
         await self._ready.wait()

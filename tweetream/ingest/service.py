@@ -19,10 +19,13 @@ from tweetream import metrics
 from tweetream.app import app, kafka, settings
 from tweetream.ingest.backpressure import Backpressure
 from tweetream.ingest.batcher import Batch, Batcher, halves
+from tweetream.ingest.command_offsets import CommandsLost, continue_offsets
+from tweetream.ingest.lag import watch_group_lag
 from tweetream.ingest.reporter import Reporter
+from tweetream.ingest.settled import SettledPositions, recall
 from tweetream.ingest.takeover import Fenced, TakeoverState, take_over
 from tweetream.kafka.fencing import highest
-from tweetream.kafka.producer import RecordRejected, RecordTooLarge
+from tweetream.kafka.producer import Abandoned, RecordRejected, RecordTooLarge
 from tweetream.matching import normalise_track
 from tweetream.models import codec
 from tweetream.models.change import SETTINGS
@@ -41,7 +44,6 @@ from tweetream.topology import (
     recovered,
     services,
     topics_table,
-    wait_applied,
 )
 
 log = logging.getLogger(__name__)
@@ -54,6 +56,10 @@ REBALANCE_GRACE = 1.0  # seconds that a run goes on while the group rebalances
 def tracks() -> dict[str, tuple[str, ...]]:
     """The words of each active topic, by the topic's name."""
     return {topic.name: topic.track for topic in topics_table.alive()}
+
+
+class PostsGone(Exception):
+    """Kafka has no topic of posts. The next run begins when it is made again, with what it lacks."""
 
 
 class _FailedSource:
@@ -76,9 +82,12 @@ class Run:
     """One run of the sources, from the takeover to the loss of the partition."""
 
     def __init__(self) -> None:
-        self._reporter = Reporter()
-        self._supervisors = [self._supervisor(url) for url in settings.sources]
         self._backpressure = Backpressure()
+        urls = [without_secret(url) for url in settings.sources]
+        found = {url: services.source_statuses.settled(url) for url in urls}
+        self._settled = SettledPositions(self._backpressure, {url: one for url, one in found.items() if one})
+        self._reporter = Reporter(self._settled)
+        self._supervisors = [self._supervisor(url) for url in settings.sources]
 
     def _supervisor(self, url: str) -> Supervisor:
         source: Source
@@ -92,12 +101,16 @@ class Run:
 
     async def main(self) -> None:
         """Run until cancelled. Raises what ends the run, such as Fenced."""
+        await continue_offsets()
         await self._add_topics()
         takeover = await take_over(kafka, services.producer, POSTS, settings.partitions, now_ms())
+        self._backpressure.begin(takeover.ends)
+        await recall(kafka, takeover, self._settled.by_url(), settings.partitions)
         log.info("streaming from %d sources, epoch %d", len(self._supervisors), takeover.epoch)
         batcher = Batcher(takeover.positions, takeover.ids)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._backpressure.watch())
+            tasks.create_task(watch_group_lag())
             tasks.create_task(self._reporter.run(takeover.epoch, self._supervisors))
             for supervisor in self._supervisors:
                 tasks.create_task(self._run_source(supervisor, batcher, takeover.positions))
@@ -110,7 +123,7 @@ class Run:
             track, host = normalise_track([name]), socket.gethostname()[:MAX_CALLER]
             command = codec.encode(Command("add", name, track, missing=True, by=SETTINGS, address=host))
             last = (await services.producer.send(COMMANDS, 0, command)).offset
-        while not await wait_applied(last, 5.0):
+        while not await topics_table.applied_within(last, 5.0):
             await asyncio.sleep(0.1)
 
     async def _run_source(self, supervisor: Supervisor, batcher: Batcher, positions: dict[str, str]) -> None:
@@ -145,6 +158,7 @@ class Run:
                 if offset is not None:
                     await _check_not_fenced(partition, ends[partition], offset, (epoch, sequence))
                     ends[partition] = offset + 1
+                    self._settled.note((epoch, sequence), positions)
 
     async def _deliver(self, partition: int, record: bytes, batch: Batch) -> int | None:
         """Send a batch and count it. Returns its offset, or None if Kafka rejects it.
@@ -154,8 +168,10 @@ class Run:
         offset = None
         await self._retract(batch.retracted)
         try:
-            offset = (await services.producer.send(POSTS, partition, record)).offset
+            offset = (await services.producer.send(POSTS, partition, record, still_assigned=_posts_are_there)).offset
             self._backpressure.sent(partition, offset)
+        except Abandoned as error:
+            raise PostsGone(f"the Kafka topic {POSTS} is gone") from error
         except RecordRejected as error:
             if isinstance(error, RecordTooLarge) and len(batch.posts) > 1:
                 raise
@@ -175,6 +191,10 @@ class Run:
             else:
                 if rejected:
                     log.error("%d deleted posts cannot be removed from the feeds: their ids are too long", rejected)
+
+
+def _posts_are_there() -> bool:
+    return not services.producer.is_missing(POSTS)
 
 
 async def _until_delivered(delivery: Coroutine[Any, Any, Answer]) -> Answer:
@@ -237,7 +257,7 @@ class IngestService(Service):
             if isinstance(error, BaseExceptionGroup):
                 error = error.exceptions[0]
             log.error("the run of the sources failed: %r; starting again", error)
-            if isinstance(error, codec.TooNew):
+            if isinstance(error, codec.TooNew | CommandsLost):
                 app.abort(str(error))
                 return
         self._run = asyncio.create_task(Run().main())

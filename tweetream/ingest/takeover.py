@@ -34,6 +34,7 @@ class TakeoverState(msgspec.Struct):
     positions: dict[str, str]
     ids: dict[str, None]  # in the order they were read
     ends: dict[int, int]  # the offset after the marker, by partition
+    last: tuple[int, int]  # the epoch and sequence of the last batch, also of a fenced one; zeros without
 
 
 async def take_over(
@@ -58,7 +59,9 @@ async def take_over(
 
 
 def _state(epoch: int, tails: list[list[PostBatch]], ends: dict[int, int]) -> TakeoverState:
-    batches = sorted((batch for tail in tails for batch in tail), key=lambda batch: (batch.epoch, batch.sequence))
+    last = max(((batch.epoch, batch.sequence) for tail in tails for batch in tail if batch.sequence), default=(0, 0))
+    kept = (batch for tail in tails for batch in unfenced(tail))
+    batches = sorted(kept, key=lambda batch: (batch.epoch, batch.sequence))
     positions: dict[str, str] = {}
     ids: dict[str, None] = {}
     for batch in batches:
@@ -67,7 +70,7 @@ def _state(epoch: int, tails: list[list[PostBatch]], ends: dict[int, int]) -> Ta
         ids.update((post.id, None) for post in batch.posts)
     for old in list(ids)[: max(0, len(ids) - MAX_IDS)]:
         del ids[old]
-    return TakeoverState(epoch, positions, ids, ends)
+    return TakeoverState(epoch, positions, ids, ends, last)
 
 
 async def _tail(kafka: Connection, topic: str, partition: int, marker: int, ids: int) -> list[PostBatch]:
@@ -85,7 +88,7 @@ async def _tail(kafka: Connection, topic: str, partition: int, marker: int, ids:
         batches = unfenced([batch for _, batch in found])
         enough = times and max(times) - min(times) >= ID_WINDOW * 1000 or sum(len(b.posts) for b in batches) >= ids
         if start == 0 or (enough and any(batch.sequence for batch in batches)):
-            return batches
+            return [batch for _, batch in found]
         span, end = span * 4, start
 
 

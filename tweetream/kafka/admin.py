@@ -14,6 +14,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import Unavailable, retry_until_available, wait_at_most
 
 TIMEOUT = 5.0
@@ -106,6 +107,14 @@ async def names(kafka: Connection) -> set[str]:
         return set(await client.list_topics())
 
 
+async def partition_counts(kafka: Connection, names: Iterable[str]) -> dict[str, int]:
+    """How many partitions each of these topics has, if it is there. Raises Unavailable."""
+    wanted = set(names)
+    async with admin(kafka) as client:
+        found = await client.describe_topics()  # of all: a broker can create a topic that is asked for by its name
+    return {topic["topic"]: len(topic["partitions"]) for topic in found if topic["topic"] in wanted}
+
+
 class Committed:
     """Reads the offsets that a group has committed of a topic. Its consumer does not join the group.
 
@@ -125,7 +134,7 @@ class Committed:
                     self._consumer = AIOKafkaConsumer(
                         **self._kafka.arguments(), group_id=self._group, enable_auto_commit=False
                     )
-                    await self._consumer.start()
+                    await rebootstrapping(self._consumer).start()
                 found = {tp.partition: await self._consumer.committed(tp) for tp in tps}
         except (KafkaError, TimeoutError, OSError) as error:
             await self.close()

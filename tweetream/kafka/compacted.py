@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from tweetream import metrics
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import PAUSE, Reminder
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class CompactedReader:
                 auto_offset_reset="earliest",  # also when the topic was deleted and created again
                 fetch_max_wait_ms=POLL_MS,
             )
+            rebootstrapping(consumer)
             try:
                 await consumer.start()
                 await self._follow(consumer)

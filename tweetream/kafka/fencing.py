@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.models import codec
 from tweetream.models.post import PostBatch, read_posts
 
@@ -31,6 +32,7 @@ async def read_batches(
         return
     tp = TopicPartition(topic, partition)
     consumer = AIOKafkaConsumer(**kafka.arguments(), enable_auto_commit=False, auto_offset_reset="earliest")
+    rebootstrapping(consumer)
     try:
         await consumer.start()
         consumer.assign([tp])

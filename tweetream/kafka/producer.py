@@ -9,10 +9,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
     InvalidTopicError,
     KafkaError,
@@ -25,13 +27,16 @@ from aiokafka.structs import RecordMetadata
 
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
-from tweetream.kafka.retry import Unavailable, wait_at_most
+from tweetream.kafka.rebootstrap import rebootstrapping
+from tweetream.kafka.retry import Reminder, Unavailable, wait_at_most
 from tweetream.kafka.send_queue import Headers, Record, Send, SendQueue, StillAssigned, all_assigned
+from tweetream.kafka.write_watch import WriteWatch
 
 log = logging.getLogger(__name__)
 MAX_REQUEST = 1_000_000  # bytes: Kafka's default limit, less room for its own framing
 MAX_RECORDS = 100_000  # of a batch: more than fit in
 RECORD_BYTES = 1024  # of a record in a batch besides its value
+METADATA_AGE_MS = 5_000  # a deleted topic is noticed after so long, also without a send
 FRAMING = 1024  # bytes of a batch besides its records' keys, values and headers, and some to spare
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 _FINAL = (InvalidTopicError, TopicAuthorizationFailedError)
@@ -58,7 +63,7 @@ class OrderedProducer:
     """A producer with one queue a partition. `still_assigned` is called before each attempt.
 
     `max_record` is the largest value, in bytes, that Kafka takes as far as is known. `learn_limit` asks for it, and a
-    rejected record makes the producer ask again.
+    rejected record makes the producer ask again. `watch` knows which topics cannot be written, once it has started.
     """
 
     max_record = MAX_REQUEST - FRAMING
@@ -69,6 +74,8 @@ class OrderedProducer:
         self._producer: AIOKafkaProducer | None = None
         self._queues: dict[tuple[str, int], SendQueue] = {}
         self._failing = False
+        self._reminder = Reminder(log)
+        self.watch: WriteWatch | None = None
 
     async def start(self) -> None:
         self._producer = AIOKafkaProducer(
@@ -77,8 +84,16 @@ class OrderedProducer:
             max_batch_size=MAX_REQUEST,
             max_request_size=MAX_REQUEST + 65536,
             request_timeout_ms=10_000,
+            metadata_max_age_ms=METADATA_AGE_MS,
         )
-        await self._producer.start()
+        await rebootstrapping(self._producer).start()
+        self.watch = WriteWatch(self._producer.client)
+        self.watch.start()
+
+    @property
+    def client(self) -> AIOKafkaClient | None:
+        """The connections to the brokers, once they are there."""
+        return None if self._producer is None else self._producer.client
 
     async def learn_limit(self, topics: Iterable[str]) -> bool:
         """Ask Kafka for the limit of these topics. Whether it is lower than what was known. Raises Unavailable."""
@@ -91,14 +106,40 @@ class OrderedProducer:
 
     async def stop(self, timeout: float = 2.0) -> None:
         """Close. A broker that is down delays this by `timeout` seconds at most."""
+        if self.watch is not None:
+            self.watch.stop()
         if self._producer is not None:
             producer, self._producer = self._producer, None
             await wait_at_most(timeout, producer.stop(), cancel=True)
 
     def follow(self, topics: Iterable[str]) -> None:
-        """Ask for the metadata of these topics only: asking for a deleted topic can create it again."""
-        if self._producer is not None:
-            self._producer.client.set_topics(list(topics))
+        """Watch these topics, and ask for the metadata of no others."""
+        if self.watch is not None:
+            self.watch.follow(topics)
+
+    def is_missing(self, topic: str) -> bool:
+        """Whether Kafka has had no such topic for a while."""
+        return self.watch is not None and self.watch.is_missing(topic)
+
+    def is_leaderless(self, topic: str) -> bool:
+        """Whether the topic is missing, or has had a partition without a leader for a while."""
+        return self.watch is not None and self.watch.is_leaderless(topic)
+
+    def is_unwritable(self, topic: str) -> bool:
+        """Whether Kafka answers and has not been able to write the topic for a while."""
+        return self.watch is not None and self.watch.is_unwritable(topic)
+
+    def unwritable(self) -> list[str]:
+        """The topics followed that cannot be written now."""
+        return [] if self.watch is None else self.watch.unwritable()
+
+    def partitions(self, topic: str) -> int | None:
+        """How many partitions the topic has; None if that is not known."""
+        return None if self.watch is None else self.watch.partitions(topic)
+
+    def limit(self, topic: str, *, probe: bool = False) -> AbstractContextManager[None]:
+        """A block that raises Unwritable when the topic cannot be written (`WriteWatch.limit`)."""
+        return contextlib.nullcontext() if self.watch is None else self.watch.limit(topic, probe=probe)
 
     async def send(
         self,
@@ -111,7 +152,7 @@ class OrderedProducer:
         still_assigned: StillAssigned = always,
     ) -> RecordMetadata:
         """Send one record. Raises RecordTooLarge, RecordRejected or Abandoned."""
-        async with self._queue(topic, partition).turn():
+        async with self.queue(topic, partition).turn():
             return await self._deliver(
                 topic, lambda: self._send_one(topic, partition, value, key, headers), still_assigned
             )
@@ -129,7 +170,7 @@ class OrderedProducer:
         `values` makes the records, of at most so many bytes if it can. When Kafka turns out to take less, all of them
         are made and sent again, before any other record of the partition. Raises RecordRejected or Abandoned.
         """
-        async with self._queue(topic, partition).turn():
+        async with self.queue(topic, partition).turn():
             while True:
                 limit, too_large = self.max_record, []
                 for value in values(limit):
@@ -149,37 +190,46 @@ class OrderedProducer:
         *,
         keys: Sequence[bytes] | None = None,
         still_assigned: StillAssigned = always,
+        limit: AbstractContextManager[None] | None = None,
     ) -> list[int]:
         """Send records in order, in as few batches as possible. Returns the indices of those that are too large.
 
         What other calls wait to send to the partition goes out in the same batches. `keys` has the key of each record,
-        if they have keys. Raises RecordRejected or Abandoned; then some records may have been delivered, so another
-        call would double them.
+        if they have keys. `limit` is entered before the first attempt, and may end the call. Raises RecordRejected or
+        Abandoned; then some records may have been delivered, so another call would double them.
         """
-        send, queue = Send(records, keys, still_assigned), self._queue(topic, partition)
+        if not records:
+            return []
+        send, queue = Send(records, keys, still_assigned), self.queue(topic, partition)
         async with queue.turn(send):
-            most = MAX_RECORDS
-            while send.left:
-                together = queue.together()
-                batch, counts = self._fill(together, most)
-                most = MAX_RECORDS
-                try:
-                    if not any(counts):  # the record alone is too large
-                        raise RecordTooLarge
-                    attempt = partial(self._send_batch, topic, partition, batch)
-                    await self._deliver(topic, attempt, partial(all_assigned, together[: len(counts)]))
-                except RecordTooLarge:
-                    if sum(counts) > 1:
-                        most = sum(counts) // 2
-                    else:
-                        send.pass_over()
-                except Abandoned:  # perhaps for another of them, which fails in its own turn
-                    if self._producer is None or not still_assigned():
-                        raise
-                else:
-                    for of_batch, count in zip(together, counts, strict=False):
-                        of_batch.sent += count
+            if send.left:
+                with limit or contextlib.nullcontext():
+                    await self._deliver_all(topic, partition, send, queue)
         return send.too_large
+
+    async def _deliver_all(self, topic: str, partition: int, send: Send, queue: SendQueue) -> None:
+        """Deliver the records of this send, and what goes along of those behind it."""
+        most = MAX_RECORDS
+        while send.left:
+            together = queue.together()
+            batch, counts = self._fill(together, most)
+            most = MAX_RECORDS
+            try:
+                if not any(counts):  # the record alone is too large
+                    raise RecordTooLarge
+                attempt = partial(self._send_batch, topic, partition, batch)
+                await self._deliver(topic, attempt, partial(all_assigned, together[: len(counts)]))
+            except RecordTooLarge:
+                if sum(counts) > 1:
+                    most = sum(counts) // 2
+                else:
+                    send.pass_over()
+            except Abandoned:  # perhaps for another of them, which fails in its own turn
+                if self._producer is None or not send.still_assigned():
+                    raise
+            else:
+                for of_batch, count in zip(together, counts, strict=False):
+                    of_batch.sent += count
 
     def _fill(self, sends: Sequence[Send], most: int) -> tuple[Any, list[int]]:
         """A batch of at most so many records of these sends, and how many of each are in it, up to the last that is."""
@@ -207,7 +257,8 @@ class OrderedProducer:
         future = await self._started().send_batch(batch, topic, partition=partition)
         return await future
 
-    def _queue(self, topic: str, partition: int) -> SendQueue:
+    def queue(self, topic: str, partition: int) -> SendQueue:
+        """The queue of a partition, in order of arrival; a turn in it ends when all its records were delivered."""
         return self._queues.setdefault((topic, partition), SendQueue())
 
     async def _deliver(self, topic: str, attempt: Callable[[], Any], still_assigned: StillAssigned) -> RecordMetadata:
@@ -223,17 +274,13 @@ class OrderedProducer:
             except ProducerClosed as error:
                 raise Abandoned("stopped") from error
             except (TimeoutError, KafkaError, OSError, MemoryError) as error:
-                self._log_failure(topic, error)
+                self._failing |= self._reminder.warn(
+                    "Kafka does not take records for %s (%r); trying again", topic, error
+                )
                 await asyncio.sleep(self._pause)
             else:
-                if self._failing:
+                if self._failing and self._reminder.due:
                     self._failing = False
                     log.info("Kafka takes records again")
                 return metadata
         raise Abandoned(f"a record for {topic} is no longer assigned to this worker")
-
-    def _log_failure(self, topic: str, error: Exception) -> None:
-        """Log one line when delivery begins to fail, not one an attempt."""
-        if not self._failing:
-            self._failing = True
-            log.warning("Kafka does not take records for %s (%r); trying again", topic, error)

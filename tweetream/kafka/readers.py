@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import wait_at_most
 
 READERS = 4
@@ -73,8 +74,10 @@ class Readers:
 
 def consumer(kafka: Connection) -> AIOKafkaConsumer:
     """A consumer in no group, which raises OffsetOutOfRangeError instead of moving to another offset."""
-    return AIOKafkaConsumer(
-        **kafka.arguments(), enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=POLL_MS
+    return rebootstrapping(
+        AIOKafkaConsumer(
+            **kafka.arguments(), enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=POLL_MS
+        )
     )
 
 
@@ -121,9 +124,9 @@ async def dedup_start(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: in
     return max(earliest, offset - MAX_DEDUP_RECORDS, min(offset, offset if start is None else start))
 
 
-async def last_records(kafka: Connection, topic: str, number: int) -> list[Any]:
-    """The last `number` records of a topic with one partition, oldest first, also those that have just come."""
-    tp = TopicPartition(topic, 0)
+async def last_records(kafka: Connection, topic: str, number: int, partition: int = 0) -> list[Any]:
+    """The last `number` records of a topic's partition, oldest first, also those that have just come."""
+    tp = TopicPartition(topic, partition)
     reader = consumer(kafka)
     try:
         await reader.start()

@@ -16,8 +16,10 @@ from typing_extensions import override
 
 from tweetream.models.post import Post
 
+UNSURE = "unsure"  # in place of a label, in filters, counts and headers, where the model gives none
 _STAMP = struct.Struct(">HQQI")
 MAX_OFFSET = 2**63
+MAX_PARTITIONS = 1_000  # of posts, as the settings allow
 _POSITION = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})@([0-9a-z]{1,13}):([0-9]{1,19})")
 _BEFORE_FIRST = "00"
 _FEED = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})-([0-9a-z]{1,13})")
@@ -49,7 +51,7 @@ pack_stamp = _STAMP.pack  # packs without making a Stamp, since it runs for each
 class FeedEntry(msgspec.Struct, gc=False):
     """A post's event; the fields are in the order of the JSON. `score` is the probability of `label`, 0 to 1.
 
-    `created_at` is null if the post's own time is not known.
+    Both are null where the model is unsure. `created_at` is null if the post's own time is not known.
     """
 
     id: str
@@ -61,8 +63,8 @@ class FeedEntry(msgspec.Struct, gc=False):
     lang: str
     created_at: str | None
     received_at: str
-    label: str
-    score: float
+    label: str | None
+    score: float | None
 
 
 class FeedName(NamedTuple):
@@ -140,10 +142,10 @@ def rfc3339(ms: int) -> str:
     return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
 
 
-def feed_entry(post: Post, topic: str, label: str, score: float) -> FeedEntry:
+def feed_entry(post: Post, topic: str, label: str | None, score: float | None) -> FeedEntry:
     """The event of `post` in the feed of `topic`."""
     created = None if post.created_at is None else rfc3339(post.created_at)
     return FeedEntry(
         post.id, topic, post.source, post.url, post.author, post.text, post.lang,
-        created, rfc3339(post.received_at), label, round(score, 4),
+        created, rfc3339(post.received_at), label, None if score is None else round(score, 4),
     )  # fmt: skip

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tweetream.models.feed import FeedName
+from tweetream.models.alert import AlertRule, BadAlert, check_alert
+from tweetream.models.feed import FeedName, base36
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 MAX_TERMS = 100
@@ -25,7 +26,9 @@ class Topic(msgspec.Struct, frozen=True):
     """An entry of the topics table. `deleted_at` makes it a tombstone (ms since 1970; 0: alive).
 
     `generation` is the Kafka timestamp (ms) of the command that added the topic, `command` that command's offset.
-    `former` are the Kafka topics of earlier generations that may still exist.
+    `former` are the Kafka topics of earlier generations that may still exist. `remade` is when the Kafka topic, which
+    somebody had deleted, was last made again (ms since 1970; 0: never). `alert` is the rule for alerts, and
+    `alert_since` the time (ms since 1970) of the command that set it.
     """
 
     name: str
@@ -36,6 +39,14 @@ class Topic(msgspec.Struct, frozen=True):
     command: int
     deleted_at: int = 0
     former: tuple[str, ...] = ()
+    remade: int = 0
+    alert: AlertRule | None = None
+    alert_since: int = 0
+
+    @property
+    def log(self) -> str:
+        """What positions name: another one for each generation, and each time that its Kafka topic is made again."""
+        return base36(self.remade or self.generation)
 
     @property
     def alive(self) -> bool:
@@ -62,19 +73,29 @@ def check_entry(topic: Topic) -> str:
     for feed in topic.former:
         if not re.fullmatch(rf".+-feed-{re.escape(name)}-[0-9a-z]+", feed):
             raise BadTopic(f"{feed!r} is no feed of {name}")
+    try:
+        if topic.alert is not None and check_alert(topic.alert) != topic.alert:
+            raise BadTopic("its alert has no numbers")
+    except BadAlert as error:
+        raise BadTopic(str(error)) from None
     return name
 
 
-def check_room(topics: Iterable[Topic], track: Iterable[str], max_topics: int) -> None:
-    """Raise TooManyTopics unless one more topic with this track fits beside the active `topics`.
+def check_room(topics: Iterable[Topic], name: str, track: Iterable[str], max_topics: int) -> None:
+    """Raise TooManyTopics unless the topic `name` with this track fits beside the others of the active `topics`.
 
-    All workers match every post with all terms, so the memory for these is bounded, not their number alone.
+    All workers match every post with all terms, so the memory for these is bounded, not their number alone. A topic
+    that is there may always track fewer characters than before, also when the settings allow less now.
     """
-    sizes = [sum(map(len, topic.track)) for topic in topics]
-    if len(sizes) >= max_topics:
+    known = {topic.name: sum(map(len, topic.track)) for topic in topics}
+    size, before = sum(map(len, track)), known.pop(name, None)
+    sizes = list(known.values())
+    if before is not None and size <= before:
+        return
+    if before is None and len(sizes) >= max_topics:
         raise TooManyTopics(f"there are {len(sizes)} topics: delete one, or raise TWEETREAM_MAX_TOPICS ({max_topics})")
     most = max(max_topics * CHARACTERS_EACH, MAX_TERMS * MAX_TERM)  # one topic may have all that a topic can have
-    if sum(sizes) + sum(map(len, track)) > most:
+    if sum(sizes) + size > most:
         raise TooManyTopics(
             f"all topics together may track {most} characters: track fewer words, delete a topic, or raise "
             f"TWEETREAM_MAX_TOPICS ({max_topics}, with {CHARACTERS_EACH} characters for each)"

@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -23,6 +24,7 @@ MAX_REASON = 500  # characters
 SILENCE = 20.0  # seconds without a report after which the worker is gone
 MAX_URL = 2_000  # characters
 MAX_SOURCES = 1_000  # whose reports are kept
+MAX_POSITION = 16 * 1024  # characters of a position in a report
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # also those that change the direction
 
 
@@ -61,11 +63,20 @@ class Status(msgspec.Struct):
         return ", ".join([f"{self.posts:,} posts", *said])
 
 
+class Settled(msgspec.Struct, array_like=True, frozen=True):
+    """A position of a source up to which all posts are tagged: that of the batch with this epoch and sequence."""
+
+    epoch: Natural
+    sequence: Natural
+    position: Annotated[str, msgspec.Meta(max_length=MAX_POSITION)]
+
+
 class StatusReport(msgspec.Struct, array_like=True):
-    """A record of the sources topic: the status of a source in the run of an epoch."""
+    """A record of the sources topic: the status of a source in the run of an epoch, and its settled position."""
 
     epoch: Natural
     status: Status
+    settled: Settled | None = None
 
 
 class SourceStatuses:
@@ -94,6 +105,11 @@ class SourceStatuses:
         found = self._reports.get(url)
         return None if found is None else found[1].status
 
+    def settled(self, url: str) -> Settled | None:
+        """The last settled position of a source, in any run."""
+        found = self._reports.get(url)
+        return None if found is None else found[1].settled
+
     def current(self, urls: Sequence[str], now: int) -> list[Status]:
         """The statuses at `now` (ms): first the sources of the settings, `urls`, then other sources of the last run."""
         epoch = max((report.epoch for _, report in self._reports.values()), default=0)
@@ -121,5 +137,7 @@ def _read(data: bytes | None, timestamp: int) -> StatusReport:
     url = report.status.url
     if len(url) > MAX_URL or _CONTROL.search(url):
         raise codec.Undecodable("its URL is too long or has control characters")
+    if report.settled is not None and report.settled.epoch > report.epoch:
+        raise codec.Undecodable("its settled position is of a later run")
     report.status.reason = printable(report.status.reason, MAX_REASON)
     return report

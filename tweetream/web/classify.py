@@ -1,5 +1,7 @@
 """`POST /classify`: the label of each text, and the words that decided. It changes nothing and needs no token.
 
+`GET /model` tells which model does it.
+
 It costs CPU, so pages of other sites may not call it through their visitors, and the rate of each client is limited.
 The model is not the agent's own: a hundred long texts do not delay the feeds.
 """
@@ -19,10 +21,12 @@ from tweetream.web.auth import is_own_origin
 from tweetream.web.body import read_body
 from tweetream.web.call_rate import CallRate
 from tweetream.web.explainer import Explainer
+from tweetream.web.labels import known_model
 from tweetream.web.limits import ClientAddresses
 from tweetream.web.problems import Problem
+from tweetream.web.query import flag, only
 from tweetream.web.responses import json_response
-from tweetream.web.schemas import ClassifyBody
+from tweetream.web.schemas import ClassifyBody, ModelAnswer
 
 if TYPE_CHECKING:
     from tweetream.classifier.pipeline import TextClassifier
@@ -73,7 +77,20 @@ class Classify(View):
     @override
     async def post(self, request: Any) -> web.StreamResponse:
         service = _service()
+        only(request, "scores")
         if not is_own_origin(request, settings):
             raise Problem(403, "pages of this origin may not classify texts")
         service.rate.take(service.addresses.of(request))
-        return json_response(await service.explainer.explain(texts_of(await read_body(request))))
+        scores = flag(request, "scores")
+        return json_response(await service.explainer.explain(texts_of(await read_body(request)), scores))
+
+
+@app.page("/model")
+class Model(View):
+    """Which model classifies the posts."""
+
+    @override
+    async def get(self, request: Any) -> web.StreamResponse:
+        only(request)
+        model = await known_model()
+        return json_response(ModelAnswer(model.name, model.sha256, list(model.labels), model.threshold))

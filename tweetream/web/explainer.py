@@ -7,6 +7,7 @@ queue bounds the thread's work and the texts in memory.
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -15,8 +16,10 @@ from tweetream.web.problems import Problem
 from tweetream.web.schemas import ClassifyAnswer
 
 if TYPE_CHECKING:
+    from tweetream.classifier.model import Explanation
     from tweetream.classifier.pipeline import TextClassifier
 
+LONG = 0.005  # seconds of work without a pause; most texts take a twentieth of that
 MAX_CALLS = 16  # at once, the one in work included
 
 
@@ -30,13 +33,13 @@ class Explainer:
         self._thread = ThreadPoolExecutor(1, "classify")
         self._places = threading.BoundedSemaphore(MAX_CALLS)
 
-    async def explain(self, texts: Sequence[str]) -> list[ClassifyAnswer]:
-        """The answer for each text. Raises Problem when too many calls wait."""
+    async def explain(self, texts: Sequence[str], scores: bool = False) -> list[ClassifyAnswer]:
+        """The answer for each text, with all labels' scores if wanted. Raises Problem when too many calls wait."""
         if not self._places.acquire(blocking=False):
             raise Problem(503, "too many texts wait for the classifier", {"Retry-After": "1"})
         abandoned = threading.Event()
         try:
-            call = asyncio.wrap_future(self._thread.submit(self._run, texts, abandoned))
+            call = asyncio.wrap_future(self._thread.submit(self._run, texts, scores, abandoned))
         except RuntimeError:  # the worker ends
             self._places.release()
             raise Problem(503, "the worker is shutting down", {"Retry-After": "5"}) from None
@@ -46,15 +49,27 @@ class Explainer:
             abandoned.set()
             raise
 
-    def _run(self, texts: Sequence[str], abandoned: threading.Event) -> list[ClassifyAnswer]:
+    def _run(self, texts: Sequence[str], scores: bool, abandoned: threading.Event) -> list[ClassifyAnswer]:
         try:
             if self._classifier is None:
                 self._classifier = self._load()
             answers = []
+            began = time.perf_counter()
             for text in texts:
                 if abandoned.is_set():
                     break
-                answers.append(ClassifyAnswer(*self._classifier.explain(text)))
+                answers.append(_answer(self._classifier.explain(text), scores))
+                # One interpreter serves all threads: streams get as much of it as the texts take.
+                if (took := time.perf_counter() - began) > LONG:
+                    time.sleep(took)
+                    began = time.perf_counter()
             return answers
         finally:
             self._places.release()
+
+
+def _answer(found: "Explanation", scores: bool) -> ClassifyAnswer:
+    answer = ClassifyAnswer(found.label, found.score, found.decision, found.bias, found.words)
+    if scores:
+        answer.scores = found.scores
+    return answer

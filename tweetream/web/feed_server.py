@@ -27,6 +27,7 @@ from tweetream.web.limits import ClientAddresses, ConnectionLimits, ReadLimits, 
 from tweetream.web.stream import Stream, StreamQuery
 
 FINISH_TIMEOUT = 0.5  # seconds that streams have to finish by themselves
+MAX_ID = 600  # characters of a post's id: 512 of its source, and the number of a replay's round
 
 
 class FeedServer:
@@ -41,14 +42,17 @@ class FeedServer:
         self.limits = StreamLimits(settings.max_streams, settings.max_streams_per_address)
         self.reads = ReadLimits()
         self._fan_out = FanOut()
+        self.hub.past.available = lambda kafka_topic: not services.producer.is_leaderless(kafka_topic)
         self.hub.on_records = self._fan_out.flush
         self._streams: set[Stream] = set()
+        self._logs: dict[str, str] = {}  # of the feeds followed, as positions name them
         self._closing = False
         self._stream_ended = asyncio.Event()
 
     async def start(self) -> None:
         files = raise_open_files(self._settings.max_streams)
         self.connections = ConnectionLimits(self._settings, files, self.addresses)
+        metrics.max_streams.set(self._settings.max_streams)
         await self.hub.start()
         await self._fan_out.start()
 
@@ -60,9 +64,7 @@ class FeedServer:
         self, request: web.Request, response: web.StreamResponse, query: StreamQuery, found: dict[str, Topic | None]
     ) -> None:
         """Run a stream of the topics `found` until it ends for any reason."""
-        scan = None
-        if query.post_filter != EVERY_POST:
-            scan = self.reads.scan(self.addresses.of(request), filtered=True, paced=True)
+        scan = self.reads.stream(self.addresses.of(request), filtered=query.post_filter != EVERY_POST)
         stream = Stream(self.hub, self._fan_out, self._settings, request, response, query, scan)
         self._streams.add(stream)
         metrics.sse_clients.inc()
@@ -96,18 +98,31 @@ class FeedServer:
         for stream in list(self._streams):  # these wait for Kafka, or for a client that does not read
             stream.end()
 
-    def drop_deleted(self) -> None:
-        """Drop the feeds of deleted topics, before Kafka's own topic is deleted."""
+    def follow_topics(self) -> None:
+        """Drop the feeds of deleted topics, before Kafka's own topic is deleted, and those that are made again.
+
+        Streams end that wait for a feed which can be read again.
+        """
+        logs = {}
         for kafka_topic in self.hub.followed():
             topic = topics_table.entry(feed_name(kafka_topic).topic)
             if topic is None or not topic.alive or topic.kafka_topic != kafka_topic:
                 self.hub.drop(kafka_topic)
+                continue
+            logs[kafka_topic] = topic.log
+            if self._logs.get(kafka_topic, topic.log) != topic.log:
+                self.hub.restart(kafka_topic)  # its Kafka topic is made again: an offset means another record now
+        self._logs = logs
+        for stream in self._streams:
+            stream.finish_if_readable()
 
     def take_retractions(self, records: list[CompactedRecord]) -> None:
         """Take records of the topic of retracted ids: each key is the id of a post, each tombstone revokes one."""
         for record in records:
             id = record.key.decode(errors="replace")
-            if record.value is None:
+            if len(id) > MAX_ID:  # no post has it
+                metrics.dead_letters.labels(RETRACTED).inc()
+            elif record.value is None:
                 self.hub.retractions.forget(id)
             elif id:
                 self.hub.retract(id, record.timestamp)
@@ -128,8 +143,8 @@ async def _start() -> None:
 
 
 @app.timer(0.25)
-async def _drop_deleted() -> None:
-    feed_server().drop_deleted()
+async def _follow_topics() -> None:
+    feed_server().follow_topics()
 
 
 @app.closing

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Iterable
 
 from tweetream.feeds.record import Filter
+from tweetream.models.feed import UNSURE
+from tweetream.models.model_info import ModelInfo
 from tweetream.models.topic import Topic
 from tweetream.topology import counts_table, services
 from tweetream.web.problems import Problem
 
-UNSURE = "unsure"  # asks for posts without a label
 MODEL_TIMEOUT = 5.0  # seconds that a request waits for the model
 
 
@@ -21,11 +22,18 @@ async def check_label(post_filter: Filter, topics: Iterable[Topic | None]) -> No
     counted = [counts_table.entry(topic.kafka_topic).labels for topic in topics if topic is not None]
     if any(label in labels for labels in counted):
         return
+    labels = (await known_model()).labels
+    if label not in labels:
+        known = sorted({*labels, UNSURE}.union(*counted))
+        raise Problem(400, f"label is one of {', '.join(known)}")
+
+
+async def known_model() -> ModelInfo:
+    """The model of this worker, when it is loaded. Raises Problem if that takes long."""
     try:
         async with asyncio.timeout(MODEL_TIMEOUT):
-            await services.labels_known.wait()
+            await services.model_known.wait()
     except TimeoutError:
         raise Problem(503, "the model is not loaded yet", {"Retry-After": "5"}) from None
-    if label not in services.labels:
-        known = sorted({*services.labels, UNSURE}.union(*counted))
-        raise Problem(400, f"label is one of {', '.join(known)}")
+    assert services.model is not None
+    return services.model

@@ -1,4 +1,4 @@
-"""`/topics`: list, add, show and delete topics.
+"""`/topics`: list, add, show, edit and delete topics.
 
 A change is sent as a command to Kafka. The answer waits until this worker's own table has applied the command, so that
 the client can read its change here at once.
@@ -14,8 +14,11 @@ from faust.web import View
 from typing_extensions import override
 
 from tweetream.app import app, settings
+from tweetream.feeds.record import Filter
 from tweetream.matching import normalise_track
 from tweetream.models import codec
+from tweetream.models.alert import AlertRule, BadAlert, check_alert, is_zone
+from tweetream.models.change import LOOPBACK
 from tweetream.models.command import Command
 from tweetream.models.feed import rfc3339
 from tweetream.models.topic import BadTopic, TooManyTopics, Topic, check_name, check_room
@@ -23,14 +26,17 @@ from tweetream.topology import COMMANDS, counts_table, services, topics_table
 from tweetream.web import query
 from tweetream.web.auth import authorize_change
 from tweetream.web.body import read_body
-from tweetream.web.health import require_recovered
+from tweetream.web.call_rate import CallRate
+from tweetream.web.health import BROKEN, require_recovered
+from tweetream.web.labels import check_label
 from tweetream.web.preview import previews
 from tweetream.web.problems import Problem
 from tweetream.web.responses import json_response
-from tweetream.web.schemas import PreviewAnswer, TopicAnswer, TopicBody
+from tweetream.web.schemas import AlertBody, EditBody, PreviewAnswer, TopicAnswer, TopicBody
 from tweetream.web.topic_list import TopicList
 
 CHANGE_TIMEOUT = 15.0  # seconds that a change may take to reach this worker's table
+CHANGES, PER_SECOND = 200, 1.0  # changes at once, besides two for each topic that there may be, and later
 
 
 def shown(topic: Topic) -> TopicAnswer:
@@ -41,6 +47,8 @@ def shown(topic: Topic) -> TopicAnswer:
         rfc3339(topic.created_at),
         topic.kafka_topic,
         counts_table.labels(topic.kafka_topic),
+        BROKEN if services.producer.is_unwritable(topic.kafka_topic) else msgspec.UNSET,
+        msgspec.UNSET if topic.alert is None else AlertBody(**msgspec.structs.asdict(topic.alert)),
     )
 
 
@@ -54,11 +62,24 @@ def find(name: str) -> Topic:
     return topic
 
 
+@cache
+def _changes() -> CallRate:
+    """Each change is kept for 90 days, and each deleted topic for a day."""
+    return CallRate(CHANGES + 2 * settings.max_topics, PER_SECOND)
+
+
 async def command(request: Command) -> int:
-    """Send a command and wait until this worker's table has applied it. Returns its offset; a Problem on timeout."""
+    """Send a command and wait until this worker's table has applied it. Returns its offset.
+
+    Raises Problem on timeout, and if the token, or without one the address, makes too many changes.
+    """
+    _changes().take(request.address if request.by == LOOPBACK else request.by)
     try:
         async with asyncio.timeout(CHANGE_TIMEOUT):
+            applied = topics_table.confirmed
             offset: int = (await services.producer.send(COMMANDS, 0, codec.encode(request))).offset
+            if offset <= applied:  # it is not applied; the owner of the commands makes offsets larger now
+                raise Problem(503, "the topic of commands was made anew; try again", {"Retry-After": "5"})
             await topics_table.wait_applied(offset)
             return offset
     except TimeoutError:
@@ -71,13 +92,11 @@ def _list() -> TopicList:
 
 
 def _check_room(name: str, track: tuple[str, ...]) -> None:
-    """Raise Problem if the topic is new and has no room. The worker that applies commands decides so too."""
-    entry = topics_table.entry(name)
-    if entry is None or not entry.alive:
-        try:
-            check_room(topics_table.alive(), track, settings.max_topics)
-        except TooManyTopics as error:
-            raise Problem(409, str(error)) from None
+    """Raise Problem if the topic has no room with this track. The worker that applies commands decides so too."""
+    try:
+        check_room(topics_table.alive(), name, track, settings.max_topics)
+    except TooManyTopics as error:
+        raise Problem(409, str(error)) from None
 
 
 @app.page("/topics")
@@ -87,7 +106,9 @@ class Topics(View):
     @override
     async def get(self, request: Any) -> web.StreamResponse:
         require_recovered()
-        return _list().answer(request, (topics_table.version, counts_table.version), topics_table.alive)
+        urgent = topics_table.version, services.producer.unwritable()
+        version = _list().paced((urgent, counts_table.version))
+        return _list().answer(request, version, topics_table.alive)
 
     @override
     async def post(self, request: Any) -> web.StreamResponse:
@@ -95,7 +116,9 @@ class Topics(View):
         if query.flag(request, "dry_run"):
             return json_response(await _preview(request))
         name, track = _topic(await read_body(request))
-        _check_room(name, track)
+        entry = topics_table.entry(name)
+        if entry is None or not entry.alive:
+            _check_room(name, track)
         offset = await command(Command("add", name, track, by=caller.by, address=caller.address))
         topic = topics_table.entry(name)
         if topic is None or not topic.alive:
@@ -104,7 +127,8 @@ class Topics(View):
         if topic.command == offset:
             return json_response(shown(topic), 201, {"Location": f"/topics/{name}"})
         if set(topic.track) != set(track):
-            raise Problem(409, f"topic {name} exists with another track: {', '.join(topic.track)}")
+            there = f"topic {name} exists with another track: {', '.join(topic.track)}"
+            raise Problem(409, f"{there}; to change its track, send PATCH /topics/{name}")
         return json_response(shown(topic))
 
 
@@ -116,6 +140,29 @@ def _given(body: bytes) -> tuple[str, list[str]]:
         return name, [name] if given.track is None else given.track
     except (msgspec.DecodeError, UnicodeDecodeError, BadTopic) as error:
         raise Problem(400, str(error)) from None
+
+
+async def _edit(topic: Topic, body: bytes) -> Command:
+    """The command of an edit's body."""
+    try:
+        given = msgspec.json.decode(body, type=EditBody)
+        if given.track is msgspec.UNSET and given.alert is msgspec.UNSET:
+            raise Problem(400, "nothing to change: give track, alert, or both")
+        track = () if given.track is msgspec.UNSET else normalise_track(given.track)
+        if given.alert is msgspec.UNSET or given.alert is None:  # null takes the rule away
+            return Command("edit", topic.name, track, alert=given.alert)
+        rule = check_alert(AlertRule(**msgspec.structs.asdict(given.alert)))
+    except (msgspec.DecodeError, UnicodeDecodeError, BadTopic, BadAlert) as error:
+        raise Problem(400, str(error)) from None
+    if not is_zone(rule.zone):
+        raise Problem(400, "zone is the name of a time zone, such as UTC or Asia/Jakarta")
+    await check_label(Filter(rule.label), [topic])
+    return Command("edit", topic.name, track, alert=rule)
+
+
+def _is_so(topic: Topic, edit: Command) -> bool:
+    """Whether the topic already is as the edit would have it."""
+    return edit.track in ((), topic.track) and edit.alert in (msgspec.UNSET, topic.alert)
 
 
 def _topic(body: bytes) -> tuple[str, tuple[str, ...]]:
@@ -134,11 +181,23 @@ async def _preview(request: web.Request) -> PreviewAnswer:
 
 @app.page("/topics/{name}")
 class OneTopic(View):
-    """Show and delete."""
+    """Show, edit and delete."""
 
     @override
     async def get(self, request: Any, name: str) -> web.StreamResponse:
         return json_response(shown(find(name)))
+
+    @override
+    async def patch(self, request: Any, name: str) -> web.StreamResponse:
+        caller = authorize_change(request, settings)
+        edit = await _edit(find(name), await read_body(request))
+        _check_room(name, edit.track)
+        offset = await command(msgspec.structs.replace(edit, by=caller.by, address=caller.address))
+        topic = find(name)
+        if topic.command < offset and not _is_so(topic, edit):
+            _check_room(name, edit.track)  # others were quicker
+            raise Problem(503, "the topic was not changed", {"Retry-After": "1"})
+        return json_response(shown(topic))
 
     @override
     async def delete(self, request: Any, name: str) -> web.StreamResponse:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from support.kafka.jars import LIBS, ApacheKafkaError, fetch
+from support.kafka.storage import formatted
 from support.paths import ROOT, TESTS
 
 from tweetream.kafka.embedded import HOST, ask, dies_with_parent, end_process, free_ports
@@ -22,7 +23,6 @@ from tweetream.kafka.embedded import HOST, ask, dies_with_parent, end_process, f
 LOGGING = Path(__file__).with_name("log4j2.properties")
 START_TIMEOUT = 60.0  # seconds; one needs 4 on an idle machine
 STOP_TIMEOUT = 20.0
-CLUSTER = "TweetreamTestsAAAAAAAA"  # any 16 bytes in base 64
 
 QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
 
@@ -53,7 +53,7 @@ class ApacheKafka(KafkaAddress):
 
     `settings` go into every server.properties and win over ours. `port` is that of the first broker, the others
     follow it; without it they get free ones. `quick=False` leaves the JVM to itself, as a benchmark needs it.
-    `users` are added by SCRAM when a folder is formatted: MECHANISM=[name=…,password=…].
+    `users` are added by SCRAM in each folder: MECHANISM=[name=…,password=…].
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ApacheKafka(KafkaAddress):
         self.quick = quick
         self.settings = dict(settings or {})
         self.folder = Path()
-        ports = free_ports(2 * brokers)
+        *ports, self.spare = free_ports(2 * brokers + 1)  # `spare` is free, for a broker that moves
         super().__init__([port + i for i in range(brokers)] if port else ports[:brokers])
         self._controllers = ports[brokers:]
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
@@ -139,6 +139,19 @@ class ApacheKafka(KafkaAddress):
         for i in brokers or (0,):
             self._wait(i, {i})
 
+    @property
+    def url_with_spare(self) -> str:
+        """For workers whose cluster will move."""
+        return f"{self.url};kafka://{HOST}:{self.spare}"
+
+    def move(self, port: int, i: int = 0) -> None:
+        """Stop it, and start it at another port with its data: the same cluster at another address."""
+        if i in self._processes:
+            self.stop(i)
+        self.ports[i] = port
+        (self.folder / f"{i}.properties").write_text(self._properties(i))
+        self.restart(i)
+
     def pause(self, i: int = 0) -> None:
         """SIGSTOP: it is there and does not answer. Returns when all its threads have stopped."""
         self._processes[i].send_signal(signal.SIGSTOP)
@@ -150,15 +163,10 @@ class ApacheKafka(KafkaAddress):
     def _properties(self, i: int) -> str:
         copies = min(self.count, 3)
         in_sync = 2 if copies == 3 else 1
-        quorum = (
-            {"controller.quorum.bootstrap.servers": f"{HOST}:{self._controllers[0]}"}
-            if self.count == 1
-            else {"controller.quorum.voters": ",".join(f"{n}@{HOST}:{p}" for n, p in enumerate(self._controllers))}
-        )
         properties: dict[str, str | int] = {
             "process.roles": "broker,controller",
             "node.id": i,
-            **quorum,
+            "controller.quorum.voters": ",".join(f"{n}@{HOST}:{p}" for n, p in enumerate(self._controllers)),
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
             "listeners": f"PLAINTEXT://{HOST}:{self.ports[i]},CONTROLLER://{HOST}:{self._controllers[i]}",
@@ -206,22 +214,8 @@ class ApacheKafka(KafkaAddress):
                 raise ApacheKafkaError(f"Apache Kafka cannot be run: {error}") from error
 
     def _format(self) -> None:
-        """Give every broker's folder the cluster's id; all at the same time, since each costs a JVM."""
-        how = ["--standalone"] if self.count == 1 else []
-        for user in self.users:
-            how += ["--add-scram", user]
-        formatting: list[subprocess.Popen[bytes]] = []
-        try:
-            for i in range(self.count):
-                tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", f"{i}.properties", *how]
-                formatting.append(self._java(i, *tool))
-            for i, process in enumerate(formatting):
-                if process.wait(START_TIMEOUT):
-                    raise ApacheKafkaError(f"Apache Kafka cannot format its folder: {self._last_line(i)}")
-        finally:
-            for process in formatting:
-                process.kill()
-                process.wait()
+        for i in range(self.count):
+            formatted(self.folder / f"data-{i}", i, self.users)
 
     def _launch(self, i: int) -> None:
         self._processes[i] = self._java(i, "kafka.Kafka", f"{i}.properties")

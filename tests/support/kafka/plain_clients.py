@@ -1,9 +1,10 @@
-"""Kafka clients without code of Tweetream: they read all records of a feed, and write foreign records to it."""
+"""Kafka clients without code of Tweetream: they read a feed, write foreign records to it, and delete topics."""
 
 import asyncio
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from tweetream.models.feed import Stamp
 
@@ -35,3 +36,13 @@ def write_values(bootstrap: str, kafka_topic: str, *values: bytes) -> None:
                 await producer.send_and_wait(kafka_topic, value, headers=headers)
 
     asyncio.run(write())
+
+
+async def delete_topics(bootstrap: str, *names: str) -> None:
+    """What `kafka-topics.sh --delete` does."""
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await client.start()
+    try:
+        await client.delete_topics(list(names))
+    finally:
+        await client.close()

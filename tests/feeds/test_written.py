@@ -1,0 +1,121 @@
+"""The writer of a feed learns at its end what the feed has, and writes nothing twice."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from support.kafka.feed_writer import Writer
+
+from tweetream.feeds import written
+from tweetream.feeds.record import Stamps
+from tweetream.feeds.written import Records, WrittenStamps
+from tweetream.kafka.producer import Abandoned
+from tweetream.models.feed import Stamp, rfc3339
+
+counted: dict[int, Stamp] = {}
+RETENTION = 60.0
+
+
+def batch(writer: Writer, *numbers: int, received_at: float = 0.0) -> Records:
+    time_of = rfc3339(round(received_at * 1000))
+    return [(b'{"n":%d,"received_at":"%s"}' % (n, time_of.encode()), writer.headers(n)) for n in numbers]
+
+
+def numbers_of(records: Records) -> list[int]:
+    return [int(value[5:].partition(b",")[0]) for value, _ in records]
+
+
+@pytest.fixture
+async def known(writer: Writer) -> AsyncIterator[WrittenStamps]:
+    counted.clear()
+    known = WrittenStamps(writer.kafka, 1, RETENTION, lambda feed, partition: counted.get(partition))
+    yield known
+    await known.stop()
+
+
+async def unwritten(known: WrittenStamps, writer: Writer, records: Records, rebalance: int = 1) -> list[int]:
+    return numbers_of(await known.unwritten(writer.topic, records, rebalance, lambda: True))
+
+
+async def test_what_the_feed_has_is_not_written_again_however_long_ago_it_was(
+    known: WrittenStamps, writer: Writer
+) -> None:
+    await writer.write(*range(500))
+    assert await unwritten(known, writer, batch(writer, *range(200))) == []
+    assert await unwritten(known, writer, batch(writer, *range(490, 510))) == list(range(500, 510))
+    assert await unwritten(known, writer, batch(writer, *range(510, 520))) == list(range(510, 520))
+
+
+async def test_after_a_rebalance_the_end_is_read_again_since_another_worker_may_have_written(
+    known: WrittenStamps, writer: Writer
+) -> None:
+    assert await unwritten(known, writer, batch(writer, 0, 1)) == [0, 1]
+    await writer.write(0, 1)
+    assert await unwritten(known, writer, batch(writer, 0, 1)) == [0, 1], "once for each rebalance"
+    assert await unwritten(known, writer, batch(writer, 0, 1, 2), rebalance=2) == [2]
+
+
+async def test_what_was_written_since_is_not_written_again_though_no_rebalance_came(
+    known: WrittenStamps, writer: Writer
+) -> None:
+    assert await unwritten(known, writer, batch(writer, 0, 1)) == [0, 1]
+    known.add(writer.topic, batch(writer, 0, 1))
+    assert await unwritten(known, writer, batch(writer, 0, 1, 2)) == [2]
+
+
+async def test_a_partition_that_came_long_before_the_others_is_found(
+    known: WrittenStamps, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(written, "FETCH_RECORDS", 8)
+    await writer.raw(b"{}", [("label", b"x"), ("score", b"1"), ("origin", Stamp(1, 1, 7, 7).pack())])
+    await writer.write(*range(300))
+    known = WrittenStamps(writer.kafka, 2, RETENTION, lambda feed, partition: None)
+    again: Records = [(b"{}", [("origin", Stamp(1, 1, 7, index).pack())]) for index in (6, 7, 8)]
+    assert await known.unwritten(writer.topic, again, 1, lambda: True) == again[2:]
+    await known.stop()
+
+
+async def test_calls_for_a_feed_return_in_their_order(known: WrittenStamps, writer: Writer) -> None:
+    done: list[int] = []
+
+    async def call(number: int) -> None:
+        await unwritten(known, writer, batch(writer, number))
+        done.append(number)
+
+    tasks = [asyncio.create_task(call(number)) for number in range(5)]
+    await tasks[0]
+    tasks += [asyncio.create_task(call(number)) for number in range(5, 9)]
+    await asyncio.gather(*tasks)
+    assert done == list(range(9))
+
+
+async def test_a_feed_that_is_not_in_kafka_has_nothing_and_is_looked_at_again(
+    known: WrittenStamps, writer: Writer
+) -> None:
+    for _ in range(2):
+        found = await known.unwritten(f"{writer.topic}-gone", batch(writer, 0), 1, lambda: True)
+        assert numbers_of(found) == [0]
+
+
+async def test_a_feed_that_is_no_longer_assigned_is_not_read(known: WrittenStamps, writer: Writer) -> None:
+    with pytest.raises(Abandoned):
+        await known.unwritten(writer.topic, batch(writer, 0), 1, lambda: False)
+
+
+async def test_what_retention_took_from_the_feed_is_not_written_again(
+    known: WrittenStamps, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted, and older than the feed keeps posts: it was there. What is younger cannot have left the feed."""
+
+    async def nothing_left(*_: object) -> tuple[Stamps, bool]:
+        return Stamps(), False
+
+    monkeypatch.setattr(written, "stamps_at_end", nothing_left)
+    now = time.time()
+    records = batch(writer, 0, 1, 2, received_at=now - 2 * RETENTION) + batch(writer, 3, received_at=now)
+    assert await unwritten(known, writer, records) == [0, 1, 2, 3], "nothing was counted"
+    counted[0] = Stamp(0, 1, 0, 1)
+    assert await unwritten(known, writer, records) == [2, 3]
+    counted[0] = Stamp(0, 1, 0, 5)
+    assert await unwritten(known, writer, records) == [3]

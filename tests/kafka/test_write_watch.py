@@ -1,0 +1,97 @@
+"""A send to a topic that Kafka cannot write ends. While Kafka does not answer, none ends, since nothing is known."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiokafka.structs import TopicPartition
+
+from tweetream.kafka import write_watch
+from tweetream.kafka.write_watch import Unwritable, WriteWatch
+
+
+class Client:
+    """A Kafka client whose metadata the test sets: the leaders of each topic."""
+
+    def __init__(self, **leaders: list[int]) -> None:
+        self.leaders = leaders
+        self.cluster = self
+        self.answers = True
+
+    def set_topics(self, topics: list[str]) -> None:
+        pass
+
+    async def force_metadata_update(self) -> bool:
+        return self.answers
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        return set(range(len(self.leaders[topic]))) if topic in self.leaders else None
+
+    def leader_for_partition(self, tp: TopicPartition) -> int:
+        return self.leaders[tp.topic][tp.partition]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write_watch, "TICK", 0.001)
+    monkeypatch.setattr(write_watch, "PATIENCE", 0.01)
+    monkeypatch.setattr(write_watch, "STUCK", 0.02)
+
+
+def watching(client: Any, *topics: str) -> WriteWatch:
+    watch = WriteWatch(client)
+    watch.follow(topics)
+    watch.start()
+    return watch
+
+
+async def send(watch: WriteWatch, topic: str, seconds: float = 5.0, *, probe: bool = False) -> None:
+    with watch.limit(topic, probe=probe):
+        await asyncio.sleep(seconds)
+
+
+@pytest.mark.parametrize("leaders", [{}, {"a": [-1]}, {"a": [1, -1]}])
+async def test_a_send_to_a_topic_that_is_gone_or_leaderless_ends(leaders: dict[str, list[int]]) -> None:
+    client = Client(**leaders)
+    watch = watching(client, "a")
+    with pytest.raises(Unwritable):
+        await send(watch, "a")
+    assert watch.is_leaderless("a") and watch.unwritable() == ["a"] and watch.is_missing("a") == (not leaders)
+    with pytest.raises(Unwritable):
+        await send(watch, "a", 0)  # at once, while it is so
+    client.leaders = {"a": [1]}
+    while watch.is_unwritable("a"):
+        await asyncio.sleep(0)
+    await send(watch, "a", 0)
+    watch.stop()
+
+
+async def test_a_send_that_kafka_does_not_take_ends_and_a_probe_finds_out_when_it_does_again() -> None:
+    watch = watching(Client(a=[1], b=[1]), "a", "b")
+    with pytest.raises(Unwritable):
+        await send(watch, "a")
+    assert watch.is_unwritable("a") and not watch.is_leaderless("a") and not watch.is_unwritable("b")
+    await send(watch, "b", 0)
+    with pytest.raises(Unwritable):
+        await send(watch, "a", 0)
+    with pytest.raises(Unwritable):
+        await send(watch, "a", probe=True)
+    await send(watch, "a", 0, probe=True)
+    await send(watch, "a", 0)
+    watch.stop()
+
+
+async def test_while_kafka_does_not_answer_no_send_ends() -> None:
+    client = Client(a=[1])
+    client.answers = False
+    watch = watching(client, "a")
+    await send(watch, "a", 0.1)
+    assert not watch.is_unwritable("a")
+    watch.stop()
+
+
+async def test_an_error_of_the_send_itself_comes_through() -> None:
+    watch = watching(Client(a=[1]), "a")
+    with pytest.raises(ValueError, match="other"), watch.limit("a"):
+        raise ValueError("other")
+    watch.stop()

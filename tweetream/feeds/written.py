@@ -1,0 +1,131 @@
+"""What the feeds have, so that no post is written to a feed twice, however far back its worker begins again.
+
+A reader skips a record whose stamp is not above the highest of its partition in the feed, so it need not be written. A
+worker reads the end of a feed once after each rebalance, since another worker may have written to it. Where retention
+has taken the end too, the stamps that were counted say what the feed has had.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from tweetream.feeds.record import Stamps, read_record
+from tweetream.kafka import readers
+from tweetream.kafka.connection import Connection
+from tweetream.kafka.producer import Abandoned
+from tweetream.kafka.readers import FETCH_RECORDS, MAX_DEDUP_RECORDS, Readers, next_records
+from tweetream.kafka.retry import PAUSE, Reminder
+from tweetream.kafka.send_queue import Headers, StillAssigned
+from tweetream.models.feed import Stamp, rfc3339
+
+log = logging.getLogger(__name__)
+TIMEOUT = 5.0  # seconds for the end of a feed; then it is tried again
+GROWTH = 8  # each block is so many times larger than the one after it
+Records = list[tuple[bytes, Headers]]
+Counted = Callable[[str, int], Stamp | None]  # the highest stamp counted of a feed's partition
+
+
+class FeedEnd(msgspec.Struct):
+    """The highest stamps of a feed. It is `whole` if the feed has never had other records."""
+
+    rebalance: int
+    stamps: Stamps
+    whole: bool
+
+
+class _Received(msgspec.Struct):
+    received_at: str
+
+
+class WrittenStamps:
+    """Knows what the feeds have. `partitions` is the number of partitions of posts; `retention` is in seconds."""
+
+    def __init__(self, kafka: Connection, partitions: int, retention: float, counted: Counted) -> None:
+        self._readers = Readers(kafka)
+        self._partitions, self._retention, self._counted = partitions, retention, counted
+        self._ends: dict[str, FeedEnd] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._reminder = Reminder(log)
+
+    async def stop(self) -> None:
+        await self._readers.stop()
+
+    async def unwritten(
+        self, kafka_topic: str, records: Records, rebalance: int, still_assigned: StillAssigned
+    ) -> Records:
+        """Those of the records, which are of one partition and in order, that the feed does not have.
+
+        Calls for a feed return in their order. `rebalance` is the number of rebalances until now. Raises Abandoned.
+        """
+        async with self._locks.setdefault(kafka_topic, asyncio.Lock()):
+            end = self._ends.get(kafka_topic)
+            if end is None or end.rebalance != rebalance:
+                end = await self._read(kafka_topic, rebalance, still_assigned)
+            first = _stamp(records[0])
+            highest = end.stamps.highest(first.partition)
+            if highest is not None:
+                return records if first > highest else [record for record in records if _stamp(record) > highest]
+            counted = None if end.whole else self._counted(kafka_topic, first.partition)
+            if counted is None or first > counted:
+                return records
+            oldest = rfc3339(round((time.time() - self._retention) * 1000))
+            return [record for record in records if _stamp(record) > counted or _received_at(record) > oldest]
+
+    async def _read(self, kafka_topic: str, rebalance: int, still_assigned: StillAssigned) -> FeedEnd:
+        while still_assigned():
+            try:
+                async with asyncio.timeout(TIMEOUT), self._readers.lend() as reader:
+                    if kafka_topic not in await reader.topics():
+                        return FeedEnd(rebalance, Stamps(), whole=True)  # not for long: it is not remembered
+                    stamps, whole = await stamps_at_end(reader, kafka_topic, self._partitions)
+            except (KafkaError, OSError, TimeoutError, MemoryError) as error:
+                self._reminder.warn("%s waits until its end can be read: %r", kafka_topic, error)
+                await asyncio.sleep(PAUSE)
+            else:
+                found = self._ends[kafka_topic] = FeedEnd(rebalance, stamps, whole)
+                return found
+        raise Abandoned(f"{kafka_topic} is no longer assigned to this worker")
+
+    def add(self, kafka_topic: str, records: Records) -> None:
+        """The feed has these records now: the log that they are made of may be read again without a rebalance."""
+        end = self._ends.get(kafka_topic)
+        if end is not None and records:
+            end.stamps.admit(_stamp(records[-1]))
+
+    def forget(self, kafka_topic: str) -> None:
+        """The feed was deleted."""
+        self._ends.pop(kafka_topic, None)
+        self._locks.pop(kafka_topic, None)
+
+
+async def stamps_at_end(reader: AIOKafkaConsumer, kafka_topic: str, partitions: int) -> tuple[Stamps, bool]:
+    """The highest stamps of a feed, and whether its log was read from offset 0.
+
+    Reads backwards until each partition has come, or MAX_DEDUP_RECORDS have.
+    """
+    tp = TopicPartition(kafka_topic, 0)
+    first, end = await readers.bounds(reader, tp)
+    stamps, top, size = Stamps(), end, FETCH_RECORDS
+    while top > first and end - top < MAX_DEDUP_RECORDS and len(stamps) < partitions:
+        offset, until = max(first, top - size), top
+        top, size = offset, GROWTH * size
+        reader.seek(tp, offset)
+        while offset < until:
+            raws = await next_records(reader, tp, FETCH_RECORDS)
+            for raw in raws:
+                read_record(raw, stamps, past=True)
+            offset = raws[-1].offset + 1
+    return stamps, top == 0
+
+
+def _stamp(record: tuple[bytes, Headers]) -> Stamp:
+    return Stamp.unpack(dict(record[1])["origin"])
+
+
+def _received_at(record: tuple[bytes, Headers]) -> str:
+    return msgspec.json.decode(record[0], type=_Received).received_at

@@ -1,0 +1,15 @@
+"""A feed that posts wait for: the records of the waiting topic."""
+
+import msgspec
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """The posts of a partition of tagged, from the offset `start` on, are still to be written to the feed."""
+
+    partition: int
+    feed: str
+    start: int
+
+    @property
+    def key(self) -> bytes:
+        return f"{self.partition}/{self.feed}".encode()
