@@ -36,6 +36,7 @@ TOUCHED = {
     "aiohttp.web:BaseSite": ["_runner", "_server", "_ssl_context"],
     "faust.web.drivers.aiohttp:Web": ["_runner"],
     "aiokafka:AIOKafkaConsumer": ["_client", "_fetch_max_wait_ms"],
+    "aiokafka.admin:AIOKafkaAdminClient": ["_client"],
     "aiokafka.client:AIOKafkaClient": ["_get_conn", "_metadata_update"],
 }
 # Public parts that no documentation promises, and without which something of ours fails in silence.

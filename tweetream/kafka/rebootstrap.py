@@ -72,7 +72,7 @@ async def _ask_brokers(connections: AIOKafkaClient, metadata: ClusterMetadata, t
         try:
             answer = await connection.send(request)
         except (KafkaError, TimeoutError) as error:
-            log.warning("Kafka's broker %s does not tell its metadata: %r", node, error)
+            log.debug("Kafka's broker %s does not tell its metadata: %r", node, error)
             continue
         if answer.brokers:
             metadata.update_metadata(answer)
