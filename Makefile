@@ -3,12 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 # More processes than cores: most tests wait for a worker or a broker.
 JOBS ?= 4
+HOST ?= http://127.0.0.1:6066
+LOADERS ?= 1
 LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --custom-compile-command 'make lock'
 PARALLEL := -n $(JOBS) --dist loadgroup
 
-.PHONY: help demo test test-fast check coverage soak kafka data model bench bench-scaling bench-sse bench-page
-.PHONY: screenshots lock pin-images sbom clean
+.PHONY: help demo test suite test-fast check coverage soak kafka data model bench bench-scaling bench-sse bench-page
+.PHONY: bench-autoscale screenshots lock pin-images wheel sbom clean load
 
 help: ## these lines
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -16,15 +18,18 @@ help: ## these lines
 demo: .venv/demo ## everything on this machine: broker, worker, page
 	$(BIN)/tweetream demo $(DEMO)
 
-test: .venv/test check ## the whole gate: style, types, tests; ten minutes on two cores
+test: .venv/test ## the whole gate: style, types, tests; ten minutes on two cores
+	$(MAKE) --no-print-directory --jobs 2 check suite
+
+suite: .venv/test
 	$(BIN)/pytest -q $(PARALLEL) $(PYTEST)
 
 test-fast: .venv/test ## the tests that start no other program; a minute
 	$(BIN)/pytest -q -n 2 -m 'not process' $(PYTEST)
 
 check: .venv/test ## style, types and import rules alone
-	$(BIN)/ruff check tweetream tests bench data deploy
-	$(BIN)/ruff format --check tweetream tests bench data deploy
+	$(BIN)/ruff check tweetream tests bench data deploy load
+	$(BIN)/ruff format --check tweetream tests bench data deploy load
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@if [ -n "$$CI" ] || command -v npm >/dev/null; then npm run --silent check; \
@@ -57,8 +62,15 @@ bench-scaling: .venv/test ## the cost of more workers, on Apache Kafka
 bench-sse: .venv/test ## the cost of a delivery, beside nchan; on Apache Kafka
 	$(BIN)/python bench/sse.py $(BENCH)
 
+bench-autoscale: .venv/test ## workers that come and go with the load, as KEDA decides; on Apache Kafka
+	$(BIN)/python bench/autoscale.py $(BENCH)
+
 bench-page: .venv/test ## the page's weight and speed, in Chromium
 	$(BIN)/python bench/page.py $(BENCH)
+
+load: .venv-load/done ## users who read, 10 to 1,000; make load LOADERS=2 HOST=https://posts.example
+	LOCUST_HOST=$(HOST) HOST=$(HOST) .venv-load/bin/locust -f load/locustfile.py --headless --only-summary --html load/report.html \
+		--processes $(LOADERS)
 
 screenshots: .venv/test ## take the pictures of the page in docs/ anew; needs Chromium
 	PYTHONPATH=tests $(BIN)/python -m support.browser.screenshots
@@ -68,22 +80,35 @@ lock: .venv/test ## the newest versions that setup.cfg allows, with their hashes
 	echo setuptools | $(LOCK) --constraints requirements/develop.txt - -o requirements/build.txt
 	$(LOCK) --constraints requirements/develop.txt setup.cfg -o requirements/worker.txt
 	$(LOCK) --constraints requirements/develop.txt --extra demo setup.cfg requirements/build.txt -o requirements/demo.txt
+	$(LOCK) load/requirements.in -o load/requirements.txt
 
 pin-images: ## the digests of the images as their tags are now, into Dockerfile and docker-compose.yml; needs Docker
-	@for image in $$(grep -ohE '[a-z/]+:[0-9a-z.-]+@sha256:[0-9a-f]{64}' Dockerfile docker-compose.yml | sort -u); do \
+	@for image in $$(grep -ohE '[a-z/]+:[0-9a-z.-]+@sha256:[0-9a-f]{64}' Dockerfile load/Dockerfile docker-compose.yml | sort -u); do \
 		new=$$(docker buildx imagetools inspect --format '{{.Manifest.Digest}}' $${image%@*}) || exit 1; \
-		sed -i.old "s|$$image|$${image%@*}@$$new|" Dockerfile docker-compose.yml; echo "$${image%@*} $$new"; \
-	done; rm -f Dockerfile.old docker-compose.yml.old
+		sed -i.old "s|$$image|$${image%@*}@$$new|" Dockerfile load/Dockerfile docker-compose.yml; echo "$${image%@*} $$new"; \
+	done; rm -f Dockerfile.old load/Dockerfile.old docker-compose.yml.old
+
+wheel: .venv/test ## the files of a release, into dist/: the wheel, and the packages that it was tested with
+	rm -rf build/wheel && mkdir -p build/wheel dist
+	git archive HEAD setup.cfg pyproject.toml README.md LICENSE tweetream | tar -x -C build/wheel
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir dist build/wheel
+	cp requirements/worker.txt dist/
 
 sbom: .venv/test ## the bill of materials of a release (CycloneDX), into dist/
 	$(BIN)/python deploy/sbom.py dist/tweetream-$$($(BIN)/python -c 'import tweetream; print(tweetream.__version__)').cdx.json
 
 clean: ## remove all that is not in the repository
-	rm -rf .venv .kafka .node build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .coverage*
+	rm -rf .venv .venv-load .kafka .node build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .coverage*
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Tweetream needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
+
+# Locust has a virtual environment of its own: it needs other releases of what the tests need.
+.venv-load/done: load/requirements.txt
+	$(PYTHON) -m venv .venv-load
+	.venv-load/bin/pip install --quiet --disable-pip-version-check --require-hashes -r load/requirements.txt
+	@touch $@
 
 .venv/demo: .venv/bin/python setup.cfg pyproject.toml requirements/demo.txt
 	@echo "installing into .venv; this takes a minute the first time"

@@ -1,14 +1,16 @@
 """Clients that want a worker to fall, all in one process: idle and slow ones, hostile texts, searches, forgeries.
 
 Limits: this machine only, and CONNECTIONS at once; each kind goes on as fast as it is answered, in a few tasks.
+True attackers have machines of their own. So this process is nice: it takes only the CPU that others leave.
 """
 
 import asyncio
 import contextlib
 import itertools
+import os
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from multiprocessing.connection import Connection
 
 import httpx
@@ -23,6 +25,7 @@ TEXTS = (
     "\u200d\U0001f468" * 8_000,
     " ".join("@" + "x" * 30 for _ in range(2_000)),
 )
+KINDS = ("classify", "search", "replay", "churn", "forge", "hold", "posts")
 Attack = Callable[[httpx.AsyncClient, Counter[str]], Awaitable[None]]
 
 
@@ -32,22 +35,33 @@ def hostile_posts(words: str) -> list[str]:
 
 
 def serve(pipe: Connection, port: int, topic: str) -> None:
-    """Serve `run`, which goes on until something is said, and is answered with the number of each outcome."""
+    """Serve kinds of attack, which go on until something is said, and are answered with the number of each outcome."""
+    os.nice(19)
     while True:
-        pipe.recv()
-        pipe.send(asyncio.run(_attack(pipe, port, topic)))
+        kinds = pipe.recv()
+        pipe.send(asyncio.run(_attack(pipe, port, topic, kinds)))
 
 
-async def _attack(pipe: Connection, port: int, topic: str) -> Counter[str]:
+async def _attack(pipe: Connection, port: int, topic: str, kinds: Collection[str]) -> Counter[str]:
     found: Counter[str] = Counter()
     limits = httpx.Limits(max_connections=CONNECTIONS - IDLE - SLOW)
+    attacks: dict[str, list[Attack]] = {
+        "classify": [_classify] * 2,
+        "search": [_search(topic)] * 3,
+        "replay": [_replay(topic)],
+        "churn": [_churn],
+        "forge": [_forge],
+    }
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, limits=limits) as client:
-        attacks = [_classify, _classify, _search(topic), _search(topic), _search(topic), _replay(topic), _churn, _forge]
-        tasks = [asyncio.create_task(_forever(attack, client, found)) for attack in attacks]
-        tasks += [asyncio.create_task(_hold(port, found, b"")) for _ in range(IDLE)]
-        for number in range(SLOW):
-            head = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50000\r\n\r\n"
-            tasks.append(asyncio.create_task(_hold(port, found, head if number % 2 else head[:20])))
+        tasks = [
+            asyncio.create_task(_forever(attack, client, found)) for kind in attacks.keys() & kinds
+            for attack in attacks[kind]
+        ]  # fmt: skip
+        if "hold" in kinds:
+            tasks += [asyncio.create_task(_hold(port, found, b"")) for _ in range(IDLE)]
+            for number in range(SLOW):
+                head = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50000\r\n\r\n"
+                tasks.append(asyncio.create_task(_hold(port, found, head if number % 2 else head[:20])))
         while not pipe.poll():
             await asyncio.sleep(0.1)
         pipe.recv()

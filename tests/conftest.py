@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from support.kafka.apache_kafka import KafkaAddress
 from support.kafka.feed_writer import Writer
 from support.kafka.secure_kafka import SecureKafka
 from support.kafka.shared import shared_kafka, shared_secure_kafka
+from support.postgres import PostgresServer, running
 from support.tools import CHROMIUM
 
 from tweetream.feeds.hub import Hub
@@ -61,6 +63,19 @@ def caddy() -> str:
 def nginx() -> str:
     """The path of a proxy that many have already."""
     return next(path for path in [shutil.which("nginx")] if path)
+
+
+@pytest.fixture(scope="session")
+def haproxy() -> str:
+    """The path of a proxy that many have already."""
+    return next(path for path in [shutil.which("haproxy"), "/usr/sbin/haproxy"] if path)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A server for the tests of this process. Shared: make a database of your own and do not kill it."""
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as folder, running(Path(folder)) as server:
+        yield server
 
 
 @pytest.fixture

@@ -60,6 +60,26 @@ def test_more_sets_of_topics_than_are_remembered_stay_right() -> None:
     assert len(matcher._found) <= 4
 
 
+def test_a_word_of_most_terms_does_not_make_a_post_ask_all_of_them() -> None:
+    """Stops topics that share a word with most posts from making each post wait for all their terms."""
+    topics = {f"t{number}": tuple(f"macet & w{number}x{nth}" for nth in range(100)) for number in range(100)}
+    matcher = Matcher(topics | {"a": ("macet & tol", "macet & kota -tol"), "b": ("macet -tol",)})
+    assert matcher.match("macet w7x3 tol") == ("t7", "a")
+    assert matcher.match("kota macet") == ("a", "b")
+    assert matcher.match("w7x3") == ()
+    asked = {atom: len(terms) for atom, terms in enumerate(matcher._together) if terms}
+    assert max(asked.values()) == 1, "each of the words of many terms would have 10,000"
+
+
+def test_a_post_of_the_words_of_all_topics_is_not_remembered() -> None:
+    """Stops posts that each leave a set of thousands of words in memory."""
+    words = [f"w{number}" for number in range(2 * Matcher._SET)]
+    matcher = Matcher({word: (word,) for word in words})
+    assert matcher.match(" ".join(words)) == tuple(words)
+    assert matcher.match("w1 w2") == ("w1", "w2")
+    assert max(map(len, matcher._found)) == 2
+
+
 def test_tracks_that_mean_the_same_compare_equal() -> None:
     one = normalise_track(["#Macet", "simpang  lima", "macet!", " * "])
     assert one == normalise_track(("Simpang-Lima", "*", "MACET")) == ("*", "macet", "simpang lima")

@@ -1,5 +1,7 @@
 """The reasons why a post is dropped are a closed list, and each is exported from the start."""
 
+import time
+
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -11,6 +13,12 @@ from tweetream.models.drop import Drop
 def samples(name: str) -> list[dict[str, str]]:
     text = generate_latest(registry).decode()
     return [s.labels for family in text_string_to_metric_families(text) for s in family.samples if s.name == name]
+
+
+def value(name: str, **labels: str) -> float:
+    found = registry.get_sample_value(name, labels)
+    assert found is not None
+    return found
 
 
 def test_every_reason_is_exported_before_any_post_was_dropped_and_no_other_is() -> None:
@@ -56,3 +64,12 @@ def test_the_series_of_a_deleted_topic_go_and_those_of_one_that_was_added_again_
     assert {"topic": "hujan"} not in samples("tweetream_posts_fed_total")
     assert {"topic": "macet"} in samples("tweetream_posts_fed_total")
     assert {"topic": "t-feed-macet-2"} not in samples("tweetream_dead_letters_total")
+
+
+def test_a_sources_silence_grows_until_its_next_post_and_goes_with_its_worker() -> None:
+    metrics.follow_silence("replay:b.txt", time.time() - 100)
+    assert 100 <= value("tweetream_source_silence_seconds", source="replay:b.txt") < 110
+    metrics.follow_silence("replay:b.txt", time.time())
+    assert value("tweetream_source_silence_seconds", source="replay:b.txt") < 10
+    metrics.forget_sources()
+    assert {"source": "replay:b.txt"} not in samples("tweetream_source_silence_seconds")

@@ -26,7 +26,14 @@ def test_a_file_of_tokens_that_cannot_be_read_is_named(tmp_path: Path, capsys: p
     path.write_bytes(b"\xff\xfe")
     assert f"{path}: " in refused(capsys, tokens=path)
     path.write_text(new_token("ayu", Role.ADMIN)[1].line)
+    path.chmod(0o600)
     check(Settings(tokens=path, read="token"))
+    assert capsys.readouterr().err == ""
+    for mode, what in ((0o644, "can read the names"), (0o602, "can change it")):
+        path.chmod(mode)
+        check(Settings(tokens=path))
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and f"{path}: every user of this machine {what}" in said and "chmod 600" in said
 
 
 def test_reading_by_token_needs_a_token(capsys: pytest.CaptureFixture[str]) -> None:

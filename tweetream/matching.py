@@ -5,7 +5,8 @@ that the edges of words are characters to look for like all others: ` lancar jay
 beginning of a word, and `渋滞` is found inside a run of letters.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ahocorasick_rs import AhoCorasick
 
@@ -64,47 +65,55 @@ def preview(track: Sequence[str], texts: Iterable[str]) -> tuple[int, list[int]]
     return len(found), found[:SHOWN]
 
 
+_Others = tuple[frozenset[int], frozenset[int]]  # of a term, besides one atom: the wanted ones and the unwanted ones
+
+
 class Matcher:
     """The topics as one automaton. It never changes: when topics change, a new Matcher is built.
 
     The automaton finds atoms, by number. Few sets of atoms occur, so the topics of each set are remembered.
     """
 
-    _SETS = 4096
+    _SETS, _SET = 4096, 64  # sets that are remembered, and atoms of one
 
     def __init__(self, topics: Mapping[str, Iterable[str]]) -> None:
         """`topics` maps each key to its terms. A term that can match nothing is left out."""
         self._keys = tuple(topics)
         self._numbers: dict[str, int] = {}
         self._alone: list[list[int]] = []  # by atom: the topics with a term of this atom only
-        self._together: list[list[tuple[int, frozenset[int], frozenset[int]]]] = []  # by the first of a term's atoms
+        self._together: list[dict[int, list[_Others]]] = []  # by the rarest of a term's atoms, and by topic
         self._every: list[tuple[int, frozenset[int]]] = []  # the topics of every post, but for those with these atoms
-        for number, terms in enumerate(topics.values()):
-            for term in terms:
-                self._add(number, term)
+        several = [found for number, terms in enumerate(topics.values()) for found in self._add_all(number, terms)]
+        # By the rarest one, so that a word of most terms and most posts does not make each post ask all the terms.
+        terms_with = Counter(atom for _, wanted, _ in several for atom in wanted)
+        for number, wanted, unwanted in several:
+            rarest = min(wanted, key=lambda atom: (terms_with[atom], atom))
+            self._together[rarest].setdefault(number, []).append((wanted - {rarest}, unwanted))
         self._search = AhoCorasick(self._numbers, store_patterns=False).find_matches_as_indexes
         self._found: dict[frozenset[int], tuple[str, ...]] = {}
         self._default = self._topics(frozenset())  # of a post with no atom, as most are
 
-    def _add(self, topic: int, term: str) -> None:
-        try:
-            wanted, unwanted = parse(term)
-        except BadTopic:
-            return
-        first, *others = [self._number(atom) for atom in wanted] or [-1]
-        without = frozenset(map(self._number, unwanted))
-        if not wanted:
-            self._every.append((topic, without))
-        elif others or without:
-            self._together[first].append((topic, frozenset(others), without))
-        else:
-            self._alone[first].append(topic)
+    def _add_all(self, topic: int, terms: Iterable[str]) -> Iterator[tuple[int, frozenset[int], frozenset[int]]]:
+        """Add the terms of a topic. It gives those of several atoms instead: the topic, the wanted, the unwanted."""
+        for term in terms:
+            try:
+                wanted, unwanted = parse(term)
+            except BadTopic:
+                continue
+            atoms = frozenset(map(self._number, wanted))
+            without = frozenset(map(self._number, unwanted))
+            if not wanted:
+                self._every.append((topic, without))
+            elif len(atoms) > 1 or without:
+                yield topic, atoms, without
+            else:
+                self._alone[next(iter(atoms))].append(topic)
 
     def _number(self, atom: str) -> int:
         number = self._numbers.setdefault(key(atom), len(self._numbers))
         if number == len(self._alone):
             self._alone.append([])
-            self._together.append([])
+            self._together.append({})
         return number
 
     def match(self, normalised: str) -> tuple[str, ...]:
@@ -121,10 +130,12 @@ class Matcher:
         topics = {topic for topic, without in self._every if without.isdisjoint(atoms)}
         for atom in atoms:
             topics.update(self._alone[atom])
-            for topic, others, without in self._together[atom]:
-                if others <= atoms and without.isdisjoint(atoms):
+            for topic, terms in self._together[atom].items():
+                if topic not in topics and any(others <= atoms and no.isdisjoint(atoms) for others, no in terms):
                     topics.add(topic)
-        if len(self._found) >= self._SETS:
-            self._found.clear()
-        keys = self._found[atoms] = tuple([self._keys[topic] for topic in sorted(topics)])
+        keys = tuple([self._keys[topic] for topic in sorted(topics)])
+        if len(atoms) <= self._SET:  # a post made of the words of all topics would be half a megabyte
+            if len(self._found) >= self._SETS:
+                self._found.clear()
+            self._found[atoms] = keys
         return keys

@@ -1,9 +1,12 @@
 """The metrics for Prometheus. A post that is counted neither as matched nor as dropped is a bug."""
 
+import platform
+import time
 from collections.abc import Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
+from tweetream import __version__
 from tweetream.models.drop import Drop
 
 registry = CollectorRegistry()
@@ -55,7 +58,43 @@ source_reconnects = Counter(
 source_last_post = Gauge(
     "tweetream_source_last_post_timestamp_seconds", "When a source gave its last post", ["source"], registry=registry
 )
+alerts = Counter("tweetream_alerts", "Alerts that were sent, by what became of them", ["outcome"], registry=registry)
+source_silence = Gauge(
+    "tweetream_source_silence_seconds",
+    "Time since a source gave its last post, or since the worker began to read it",
+    ["source"],
+    registry=registry,
+)
+group_lag = Gauge(
+    "tweetream_group_lag", "Records of a topic that the group has not committed, as the worker that runs the sources "
+    "asks Kafka", ["topic"], registry=registry,
+)  # fmt: skip
+delivery = Histogram(
+    "tweetream_delivery_seconds",
+    "From the moment a post is read to the write to its clients; of each write, the oldest post",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    registry=registry,
+)
+event_loop_delay = Histogram(
+    "tweetream_event_loop_delay_seconds",
+    "How late the event loop runs a task, measured four times a second",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=registry,
+)
+ready = Gauge("tweetream_ready", "1 while /readyz answers 200", registry=registry)
+max_streams = Gauge("tweetream_sse_clients_max", "The largest number of streams of this worker", registry=registry)
+archive_lag = Gauge(
+    "tweetream_archive_lag", "Records of a feed that the archive does not have yet", ["topic"], registry=registry
+)
+archive_posts = Counter("tweetream_archive_posts", "Posts that this archiver has written", registry=registry)
+archive_removed = Counter(
+    "tweetream_archive_removed", "Posts that this archiver has deleted since they were too old", registry=registry
+)
 tasks = Gauge("tweetream_tasks", "Tasks of the worker's event loop", registry=registry)
+build = Info("tweetream_build", "The release of Tweetream, and of Python", registry=registry)
+build.info({"version": __version__, "python": platform.python_version()})
+process = CollectorRegistry()  # this process's CPU, memory and files, by the names that all programs give them
+ProcessCollector(registry=process)
 
 
 def declare(kafka_topics: Iterable[str], sources: Iterable[str]) -> None:
@@ -82,9 +121,17 @@ def forget_sources() -> None:
     """Stop showing the sources, since another worker runs them now."""
     source_state.clear()
     source_last_post.clear()
+    source_silence.clear()
+
+
+def follow_silence(source: str, last_post_at: float) -> None:
+    """A source gave its last post at `last_post_at`, in seconds since 1970; without one, it was started then."""
+    source_silence.labels(source).set_function(lambda: time.time() - last_post_at)
 
 
 for _reason in Drop:
     posts_dropped.labels(_reason.value)
+for _outcome in ("delivered", "refused", "late"):
+    alerts.labels(_outcome)
 for _bound in ("time", "bytes"):
     sse_dropped.labels(_bound)

@@ -3,9 +3,11 @@
 A failed check ends the program with one line on standard error and status 2. No Faust here.
 """
 
-from tweetream.models.token import BadTokens, parse_tokens
+from tweetream.archive.address import parse_address
+from tweetream.archive.errors import BadArchive
+from tweetream.models.token import BadTokens, exposure, parse_tokens
 from tweetream.models.topic import BadTopic, check_name
-from tweetream.settings import Settings, fail
+from tweetream.settings import Settings, fail, say
 from tweetream.sources import Context, SourceError, open_source, without_secret
 from tweetream.text import BadAbbreviations, load_abbreviations
 
@@ -27,6 +29,8 @@ def check(settings: Settings) -> None:
             fail(f"TWEETREAM_MODEL: there is no file {settings.model}")
         if settings.abbreviations is not None:
             load_abbreviations(settings.abbreviations)
+        if archive := settings.archive.get_secret_value():
+            check_archive(archive)
         check_access(settings)
     except SourceError as error:
         fail(f"source: {error}")
@@ -36,11 +40,22 @@ def check(settings: Settings) -> None:
         fail(f"TWEETREAM_ABBREVIATIONS: {error}")
 
 
+def check_archive(text: str) -> None:
+    """End the program if no search can read the archive."""
+    try:
+        if parse_address(text).kind == "parquet":
+            fail("TWEETREAM_ARCHIVE: files cannot be searched; write sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+    except BadArchive as error:
+        fail(f"TWEETREAM_ARCHIVE: {error}")
+
+
 def check_access(settings: Settings) -> None:
     """End the program if nobody could read, if no token can be read, or if two servers have one port."""
     if settings.tokens is not None:
         try:
             parse_tokens(settings.tokens.read_text("utf-8"))
+            if wrong := exposure(settings.tokens.stat().st_mode, secret=False):
+                say(f"warning: TWEETREAM_TOKENS: {settings.tokens}: {wrong}")
         except (OSError, UnicodeDecodeError, BadTokens) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             fail(f"TWEETREAM_TOKENS: {settings.tokens}: {reason}")

@@ -7,7 +7,7 @@ passed to Faust. Names that Kubernetes sets for a Service are ignored.
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, cast
+from typing import Annotated, Any, Literal, NoReturn, TextIO, cast
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -16,6 +16,8 @@ from pydantic_settings import PydanticBaseSettingsSource as Source
 from typing_extensions import override
 
 from tweetream.models import setting_values
+from tweetream.models.feed import MAX_PARTITIONS
+from tweetream.models.log_lines import json_line
 from tweetream.models.printable import printable
 from tweetream.models.service_links import is_service_link
 
@@ -71,6 +73,9 @@ class Settings(BaseSettings):
         (),
         description="topics to add at the start, unless they exist or were deleted recently: names separated by commas",
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="how lines of the log are written: text, or json (an object per line)"
+    )
     model: Path | None = Field(None, description="your own model file; default: the shipped model")
     threshold: float = Field(
         0.0, ge=0, le=1, description="the least score of a label, from 0 to 1; a post below it is unsure"
@@ -93,6 +98,9 @@ class Settings(BaseSettings):
     max_topics: int = Field(
         1_000, ge=1, le=100_000, description="the largest number of topics; together 1,000 characters for each"
     )
+    archive: SecretStr = Field(
+        SecretStr(""), description="the archive that searches read, sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+    )
     metrics_port: int | None = Field(
         None, ge=1, le=65535, description="a port of its own for /metrics; default: the web server's port"
     )
@@ -103,6 +111,10 @@ class Settings(BaseSettings):
     )
     cors_origins: Annotated[List, AfterValidator(setting_values.origins)] = Field(
         (), description="origins of other web pages that may call this worker, separated by commas"
+    )
+    frame_ancestors: Annotated[List, AfterValidator(setting_values.frame_ancestors)] = Field(
+        (),
+        description="origins of web pages that may embed the page, separated by commas; self is the worker's own",
     )
     max_streams: int = Field(
         10_000, ge=1, le=1_000_000, description="the largest number of streams of a worker; further ones get 503"
@@ -125,13 +137,19 @@ class Settings(BaseSettings):
         Path("tweetream-data"),
         description="the folder for snapshots of the tables, which Kafka can restore; one folder for each worker",
     )
+    alert_url: Annotated[SecretStr, AfterValidator(setting_values.webhook)] = Field(
+        SecretStr(""), description="where alerts of topics with a rule go, as a JSON POST: an http or https address"
+    )
+    alert_secret: Annotated[SecretStr, AfterValidator(setting_values.webhook_secret)] = Field(
+        SecretStr(""), description="the secret that signs alerts: 16 characters or more; best whsec_ and base64"
+    )
     namespace: Annotated[str, AfterValidator(setting_values.namespace)] = Field(
         "tweetream", description="the application's id, and the prefix of all its Kafka topics"
     )
     partitions: int = Field(
         8,
         ge=1,
-        le=1000,
+        le=MAX_PARTITIONS,
         description="number of partitions of posts and tagged; more workers than this only serve streams",
     )
     replication: int = Field(1, ge=1, le=9, description="replicas of each Kafka topic")
@@ -221,19 +239,22 @@ def secrets(known: Settings) -> list[str]:
 
     One of under eight characters is left out: it could be a common word.
     """
-    values = [value.get_secret_value() for _, value in known if isinstance(value, SecretStr)]
+    values = [value.get_secret_value() for name, value in known if isinstance(value, SecretStr) and name != "archive"]
     parts = [part.strip().partition("=")[2] for value in values for part in value.split(",")]
-    return sorted({value for value in (*values, *parts) if len(value) >= 8}, key=len, reverse=True)
+    password = setting_values.password_in(known.archive.get_secret_value())
+    return sorted({value for value in (*values, *parts, password) if len(value) >= 8}, key=len, reverse=True)
 
 
-def say(line: str) -> None:
-    """One line on standard error."""
-    print(f"tweetream: {printable(line, 2000)}", file=sys.stderr)
+def say(line: str, stream: TextIO | None = None) -> None:
+    """One line on standard error, or on `stream`; as JSON if TWEETREAM_LOG_FORMAT says so."""
+    shown = printable(line, 2000)
+    as_json = os.environ.get(f"{PREFIX}LOG_FORMAT") == "json"
+    print(json_line(shown) if as_json else f"tweetream: {shown}", file=stream or sys.stderr, flush=True)
 
 
-def fail(line: str) -> NoReturn:
+def fail(line: str, stream: TextIO | None = None) -> NoReturn:
     """End with one line on standard error and status 2."""
-    say(line)
+    say(line, stream)
     raise SystemExit(2)
 
 
@@ -247,8 +268,8 @@ def load() -> Settings:
             fail(f"{unknown[0]} is now called {new}: rename it")
         if unknown:
             fail(f"unknown setting {unknown[0]}; .env.sample lists them all")
-        for name in dotenv:  # Faust does not read `.env`
-            if name.startswith(FAUST_PREFIX):
+        for name in dotenv:  # Faust does not read `.env`, and `say` is needed when settings cannot be read
+            if name.startswith(FAUST_PREFIX) or name == f"{PREFIX}LOG_FORMAT":
                 os.environ.setdefault(name, dotenv[name])
         return Settings()
     except ValidationError as error:

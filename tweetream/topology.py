@@ -41,6 +41,7 @@ SOURCES = f"{NAMESPACE}-sources"  # key: a source's URL; value: its state
 CHANGES = f"{NAMESPACE}-changes"  # who changed which topic
 CLOCK = f"{NAMESPACE}-clock"  # records whose times of arrival tell Kafka's time
 WAITING = f"{NAMESPACE}-waiting"  # key: a partition of tagged and a feed; value: from where on the feed lacks posts
+ALERTS = f"{NAMESPACE}-alerts"  # how far the alerts of each feed are, and which were delivered
 FEED_PREFIX = f"{NAMESPACE}-feed-"
 # The broker unpacks what others send compressed: our client may not know the method, and a small batch can be huge.
 PLAIN = {"compression.type": "uncompressed"}
@@ -183,6 +184,7 @@ def specs() -> list[TopicSpec]:
         TopicSpec(WAITING, 1, compact),
         TopicSpec(CHANGES, 1, audit),
         TopicSpec(CLOCK, 1, {**keep, "message.timestamp.type": "LogAppendTime"}),
+        TopicSpec(ALERTS, 1, compact),
         TopicSpec(f"{NAMESPACE}-__assignor-__leader", 1, keep),  # Faust's own
         *(TopicSpec(table.changelog_topic_name, 1, compact) for table in TABLES),
     ]
@@ -211,23 +213,6 @@ def owns_commands() -> bool:
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-async def wait_applied(offset: int, timeout: float) -> bool:
-    """Wait until this worker has applied command `offset`, and Kafka has its changes.
-
-    False after `timeout` s, or when flow is suspended.
-    """
-    if topics_table.confirmed >= offset:
-        return True
-    applied, suspended = topics_table.wait_applied(offset), app.flow_control.wait_suspended()
-    waiting = [asyncio.ensure_future(applied), asyncio.ensure_future(suspended)]
-    try:
-        await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in waiting:
-            task.cancel()
-    return topics_table.confirmed >= offset
 
 
 async def _rebuild_tables() -> None:

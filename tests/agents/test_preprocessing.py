@@ -14,6 +14,7 @@ from tweetream.models import codec
 from tweetream.models.post import Post, PostBatch, TaggedBatch, TaggedPost
 from tweetream.models.topic import Topic
 from tweetream.text import Cleaner
+from tweetream.topology import topics_table
 
 COMMAND = 1_000_000  # an offset that no test applies
 
@@ -32,7 +33,7 @@ class Waits:
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
     waits = Waits()
-    monkeypatch.setattr(preprocessing, "wait_applied", waits)
+    monkeypatch.setattr(topics_table, "applied_within", waits)
     return waits
 
 

@@ -3,6 +3,7 @@
 import inspect
 from typing import Any
 
+import msgspec
 import pytest
 
 from tweetream.agents import streamer
@@ -53,3 +54,11 @@ async def test_a_topic_whose_feed_was_created_during_a_rebalance_is_left_to_the_
     with pytest.raises(Abandoned):
         await streamer._do(Command("add", "late", ("late",)), 7, 1, lambda: bool(owner))
     assert topics_table.entry("late") is None and topics_table.applied < 7
+
+
+def test_only_so_many_tombstones_stay_the_newest() -> None:
+    """Stops adding and deleting in a loop from filling the table of every worker for a day."""
+    alive = [Topic(f"t{number}", ("x",), 1, 1, f"t-feed-t{number}-1", 0) for number in range(5)]
+    dead = [msgspec.structs.replace(topic, name=f"d{topic.name}", deleted_at=9 - at) for at, topic in enumerate(alive)]
+    assert streamer.surplus([*alive, *dead], 3) == {"dt3", "dt4"}
+    assert streamer.surplus([*alive, *dead], 5) == streamer.surplus(alive, 1) == set()

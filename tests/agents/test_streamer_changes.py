@@ -10,6 +10,7 @@ from tweetream.agents import streamer
 from tweetream.kafka import admin
 from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.models import codec
+from tweetream.models.alert import AlertRule, check_alert
 from tweetream.models.change import Change
 from tweetream.models.command import MAX_CALLER, Command
 from tweetream.models.topic import Topic
@@ -89,6 +90,28 @@ async def test_an_edit_changes_the_words_and_keeps_the_feed(desk: Desk) -> None:
     await do(Command("edit", "macet", ("banjir", "macet"), by="ayu", address="10.0.0.7"))
     assert desk.happened == [Change(1_480_000_000_000, "ayu", "10.0.0.7", "edit", "macet", 7), ["macet"]]
     assert desk.written == [msgspec.structs.replace(before, track=("banjir", "macet"), command=7)]
+
+
+async def test_an_edit_sets_and_takes_away_the_rule_for_alerts_and_keeps_the_words(desk: Desk) -> None:
+    topic = desk.topics["macet"] = Topic("macet", ("macet",), 1, 1, "t-feed-macet-1", 0)
+    rule = check_alert(AlertRule("surge", "traffic"))
+    await do(Command("edit", "macet", alert=rule))
+    set_at = msgspec.structs.replace(topic, command=7, alert=rule, alert_since=1_480_000_000_000)
+    assert desk.written == [set_at]
+    desk.topics["macet"] = set_at
+    await do(Command("edit", "macet", alert=rule))
+    await do(Command("edit", "macet", ("macet", "tol")))
+    await do(Command("edit", "macet", alert=None))
+    later = [(topic.track, topic.alert) for topic in desk.written[1:]]
+    assert later == [(("macet", "tol"), rule), (("macet",), None)], "the same rule again is no change"
+
+
+def test_a_command_keeps_its_rule_and_a_forged_one_is_no_command() -> None:
+    for rule in (None, check_alert(AlertRule("every")), check_alert(AlertRule("surge", zone="Not/Here"))):
+        assert streamer._read(codec.encode(Command("edit", "macet", alert=rule)), 1).alert == rule
+    for track, bad in (((), AlertRule("every", factor=2.0)), (("?!",), None)):
+        with pytest.raises(codec.Undecodable):
+            streamer._read(codec.encode(Command("edit", "macet", track, alert=bad)), 1)
 
 
 async def test_an_edit_for_which_there_is_no_room_changes_nothing(

@@ -126,6 +126,18 @@ def test_a_token_that_cannot_be_one_is_refused_and_not_shown(tweetream: Run, ser
     assert server.asked == []
 
 
+def test_a_token_in_a_file_that_everybody_can_read_is_used_and_warned_of(
+    tweetream: Run, server: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+    for mode, lines in ((0o600, 0), (0o644, 1)):
+        file.chmod(mode)
+        done = tweetream("topics", "list", "--url", server.url, "--token-file", file)
+        assert (done.returncode, done.stderr.count(b"\n")) == (0, lines) and TOKEN.encode() not in done.stderr
+    assert b"chmod 600" in done.stderr
+
+
 def test_help_says_that_a_token_in_the_arguments_is_seen(tweetream: Run) -> None:
     shown = b" ".join(tweetream("topics", "add", "--help").stdout.split())
     assert b"everybody on this machine then sees (ps)" in shown and b"TWEETREAM_API_TOKEN" in shown

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
@@ -89,6 +87,10 @@ def test_every_image_is_pinned_by_its_digest() -> None:
 
 
 def test_the_bill_of_materials_is_valid_and_names_what_is_locked() -> None:
+    # Seconds of work that only this test needs.
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
     bill = bill_of_materials()
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(bill)) is None
     named = {(part["name"], part["version"]) for part in bill["components"]}

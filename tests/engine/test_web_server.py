@@ -28,6 +28,8 @@ async def answer(request: web.BaseRequest) -> web.StreamResponse:
         assert request.transport is not None
         request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
         return web.Response(body=bytes(60_000), headers={"Connection": "close"})
+    if request.path == "/left":
+        raise ConnectionResetError("Cannot write to closing transport")
     if request.path == "/body":
         return web.Response(body=await request.read())
     if request.path == "/stream":
@@ -275,3 +277,14 @@ async def test_what_is_not_http_is_400_and_few_lines_in_the_log(
         assert b" 400 " in answered and answered.endswith(b'valid HTTP/1.1"}') and b"problem+json" in answered
         writer.close()
     assert len(caplog.records) <= 1 and not any(record.exc_info for record in caplog.records)
+
+
+async def test_a_client_that_leaves_in_the_middle_of_an_answer_is_no_line_in_the_log(
+    serve: Callable[..., Served], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Attack: each such client logged a traceback."""
+    reader, writer = await serve().connect()
+    writer.write(REQUEST.replace(b"GET /", b"GET /left"))
+    await asyncio.wait_for(reader.read(4096), 5)
+    writer.close()
+    assert not caplog.records

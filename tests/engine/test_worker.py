@@ -5,8 +5,9 @@ import logging
 import re
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 
-from tweetream.engine.worker import LOG_EVERY, RateLimitedLogFilter, Worker
+from tweetream.engine.worker import LOG_EVERY, OutsideErrors, RateLimitedLogFilter, Worker
 
 
 def record(name: str, level: int, message: str, at: float, *args: object) -> logging.LogRecord:
@@ -49,3 +50,27 @@ def test_no_line_of_the_log_has_a_code_of_terminals_a_forged_line_or_a_token(mon
     assert not re.search("(first|second)-secret|AAAA", output.getvalue())
     assert "a package says *** and ***\n" in output.getvalue()
     assert output.getvalue().startswith("a library says \\x1b[2J\n  ERROR forged\n")
+
+
+def test_what_the_outside_does_has_no_traceback_and_a_bug_of_ours_has_one() -> None:
+    output = io.StringIO()
+    logger = logging.Logger("root")
+    logger.addHandler(logging.StreamHandler(output))
+    logger.handlers[0].addFilter(OutsideErrors())
+    for error in (
+        KafkaConnectionError("away"),
+        ConnectionResetError(104, "reset"),
+        OSError(24, "files"),
+        TimeoutError(),
+    ):
+        try:
+            raise error
+        except (KafkaConnectionError, OSError):
+            logger.exception("a commit failed for %s", "posts")
+    assert "Traceback" not in output.getvalue() and len(output.getvalue().splitlines()) == 4
+    assert "a commit failed for posts: KafkaConnectionError('away')\n" in output.getvalue()
+    try:
+        raise RuntimeError("a bug")
+    except RuntimeError:
+        logger.exception("it failed")
+    assert "Traceback" in output.getvalue()

@@ -57,3 +57,11 @@ def test_a_stream_is_slowed_down_and_never_refused() -> None:
     one._spent = 0
     one.begin()
     assert one.wait > 0
+
+
+def test_records_of_a_ring_cost_a_tenth() -> None:
+    one = scan(Clock(), paced=True)
+    one.spend_ringed(9)
+    assert one._own.full
+    one.spend_ringed(1000)
+    assert one.wait > 0 and one._own._now() == 0 < one._of_all._now()

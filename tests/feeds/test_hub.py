@@ -13,7 +13,11 @@ from support.records import counted
 from support.waiting import until_async
 
 from tweetream.feeds import hub
+from tweetream.feeds.budget import PacedScan, ReadBudget
 from tweetream.feeds.hub import Hub
+from tweetream.feeds.record import Stamps
+from tweetream.feeds.ring import FeedRing
+from tweetream.kafka.connection import Connection
 
 
 @pytest.fixture
@@ -150,3 +154,38 @@ async def test_dropping_a_feed_wakes_its_clients_and_ends_following_it(writer: W
         assert client.is_set() and live.followed() == []
     live.drop(writer.topic)
     live.drop("never followed")
+
+
+async def test_a_hub_whose_reader_has_ended_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(hub: Hub) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Hub, "_follow_all", fail)
+    dead = Hub(Connection(["127.0.0.1:1"]))
+    assert dead.ended == ""
+    await dead.start()
+    await until_async(lambda: dead.ended == "the reader of the feeds has ended: RuntimeError('a bug')")
+    await dead.stop()
+    assert Hub(Connection(["127.0.0.1:1"])).ended == ""
+
+
+async def test_a_client_pays_for_the_records_that_are_read_to_follow_a_feed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stops a client that makes a worker read the last records of all feeds, minute by minute."""
+    live, loaded, slept = Hub(Connection(["127.0.0.1:1"])), list[Any](), list[float]()
+    scan = PacedScan(ReadBudget(10, 100, lambda: 0.0), ReadBudget(10, 100, lambda: 0.0), filtered=False)
+
+    async def load(kafka_topic: str, scan: Any) -> FeedRing:
+        loaded.append((kafka_topic, scan))
+        return FeedRing(kafka_topic, 0, Stamps())
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(live.past, "load_ring", load)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    async with live.follow("a", asyncio.Event(), scan):
+        scan.spend([0] * 200)
+        async with live.follow("a", asyncio.Event(), scan):
+            assert (loaded, slept) == ([("a", scan)], []), "others follow it already"
+        async with live.follow("b", asyncio.Event(), scan):
+            assert loaded[1:] == [("b", scan)] and slept == [pytest.approx(10.1)]

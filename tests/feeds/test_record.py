@@ -13,7 +13,7 @@ from tweetream.kafka import admin, readers
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.kafka.readers import dedup_start, offset_of_time
-from tweetream.models.feed import Stamp
+from tweetream.models.feed import MAX_PARTITIONS, Stamp
 
 Broker = EmbeddedBroker | KafkaAddress
 GOOD = {"label": b"traffic", "score": b"0.7500", "origin": Stamp(0, 1, 1, 0).pack()}
@@ -45,6 +45,7 @@ def test_a_record_is_read_with_its_label_score_and_time() -> None:
         (b'{"a":1}', GOOD | {"score": b"nan"}), (b'{"a":1}', GOOD | {"score": b"1.01"}),
         (b'{"a":1}', GOOD | {"label": b"\xff"}), (b'{"a":1}', GOOD | {"label": None}),
         (b'{"a":1}', {"origin": GOOD["origin"]}),
+        (b'{"a":1}', GOOD | {"origin": Stamp(MAX_PARTITIONS, 1, 1, 0).pack()}),  # each would be remembered for ever
     ],
 )  # fmt: skip
 def test_a_value_that_is_no_line_of_ascii_json_with_our_headers_is_skipped_and_counted(

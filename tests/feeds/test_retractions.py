@@ -80,3 +80,13 @@ def test_a_post_whose_retraction_is_forgotten_is_there_again() -> None:
     known.forget('x:"')
     known.forget("x:2")
     assert not known and len(known.kept([record(0, 'x:"')])) == 1
+
+
+def test_long_ids_are_bounded_by_their_bytes() -> None:
+    """Stops a million forged retractions of 4 KiB each, which filled 4 GB of each worker."""
+    known = Retractions(max_bytes=10_000)
+    for number in range(1000):
+        known.add(f"{number:04}" + "\U0001f697" * 50, 0)  # 12 bytes for each character, as it is written
+    assert 10 <= len(known) <= 10_000 // 600
+    assert known.forget("0999" + "\U0001f697" * 50) and known.forget("unknown")
+    assert known._size == sum(map(len, known._times))

@@ -46,6 +46,15 @@ def test_posts_of_any_size_take_no_more_memory_than_a_ring_may_have(monkeypatch:
     assert (feed.start, feed.end, feed.last_offset) == (101, 101, 100)
 
 
+def test_a_ring_that_gets_a_smaller_share_gives_up_its_oldest_records_at_once() -> None:
+    feed = FeedRing("t", 0, Stamps())
+    feed.take([raw(n, n, b"{%s}" % (b" " * 98)) for n in range(100)])
+    feed.limit(5_000)
+    assert feed.end == 100 and 40 <= len(feed._records) <= 50 and feed.start == feed._offsets[0]
+    feed.take([raw(n, n, b"{%s}" % (b" " * 98)) for n in range(100, 200)])
+    assert feed._size <= 5_000 and feed.end == 200
+
+
 def test_a_ring_gives_the_last_records_only_if_it_has_them() -> None:
     feed = FeedRing("t", 100, Stamps())
     feed.take([raw(100 + n, n) for n in range(6)])

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import jsonschema
 import pytest
 from httpx_sse import connect_sse
-from openapi_spec_validator import OpenAPIV31SpecValidator
 from support.sse import events_of
 from support.waiting import until
 from support.workers import Worker, workers
@@ -51,6 +49,8 @@ def document(worker: Worker) -> dict[str, Any]:
 
 
 def test_the_document_is_openapi_3_1(document: dict[str, Any]) -> None:
+    from openapi_spec_validator import OpenAPIV31SpecValidator  # a second's work that only this test needs
+
     OpenAPIV31SpecValidator(document).validate()
     assert document["openapi"].startswith("3.1.")
 
@@ -87,6 +87,8 @@ def closed(document: dict[str, Any], event: str) -> dict[str, Any]:
 
 
 def test_the_events_of_a_stream_are_as_described(worker: Worker, document: dict[str, Any]) -> None:
+    from jsonschema import validate  # a second's work that only this test needs
+
     name = "berumur"
     httpx.post(f"{worker.url}/topics", json={"name": name, "track": ["hidup"]}, timeout=30).raise_for_status()
     seen = set()
@@ -98,7 +100,7 @@ def test_the_events_of_a_stream_are_as_described(worker: Worker, document: dict[
         assert stream.response.headers["Content-Type"] == "text/event-stream"
         for event in stream.iter_sse():
             seen.add(event.event)
-            jsonschema.validate(json.loads(event.data), closed(document, event.event))
+            validate(json.loads(event.data), closed(document, event.event))
             if event.event == "position":
                 httpx.delete(f"{worker.url}/topics/{name}", timeout=30)
             if event.event == "deleted":
@@ -106,7 +108,7 @@ def test_the_events_of_a_stream_are_as_described(worker: Worker, document: dict[
     assert {"gap", "position", "deleted"} <= seen
     with connect_sse(httpx, "GET", f"{worker.url}/feeds/hidup?last=3") as stream:  # type: ignore[arg-type]
         event = next(events_of(stream))
-        jsonschema.validate(json.loads(event.data), closed(document, event.event))
+        validate(json.loads(event.data), closed(document, event.event))
     assert httpx.get(f"{worker.url}/feeds/{name}").status_code == 204
 
 

@@ -25,12 +25,20 @@ BAD = {
     "MASTODON_TOKEN": (
         "hush\n", "hush\nhush", "hush hush", "a.example=hush,b.example", "a.example=hush,", "a.example=,b.example=hush",
     ),
+    "ALERT_URL": (
+        *("alerts.example", "alerts.example/hush", "ftp://a.example/hush", "https://", "https:///hush", "//a/hush"),
+        *("https://a.example/hush#x", "https://a.example/hush hush", "https://a.example/hush\n", "https://a.example:x/"),
+        *("https://a.example:0/", "https://[::zz]/hush", "https://a b/", "mailto:hush@a.example"),
+        *("https://b\u00fccher.example/hush",),
+    ),
+    "ALERT_SECRET": ("hush", "x" * 15, "whsec_hush!", "whsec_aHVzaA==", "hush hush hush hush\n", "whsec_"),
     "READ": ("closed", "Open", "tokens"),
     "HOSTS": ("http://posts.example", "posts.example:80", "a.example,b/c", "*", "[::zz]", "a b"),
     "MAX_TOPICS": ("0", "-1", "many", "1.5", "1e3", "100001"),
     "METRICS_PORT": ("0", "http", "65536", ":9100", "127.0.0.1:9100"),
     "WEB_PORT": ("0", "http", "65536", "-1", ":80", "0x50", "tcp://host:80"),
     "WEB_HOST": ("http://0.0.0.0", "0.0.0.0:6066", "[::1", "::zz", "[::]:6066", "*", "a b", "[localhost]", "a\nb"),
+    "FRAME_ANCESTORS": ("*", "'none'", "https://a.example;script-src *", "https://a.example/wall", "a.example"),
     "CORS_ORIGINS": (
         *("*", "posts.example", "https://posts.example/", "https://posts.example/page", "https://Posts.example"),
         *("null",),
@@ -115,6 +123,21 @@ def test_what_browsers_send_as_an_origin_is_taken_and_what_is_near_is_corrected(
     ):
         monkeypatch.setenv("TWEETREAM_CORS_ORIGINS", wrong)
         assert refused(capsys).endswith(f"write {right}\n")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["https://a.example; script-src *", "'none'", "*", "https://a.example/wall", "https://*", "a.example",
+     "https://a b", "chrome-extension://ab", "https://*.*.a.example", "https://a.example 'self'", "data:"],
+)  # fmt: skip
+def test_who_may_embed_the_page_adds_nothing_else_to_its_policy(
+    bad: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = "self,https://wall.example,https://*.intranet.example,http://10.0.0.7:8080"
+    monkeypatch.setenv("TWEETREAM_FRAME_ANCESTORS", good)
+    assert load().frame_ancestors == tuple(good.split(","))
+    monkeypatch.setenv("TWEETREAM_FRAME_ANCESTORS", bad)
+    assert "TWEETREAM_FRAME_ANCESTORS" in refused(capsys)
 
 
 def test_a_proxy_by_ipv6_or_by_ipv4_written_as_ipv6_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:

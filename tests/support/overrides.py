@@ -30,6 +30,7 @@ TOUCHED = {
     "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread": ["_ensure_consumer"],
     "faust.assignor.partition_assignor:PartitionAssignor": ["_table_manager"],
     "faust.tables.manager:TableManager": ["_recovery", "_update_channels"],
+    "faust.worker:Worker": ["_shutdown_immediately"],
     "mode.services:Service": ["_stopped"],
     "mode.utils.queues:FlowControlEvent": ["_suspend"],
     "aiohttp.web:RequestHandler": ["_request_count", "_waiter"],
@@ -42,8 +43,9 @@ TOUCHED = {
 # Public parts that no documentation promises, and without which something of ours fails in silence.
 RELIED_ON = {
     "aiokafka:AIOKafkaProducer": ["create_batch", "send_batch", "client"],
-    "aiokafka.client:AIOKafkaClient": ["set_topics", "force_metadata_update", "bootstrap"],
+    "aiokafka.client:AIOKafkaClient": ["set_topics", "force_metadata_update", "bootstrap", "send"],
     "aiokafka.cluster:ClusterMetadata": ["update_metadata", "failed_update"],
+    "faust.cli.worker:worker": ["on_worker_created"],
     "aiohttp:ClientRequest": ["url", "headers"],
     "aiohttp.web:Request": ["transport"],
     "tweepy.asynchronous:AsyncStreamingClient": ["filter", "get_rules", "add_rules", "delete_rules", "session"],

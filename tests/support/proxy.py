@@ -65,6 +65,11 @@ class Proxy:
         self._names = Nameserver()
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def nameserver(self) -> str:
+        """The address of the name server."""
+        return f"127.0.0.1:{self._names.server_address[1]}"
+
     def worker(self, address: str, broker: str, namespace: str, **settings: Any) -> Worker:
         """A worker at this address, not started."""
         given = {"WEB_HOST": address, "WEB_PORT": self.workers_port, "DATA_DIR": self._folder / address, **settings}
@@ -78,12 +83,11 @@ class Proxy:
 
     def __enter__(self) -> Self:
         home = {name: str(self._folder / "caddy") for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
-        nameserver = f"udp/127.0.0.1:{self._names.server_address[1]}"
         ours = {
             "SITE": f"http://:{self._port}",
             "WORKERS": "worker.test.",
             "PORT": str(self.workers_port),
-            "NAMESERVER": nameserver,
+            "NAMESERVER": f"udp/{self.nameserver}",
         }
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(

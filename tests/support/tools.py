@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from support import postgres
 from support.kafka import jars
 
 
@@ -27,6 +28,10 @@ TOOLS = [
     Tool("kafka", "Apache Kafka", frozenset({"apache_kafka", "secure_kafka"}), jars.missing),
     Tool("caddy", "Caddy", frozenset({"caddy"}), _no_program("caddy")),
     Tool("nginx", "nginx", frozenset({"nginx"}), _no_program("nginx")),
+    Tool("haproxy", "HAProxy", frozenset({"haproxy"}), _no_program("haproxy")),
+    Tool("systemd", "systemd", frozenset(), _no_program("systemd-analyze")),
+    Tool("promtool", "Prometheus", frozenset({"prometheus"}), _no_program("promtool")),
+    Tool("postgres", "PostgreSQL", frozenset({"postgres"}), postgres.missing),
     Tool("node", "Node with npm", frozenset(), lambda: _no_program("node")() or _no_program("npm")()),
     Tool("browser", "a browser", frozenset({"chromium"}), _no_program(*CHROMIUM)),
 ]

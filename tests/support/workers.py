@@ -42,21 +42,21 @@ class Worker:
             **settings,
         }
         clean = {name: value for name, value in os.environ.items() if not name.startswith("TWEETREAM_")}
-        self._environment = clean | {f"TWEETREAM_{name}": str(value) for name, value in given.items()}
+        self.environment = clean | {f"TWEETREAM_{name}": str(value) for name, value in given.items()}
         self.auth = {"Authorization": f"Bearer {settings['API_TOKEN']}"} if "API_TOKEN" in settings else {}
         self.process: subprocess.Popen[bytes] | None = None
 
     def set_clock(self, ahead: float) -> None:
         """From the next start on, its clock is so many seconds ahead."""
         path = os.pathsep.join(filter(None, (str(WRONG_CLOCK), os.environ.get("PYTHONPATH"))))
-        self._environment |= {"PYTHONPATH": path, "CLOCK_AHEAD": str(ahead)}
+        self.environment |= {"PYTHONPATH": path, "CLOCK_AHEAD": str(ahead)}
 
     def start(self, *options: str) -> "Worker":
         """Start it with these options of the command line in place of `-l info`."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tweetream", "worker", *(options or ("-l", "info"))],
-                env=self._environment,
+                env=self.environment,
                 cwd=self.log.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -57,3 +57,21 @@ def test_clients_that_may_call_again_are_forgotten() -> None:
         rate.take(str(number))
         clock.now += 0.01
     assert len(rate._full_at) < 2_000
+
+
+async def test_calls_that_are_too_many_wait_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stops an address with many connections from taking the loop with cheap calls."""
+    rate, waits = CallRate(10, 100.0, Clock()), list[float]()
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("tweetream.web.call_rate.asyncio.sleep", sleep)
+    for _ in range(60):
+        await rate.pace("a", 0.5)
+    assert waits == pytest.approx([number / 100 for number in range(1, 51)])
+    with pytest.raises(Problem, match="too many requests") as refused:
+        await rate.pace("a", 0.5)
+    assert refused.value.status == 429 and len(waits) == 50
+    await rate.pace("b", 0.5)
+    assert len(waits) == 50

@@ -59,6 +59,12 @@ async def test_a_page_of_another_site_may_not_classify(client: Client, origin: s
     assert (await ask(client, ["macet"], Origin=origin))[0] == 403
 
 
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "localhost@evil.example"])
+async def test_a_name_that_leads_here_by_dns_rebinding_may_not_classify(client: Client, host: str) -> None:
+    assert (await ask(client, ["macet"], Host=host))[0] == 403
+    assert (await ask(client, ["macet"], Host=host, Origin=f"http://{host}"))[0] == 403
+
+
 async def test_the_workers_own_page_may_classify(client: Client) -> None:
     own = str(client.make_url("/")).rstrip("/")
     assert (await ask(client, ["macet"], Origin=own))[0] == 200

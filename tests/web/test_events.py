@@ -46,3 +46,12 @@ def test_the_last_id_is_that_of_the_last_event_with_one() -> None:
     assert events.id_of([]) == b""
     assert events.last_id([]) == events.last_id(events.retracted("m", [b"x:1"])) == b""
     assert events.last_id([b"id: m@k:3\ndata: {}\n\n", *events.retracted("m", [b"x:1"])]) == b"m@k:3"
+
+
+def test_when_a_post_was_read_is_found_in_its_event_and_never_in_its_text() -> None:
+    line = (
+        b'id: m@k:3\ndata: {"text":"\\"received_at\\":\\"1999-01-01T00:00:00.000Z","received_at":"%s","score":0.5}\n\n'
+    )
+    assert events.received_at(line % b"1970-01-01T00:00:01.500Z") == 1.5
+    for other in (line % b"yesterday", b'data: {"n":1}\n\n', events.deleted("m")):
+        assert events.received_at(other) is None

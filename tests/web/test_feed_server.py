@@ -6,7 +6,7 @@ from tweetream.feeds.record import FeedRecord
 from tweetream.kafka.compacted import CompactedRecord
 from tweetream.kafka.connection import Connection
 from tweetream.settings import Settings
-from tweetream.web.feed_server import FeedServer
+from tweetream.web.feed_server import MAX_ID, FeedServer
 
 
 @pytest.fixture
@@ -32,3 +32,11 @@ def test_a_key_that_is_no_id_retracts_nothing_and_raises_nothing(server: FeedSer
         [CompactedRecord(b"", b"1", 5), CompactedRecord(b"\xff\x00", b"1", 5), CompactedRecord(b"x:1", b"1", -5)]
     )
     assert server.hub.retractions.kept([record(""), record("x:1")]) == [record("")]
+
+
+def test_a_key_that_is_longer_than_any_id_is_not_kept(server: FeedServer) -> None:
+    """Stops forged retractions that fill the memory."""
+    server.take_retractions([CompactedRecord(b"x" * size, b"1", 5) for size in (MAX_ID, MAX_ID + 1, 4096)])
+    assert len(server.hub.retractions) == 1
+    server.take_retractions([CompactedRecord(b"x" * size, None, 5) for size in (MAX_ID, 4096)])
+    assert not server.hub.retractions

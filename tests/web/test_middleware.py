@@ -12,7 +12,7 @@ from support.paths import ROOT
 from yarl import URL
 
 from tweetream.settings import Settings
-from tweetream.web import body
+from tweetream.web import body, middleware
 from tweetream.web.middleware import application_options
 
 
@@ -115,3 +115,35 @@ async def test_no_other_path_redirects_and_none_to_another_host(
     url = URL(f"http://127.0.0.1:{client.port}{path}", encoded=True)
     answer = await client.session.get(url, allow_redirects=False)
     assert answer.status in (200, 404) and "Location" not in answer.headers
+
+
+async def test_requests_of_an_address_are_paced_and_probes_are_not(
+    client: TestClient[web.Request, web.Application], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(middleware, "REQUESTS", 3)
+    monkeypatch.setattr(middleware, "PER_SECOND", 0.01)
+    app = web.Application(**application_options(Settings(trusted_proxies="127.0.0.1")))
+    for path in ("/topics", "/livez"):
+        app.router.add_get(path, named)
+    async with TestClient(TestServer(app)) as client:
+
+        async def status(path: str, address: str) -> int:
+            async with client.get(path, headers={"X-Forwarded-For": address}) as answer:
+                return answer.status
+
+        assert [await status("/topics", "10.0.0.1") for _ in range(5)] == [200] * 3 + [429] * 2
+        assert await status("/topics", "10.0.0.2") == 200
+        assert [await status("/livez", "10.0.0.1") for _ in range(5)] == [200] * 5
+
+
+async def test_no_page_may_frame_this_one_but_those_of_the_settings() -> None:
+    """Stops clickjacking: a page around ours that lays its own buttons over it."""
+    for given, policy in (
+        ((), "frame-ancestors 'none';"),
+        (("self", "https://*.intranet.example"), "frame-ancestors 'self' https://*.intranet.example;"),
+    ):
+        app = web.Application(**application_options(Settings(frame_ancestors=given)))
+        async with TestClient(TestServer(app)) as client:
+            answer = await client.get("/")
+            assert policy in answer.headers["Content-Security-Policy"]
+            assert "X-Frame-Options" not in answer.headers

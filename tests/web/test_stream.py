@@ -96,3 +96,38 @@ async def test_a_feed_that_kafka_cannot_read_holds_no_other_of_its_stream_and_ke
     transport.abort()
     far.close()
     await writer.producer.stop()
+
+
+@pytest.mark.parametrize(("since", "last", "waits"), [(0, None, True), (None, 1000, False), (None, 1001, True)])
+async def test_a_stream_that_begins_with_many_posts_waits_for_its_addresss_budget(
+    since: int | None, last: int | None, waits: bool
+) -> None:
+    """Stops streams opened in a loop that each begin with thousands of posts from memory."""
+    spent, asked = list[int](), list[bool]()
+
+    class Budget:
+        def spend_ringed(self, number: int) -> None:
+            spent.append(number)
+
+        @property
+        def wait(self) -> float:
+            asked.append(True)
+            return 0.001
+
+    async def nothing() -> list[Any]:
+        return []
+
+    near, far = socket.socketpair()
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=near)
+    request: Any = SimpleNamespace(transport=transport, version=(1, 1))
+    ready: Any = SimpleNamespace(ringed=True, cursors=[0, 0], filtered=False, next=nothing, appended=lambda: 0)
+    query, budget, nobody = StreamQuery(None, since, last, EVERY_POST), Budget(), SimpleNamespace()
+    one = Stream(nobody, FanOut(), Settings(), request, nobody, query, budget)  # type: ignore[arg-type]
+    one._subscription = ready
+    await one._catch_up()
+    assert (bool(asked), spent) == (waits, [0])
+    one._beginning = False
+    await one._catch_up()
+    assert (len(asked), spent) == (waits, [0]), "later posts are free"
+    transport.abort()
+    far.close()

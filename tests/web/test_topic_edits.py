@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from tweetream.agents.streamer import edited
 from tweetream.models.command import Command
 from tweetream.models.topic import Topic
 from tweetream.settings import Settings
@@ -40,8 +41,7 @@ class Table:
         self.commands.append(request)
         if isinstance(self.meanwhile, Problem):
             raise self.meanwhile
-        edited = msgspec.structs.replace(self.topics[request.name], track=request.track, command=7)
-        self.topics[request.name] = self.meanwhile or edited
+        self.topics[request.name] = self.meanwhile or edited(self.topics[request.name], request, 7)
         return 7
 
 
@@ -79,6 +79,29 @@ async def test_the_answer_is_the_topic_with_its_new_words_and_its_old_feed(clien
 async def test_the_same_words_again_are_200(client: Client, table: Table) -> None:
     table.meanwhile = table.topics["macet"]  # the command changes nothing
     assert (await client.patch("/topics/macet", json={"track": ["MACET"]})).status == 200
+
+
+async def test_a_rule_for_alerts_is_shown_whole_and_null_takes_it_away(client: Client) -> None:
+    rule = {"when": "surge", "label": None, "factor": 3.0, "minutes": 10, "least": 10, "quiet": None, "zone": "UTC"}
+    answer = await client.patch("/topics/macet", json={"alert": {"when": "surge"}})
+    assert (answer.status, (await answer.json())["alert"]) == (200, rule)
+    own = {**rule, "factor": 2, "minutes": 5, "least": 1, "quiet": "22:00-06:00", "zone": "Asia/Jakarta"}
+    assert (await (await client.patch("/topics/macet", json={"alert": own})).json())["alert"] == own
+    shown = await (await client.patch("/topics/macet", json={"track": ["tol"]})).json()
+    assert (shown["track"], shown["alert"]) == (["tol"], own), "what is not named stays"
+    shown = await (await client.patch("/topics/macet", json={"alert": None, "track": ["macet"]})).json()
+    assert shown["track"] == ["macet"] and "alert" not in shown
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [{}, [], "every", {"when": "sometimes"}, {"when": "every", "least": 5}, {"when": "surge", "factor": 1},
+     {"when": "surge", "minutes": 31}, {"when": "surge", "least": "5"}, {"when": "surge", "to": "http://a.example"},
+     {"when": "every", "quiet": "22-6"}, {"when": "every", "zone": "../../etc/passwd"}, {"when": "every", "label": ""}],
+)  # fmt: skip
+async def test_a_rule_that_cannot_be_is_400_and_no_command(client: Client, table: Table, rule: object) -> None:
+    answer = await client.patch("/topics/macet", json={"alert": rule})
+    assert (answer.status, table.commands) == (400, [])
 
 
 @pytest.mark.parametrize(

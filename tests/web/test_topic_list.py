@@ -44,6 +44,23 @@ def test_a_thousand_topics_are_encoded_once_for_each_state_of_the_tables() -> No
     assert show.shown == 2000
 
 
+def test_counts_that_change_all_the_time_are_encoded_a_tenth_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stops calls of a list of a thousand topics from taking a whole core while posts come."""
+    listed, now = TopicList(Counting()), [100.0]
+    monkeypatch.setattr("tweetream.web.topic_list.time.perf_counter", lambda: now[0])
+
+    def slow() -> list[Topic]:
+        now[0] += 0.02
+        return [topic("a")]
+
+    listed.answer(request(), listed.paced((1, 1)), slow)
+    assert listed.paced((1, 2)) == (1, 1) and listed.paced((2, 2)) == (2, 2), "a change of topics is seen at once"
+    now[0] += 0.19
+    assert listed.paced((1, 2)) == (1, 1)
+    now[0] += 0.02
+    assert listed.paced((1, 2)) == (1, 2)
+
+
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "*"])
 def test_a_client_that_has_the_list_gets_304_from_every_worker(form: str) -> None:
     one, other = TopicList(Counting()), TopicList(Counting())

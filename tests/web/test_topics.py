@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import AsyncIterator
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from tweetream.models.command import Command
 from tweetream.models.topic import Topic
 from tweetream.settings import Settings
 from tweetream.web import topics
+from tweetream.web.call_rate import CallRate
 from tweetream.web.middleware import application_options
+from tweetream.web.problems import Problem
 from tweetream.web.schemas import PreviewAnswer
 
 SETTINGS = Settings(api_token="a-token-of-the-tests", max_topics=2)
@@ -112,3 +115,23 @@ async def test_a_dry_run_sends_no_command_and_neither_does_one_that_is_misspelt(
         assert (await client.post(f"/topics?{query}", json={"name": "dua"})).status == 400
     assert table.commands == []
     assert (await client.post("/topics?dry_run=false", json={"name": "dua"})).status == 201
+
+
+async def test_changes_have_a_rate_by_token_and_without_one_by_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stops adding and deleting in a loop, which fills Kafka and every worker's table."""
+    rate, sent = CallRate(2, 0.1), list[Any]()
+
+    async def send(*args: Any) -> Any:
+        sent.append(args)
+        raise TimeoutError
+
+    monkeypatch.setattr(topics, "_changes", lambda: rate)
+    monkeypatch.setattr(topics, "services", SimpleNamespace(producer=SimpleNamespace(send=send)))
+    callers = [("ayu", "10.0.0.1")] * 3 + [("ayu", "10.0.0.2"), ("budi", "10.0.0.1")]
+    callers += [("loopback", "127.0.0.1")] * 3
+    statuses = []
+    for by, address in callers:
+        with pytest.raises(Problem) as problem:
+            await topics.command(Command("delete", "a", by=by, address=address))
+        statuses.append(problem.value.status)
+    assert statuses == [503, 503, 429, 429, 503, 503, 503, 429] and len(sent) == 5

@@ -28,7 +28,7 @@ from tweetream.models import codec
 from tweetream.models.drop import Drop
 from tweetream.models.post import MAX_BYTES, Post, PostBatch, TaggedBatch, TaggedPost, read_posts, size_of
 from tweetream.text import Cleaner, load_abbreviations, normalise
-from tweetream.topology import POSTS, TAGGED, dead_letter, posts, services, topics_table, wait_applied
+from tweetream.topology import POSTS, TAGGED, dead_letter, posts, services, topics_table
 
 log = logging.getLogger(__name__)
 WAIT_FOR_COMMAND = 15.0  # seconds, at most and once for each command
@@ -88,7 +88,7 @@ class Tagger:
             self._given_up.clear()
         # Forged batches can name ever new commands, and no wait is of use while none is applied here.
         known = command <= topics_table.applied or command in self._given_up or len(self._given_up) >= MOST_WAITS
-        if not known and not await wait_applied(command, WAIT_FOR_COMMAND):
+        if not known and not await topics_table.applied_within(command, WAIT_FOR_COMMAND):
             if not still_assigned():
                 raise Abandoned("a rebalance came before the command was applied here")
             log.warning(

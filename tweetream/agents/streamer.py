@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -23,6 +24,7 @@ from tweetream.kafka.producer import Abandoned, RecordRejected, StillAssigned
 from tweetream.kafka.retry import Unavailable
 from tweetream.matching import normalise_track
 from tweetream.models import codec
+from tweetream.models.alert import BadAlert, check_alert
 from tweetream.models.change import UNKNOWN, Change
 from tweetream.models.command import Command
 from tweetream.models.epoch import is_plausible
@@ -40,7 +42,6 @@ from tweetream.topology import (
     recovered,
     services,
     topics_table,
-    wait_applied,
 )
 
 log = logging.getLogger(__name__)
@@ -76,9 +77,11 @@ def _read(value: bytes | None, made_at: int) -> Command:
     command = codec.decode(value, Command)
     try:
         check_name(command.name)
-        if command.track or command.action in ("add", "edit"):
+        if command.track or command.action == "add" or (command.action == "edit" and command.alert is msgspec.UNSET):
             command = msgspec.structs.replace(command, track=normalise_track(command.track))
-    except BadTopic as error:
+        if command.alert:
+            command = msgspec.structs.replace(command, alert=check_alert(command.alert))
+    except (BadTopic, BadAlert) as error:
         raise codec.Undecodable(str(error)) from None
     if made_at < 0 or not is_plausible(made_at, now_ms()):  # the generation is made of it
         raise codec.Undecodable(f"its time, {made_at}, is more than a day ahead")
@@ -106,13 +109,13 @@ async def _do(command: Command, offset: int, made_at: int, still_assigned: Still
         if not still_assigned():  # the change would stay pending, and be older than those of the next owner
             raise Abandoned("a rebalance came while the feed was created")
         topics_table.apply(offset, topic)
-    elif command.action == "edit" and entry is not None and entry.alive and entry.track != command.track:
-        topic = msgspec.structs.replace(entry, track=command.track, command=offset)
-        if not _has_room(topic):
+    elif command.action == "edit" and entry is not None and entry.alive:
+        topic = edited(entry, command, made_at)
+        if topic == entry or not _has_room(topic):
             topics_table.apply(offset)
             return
         await _record(command, "edit", offset, made_at, still_assigned)
-        topics_table.apply(offset, topic)
+        topics_table.apply(offset, msgspec.structs.replace(topic, command=offset))
     elif command.action == "delete" and entry is not None and entry.alive:
         await _record(command, "delete", offset, made_at, still_assigned)
         topics_table.apply(offset, msgspec.structs.replace(entry, command=offset, deleted_at=made_at))
@@ -130,6 +133,14 @@ async def _do(command: Command, offset: int, made_at: int, still_assigned: Still
             topics_table.apply(offset, forgotten=entry.name)
     else:
         topics_table.apply(offset)
+
+
+def edited(entry: Topic, command: Command, made_at: int) -> Topic:
+    """The entry as the command would have it. The feed stays."""
+    topic = msgspec.structs.replace(entry, track=command.track or entry.track)
+    if command.alert is msgspec.UNSET or command.alert == entry.alert:
+        return topic
+    return msgspec.structs.replace(topic, alert=command.alert, alert_since=made_at)
 
 
 def _has_room(topic: Topic) -> bool:
@@ -178,6 +189,12 @@ def _let_go(entry: Topic) -> tuple[str, ...]:
     return entry.former if entry.alive else (*entry.former, entry.kafka_topic)
 
 
+def surplus(entries: Iterable[Topic], most: int) -> set[str]:
+    """The names of the oldest tombstones beyond `most`: adding and deleting in a loop would fill every worker."""
+    dead = sorted((entry for entry in entries if not entry.alive), key=lambda entry: entry.deleted_at)
+    return {entry.name for entry in dead[: max(0, len(dead) - most)]}
+
+
 @app.timer(settings.sweep_interval)
 async def sweep() -> None:
     """Delete the Kafka topics of deleted feeds, and forget old tombstones."""
@@ -219,7 +236,7 @@ async def _remake(gone: list[Topic]) -> None:
             applied = topics_table.applied
             told = (await services.producer.send(COMMANDS, 0, command, still_assigned=app.is_flowing)).offset
             # In a topic of commands that was made anew, offsets are too low until `command_offsets` has gone on.
-            if told <= applied or not await wait_applied(told, REMAKE_TIMEOUT):
+            if told <= applied or not await topics_table.applied_within(told, REMAKE_TIMEOUT):
                 return
             _told_gone[topic.kafka_topic] = time.monotonic()
     # All workers know after a while that positions in the old log are of the past.
@@ -239,8 +256,9 @@ async def _sweep() -> None:
         present = await admin.names(kafka)
         ours = {name for name in present if name.startswith(FEED_PREFIX)}  # never more, whatever an entry names
         await admin.delete(kafka, [name for _, gone in dead for name in gone if name in ours])
+    many = surplus(topics_table.entries(), settings.max_topics)
     for entry, gone in dead:
-        old = entry.alive or now_ms() - entry.deleted_at > settings.tombstone_ttl * 1000
+        old = entry.alive or entry.name in many or now_ms() - entry.deleted_at > settings.tombstone_ttl * 1000
         if old and not present.intersection(gone):
             command = Command("forget", entry.name, generation=entry.generation)
             await services.producer.send(COMMANDS, 0, codec.encode(command), still_assigned=app.is_flowing)

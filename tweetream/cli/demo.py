@@ -44,6 +44,7 @@ def run(options: argparse.Namespace) -> None:
         "TOPICS": ",".join(options.topic or TOPICS),
         "FAUST_APP_STORE": "memory://",  # a new demo has a new Kafka, so no state can go on
         "PARTITIONS": "2",
+        "LOG_FORMAT": "text",  # the worker's last line says why it ended
         "METRICS_PORT": "",
         "READ": "open",
         "REPLICATION": "1",

@@ -19,6 +19,7 @@ from tweetream.models.printable import escape_output
 from tweetream.settings import fail
 
 _FILE = "posts of one label; or, without LABEL=, a file whose rows have text, label and, for related posts, family"
+ARCHIVE = "sqlite:///posts.db"
 _CLASSIFIERS = ("svm", "words-svm", "naive-bayes", "decision-tree")
 
 
@@ -73,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("worker", help="run a worker, like `faust -A tweetream.app worker …`")
     _add_topics(commands)
     _add_token(commands)
+    _add_archive(commands)
+    _add_export(commands)
 
     record = commands.add_parser(
         "record",
@@ -121,6 +124,53 @@ def _add_topics(commands: Any) -> None:
         token.add_argument(
             "--token", metavar="T", help="the token itself, which everybody on this machine then sees (ps): avoid it"
         )
+
+
+def _add_archive(commands: Any) -> None:
+    to = "sqlite:///FILE, postgresql://USER@HOST/DATABASE or parquet:FOLDER; default: TWEETREAM_ARCHIVE, or " + ARCHIVE
+    archive = commands.add_parser(
+        "archive",
+        help="write every post of all topics into a database or files, once, and keep it",
+        description="Follow the feeds of all topics and write each post once, until Ctrl-C. It goes on where it was.",
+    )
+    archive.add_argument("--to", metavar="URL", help=to)
+    archive.add_argument(
+        "--retention", metavar="TIME", help="delete posts that are older, such as 365d; default: never"
+    )
+    archive.add_argument("--metrics-port", type=int, metavar="N", help="serve /metrics on this port")
+    verbs = archive.add_subparsers(dest="verb", metavar="[erase]")
+    erase = verbs.add_parser(
+        "erase",
+        help="erase the posts of an author",
+        description="Erase an author's posts from the archive, and retract them, so that no feed gives them any more.",
+    )
+    erase.add_argument("--author", required=True, metavar="NAME", help="the name as the posts have it")
+    erase.add_argument("--to", metavar="URL", default=argparse.SUPPRESS, help=to)
+
+
+def _add_export(commands: Any) -> None:
+    export = commands.add_parser(
+        "export",
+        help="write all posts of topics into a file",
+        description="Write all posts of one or more topics, oldest first, each once with all its topics. An export "
+        "into a file goes on where it was interrupted.",
+    )
+    export.add_argument("topics", metavar="TOPIC[,TOPIC…]")
+    export.add_argument("--since", metavar="TIME", help="only posts that arrived then or later, such as 2026-11-01")
+    export.add_argument("--until", metavar="TIME", help="only posts that arrived before")
+    export.add_argument("--label", metavar="LABEL", help="only posts with this label, or `unsure`")
+    export.add_argument("--min-score", metavar="N", help="only posts with at least this score, 0 to 1")
+    export.add_argument(
+        "--format", choices=("csv", "jsonl", "parquet", "sqlite"), help="default: by FILE's name, or csv"
+    )
+    export.add_argument("--out", metavar="FILE", help="default: standard output, for csv and jsonl")
+    export.add_argument(
+        "--from",
+        dest="origin",
+        default="http://127.0.0.1:6066",
+        metavar="URL",
+        help="a worker, or an archive as sqlite:///FILE or postgresql://USER@HOST/DATABASE; default %(default)s",
+    )
 
 
 def _add_token(commands: Any) -> None:

@@ -16,8 +16,10 @@ from typing import Any
 import msgspec
 from typing_extensions import override
 
-from tweetream.settings import fail
+from tweetream.models.token import exposure
+from tweetream.settings import fail, say
 
+MAX_TOKEN = 64 * 1024  # characters of its file; /dev/zero has no end
 MAX_ANSWER = 64 * 1024 * 1024  # bytes; a worker with all topics that it may have sends less
 
 
@@ -42,9 +44,12 @@ def run(options: argparse.Namespace) -> None:
 
 def _token(options: argparse.Namespace) -> str:
     """The token of --token, of --token-file, or of the environment; empty without any."""
+    wrong = ""
     if options.token_file is not None:
         try:
-            token = Path(options.token_file).read_text("utf-8").strip()
+            with Path(options.token_file).open(encoding="utf-8") as file:
+                wrong = exposure(os.fstat(file.fileno()).st_mode, secret=True)
+                token = file.read(MAX_TOKEN).strip()
         except (OSError, UnicodeDecodeError) as error:
             fail(f"--token-file {options.token_file}: {getattr(error, 'strerror', None) or 'it is not a text'}")
         if not token:
@@ -53,6 +58,8 @@ def _token(options: argparse.Namespace) -> str:
         token = os.environ.get("TWEETREAM_API_TOKEN", "") if options.token is None else options.token
     if not re.fullmatch(r"[\x21-\x7e]*", token):
         fail("the token has a blank or another character that no token has: write it alone, on one line")
+    if wrong:
+        say(f"warning: --token-file {options.token_file}: {wrong}")
     return token
 
 

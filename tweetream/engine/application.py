@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 import faust
@@ -21,10 +22,12 @@ from typing_extensions import override
 from tweetream.engine import data_dir
 from tweetream.engine.consumer import Consumer
 from tweetream.engine.consumer_thread import GIVE_UP, patience
+from tweetream.engine.start_answers import start_answers
 from tweetream.engine.web_server import Web
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import wait_at_most
+from tweetream.settings import fail
 
 Step = Callable[[], Awaitable[None]]
 GIVE_UP_AT_STOP = 1.5  # seconds that a stop waits for a broker, in all
@@ -183,16 +186,21 @@ class App(faust.App):
             for folder in (self.conf.appdir, self.conf.tabledir):
                 data_dir.make_folder(folder)
         except data_dir.DataDirError as error:
-            print(f"tweetream: {error}", file=sys.__stderr__)  # Faust has replaced sys.stderr by its log
-            raise SystemExit(2) from None
+            fail(str(error), sys.__stderr__)  # Faust has replaced sys.stderr by its log
 
     @override
     async def on_start(self) -> None:
-        for step in (*self._before, *self._starting):
-            await step()
-            if self.stop_reason:
-                await asyncio.Event().wait()  # SIGTERM is on its way
+        async with self._start_answers():
+            for step in (*self._before, *self._starting):
+                await step()
+                if self.stop_reason:
+                    await asyncio.Event().wait()  # SIGTERM is on its way
         await super().on_start()
+
+    def _start_answers(self) -> AbstractAsyncContextManager[None]:
+        if not self.conf.web_enabled:
+            return nullcontext()
+        return start_answers(self.conf.web_bind, self.conf.web_port)
 
     def patience(self) -> float:
         """Seconds to wait for a broker: GIVE_UP in each rebalance, GIVE_UP_AT_STOP for all of a stop."""

@@ -23,6 +23,7 @@ from typing_extensions import override
 
 from tweetream import metrics
 from tweetream.engine.consumer_thread import ConsumerThread, patience
+from tweetream.engine.progress import Offsets
 from tweetream.kafka.retry import wait_at_most
 
 Answer = TypeVar("Answer")
@@ -277,11 +278,10 @@ class Consumer(driver.Consumer):
         """The offset of the next record that is delivered of a partition. None if it is not this worker's now."""
         return self._next.get(TP(topic, partition))
 
-    def lag(self, topic: str) -> int:
-        """Records of the topic in the partitions of this worker that are not committed, by the last fetch."""
-        mine = [tp for tp in self._next if tp.topic == topic]
-        ends = [(self.highwater(tp), self._committed_offset[tp]) for tp in mine]
-        return sum(max(0, end - committed) for end, committed in ends if end is not None and committed is not None)
+    def offsets(self) -> dict[TP, Offsets]:
+        """Those of each partition of this worker."""
+        found = [(tp, self._committed_offset[tp], at, self.highwater(tp)) for tp, at in self._next.items()]
+        return {tp: Offsets(done, at, max(done, end or 0)) for tp, done, at, end in found if done is not None}
 
     def give_up(self, message: Any) -> None:
         """Do not wait for this message any more: it was not acknowledged and nothing processes it."""

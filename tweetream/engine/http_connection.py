@@ -96,7 +96,7 @@ class HttpConnection(web.RequestHandler):
         error = kw.get("exc_info")
         if isinstance(error, HttpProcessingError):
             _malformed.warn("%s and others send what is not HTTP: %s", self._peer(), printable(error))
-        else:
+        elif not isinstance(error, ConnectionError):  # a client that has left is nothing to tell
             super().log_exception(*args, **kw)
 
     def _peer(self) -> str:

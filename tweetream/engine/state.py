@@ -1,5 +1,6 @@
 """The tables that every worker has: the topics with their tombstones, and the counts of each feed."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Iterable
@@ -78,6 +79,19 @@ class TopicsTable(ReplicatedTable):
         """Wait until this worker has applied the command at `offset`, and Kafka has its changes."""
         while self.confirmed < offset:
             await self.wait_change()
+
+    async def applied_within(self, offset: int, timeout: float) -> bool:
+        """As `wait_applied`. False after `timeout` seconds, or when flow is suspended."""
+        if self.confirmed >= offset:
+            return True
+        applied, suspended = self.wait_applied(offset), self.app.flow_control.wait_suspended()
+        waiting = [asyncio.ensure_future(applied), asyncio.ensure_future(suspended)]
+        try:
+            await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+        return self.confirmed >= offset
 
     def alive(self) -> list[Topic]:
         """The active topics, by name."""

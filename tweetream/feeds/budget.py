@@ -1,7 +1,8 @@
 """What reading older records may cost: a budget that fills by the second, and the calls that spend it. Knows no web.
 
-A unit is a record that is read from Kafka, or 1 KiB of it if it is larger; records in a feed's ring are free. A call
-may overdraw a budget: it ends early with what it has, and the next call has to wait. So no call is refused halfway.
+A unit is a record that is read from Kafka, or 1 KiB of it if it is larger. Records in a feed's ring are free for pages,
+and cost a new stream a tenth, since it may begin with thousands of them. A call may overdraw a budget: it ends early
+with what it has, and the next call has to wait. So no call is refused halfway.
 """
 
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from typing_extensions import override
 
+RINGED = 10  # records of a ring that cost as much as one from Kafka
 UNIT = 1024  # bytes of a record that cost as much as a small record
 
 
@@ -60,7 +62,13 @@ class Scan:
 
     def spend(self, sizes: Sequence[int]) -> None:
         """Records of these bytes were read."""
-        units = sum([1 + size // UNIT for size in sizes])
+        self._spend(sum([1 + size // UNIT for size in sizes]))
+
+    def spend_ringed(self, number: int) -> None:
+        """So many records of a ring were given."""
+        self._spend(number // RINGED)
+
+    def _spend(self, units: int) -> None:
         charged = max(0, units - max(0, self._free - self._spent))
         self._spent += units
         self._own.spend(charged)

@@ -98,7 +98,7 @@ class Cursor:
         if self._in_log or self.feed.start <= self.offset <= self.feed.end:
             self._in_log = True
             return None
-        first, end = await self._past.bounds(self.kafka_topic)
+        first, end = await self._past.bounds(self.kafka_topic, self._scan)
         for _ in range(10):  # the hub can lag, and the embedded broker's answer can be too low
             if self.offset <= max(end, self.feed.end):
                 break
@@ -153,7 +153,7 @@ class Cursor:
             return []
         found, arrived = self.feed.retracted_since(0), self.feed.arrival(last)
         if last + 1 < self.feed.start:
-            before, arrived = await self._past.retracted(self.kafka_topic, last + 1)
+            before, arrived = await self._past.retracted(self.kafka_topic, last + 1, self._scan)
             found = before + found
         since = (arrived or 0) - SLACK
         return list(dict.fromkeys([one.id for one in found if one.offset <= last and one.time >= since]))

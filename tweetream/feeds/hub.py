@@ -14,6 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from tweetream.feeds.budget import Scan
 from tweetream.feeds.past import PastReader
 from tweetream.feeds.retractions import Retractions
 from tweetream.feeds.ring import FeedRing
@@ -24,9 +25,11 @@ from tweetream.kafka.retry import Reminder
 
 log = logging.getLogger(__name__)
 FLUSH = 0.1  # the longest pause (seconds) in which records gather, so that they go out in one write
-FLUSH_SHARE = 100  # the pause is so many times what the last flush took: under a light load there is none
+FLUSH_SHARE = 100  # the pause is so many times the CPU of the last flush: under a light load there is none
 RETRACTION_DELAY = 0.05  # seconds that a retraction waits for others
 SECOND_POLL_MS = 10
+ALL_BYTES = 512 * 1024 * 1024  # of posts in all rings; one ring has MIN_BYTES in any case
+MIN_BYTES = 1024 * 1024
 TRY_AGAIN = 0.5  # seconds after a failure of Kafka or of this machine
 
 
@@ -55,13 +58,29 @@ class Hub:
             await asyncio.wait({self._follower}, timeout=1.0)
         await self.past.stop()
 
+    @property
+    def ended(self) -> str:
+        """That the feeds are no longer read, and why; empty if they are."""
+        task = self._follower
+        if task is None or not task.done() or task.cancelled():
+            return ""
+        return f"the reader of the feeds has ended: {task.exception()!r}"
+
     @contextlib.asynccontextmanager
-    async def follow(self, kafka_topic: str, client: asyncio.Event) -> AsyncIterator[FeedRing]:
-        """Follow the feed within the block; `client` is set if the feed is dropped."""
+    async def follow(
+        self, kafka_topic: str, client: asyncio.Event, scan: Scan | None = None
+    ) -> AsyncIterator[FeedRing]:
+        """Follow the feed within the block; `client` is set if the feed is dropped.
+
+        `scan` spends what it takes to read the feed's last records, if no other client follows it.
+        """
+        if kafka_topic not in self._feeds and scan is not None and (wait := scan.wait):
+            await asyncio.sleep(wait)
         async with self._joining.setdefault(kafka_topic, asyncio.Lock()):
             feed = self._feeds.get(kafka_topic)
             if feed is None:
-                feed = self._feeds[kafka_topic] = await self.past.load_ring(kafka_topic)
+                feed = self._feeds[kafka_topic] = await self.past.load_ring(kafka_topic, scan)
+                self._share()
                 self._joined.set()
             feed.clients.add(client)
         try:
@@ -69,6 +88,12 @@ class Hub:
         finally:
             feed.clients.discard(client)
             feed.left_at = time.monotonic()
+
+    def _share(self) -> None:
+        """Share the memory among the rings, since one client can follow all feeds."""
+        each = max(MIN_BYTES, ALL_BYTES // len(self._feeds))
+        for feed in self._feeds.values():
+            feed.limit(each)
 
     def drop(self, kafka_topic: str) -> None:
         """Stop following a feed, for example because its topic was deleted, and wake its clients."""
@@ -137,7 +162,7 @@ class Hub:
                 continue
             found = await consumer.getmany(timeout_ms=POLL_MS, max_records=5 * FETCH_RECORDS)
             if found:
-                began = time.perf_counter()
+                began = time.thread_time()
                 _append(found, assigned)
                 try:
                     if pause > SECOND_POLL_MS / 1000:
@@ -145,10 +170,10 @@ class Hub:
                         _append(
                             await consumer.getmany(timeout_ms=SECOND_POLL_MS, max_records=5 * FETCH_RECORDS), assigned
                         )
-                        began = time.perf_counter()
+                        began = time.thread_time()
                 finally:
                     self.on_records()  # also when Kafka fails now, since the next records may come much later
-                pause = min(FLUSH, FLUSH_SHARE * (time.perf_counter() - began))
+                pause = min(FLUSH, FLUSH_SHARE * (time.thread_time() - began))
                 await asyncio.sleep(pause)
 
     def _feeds_in_use(self) -> Iterator[FeedRing]:
@@ -161,6 +186,8 @@ class Hub:
             else:
                 self._feeds.pop(feed.kafka_topic, None)
                 self._joining.pop(feed.kafka_topic, None)
+                if self._feeds:
+                    self._share()
 
 
 def _append(found: dict[TopicPartition, list[Any]], assigned: dict[TopicPartition, FeedRing]) -> None:

@@ -3,6 +3,8 @@
 Each call borrows one of a few pooled readers, so that a slow client holds none.
 """
 
+import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -21,6 +23,7 @@ from tweetream.kafka.readers import FETCH_RECORDS, Readers, dedup_start, next_re
 
 SCAN = 20_000  # records that a search for the last posts of a filter reads at most
 LAST_BYTES = 16 * 1024 * 1024  # of the last posts that a stream begins with
+SLICE, REST = 200, 2  # records that a search reads without a pause, and how many times as long the pause is
 GROWTH = 8  # each block of a search is so many times larger than the one before, since each reads a dedup window first
 
 
@@ -105,23 +108,24 @@ class PastReader:
             raws = await next_records(reader, tp, FETCH_RECORDS)
             _charge(scan, raws)
             raws = [raw for raw in raws if raw.offset < until]
-            found = [record for raw in raws if (record := read_record(raw, stamps, past=True)) is not None]
+            found = await _records(raws, stamps, scan)
             offset = raws[-1].offset + 1 if raws else until
             if kafka_topic in self._feeds:
                 self._feeds[kafka_topic].checkpoints.add(offset, stamps)
             return self.retractions.kept(found), offset
 
-    async def retracted(self, kafka_topic: str, until: int) -> tuple[list[Retracted], int]:
+    async def retracted(self, kafka_topic: str, until: int, scan: Scan | None = None) -> tuple[list[Retracted], int]:
         """The retracted ones of the FETCH_RECORDS records before `until`, and when the last of these arrived (ms)."""
         tp = TopicPartition(kafka_topic, 0)
         raws: list[Any] = []
-        async with self._lend(kafka_topic) as reader:
+        async with self._lend(kafka_topic, scan) as reader:
             offset = max((await reader.beginning_offsets([tp]))[tp], until - FETCH_RECORDS)
             reader.assign([tp])
             reader.seek(tp, offset)
             while offset < until:
                 raws += await next_records(reader, tp, FETCH_RECORDS)
                 offset = raws[-1].offset + 1
+        _charge(scan, raws)
         arrived = max((raw.timestamp for raw in raws if raw.offset < until), default=0)
         return self.retractions.among(raws, until), arrived
 
@@ -152,13 +156,13 @@ class PastReader:
             room, cut = room - block.size, block.cut
         return found
 
-    async def load_ring(self, kafka_topic: str) -> FeedRing:
+    async def load_ring(self, kafka_topic: str, scan: Scan | None = None) -> FeedRing:
         """A new ring with the feed's newest records, since most clients ask for these."""
         tp = TopicPartition(kafka_topic, 0)
         async with self._lend(kafka_topic) as reader:
             first, end = await readers.bounds(reader, tp)
             start = max(first, end - FETCH_RECORDS)
-            stamps, retracted = await self._read_stamps(reader, tp, start)
+            stamps, retracted = await self._read_stamps(reader, tp, start, scan=scan)
             feed = FeedRing(kafka_topic, start, stamps, self.retractions)
             feed.remember(retracted)
             feed.whole = start == first
@@ -168,6 +172,7 @@ class PastReader:
                 more = [raw for raw in await next_records(reader, tp, FETCH_RECORDS) if raw.offset < end]
                 start = more[-1].offset + 1 if more else end
                 raws += more
+            _charge(scan, raws)
         # Last, and without an await before the hub follows the feed: a retraction reaches only feeds that are followed.
         feed.take(raws, end, past=True)
         return feed
@@ -197,12 +202,23 @@ class PastReader:
         while start < offset:
             raws = await next_records(reader, tp, FETCH_RECORDS)
             _charge(scan, raws)
-            for raw in raws:
-                if raw.offset < offset:
-                    read_record(raw, stamps, past=True)
+            await _records([raw for raw in raws if raw.offset < offset], stamps, scan)
             retracted += self.retractions.among(raws, offset)
             start = raws[-1].offset + 1
         return stamps, retracted
+
+
+async def _records(raws: list[Any], stamps: Stamps, scan: Scan | None) -> list[FeedRecord]:
+    """The records that are no duplicates. A search lets others work after each slice."""
+    size = SLICE if scan is not None and scan.filtered else len(raws)
+    found: list[FeedRecord] = []
+    for at in range(0, len(raws), max(1, size)):
+        began = time.perf_counter()
+        part = raws[at : at + size]
+        found += [record for raw in part if (record := read_record(raw, stamps, past=True)) is not None]
+        if size < len(raws):
+            await asyncio.sleep(REST * (time.perf_counter() - began))
+    return found
 
 
 def _charge(scan: Scan | None, raws: list[Any]) -> None:

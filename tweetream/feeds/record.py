@@ -12,7 +12,7 @@ import msgspec
 
 from tweetream import metrics
 from tweetream.models.epoch import is_plausible
-from tweetream.models.feed import Stamp
+from tweetream.models.feed import MAX_PARTITIONS, Stamp
 
 # What an event can be. Nested values are refused, since deep ones would exceed the recursion limits of its readers.
 _event = msgspec.json.Decoder(dict[str, str | int | float | bool | None])
@@ -62,6 +62,10 @@ class Stamps:
         """How many partitions have come."""
         return len(self._highest)
 
+    def each(self) -> list[Stamp]:
+        """The highest stamp of each partition."""
+        return list(self._highest.values())
+
     def copy(self) -> "Stamps":
         other = Stamps()
         other._highest = dict(self._highest)
@@ -85,6 +89,8 @@ def read_record(raw: Any, stamps: Stamps, *, past: bool = False) -> FeedRecord |
             raise ValueError("not a probability")
         if not is_plausible(stamp.epoch, raw.timestamp):  # it would make all later posts of its partition duplicates
             raise ValueError("an epoch of the future")
+        if stamp.partition >= MAX_PARTITIONS:  # a stamp is kept for each
+            raise ValueError("a partition that there is not")
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError, struct.error):
         metrics.dead_letters.labels(raw.topic).inc(not past)
         return None

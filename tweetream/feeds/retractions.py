@@ -1,7 +1,7 @@
 """The ids of retracted posts, which every reader of a feed leaves out. Knows no Kafka.
 
 An id is kept as it is written in a feed record's data, where it is the first field: comparing parses no JSON. Only the
-newest MAX_IDS are kept.
+newest MAX_IDS and MAX_BYTES are kept.
 """
 
 from itertools import islice
@@ -11,6 +11,7 @@ from tweetream.feeds.record import FeedRecord
 from tweetream.models.codec import json_line
 
 MAX_IDS = 1_000_000  # about 200 MB
+MAX_BYTES = 128 * 1024 * 1024  # of all ids; a character can take 12 bytes as it is written
 _MINUTE = 60_000  # ms
 SLACK = 60_000  # ms by which clocks may differ, plus the time that a record takes to a client
 _ID = len(b'{"id":"')
@@ -33,9 +34,10 @@ class Retracted(NamedTuple):
 class Retractions:
     """The ids, each with the time of its retraction (ms), rounded up to a minute. False while there is none."""
 
-    def __init__(self, max_ids: int = MAX_IDS) -> None:
-        self._max_ids = max_ids
+    def __init__(self, max_ids: int = MAX_IDS, max_bytes: int = MAX_BYTES) -> None:
+        self._max_ids, self._max_bytes = max_ids, max_bytes
         self._times: dict[bytes, int] = {}  # oldest first
+        self._size = 0  # bytes of the ids
         self._minute = 0
 
     def __len__(self) -> int:
@@ -48,15 +50,19 @@ class Retractions:
         if minute != self._minute:
             self._minute = minute
         self._times[found] = self._minute  # ids of one minute share one int object: a quarter less memory
-        if len(self._times) > self._max_ids:  # many at once: after deletions a dict is slow to find its first key
-            for oldest in list(islice(self._times, max(1, self._max_ids // 10))):
+        self._size += len(found)
+        while len(self._times) > self._max_ids or self._size > self._max_bytes:
+            # Many at once: after deletions a dict is slow to find its first key.
+            for oldest in list(islice(self._times, max(1, len(self._times) // 10))):
                 del self._times[oldest]
+                self._size -= len(oldest)
         return found
 
     def forget(self, id: str) -> bytes:
         """Forget the retraction of a post. Returns the id as written in data."""
         found = json_line(id)[1:-1]
-        self._times.pop(found, None)
+        if self._times.pop(found, None) is not None:
+            self._size -= len(found)
         return found
 
     def kept(self, records: list[FeedRecord]) -> list[FeedRecord]:

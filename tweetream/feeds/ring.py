@@ -69,6 +69,7 @@ class FeedRing:
         self._offsets: list[int] = []
         self._records: list[FeedRecord] = []
         self._size = 0  # bytes of posts in the ring
+        self._most = RING_BYTES
         self._by_id: dict[bytes, tuple[int, ...]] = {}  # offsets by id, of the records before `_indexed`
         self._indexed = start
 
@@ -85,13 +86,20 @@ class FeedRing:
         self._size += size
         self.end = raws[-1].offset + 1 if raws else end or self.end
         self.checkpoints.add(self.end, self.stamps)
-        if len(self._records) - RING > FETCH_RECORDS or self._size > RING_BYTES:
+        if len(self._records) - RING > FETCH_RECORDS or self._size > min(self._most, RING_BYTES):
+            self._trim()
+
+    def limit(self, size: int) -> None:
+        """Keep at most so many bytes of posts from now on."""
+        self._most = size
+        if self._size > size:
             self._trim()
 
     def _trim(self) -> None:
         surplus = max(0, len(self._records) - RING)
         self._size -= sum([len(record.data) for record in self._records[:surplus]])
-        while self._size > RING_BYTES * 9 // 10:  # a tenth more, so that not every append trims
+        most = min(self._most, RING_BYTES)
+        while self._size > most * 9 // 10:  # a tenth more, so that not every append trims
             self._size -= len(self._records[surplus].data)
             surplus += 1
         del self._records[:surplus], self._offsets[:surplus]

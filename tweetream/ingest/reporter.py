@@ -24,6 +24,7 @@ class Reporter:
     def __init__(self, settled: SettledPositions) -> None:
         self._settled = settled
         self._changed = asyncio.Event()
+        self._began = time.time()
         self._sent: dict[str, tuple[float, Status, Settled | None]] = {}
 
     @property
@@ -52,17 +53,17 @@ class Reporter:
         if status == before and settled == settled_before and time.monotonic() < at + REPORT_INTERVAL:
             return
         self._sent[status.url] = time.monotonic(), status, settled
-        _measure(status, before)
+        self._measure(status, before)
         report = codec.encode(StatusReport(epoch, status, settled))
         try:
             await services.producer.send(SOURCES, 0, report, key=status.url.encode())
         except RecordRejected as error:  # the sources go on, but other workers do not get this status
             await dead_letter(SOURCES, report, str(error))
 
-
-def _measure(status: Status, before: Status | None) -> None:
-    for state in State:
-        metrics.source_state.labels(status.url, state.value).set(status.state is state)
-    if status.last_post_at is not None:
-        metrics.source_last_post.labels(status.url).set(status.last_post_at / 1000)
-    metrics.source_reconnects.labels(status.url).inc(status.reconnects - before.reconnects if before else 0)
+    def _measure(self, status: Status, before: Status | None) -> None:
+        for state in State:
+            metrics.source_state.labels(status.url, state.value).set(status.state is state)
+        if status.last_post_at is not None:
+            metrics.source_last_post.labels(status.url).set(status.last_post_at / 1000)
+        metrics.follow_silence(status.url, max(self._began, (status.last_post_at or 0) / 1000))
+        metrics.source_reconnects.labels(status.url).inc(status.reconnects - before.reconnects if before else 0)

@@ -20,6 +20,7 @@ from tweetream.app import app, kafka, settings
 from tweetream.ingest.backpressure import Backpressure
 from tweetream.ingest.batcher import Batch, Batcher, halves
 from tweetream.ingest.command_offsets import CommandsLost, continue_offsets
+from tweetream.ingest.lag import watch_group_lag
 from tweetream.ingest.reporter import Reporter
 from tweetream.ingest.settled import SettledPositions, recall
 from tweetream.ingest.takeover import Fenced, TakeoverState, take_over
@@ -43,7 +44,6 @@ from tweetream.topology import (
     recovered,
     services,
     topics_table,
-    wait_applied,
 )
 
 log = logging.getLogger(__name__)
@@ -110,6 +110,7 @@ class Run:
         batcher = Batcher(takeover.positions, takeover.ids)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._backpressure.watch())
+            tasks.create_task(watch_group_lag())
             tasks.create_task(self._reporter.run(takeover.epoch, self._supervisors))
             for supervisor in self._supervisors:
                 tasks.create_task(self._run_source(supervisor, batcher, takeover.positions))
@@ -122,7 +123,7 @@ class Run:
             track, host = normalise_track([name]), socket.gethostname()[:MAX_CALLER]
             command = codec.encode(Command("add", name, track, missing=True, by=SETTINGS, address=host))
             last = (await services.producer.send(COMMANDS, 0, command)).offset
-        while not await wait_applied(last, 5.0):
+        while not await topics_table.applied_within(last, 5.0):
             await asyncio.sleep(0.1)
 
     async def _run_source(self, supervisor: Supervisor, batcher: Batcher, positions: dict[str, str]) -> None:

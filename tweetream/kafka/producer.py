@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
     InvalidTopicError,
     KafkaError,
@@ -88,6 +89,11 @@ class OrderedProducer:
         await rebootstrapping(self._producer).start()
         self.watch = WriteWatch(self._producer.client)
         self.watch.start()
+
+    @property
+    def client(self) -> AIOKafkaClient | None:
+        """The connections to the brokers, once they are there."""
+        return None if self._producer is None else self._producer.client
 
     async def learn_limit(self, topics: Iterable[str]) -> bool:
         """Ask Kafka for the limit of these topics. Whether it is lower than what was known. Raises Unavailable."""

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from tweetream.models.alert import AlertRule
+
 MAX_CALLER = 100  # characters of a caller's name, and of an address
 
 
@@ -12,8 +14,9 @@ class Command(msgspec.Struct, frozen=True):
 
     `remake` says that somebody deleted the Kafka topic of `generation`: it is about to be made again.
 
-    `edit` gives an active topic another track; its feed stays. With `missing`, `add` applies only to a name that has
-    neither an entry nor a tombstone. `by` and `address` tell who sent it, and from where.
+    `edit` gives an active topic another track, unless it is empty, and another rule for alerts, if `alert` is set; its
+    feed stays. With `missing`, `add` applies only to a name that has neither an entry nor a tombstone. `by` and
+    `address` tell who sent it, and from where.
     """
 
     action: Literal["add", "edit", "delete", "forget", "remake"]
@@ -21,5 +24,6 @@ class Command(msgspec.Struct, frozen=True):
     track: tuple[str, ...] = ()
     generation: int = 0
     missing: bool = False
+    alert: AlertRule | None | msgspec.UnsetType = msgspec.UNSET
     by: Annotated[str, msgspec.Meta(max_length=MAX_CALLER)] = ""
     address: Annotated[str, msgspec.Meta(max_length=MAX_CALLER)] = ""

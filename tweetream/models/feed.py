@@ -19,6 +19,7 @@ from tweetream.models.post import Post
 UNSURE = "unsure"  # in place of a label, in filters, counts and headers, where the model gives none
 _STAMP = struct.Struct(">HQQI")
 MAX_OFFSET = 2**63
+MAX_PARTITIONS = 1_000  # of posts, as the settings allow
 _POSITION = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})@([0-9a-z]{1,13}):([0-9]{1,19})")
 _BEFORE_FIRST = "00"
 _FEED = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})-([0-9a-z]{1,13})")

@@ -1,5 +1,6 @@
 """What the values of settings may be, as functions that make them or raise ValueError with what to write instead."""
 
+import base64
 import ipaddress
 import re
 from collections.abc import Callable
@@ -12,6 +13,8 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST = 36_500 * 86400.0  # a hundred years; Kafka and timers take no infinite time
 _HOST_NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?\.?"
 _PORTS = {"http": 80, "https": 443}
+SIGNING_PREFIX = "whsec_"  # begins a secret that is written in base64, as in Standard Webhooks
+LEAST_SECRET = 16  # bytes
 Values = tuple[str, ...]
 
 
@@ -25,6 +28,12 @@ def seconds(value: Any) -> Any:
         if not 0.001 <= value <= _LONGEST:
             raise ValueError("write a time from 1ms to 36500d")
     return value
+
+
+def password_in(url: str) -> str:
+    """The password in a URL, as it is written there; empty if there is none."""
+    found = re.search(r"//[^:/]*:(.*)@|[?&]password=([^&]*)", url)
+    return "" if found is None else found[1] or found[2] or ""
 
 
 def parts(separator: str | None) -> Callable[[Any], Any]:
@@ -109,6 +118,19 @@ def origins(values: Values) -> Values:
     return values
 
 
+def frame_ancestors(values: Values) -> Values:
+    """Who may embed the page: `self`, origins, and `https://*.HOST` for all names below a host.
+
+    They go into a header, so nothing passes that could add to it.
+    """
+    plain = [value.replace("://*.", "://", 1) for value in values if value != "self"]
+    origins(tuple(plain))
+    for value in values:
+        if value != "self" and not value.startswith(("https://", "http://")):
+            raise ValueError(f"no page of {value!r} can embed this one; write each as https://HOST, or self")
+    return values
+
+
 def _origin(value: str) -> str:
     """How browsers write the origin of this address; empty if it has none."""
     try:
@@ -138,6 +160,40 @@ def own_token(value: SecretStr) -> SecretStr:
     written = value.get_secret_value()
     if written != written.strip() or not written.isprintable():
         raise ValueError("it has a line break, or a blank at an end; write the token alone")
+    return value
+
+
+def webhook(value: SecretStr) -> SecretStr:
+    """An address that takes alerts. It can hold a secret, so the message does not repeat it."""
+    written = value.get_secret_value()
+    if not written:
+        return value
+    try:
+        address = urlsplit(written)
+        sound = address.scheme in _PORTS and _is_host(_bracketed(address.hostname or "")) and address.port != 0
+    except ValueError:
+        sound = False
+    if not sound or address.fragment or re.search(r"[^\x21-\x7e]", written):
+        raise ValueError("write one address, such as https://alerts.example/hook")
+    return value
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def webhook_secret(value: SecretStr) -> SecretStr:
+    """A secret that signs: long enough, and in base64 if it says so by `whsec_`."""
+    written = own_token(value).get_secret_value()
+    if written.startswith(SIGNING_PREFIX):
+        try:
+            size = len(base64.b64decode(written.removeprefix(SIGNING_PREFIX), validate=True))
+        except ValueError:
+            raise ValueError(f"what follows {SIGNING_PREFIX} is not base64") from None
+    else:
+        size = len(written.encode())
+    if written and size < LEAST_SECRET:
+        raise ValueError(f"write {LEAST_SECRET} bytes or more; openssl rand -hex 32 makes a good one")
     return value
 
 

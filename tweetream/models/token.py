@@ -6,8 +6,10 @@ token has 256 random bits. Nobody can guess it, so a slow hash would only let st
 """
 
 import hashlib
+import os
 import re
 import secrets
+import stat
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -67,6 +69,21 @@ def new_token(name: str, role: Role) -> tuple[str, NamedToken]:
     check_token_name(name)
     token = secrets.token_hex(32)
     return token, NamedToken(name, role, hash_of(read_key(token.encode())))
+
+
+def exposure(mode: int, *, secret: bool) -> str:
+    """What is wrong with the mode of a file of tokens, in one line; empty if nothing is.
+
+    A file that is not `secret` holds hashes: others who read it can use none, and others who write it can add one.
+    """
+    if os.name == "nt":  # these bits say nothing there
+        return ""
+    if mode & stat.S_IWOTH:
+        return "every user of this machine can change it: run chmod 600"
+    if mode & stat.S_IROTH:
+        what = "the token" if secret else "the names and roles of the tokens"
+        return f"every user of this machine can read {what} in it: run chmod 600"
+    return ""
 
 
 def parse_tokens(text: str) -> tuple[NamedToken, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from tweetream.models.alert import AlertRule, BadAlert, check_alert
 from tweetream.models.feed import FeedName, base36
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -26,7 +27,8 @@ class Topic(msgspec.Struct, frozen=True):
 
     `generation` is the Kafka timestamp (ms) of the command that added the topic, `command` that command's offset.
     `former` are the Kafka topics of earlier generations that may still exist. `remade` is when the Kafka topic, which
-    somebody had deleted, was last made again (ms since 1970; 0: never).
+    somebody had deleted, was last made again (ms since 1970; 0: never). `alert` is the rule for alerts, and
+    `alert_since` the time (ms since 1970) of the command that set it.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Topic(msgspec.Struct, frozen=True):
     deleted_at: int = 0
     former: tuple[str, ...] = ()
     remade: int = 0
+    alert: AlertRule | None = None
+    alert_since: int = 0
 
     @property
     def log(self) -> str:
@@ -69,6 +73,11 @@ def check_entry(topic: Topic) -> str:
     for feed in topic.former:
         if not re.fullmatch(rf".+-feed-{re.escape(name)}-[0-9a-z]+", feed):
             raise BadTopic(f"{feed!r} is no feed of {name}")
+    try:
+        if topic.alert is not None and check_alert(topic.alert) != topic.alert:
+            raise BadTopic("its alert has no numbers")
+    except BadAlert as error:
+        raise BadTopic(str(error)) from None
     return name
 
 

@@ -23,7 +23,7 @@ from tweetream.web.tokens import Tokens
 _FORWARDED = frozenset({"forwarded", "x-real-ip", "via", "x-client-ip", "true-client-ip", "cf-connecting-ip"})
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _PORTS = {"http": 80, "https": 443}
-_PROBES = ("/livez", "/readyz", "/metrics")  # asked by programs, by any name
+PROBES = ("/livez", "/readyz", "/metrics")  # asked by programs, by any name
 _NEED = {Role.READ: "reading", Role.EDIT: "changing topics", Role.ADMIN: "the list of changes"}
 
 
@@ -61,7 +61,7 @@ class Access:
         path = request.path
         if path == "/metrics" and self._own_metrics_port:
             raise Problem(404, "the metrics have a port of their own (TWEETREAM_METRICS_PORT)")
-        if path not in _PROBES:
+        if path not in PROBES:
             self._check_host(request)
         if self._closed and not _is_public(path):
             self._check_reader(request)

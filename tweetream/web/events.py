@@ -4,7 +4,9 @@ A post's data is encoded once, by classification; here it only gets its `id`, wh
 Comments and `retry` end in one LF: some clients make an empty event of every blank line.
 """
 
+import contextlib
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -13,6 +15,7 @@ from tweetream.feeds.subscription import Delivery
 from tweetream.models.feed import Position, join_positions
 
 HEARTBEAT = b":\n"
+_RECEIVED_AT = b'"received_at":"'  # no text in the JSON can have it: there quotes are escaped
 
 
 def opening(retry: int) -> bytes:
@@ -66,6 +69,16 @@ def last_id(events: Sequence[bytes]) -> bytes:
         if event.startswith(b"id: "):
             return event[4 : event.index(b"\n")]
     return b""
+
+
+def received_at(event: bytes) -> float | None:
+    """When the post of an event was read, in seconds since 1970; None if the event is of no post of ours."""
+    start = event.find(_RECEIVED_AT) + len(_RECEIVED_AT)
+    if start < len(_RECEIVED_AT):
+        return None
+    with contextlib.suppress(ValueError):  # others can write to Kafka too
+        return datetime.fromisoformat(event[start : start + 24].decode()).timestamp()
+    return None
 
 
 def _named(name: str, data: object) -> bytes:

@@ -8,6 +8,7 @@ own task waits for it, and resumes from Kafka's log. Imports no Faust.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterable, Iterator
 from typing import cast
 
@@ -100,6 +101,8 @@ class Group:
             else:
                 slow.append(client)
         metrics.sse_sent.inc(len(new) * (len(self.clients) - len(slow)))
+        if (read_at := events.received_at(new[0])) is not None:
+            metrics.delivery.observe(max(0.0, time.time() - read_at))
         self._dismiss(slow, before)
 
     def _dismiss(self, clients: Iterable[Subscriber], states: CursorStates) -> None:

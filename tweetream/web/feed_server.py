@@ -27,6 +27,7 @@ from tweetream.web.limits import ClientAddresses, ConnectionLimits, ReadLimits, 
 from tweetream.web.stream import Stream, StreamQuery
 
 FINISH_TIMEOUT = 0.5  # seconds that streams have to finish by themselves
+MAX_ID = 600  # characters of a post's id: 512 of its source, and the number of a replay's round
 
 
 class FeedServer:
@@ -51,6 +52,7 @@ class FeedServer:
     async def start(self) -> None:
         files = raise_open_files(self._settings.max_streams)
         self.connections = ConnectionLimits(self._settings, files, self.addresses)
+        metrics.max_streams.set(self._settings.max_streams)
         await self.hub.start()
         await self._fan_out.start()
 
@@ -62,9 +64,7 @@ class FeedServer:
         self, request: web.Request, response: web.StreamResponse, query: StreamQuery, found: dict[str, Topic | None]
     ) -> None:
         """Run a stream of the topics `found` until it ends for any reason."""
-        scan = None
-        if query.post_filter != EVERY_POST:
-            scan = self.reads.scan(self.addresses.of(request), filtered=True, paced=True)
+        scan = self.reads.stream(self.addresses.of(request), filtered=query.post_filter != EVERY_POST)
         stream = Stream(self.hub, self._fan_out, self._settings, request, response, query, scan)
         self._streams.add(stream)
         metrics.sse_clients.inc()
@@ -120,7 +120,9 @@ class FeedServer:
         """Take records of the topic of retracted ids: each key is the id of a post, each tombstone revokes one."""
         for record in records:
             id = record.key.decode(errors="replace")
-            if record.value is None:
+            if len(id) > MAX_ID:  # no post has it
+                metrics.dead_letters.labels(RETRACTED).inc()
+            elif record.value is None:
                 self.hub.retractions.forget(id)
             elif id:
                 self.hub.retract(id, record.timestamp)

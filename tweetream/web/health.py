@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import time
 from functools import cache
 from typing import Any, cast
 
@@ -17,12 +18,12 @@ from tweetream import metrics
 from tweetream.app import app, settings
 from tweetream.engine.consumer import Consumer
 from tweetream.engine.web_server import Site
-from tweetream.kafka.clock import clock
-from tweetream.kafka.required import required
 from tweetream.topology import POSTS, TAGGED, feed_name, recovered, services
 from tweetream.web.limits import METRICS, METRICS_PER_ADDRESS, ClientAddresses, ConnectionCounts
 from tweetream.web.problems import Problem
+from tweetream.web.watch import health_watch
 
+REST = 10  # times as long as making the metrics' text took
 # What is wrong with a feed that Kafka cannot write, and what to do.
 BROKEN = (
     "Kafka cannot write its feed, so its posts wait; start the brokers that have its Kafka topic, or delete that one, "
@@ -38,25 +39,23 @@ def require_recovered() -> None:
 
 @app.page("/livez")
 class Liveness(View):
-    """The worker answers."""
+    """The worker answers, and can go on by itself."""
 
     @override
     async def get(self, request: Any) -> web.StreamResponse:
+        if reason := health_watch().unable():
+            raise Problem(503, reason)
         return web.Response(text="alive\n")
 
 
 @app.page("/readyz")
 class Readiness(View):
-    """The tables are read, records flow, Kafka lacks nothing, and the clock is right. A broken feed is named."""
+    """Kafka is there and lacks nothing, records flow, and the clock is right. A broken feed is named."""
 
     @override
     async def get(self, request: Any) -> web.StreamResponse:
-        if not recovered() or app.rebalancing or not app.is_flowing():
-            raise Problem(503, "the worker is starting or its group is rebalancing", {"Retry-After": "1"})
-        if reason := clock().reason():
-            raise Problem(503, reason, {"Retry-After": "60"})
-        if reason := required().reason():
-            raise Problem(503, reason, {"Retry-After": "5"})
+        if reason := health_watch().unready():
+            raise Problem(503, reason, {"Retry-After": "1"})
         return web.Response(text="".join(["ready\n", *map(_broken, services.producer.unwritable())]))
 
 
@@ -73,18 +72,40 @@ class Metrics(View):
         return _metrics(request)
 
 
+class _Page:
+    """The metrics as text. It is kept for a moment, so that calls take a tenth of the time at most."""
+
+    def __init__(self) -> None:
+        self._text, self._again_at = b"", 0.0
+
+    def text(self) -> bytes:
+        began = time.perf_counter()
+        if began >= self._again_at:
+            metrics.tasks.set(len(asyncio.all_tasks()))
+            for topic in (POSTS, TAGGED):
+                metrics.consumer_lag.labels(topic).set(_lag(topic))
+            self._text = generate_latest(metrics.registry) + generate_latest(metrics.process)
+            now = time.perf_counter()
+            self._again_at = now + REST * (now - began)
+        return self._text
+
+
+@cache
+def _page() -> _Page:
+    return _Page()
+
+
 def _metrics(request: web.Request) -> web.Response:
-    metrics.tasks.set(len(asyncio.all_tasks()))
-    for topic in (POSTS, TAGGED):
-        metrics.consumer_lag.labels(topic).set(_lag(topic))
-    return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return web.Response(body=_page().text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _lag(topic: str) -> int:
+    """Records of the topic in this worker's partitions that are not committed."""
     try:
-        return cast(Consumer, app.consumer).lag(topic)
+        found = cast(Consumer, app.consumer).offsets()
     except ConsumerNotStarted:
         return 0
+    return sum(offsets.end - offsets.committed for tp, offsets in found.items() if tp.topic == topic)
 
 
 class MetricsServer:

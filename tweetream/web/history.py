@@ -13,18 +13,21 @@ from tweetream.feeds import pages
 from tweetream.feeds.budget import OverBudget
 from tweetream.feeds.record import EVERY_POST, FeedRecord
 from tweetream.models.feed import FeedEntry, Position, rfc3339
-from tweetream.topology import counts_table, now_ms
+from tweetream.topology import counts_table, now_ms, topics_table
 from tweetream.web import query
 from tweetream.web.feed_server import feed_server
+from tweetream.web.health import require_recovered
 from tweetream.web.labels import check_label
 from tweetream.web.limits import over_budget
 from tweetream.web.problems import Problem
 from tweetream.web.responses import json_response
 from tweetream.web.schemas import GapEvent, MinuteAnswer
+from tweetream.web.search import archive_reads
 from tweetream.web.topics import find
 
 MAX_LAST = 1_000
 MAX_MINUTES = 60
+ARCHIVED = frozenset(("since", "until", "step"))  # parameters that ask for counts of the archive
 PAGE_TIMEOUT = 15.0  # seconds
 
 _entry = msgspec.json.Decoder(FeedEntry)
@@ -47,7 +50,7 @@ class Posts(View):
             before=_position(request, "before", name),
             since=query.since(request),
             post_filter=post_filter,
-            scan=server.reads.scan(server.addresses.of(request), filtered=post_filter != EVERY_POST),
+            scan=server.reads.page(server.addresses.of(request), filtered=post_filter != EVERY_POST),
         )
         try:
             async with asyncio.timeout(PAGE_TIMEOUT):
@@ -95,10 +98,15 @@ def _is_post(record: FeedRecord) -> bool:
 
 @app.page("/topics/{name}/stats")
 class Stats(View):
-    """Posts per minute, by label and by source."""
+    """Posts per minute, by label and by source; from the archive for longer times."""
 
     @override
     async def get(self, request: Any, name: str) -> web.StreamResponse:
+        if not ARCHIVED.isdisjoint(request.query):
+            query.topic_name(name)
+            require_recovered()
+            entry = topics_table.entry(name)
+            return await archive_reads().stats(request, name, now_ms(), entry is not None and entry.alive)
         topic = find(name)
         counts = counts_table.entry(topic.kafka_topic)
         now = now_ms() // 60_000

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from tweetream.feeds.budget import OverBudget, PacedScan, ReadBudget, Scan
 from tweetream.settings import Settings
+from tweetream.web.call_rate import CallRate
 from tweetream.web.problems import Problem
 
 log = logging.getLogger(__name__)
@@ -25,10 +26,13 @@ SPARE_FILES = 1_000  # open files that a worker may need besides one for each st
 KAFKA_FILES = 500  # those of them that are kept from connections, for Kafka, snapshots and sources
 REQUESTS = SPARE_FILES - KAFKA_FILES  # connections without a stream
 REQUESTS_PER_ADDRESS = 100
+OPENED, OPENED_PER_SECOND = 1_000, 100.0  # connections that one address may open at once, and on average
 METRICS, METRICS_PER_ADDRESS = 32, 8  # connections to the metrics' own port
 READ_RATE = 10_000  # units of older records that one client may read in a second, on average; all together four times
 READ_BURST = 100_000  # and at once; all together twice
 FREE_UNITS = 8_000  # of a call without a filter: a page and its dedup window
+FREE_CALLS, FREE_PER_SECOND = 100, 5.0  # calls of one client that have free units, at once and on average
+CALLS, CALLS_PER_SECOND = 1_000, 50.0  # pages of one client, also of posts in memory; further ones get 429
 MAX_BUDGETS = 1_000  # clients that are remembered before those that have read nothing lately are forgotten
 _V6_PREFIX = 64  # bits of an IPv6 address: one household or server has all addresses that share them
 
@@ -141,14 +145,29 @@ class ReadLimits:
         self._clock = clock
         self._of_all = {filtered: ReadBudget(4 * READ_RATE, 2 * READ_BURST, clock) for filtered in (False, True)}
         self._of: dict[str, ReadBudget] = {}
+        self._calls = CallRate(CALLS, CALLS_PER_SECOND, clock)
+        self._free = CallRate(FREE_CALLS, FREE_PER_SECOND, clock)
 
-    def scan(self, client: str, *, filtered: bool, paced: bool = False) -> Scan:
-        """The reading of one call; of a stream it is `paced`."""
+    def page(self, client: str, *, filtered: bool) -> Scan:
+        """The reading of a page. Raises Problem if the client asks for pages too often."""
+        self._calls.take(client)
+        return self.scan(client, filtered=filtered, free=self._is_free(client))
+
+    def stream(self, client: str, *, filtered: bool) -> Scan:
+        """The reading of a stream, which is slowed down and never refused."""
+        return self.scan(client, filtered=filtered, paced=True, free=self._is_free(client))
+
+    def _is_free(self, client: str) -> bool:
+        return not self._free.wait(client)
+
+    def scan(self, client: str, *, filtered: bool, paced: bool = False, free: bool = True) -> Scan:
+        """The reading of one call; of a stream it is `paced`. Without a filter it may have `free` units."""
         if len(self._of) > MAX_BUDGETS:
             self._of = {name: budget for name, budget in self._of.items() if not budget.full}
         own = self._of.setdefault(client, ReadBudget(READ_RATE, READ_BURST, self._clock))
         kind = PacedScan if paced else Scan
-        return kind(own, self._of_all[filtered], filtered=filtered, free=0 if filtered else FREE_UNITS)
+        units = FREE_UNITS if free and not filtered else 0
+        return kind(own, self._of_all[filtered], filtered=filtered, free=units)
 
 
 def over_budget(over: OverBudget) -> Problem:
@@ -166,6 +185,7 @@ class ConnectionCounts:
         self._max, self._max_each, self._addresses = most, most_each, addresses
         self._open: Counter[str] = Counter()
         self._all = 0
+        self._rate = CallRate(max(OPENED, 2 * most_each), OPENED_PER_SECOND)
 
     def refusal(self, address: str) -> str:
         """The bound that one more connection of the peer would pass; empty if it may be served."""
@@ -174,6 +194,8 @@ class ConnectionCounts:
             return f"the port has at most {self._max} connections"
         if peer and self._open[peer] >= self._max_each:
             return f"one address has at most {self._max_each} connections"
+        if peer and self._rate.wait(peer):
+            return f"one address opens at most {OPENED_PER_SECOND:g} connections a second"
         return ""
 
     def open(self, address: str) -> None:

@@ -15,7 +15,9 @@ from tweetream.models.errors import is_machine_error
 from tweetream.models.printable import printable
 from tweetream.settings import Settings
 from tweetream.web import query
-from tweetream.web.auth import access
+from tweetream.web.auth import PROBES, access
+from tweetream.web.call_rate import CallRate
+from tweetream.web.limits import ClientAddresses
 from tweetream.web.operations import OPERATIONS
 from tweetream.web.problems import Problem, problem_of
 
@@ -23,15 +25,16 @@ log = logging.getLogger(__name__)
 _lacking = Reminder(log)
 _failing = Reminder(log)
 MAX_BODY = 1024 * 1024
+REQUESTS, PER_SECOND = 5_000, 300.0  # of one address, at once and on average; further ones wait
+MAX_WAIT = 5.0  # seconds
 # The page shows what anybody wrote. So it connects to its own worker alone, runs no inline script and no code made from
-# text, and no other page can frame it.
+# text, and no page but those of the settings can frame it.
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors {}; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": _CSP,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -41,7 +44,8 @@ HEADERS = {
 
 def common_headers(request: web.Request, settings: Settings) -> dict[str, str]:
     """The headers of every answer: security, and CORS for an origin of the settings."""
-    headers = dict(HEADERS)
+    ancestors = ["'self'" if one == "self" else one for one in settings.frame_ancestors]
+    headers = HEADERS | {"Content-Security-Policy": _CSP.format(" ".join(ancestors) or "'none'")}
     if settings.cors_origins:
         headers["Vary"] = "Origin"
         origin = request.headers.get(hdrs.ORIGIN)
@@ -121,9 +125,16 @@ async def _answer(request: web.Request, handler: Handler, settings: Settings) ->
 def application_options(settings: Settings) -> dict[str, Any]:
     """The options of Faust's aiohttp application."""
 
+    rate, addresses = CallRate(REQUESTS, PER_SECOND), ClientAddresses(settings.trusted_proxies)
+
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        response = await _answer(request, handler, settings)
+        try:
+            if request.path not in PROBES:
+                await rate.pace(addresses.of(request), MAX_WAIT)
+            response = await _answer(request, handler, settings)
+        except Problem as problem:
+            response = problem.response()
         if not response.prepared:
             for name, value in common_headers(request, settings).items():
                 response.headers.setdefault(name, value)

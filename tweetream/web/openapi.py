@@ -16,7 +16,8 @@ from tweetream import __version__
 from tweetream.app import app, settings
 from tweetream.models.feed import FeedEntry
 from tweetream.web import schemas
-from tweetream.web.operations import OPERATIONS, Operation, Parameter
+from tweetream.web.operation import Operation, Parameter
+from tweetream.web.operations import OPERATIONS
 from tweetream.web.responses import json_response
 
 REF = "#/components/schemas/{name}"
@@ -36,7 +37,7 @@ PROBLEMS = {
     409: "The topic exists with another track, or there would be more topics or words than the settings allow",
     413: "The body or a text is too large",
     415: "The body is compressed",
-    429: "Too many open streams, calls or searches from this address; try again after Retry-After",
+    429: "Too many requests, changes, open streams or searches from this address; try again after Retry-After",
     503: "The worker cannot do this now; try again after Retry-After",
 }
 SECURITY = {
@@ -115,7 +116,7 @@ def _operation(operation: Operation, of_type: dict[Any, Any], bodies: bool = Tru
         responses[str(status)] = _response(status, GOOD[status], _content(kind, of_type) if bodies else {})
     strict = () if operation.any_query else (400,)
     reading = () if operation.public else (401,)
-    for status in sorted({*operation.problems, *strict, *reading, 403}):
+    for status in sorted({*operation.problems, *strict, *reading, 403, 429}):
         responses[str(status)] = _response(status, PROBLEMS[status], problem if bodies else {})
     described["responses"] = responses
     if operation.token:

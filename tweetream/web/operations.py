@@ -6,8 +6,18 @@ of the query that an operation does not name is refused, so the document cannot 
 
 from typing import Any
 
-import msgspec
-
+from tweetream.web import archive_operations
+from tweetream.web.operation import (
+    POSITION,
+    POSITION_OR_EMPTY,
+    Operation,
+    Parameter,
+    label,
+    min_score,
+    name,
+    since,
+    whole,
+)
 from tweetream.web.schemas import (
     NAME,
     ChangeAnswer,
@@ -23,69 +33,6 @@ from tweetream.web.schemas import (
     TopicBody,
 )
 
-Schema = dict[str, Any]
-
-
-class Parameter(msgspec.Struct, frozen=True):
-    """A parameter; its location is `path`, `query` or `header`."""
-
-    name: str
-    location: str
-    schema: Schema
-    about: str
-    commas: bool = False  # a list, separated by commas
-
-
-class Operation(msgspec.Struct, frozen=True):
-    """A method of a path. `ok` maps each status to the type of its JSON, to a media type, or to None for no body.
-
-    A tuple of types is one of them. `problems` are the statuses of its errors.
-    """
-
-    summary: str
-    ok: dict[int, Any]
-    parameters: tuple[Parameter, ...] = ()
-    problems: tuple[int, ...] = ()
-    body: type | None = None
-    token: bool = False  # whether it needs a token, where one is set
-    public: bool = False  # whether it is open where reading needs a token
-    any_query: bool = False  # whether it takes any query: links and probes carry what is not for us
-    about: str = ""
-
-    @property
-    def query(self) -> tuple[str, ...]:
-        """The names of its parameters in the query."""
-        return tuple(one.name for one in self.parameters if one.location == "query")
-
-
-_POSITION = "[a-z0-9][a-z0-9_-]{0,63}@[0-9a-z]{1,13}:[0-9]{1,19}"
-POSITION: Schema = {"type": "string", "pattern": f"^{_POSITION}(,{_POSITION})*$"}
-POSITION_OR_EMPTY: Schema = {
-    "type": "string",
-    "pattern": f"^({_POSITION}(,{_POSITION})*)?$",
-}  # some clients send an empty one at first
-
-
-def whole(least: int, most: int, default: int) -> Schema:
-    return {"type": "integer", "minimum": least, "maximum": most, "default": default}
-
-
-name = Parameter("name", "path", NAME, "the topic")
-label = Parameter("label", "query", {"type": "string"}, "only posts with this label of the model, or `unsure`")
-min_score = Parameter(
-    "min_score",
-    "query",
-    {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
-    "only posts with at least this score (the probability of their label); in digits, without an exponent",
-)
-since = Parameter(
-    "since",
-    "query",
-    {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0, "maximum": 10**15 - 1}]},
-    "only posts that arrived at this time or later; ISO 8601, or milliseconds since 1970",
-)
-
-
 PAGES = """The newest posts, in the order in which they came. `before` and `after` take the value of the same name in an
 answer, a post's `position`, or the id of a stream's event. `before` alone gives the newest posts before that position.
 `after` gives the oldest posts after that position. Both give the oldest posts between them.
@@ -94,7 +41,8 @@ To read backwards, send the answer's `before` until it is null: then there are n
 the answer's `after`. You have caught up when an answer has no posts and the same `after` as you sent. An answer with
 fewer posts than `last`, or with none, is not the end. When few posts pass the filter, a page stops after some 20,000
 posts, and earlier when its address has searched many: go on from its `before` or `after`. A page has 2 MiB of posts at
-most. Each post comes once, also while new posts arrive.
+most. Each post comes once, also while new posts arrive. One address may ask for 1,000 pages at once and 50 a second;
+more get 429.
 
 An answer has `gap`, as streams do, when retention has deleted the position, or when its topic was deleted and added
 again. The page then begins (`after`) or ends (`before`) at the nearest position in the feed."""
@@ -154,23 +102,24 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "same track. 409: it exists with another track, or the worker has as many topics as "
             "its settings allow. 503: the change timed out after 15 s and may still be "
             "applied; it is safe to send the request again. "
+            "429: this token, or without one this address, makes too many changes. "
             "With dry_run=true nothing is made, and 200 has a PreviewAnswer.",
         ),
     },
     "/topics/{name}": {
         "get": Operation("One topic", {200: TopicAnswer}, (name,), (400, 404, 503)),
         "patch": Operation(
-            "Change the words of a topic",
+            "Change the words of a topic, or its rule for alerts",
             {200: TopicAnswer},
             (name,),
-            (400, 401, 403, 404, 409, 413, 415, 503),
+            (400, 401, 403, 404, 409, 413, 415, 429, 503),
             body=EditBody,
             token=True,
             about="The words count for posts that are read from now on. The feed, the positions in it and the counts "
             "stay. 409: all topics together would track more than the settings allow. 503: the change timed out after "
             "15 s and may still be applied; it is safe to send the request again.",
         ),
-        "delete": Operation("Delete a topic", {204: None}, (name,), (400, 401, 403, 404, 503), token=True),
+        "delete": Operation("Delete a topic", {204: None}, (name,), (400, 401, 403, 404, 429, 503), token=True),
     },
     "/changes": {
         "get": Operation(
@@ -203,8 +152,21 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "get": Operation(
             "Posts per minute, by label and by source",
             {200: list[MinuteAnswer]},
-            (name, Parameter("minutes", "query", whole(0, 60, 60), "number of minutes, up to the current one")),
-            (400, 404, 503),
+            (
+                name,
+                Parameter("minutes", "query", whole(0, 60, 60), "number of minutes, up to the current one"),
+                Parameter("since", "query", since.schema, "from the archive, from this time on; default: a day ago"),
+                Parameter("until", "query", since.schema, "from the archive, up to this time; default: now"),
+                Parameter(
+                    "step",
+                    "query",
+                    {"enum": ["minute", "hour", "day"], "default": "hour"},
+                    "from the archive, posts per minute, hour or day (UTC)",
+                ),
+            ),
+            (400, 404, 429, 503),
+            about="With since, until or step the numbers are those of the archive, and `minute` is the start of a "
+            "step. 404 then also says that the worker has no archive.",
         )
     },
     "/feeds/{names}": {
@@ -259,7 +221,15 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         )
     },
     "/openapi.json": {"get": Operation("This document", {200: dict[str, Any]})},
-    "/livez": {"get": Operation("Whether the worker is alive", {200: "text/plain"}, public=True, any_query=True)},
+    "/livez": {
+        "get": Operation(
+            "Whether the worker lives, or can only be started again",
+            {200: "text/plain"},
+            problems=(503,),
+            public=True,
+            any_query=True,
+        )
+    },
     "/readyz": {
         "get": Operation(
             "Whether the worker is ready for clients",
@@ -270,4 +240,4 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         )
     },
     "/metrics": {"get": Operation("Metrics for Prometheus", {200: "text/plain"}, problems=(404,), any_query=True)},
-}
+} | archive_operations.OPERATIONS

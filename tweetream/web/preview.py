@@ -5,7 +5,8 @@ each client is limited. A preview ends its work although its client leaves: what
 """
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 from aiohttp import web
@@ -24,6 +25,7 @@ from tweetream.web.schemas import PreviewAnswer, PreviewPost
 
 HOUR = 3_600_000  # ms
 TIMEOUT = 5.0  # seconds for reading
+SLICE = 200  # texts without a pause
 WAITING = 8  # previews that may wait for their turn
 BURST, PER_SECOND = 20, 1.0  # of one client
 
@@ -75,7 +77,7 @@ class Previews:
 def answer(track: Sequence[str], recent: Recent, found: Sequence[str]) -> PreviewAnswer:
     """The answer for a track, the posts that were read, and the warnings so far."""
     posts = sorted(recent.posts, key=lambda post: post.received_at, reverse=True)
-    matches, shown = preview(track, [post.text for post in posts])
+    matches, shown = preview(track, _resting(post.text for post in posts))
     said = list(found)
     if recent.share < 1:
         said.append(f"this is an estimate from {len(posts)} posts, {recent.share:.1%} of the last hour")
@@ -85,6 +87,16 @@ def answer(track: Sequence[str], recent: Recent, found: Sequence[str]) -> Previe
     if any(url.startswith("x:") for url in settings.sources):
         said.append("X sends only posts that match the present topics, so it may have more for this one")
     return PreviewAnswer(matches, [_shown(posts[number]) for number in shown], said)
+
+
+def _resting(texts: Iterable[str]) -> Iterator[str]:
+    """The texts, with pauses as long as the work: one interpreter serves all threads, also the streams'."""
+    began = time.perf_counter()
+    for number, text in enumerate(texts, 1):
+        yield text
+        if number % SLICE == 0:
+            time.sleep(time.perf_counter() - began)
+            began = time.perf_counter()
 
 
 def _shown(post: Post) -> PreviewPost:

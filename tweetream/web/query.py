@@ -48,8 +48,13 @@ def post_filter(request: web.Request) -> Filter:
 
 
 def since(request: web.Request) -> int | None:
-    """`since` of the query, ISO 8601 or ms since 1970, as ms since 1970."""
-    text = request.query.get("since")
+    """`since` of the query as ms since 1970."""
+    return moment(request, "since")
+
+
+def moment(request: web.Request, name: str) -> int | None:
+    """A time of the query, ISO 8601 or ms since 1970, as ms since 1970."""
+    text = request.query.get(name)
     if text is None:
         return None
     if text.isascii() and text.isdecimal() and len(text) < 16:
@@ -58,7 +63,7 @@ def since(request: web.Request) -> int | None:
         # A "+" that was not escaped arrives as a blank.
         time = datetime.datetime.fromisoformat(text.replace(" ", "+", 1) if "T" in text else text)
     except ValueError:
-        raise Problem(400, "since is a time in ISO 8601 or in ms since 1970") from None
+        raise Problem(400, f"{name} is a time in ISO 8601 or in ms since 1970") from None
     if time.tzinfo is None:
         time = time.replace(tzinfo=datetime.UTC)
     return max(0, int(time.timestamp() * 1000))

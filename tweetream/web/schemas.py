@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from tweetream.models.alert import MAX_LABEL, MOST_FACTOR, MOST_LEAST, MOST_MINUTES
 from tweetream.models.feed import FeedEntry
 from tweetream.models.topic import MAX_TERM, MAX_TERMS
 
@@ -45,16 +46,40 @@ class TopicBody(msgspec.Struct, forbid_unknown_fields=True):
     track: Track | None = None
 
 
-class EditBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What a topic shall have instead. Its words count from now on; its feed, and the posts in it, stay."""
+class AlertBody(msgspec.Struct, forbid_unknown_fields=True):
+    """When a topic gives an alert: at `every` post, or at a `surge`. Without `label`, posts of all labels count.
 
-    track: Track
+    A surge is `factor` times the usual number of posts in `minutes` (3 and 10 by default), and at least `least` posts
+    (10). What is usual is the mean of the rest of the last hour. These three belong to a surge alone. In the `quiet`
+    hours of the day, by the clock of `zone`, there is no alert.
+    """
+
+    when: Literal["every", "surge"]
+    label: Annotated[str | None, Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_LABEL})] = None
+    factor: Annotated[float | None, Meta(extra_json_schema={"exclusiveMinimum": 1, "maximum": MOST_FACTOR})] = None
+    minutes: Annotated[int | None, Meta(extra_json_schema={"minimum": 1, "maximum": MOST_MINUTES})] = None
+    least: Annotated[int | None, Meta(extra_json_schema={"minimum": 1, "maximum": MOST_LEAST})] = None
+    quiet: Annotated[
+        str | None, Meta(extra_json_schema={"pattern": "^[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]$"})
+    ] = None
+    zone: Annotated[str, Meta(extra_json_schema={"maxLength": 64})] = "UTC"
+
+
+class EditBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What a topic shall have instead: one of these, or both. Its feed, and the posts in it, stay.
+
+    The words of `track` count from now on. `alert` is the rule for alerts to TWEETREAM_ALERT_URL; null takes it away.
+    """
+
+    track: Track | msgspec.UnsetType = msgspec.UNSET
+    alert: AlertBody | None | msgspec.UnsetType = msgspec.UNSET
 
 
 class TopicAnswer(msgspec.Struct):
     """A topic and its counts. `kafka_topic` has another name each time the topic is added.
 
     `problem` is there while Kafka cannot write the topic's feed, and says what to do.
+    `alert` is there if the topic has a rule for alerts.
     """
 
     name: Name
@@ -63,6 +88,7 @@ class TopicAnswer(msgspec.Struct):
     kafka_topic: str
     posts: Labels
     problem: str | msgspec.UnsetType = msgspec.UNSET
+    alert: AlertBody | msgspec.UnsetType = msgspec.UNSET
 
 
 class PreviewPost(msgspec.Struct):
@@ -136,6 +162,25 @@ class PastPost(FeedEntry):
     """A post and its position."""
 
     position: PositionText
+
+
+class SearchPost(FeedEntry):
+    """A post of the archive, with all its topics; `topic` is the requested one, or the first."""
+
+    topics: list[Name]
+    position: PositionText
+
+
+class SearchAnswer(msgspec.Struct):
+    """A page of a search, newest first.
+
+    `before` gives the page of older posts; it is null when there are none. `after` is the position of the newest post
+    here.
+    """
+
+    posts: list[SearchPost]
+    before: PositionText | None
+    after: PositionText | None
 
 
 class GapEvent(msgspec.Struct):

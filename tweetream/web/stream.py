@@ -26,6 +26,7 @@ from tweetream.topology import topics_table
 from tweetream.web import events
 from tweetream.web.fanout import MAX_BUFFERED, FanOut, Subscriber
 
+SMALL = 2_000  # posts with which a stream may begin at once, whatever its address has read before
 WRITE_BYTES = 256 * 1024  # of the past that are written at once
 MAX_UNSENT = 128 * 1024  # bytes that the system may hold unsent for a client, besides those on the network
 UNBOUNDED = 1 << 40  # bytes after which aiohttp waits for the client, and the connection's limit for reading begins
@@ -54,7 +55,7 @@ class Stream:
         query: StreamQuery,
         scan: Scan | None = None,
     ) -> None:
-        """`scan` is what a stream with a filter may read of the past."""
+        """`scan` is what the stream may read of the past; None: all of it, as fast as it can."""
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client has gone")
@@ -71,6 +72,7 @@ class Stream:
         self._subscription = Subscription(query.post_filter)
         self._topics_version = -1
         self._finishing = False
+        self._beginning = True  # whether the client has not caught up yet
         self._unreadable: list[str] = []  # Kafka topics of the stream that Kafka could not read when it began
 
     async def run(self, found: dict[str, Topic | None]) -> None:
@@ -115,7 +117,7 @@ class Stream:
     async def _open(self, stack: contextlib.AsyncExitStack, topic: Topic) -> None:
         if not self._hub.past.available(topic.kafka_topic):
             return self._stand_in(topic)
-        feed = await stack.enter_async_context(self._hub.follow(topic.kafka_topic, self._client.wake))
+        feed = await stack.enter_async_context(self._hub.follow(topic.kafka_topic, self._client.wake, self._scan))
         generation = topic.log
         # Made now: records may come while Kafka is asked where to begin.
         cursor = Cursor(self._hub.past, feed, topic.name, generation, None, self._scan)
@@ -167,11 +169,14 @@ class Stream:
     async def _catch_up(self) -> None:
         """Send the next records that are there, as fast as the client takes them."""
         await self._drain()  # first, so that nothing is made for a client that does not read
-        if self._scan is not None and not self._subscription.ringed and (wait := self._scan.wait):
+        paced = self._beginning and not self._is_small()
+        if self._scan is not None and (paced or not self._subscription.ringed) and (wait := self._scan.wait):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._client.wake.wait()
         found = events.deliveries(await self._subscription.next())
+        if self._scan is not None and self._beginning:
+            self._scan.spend_ringed(len(found))
         waiting, size = [], 0
         for number, event in enumerate(found, 1):
             waiting.append(event)
@@ -187,11 +192,21 @@ class Stream:
             self._client.keep_alive(id, asyncio.get_running_loop().time())
         await asyncio.sleep(0)  # all of the past may be in memory, and other tasks need their turn
 
+    def _is_small(self) -> bool:
+        """Whether the stream begins with few posts."""
+        query = self._query
+        return (
+            query.positions is None
+            and query.since is None
+            and (query.last or 0) * len(self._subscription.cursors) <= SMALL
+        )
+
     async def _follow(self) -> None:
         """Let the fan-out send what is new, until it leaves something to this task."""
         await self._drain()
         if not self._fan_out.join(self._client, self._subscription):
             return
+        self._beginning = False
         try:
             await self._client.wake.wait()
         finally:

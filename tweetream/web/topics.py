@@ -14,8 +14,11 @@ from faust.web import View
 from typing_extensions import override
 
 from tweetream.app import app, settings
+from tweetream.feeds.record import Filter
 from tweetream.matching import normalise_track
 from tweetream.models import codec
+from tweetream.models.alert import AlertRule, BadAlert, check_alert, is_zone
+from tweetream.models.change import LOOPBACK
 from tweetream.models.command import Command
 from tweetream.models.feed import rfc3339
 from tweetream.models.topic import BadTopic, TooManyTopics, Topic, check_name, check_room
@@ -23,14 +26,17 @@ from tweetream.topology import COMMANDS, counts_table, services, topics_table
 from tweetream.web import query
 from tweetream.web.auth import authorize_change
 from tweetream.web.body import read_body
+from tweetream.web.call_rate import CallRate
 from tweetream.web.health import BROKEN, require_recovered
+from tweetream.web.labels import check_label
 from tweetream.web.preview import previews
 from tweetream.web.problems import Problem
 from tweetream.web.responses import json_response
-from tweetream.web.schemas import EditBody, PreviewAnswer, TopicAnswer, TopicBody
+from tweetream.web.schemas import AlertBody, EditBody, PreviewAnswer, TopicAnswer, TopicBody
 from tweetream.web.topic_list import TopicList
 
 CHANGE_TIMEOUT = 15.0  # seconds that a change may take to reach this worker's table
+CHANGES, PER_SECOND = 200, 1.0  # changes at once, besides two for each topic that there may be, and later
 
 
 def shown(topic: Topic) -> TopicAnswer:
@@ -42,6 +48,7 @@ def shown(topic: Topic) -> TopicAnswer:
         topic.kafka_topic,
         counts_table.labels(topic.kafka_topic),
         BROKEN if services.producer.is_unwritable(topic.kafka_topic) else msgspec.UNSET,
+        msgspec.UNSET if topic.alert is None else AlertBody(**msgspec.structs.asdict(topic.alert)),
     )
 
 
@@ -55,8 +62,18 @@ def find(name: str) -> Topic:
     return topic
 
 
+@cache
+def _changes() -> CallRate:
+    """Each change is kept for 90 days, and each deleted topic for a day."""
+    return CallRate(CHANGES + 2 * settings.max_topics, PER_SECOND)
+
+
 async def command(request: Command) -> int:
-    """Send a command and wait until this worker's table has applied it. Returns its offset; a Problem on timeout."""
+    """Send a command and wait until this worker's table has applied it. Returns its offset.
+
+    Raises Problem on timeout, and if the token, or without one the address, makes too many changes.
+    """
+    _changes().take(request.address if request.by == LOOPBACK else request.by)
     try:
         async with asyncio.timeout(CHANGE_TIMEOUT):
             applied = topics_table.confirmed
@@ -89,9 +106,9 @@ class Topics(View):
     @override
     async def get(self, request: Any) -> web.StreamResponse:
         require_recovered()
-        return _list().answer(
-            request, (topics_table.version, counts_table.version, services.producer.unwritable()), topics_table.alive
-        )
+        urgent = topics_table.version, services.producer.unwritable()
+        version = _list().paced((urgent, counts_table.version))
+        return _list().answer(request, version, topics_table.alive)
 
     @override
     async def post(self, request: Any) -> web.StreamResponse:
@@ -125,12 +142,27 @@ def _given(body: bytes) -> tuple[str, list[str]]:
         raise Problem(400, str(error)) from None
 
 
-def _edited(body: bytes) -> tuple[str, ...]:
-    """The track in the body of an edit."""
+async def _edit(topic: Topic, body: bytes) -> Command:
+    """The command of an edit's body."""
     try:
-        return normalise_track(msgspec.json.decode(body, type=EditBody).track)
-    except (msgspec.DecodeError, UnicodeDecodeError, BadTopic) as error:
+        given = msgspec.json.decode(body, type=EditBody)
+        if given.track is msgspec.UNSET and given.alert is msgspec.UNSET:
+            raise Problem(400, "nothing to change: give track, alert, or both")
+        track = () if given.track is msgspec.UNSET else normalise_track(given.track)
+        if given.alert is msgspec.UNSET or given.alert is None:  # null takes the rule away
+            return Command("edit", topic.name, track, alert=given.alert)
+        rule = check_alert(AlertRule(**msgspec.structs.asdict(given.alert)))
+    except (msgspec.DecodeError, UnicodeDecodeError, BadTopic, BadAlert) as error:
         raise Problem(400, str(error)) from None
+    if not is_zone(rule.zone):
+        raise Problem(400, "zone is the name of a time zone, such as UTC or Asia/Jakarta")
+    await check_label(Filter(rule.label), [topic])
+    return Command("edit", topic.name, track, alert=rule)
+
+
+def _is_so(topic: Topic, edit: Command) -> bool:
+    """Whether the topic already is as the edit would have it."""
+    return edit.track in ((), topic.track) and edit.alert in (msgspec.UNSET, topic.alert)
 
 
 def _topic(body: bytes) -> tuple[str, tuple[str, ...]]:
@@ -158,13 +190,12 @@ class OneTopic(View):
     @override
     async def patch(self, request: Any, name: str) -> web.StreamResponse:
         caller = authorize_change(request, settings)
-        find(name)
-        track = _edited(await read_body(request))
-        _check_room(name, track)
-        offset = await command(Command("edit", name, track, by=caller.by, address=caller.address))
+        edit = await _edit(find(name), await read_body(request))
+        _check_room(name, edit.track)
+        offset = await command(msgspec.structs.replace(edit, by=caller.by, address=caller.address))
         topic = find(name)
-        if topic.command < offset and topic.track != track:
-            _check_room(name, track)  # others were quicker
+        if topic.command < offset and not _is_so(topic, edit):
+            _check_room(name, edit.track)  # others were quicker
             raise Problem(503, "the topic was not changed", {"Retry-After": "1"})
         return json_response(shown(topic))
 

@@ -13,6 +13,7 @@ from itertools import islice
 
 MOST_MARKS = 30  # in a row
 _KNOWN = 64  # characters of a hashtag whose words are remembered
+LONGEST_TAG = 256  # of a hashtag with words; networks have shorter ones
 MOST_TAGS = 100  # of a text
 # Letters of scripts that are written without spaces between words, after normalising. From Thai to Balinese, a line
 # breaks only where a dictionary knows a word's end (line-breaking classes SA and AK of UAX #14); then kana and Han.
@@ -133,9 +134,15 @@ def is_spaceless(character: str) -> bool:
 def capitals(text: str) -> list[str]:
     """The words of the capitals of hashtags: `#DKIJakartaMacet` has `DKI Jakarta Macet`, `#macet` has none.
 
-    Of a text with more than a hundred such hashtags it has those of the first hundred.
+    Of a text with more than a hundred such hashtags it has those of the first hundred. A longer hashtag is
+    one word.
     """
-    tags = (tag for run in _TAGS.finditer(text) for tag in _TAG.findall(run[0]) if tag != tag.lower())
+    tags = (
+        tag
+        for run in _TAGS.finditer(text)
+        for tag in _TAG.findall(run[0])
+        if len(tag) <= LONGEST_TAG and tag != tag.lower()
+    )
     found = [_known_words_of(tag) if len(tag) <= _KNOWN else _words_of(tag) for tag in islice(tags, MOST_TAGS)]
     return [words for words in dict.fromkeys(found) if words]
 

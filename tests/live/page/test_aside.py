@@ -21,6 +21,7 @@ def test_no_barrier_with_everything_beside_the_posts_opened_and_none_in_why(
         assert violations(tab) == []
         button = page.locator(f'#posts [data-id="{ids[-1]}"] [data-act="why"]')
         button.press("Enter")
+        page.locator(".why-details > summary").click()
         page.wait_for_selector("#why-rows li")
         assert violations(tab) == []
         page.keyboard.press("Escape")

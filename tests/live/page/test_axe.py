@@ -1,11 +1,11 @@
-"""No barrier in the page: axe-core finds nothing, light and dark, 360 and 1,440 px wide."""
+"""No barrier in the page: axe-core finds nothing, light and dark, from 320 to 3,840 px wide."""
 
 import pytest
 from playwright.sync_api import Browser
-from support.browser.axe import violations
+from support.browser.axe import ALL_LOOKS, violations
 from support.browser.line import Line
 from support.browser.page_load import everyday
-from support.browser.tab import Open, tab
+from support.browser.tab import Open, add, tab
 from support.kafka.post_writer import PostWriter, post
 from support.waiting import until
 from support.workers import Worker
@@ -18,13 +18,27 @@ POSTS = ("macet total di {} dekat https://example.org/a", "selamat pagi {} semua
 def test_none_with_posts(visit: Open, topic: str, posting: PostWriter) -> None:
     ids = posting.write(*(post(text.format(topic)) for text in POSTS))
     with visit() as tab:
-        tab.open(f"/#{topic}").wait_for_post(ids[-1])
+        tab.open(f"/?q={topic}#{topic}").wait_for_post(ids[-1])
+        tab.page.locator("#posts .badge").first.click()
+        tab.page.locator(".why-details > summary").click()
+        assert violations(tab, ALL_LOOKS) == []
+
+
+def test_none_in_columns_and_on_the_wall(visit: Open, worker: Worker, posting: PostWriter) -> None:
+    for name in ("satu", "dua"):
+        add(worker, name)
+        ids = posting.write(*(post(f"{name} macet total di tol cipali pagi ini") for _ in range(2)))
+    with visit() as tab:
+        tab.open("/#satu;dua?label=traffic").wait_for_post(ids[0])
+        tab.page.locator("[data-act=same]:visible").first.click()
+        assert violations(tab) == []
+        tab.open("/?view=wall#satu;dua").wait_for_post(ids[0])
         assert violations(tab) == []
 
 
 def test_none_without_a_topic(visit: Open) -> None:
     with visit() as tab:
-        tab.open("/").wait_for("() => document.querySelector('#empty').textContent")
+        tab.open("/").wait_for("() => document.querySelector('.empty').textContent")
         assert violations(tab) == []
 
 
@@ -46,11 +60,13 @@ def test_none_in_the_charts(visit: Open, worker: Worker, topic: str, posting: Po
         assert violations(tab) == []
 
 
-@pytest.mark.parametrize("opener", ["#posts [data-act=why]", "#help-open"])
-def test_none_in_a_dialog(visit: Open, topic: str, posting: PostWriter, opener: str) -> None:
-    posting.write(post(f"{topic} macet total di tol, tapi kopinya enak"))
+def test_none_in_a_menu_and_in_a_dialog(visit: Open, topic: str) -> None:
     with visit() as tab:
-        tab.open(f"/#{topic}").page.locator(opener).click()
+        tab.open(f"/#{topic}").wait_for_state("live")
+        tab.more()
+        assert violations(tab, [("light", 1366)]) == []
+        tab.page.locator("#filter-label").click()
+        assert violations(tab, [("dark", 1366)]) == []
+        tab.page.locator("#help-open").click()
         tab.page.wait_for_selector("dialog[open]")
-        tab.wait_for("() => document.querySelector('#why-rows li') || document.querySelector('#help[open]')")
         assert violations(tab) == []

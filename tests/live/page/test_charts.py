@@ -6,7 +6,7 @@ from collections import Counter
 import httpx
 from playwright.sync_api import Page, Route, expect
 from support.browser.page_load import everyday
-from support.browser.tab import Open, add
+from support.browser.tab import Open, add, said
 from support.kafka.post_writer import PostWriter, post
 from support.waiting import until
 from support.workers import Worker
@@ -25,13 +25,13 @@ def counted(worker: Worker, topic: str) -> Counter[str]:
     """Posts of the last hour by label, as /stats has them."""
     labels = Counter[str]()
     for minute in httpx.get(f"{worker.url}/topics/{topic}/stats").json():
-        labels.update({label.replace("_", " "): count for label, count in minute["labels"].items()})
+        labels.update({said(label): count for label, count in minute["labels"].items()})
     return labels
 
 
 def in_feed(worker: Worker, topic: str) -> Counter[str]:
     posts = httpx.get(f"{worker.url}/topics/{topic}/posts?last=1000").json()["posts"]
-    return Counter(one["label"].replace("_", " ") for one in posts)
+    return Counter(said(one["label"]) for one in posts)
 
 
 def test_they_agree_with_the_servers_counts_and_with_the_feed_and_so_after_a_reload(

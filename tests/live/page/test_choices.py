@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 from support.browser.page_load import everyday
-from support.browser.tab import Open
+from support.browser.tab import Open, add, said
 from support.kafka.post_writer import PostWriter, post
 from support.workers import Worker
 
@@ -24,28 +24,34 @@ window.Notification = class extends EventTarget {
 """
 
 
-def test_one_click_shows_the_words_that_decided_for_and_against(
+def test_one_click_says_in_the_post_which_words_decided_and_what_was_read_for_which(
     visit: Open, worker: Worker, topic: str, posting: PostWriter
 ) -> None:
-    text = f"{topic} macet total di tol, tapi kopinya enak sekali"
+    text = f"{topic} macet total di cipali, tapi kopinya enak sekali"
     (id,) = posting.write(post(text))
     (answer,) = httpx.post(f"{worker.url}/classify", json={"texts": [text]}).json()
     with visit() as tab:
         tab.open(f"/#{topic}").wait_for_post(id)
         page = tab.page
-        page.locator(f'[data-id="{id}"]').get_by_role("button", name="Why").click()
-        dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text(answer["label"].replace("_", " "))
-        expect(dialog.locator("blockquote")).to_have_text(text)
-        rows = dialog.locator("#why-rows li")
+        item = page.locator(f'[data-id="{id}"]')
+        label = item.get_by_role("button", name="Why")
+        expect(label).to_have_text(said(answer["label"]))
+        label.click()
+        expect(item.locator(".why-said")).to_contain_text("mostly because of")
+        named = item.locator(".why-said em").all_inner_texts()
+        assert {"macet", "cipali"} <= set(named) <= set(item.locator(".text mark.for").all_inner_texts())
+        expect(item.locator(".why-read")).to_contain_text("cipali → tol cipali")
+        expect(item.locator(".text")).to_have_text(text)
+        rows = page.locator("#why-rows li")
+        expect(rows.first).to_be_hidden()
+        page.get_by_text("Details").click()
         expect(rows.first).to_be_visible()
         weights = [float(one) for one in rows.evaluate_all("rows => rows.map(row => row.dataset.weight)")]
         assert min(weights) < 0 < max(weights)
         assert sum(weights) == pytest.approx(answer["decision"], abs=1e-6)
-        strongest = max(answer["words"], key=lambda pair: abs(pair[1]))[0]
-        expect(rows.first.locator(".why-word")).to_have_text(strongest)
         page.keyboard.press("Escape")
-        expect(dialog).to_be_hidden()
+        expect(page.locator(".why")).to_have_count(0)
+        expect(item.locator(".text mark.for")).to_have_count(0)
         assert page.evaluate("document.activeElement.closest('[data-id]')?.dataset.id") == id, "the focus comes back"
 
 
@@ -55,32 +61,49 @@ def test_what_is_shown_is_saved_as_csv(visit: Open, topic: str, posting: PostWri
     with visit(accept_downloads=True) as tab:
         tab.open(f"/#{topic}").wait_for_post(ids[-1])
         with tab.page.expect_download() as download:
-            tab.page.get_by_role("button", name="Save as CSV").click()
+            tab.more().get_by_role("button", name="Save as CSV").click()
         assert download.value.suggested_filename.startswith(f"tweetream-{topic}-")
+        expect(tab.page.locator("#copied")).to_have_text(f"{len(ids)} posts saved.")
+        expect(tab.page.locator("#copied")).to_be_empty()
         written = download.value.path().read_bytes().decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(written, newline=""), strict=True))
     assert [(row["id"], row["text"]) for row in rows] == [(one.id, one.text) for one in reversed(posts)]
     assert all(row["topic"] == topic and row["label"] and 0 <= float(row["score"]) <= 1 for row in rows)
 
 
+def test_a_saved_post_has_all_its_topics(visit: Open, worker: Worker, posting: PostWriter) -> None:
+    add(worker, "satu")
+    add(worker, "dua")
+    (both,) = posting.write(post("satu dan dua macet"))
+    with visit(accept_downloads=True) as tab:
+        tab.open("/#satu,dua").wait_for_post(both)
+        expect(tab.page.locator(f'[data-id="{both}"] .topic-chip')).to_have_count(2)
+        with tab.page.expect_download() as download:
+            tab.more().get_by_role("button", name="Save as CSV").click()
+        written = download.value.path().read_bytes().decode("utf-8-sig")
+    (row,) = csv.DictReader(io.StringIO(written, newline=""), strict=True)
+    assert set(row["topic"].split()) == {"satu", "dua"}
+
+
 def test_a_person_is_told_of_a_label_only_when_that_was_asked_for(visit: Open, topic: str, posting: PostWriter) -> None:
-    traffic, talk = f"{topic} macet total di tol, lalu lintas padat", f"{topic} selamat pagi, sudah sarapan belum"
-    posting.write(post(traffic), post(talk))
+    traffic = [f"{topic} macet total di tol km {km}, lalu lintas padat" for km in (1, 2, 3)]  # three reports
+    talk = f"{topic} selamat pagi, sudah sarapan belum"
+    posting.write(post(traffic[0]), post(talk))
     with visit(permissions=["notifications"]) as tab:
         page = tab.page
         page.add_init_script(NOTIFY)
         tab.with_clock().open(f"/#{topic}").wait_for_state("live")
-        (first,) = posting.write(post(traffic))
+        (first,) = posting.write(post(traffic[1]))
         tab.wait_for_post(first)
         assert page.evaluate("[told.length, window.asked]") == [0, None]
         page.locator("#alerts-details > summary").click()
         tab.later(5000)  # the labels come with the topics
         page.locator("#alerts-label").select_option("traffic")
         page.get_by_label("Notification").check()
-        (other,) = posting.write(post(talk))
+        (other,) = posting.write(post(f"{talk} 2"))
         tab.wait_for_post(other)
         assert page.evaluate("told.length") == 0, "of another label"
-        posting.write(post(traffic))
+        posting.write(post(traffic[2]))
         tab.wait_for("() => told.length === 1")
         title, body = page.evaluate("told[0]")
         assert topic in title and "traffic" in title and "macet total" in body
@@ -104,13 +127,13 @@ def test_a_post_without_a_known_word_is_unsure_in_filter_and_alerts(
         badge = page.locator(f'[data-id="{unknown}"] .badge')
         expect(badge).to_have_text("unsure")
         assert set(tab.ids()) == {known, unknown}
-        page.locator("#filter-label").select_option("unsure")
+        tab.choose_labels("unsure")
         tab.wait_for("() => location.search === '?label=unsure'")
         tab.wait_for(
             "id => [...document.querySelectorAll('#posts [data-id]')].map(i => i.dataset.id).join() === id", unknown
         )
         page.locator(f'[data-id="{unknown}"]').get_by_role("button", name="Why").click()
-        expect(page.get_by_role("dialog")).to_contain_text("The model is unsure")
+        expect(page.locator(".why-said")).to_contain_text("The model is unsure")
 
 
 def test_who_refuses_notifications_is_told_so_and_asked_no_more(visit: Open, topic: str) -> None:

@@ -74,7 +74,8 @@ def test_everything_can_be_reached_and_seen_by_keyboard(three: tuple[Tab, list[s
             "() => document.activeElement === document.body || getComputedStyle(document.activeElement).outlineStyle"
         ) in (True, "solid", "auto"), name
         reached.add(name)
-    assert {"copy", "pause", "filter-label", "filter-score", "filter-text", "original"} <= reached
+    controls = {"pause", "column-add", "panel", "filter-label", "filter-score", "filter-text"}
+    assert controls | {"original", "badge", "button quiet"} <= reached
 
 
 def test_the_live_region_says_a_sentence_now_and_then_not_every_post(

@@ -14,7 +14,7 @@ def test_the_first_content_is_there_at_once(browser: Browser, visit: Open, topic
     posting.write(*everyday(topic, 60))
     with visit() as tab:
         trace = first_content(browser, tab, f"/#{topic}")
-    assert trace.first_paint is not None and trace.first_paint < 1000 * BUSY
+    assert trace.first_paint is not None and trace.first_paint < 500 * BUSY
 
 
 def test_however_many_posts_come_it_holds_no_more(visit: Open, topic: str, posting: PostWriter) -> None:
@@ -34,7 +34,7 @@ def test_at_50_posts_a_second_no_task_is_long(browser: Browser, visit: Open, top
         posting.write(*everyday(topic, 300))
         tab.open(f"/#{topic}").wait_for_state("live")
         tab.page.wait_for_timeout(500)
-        trace = steady(browser, tab, posting, topic, 50, 6)
+        trace = steady(browser, tab, posting, [topic], 50, 6)
     assert len(trace.work) > 100 and trace.work[0] < 100
 
 

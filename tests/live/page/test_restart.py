@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 from support.browser.page_load import everyday
-from support.browser.tab import add, tab
+from support.browser.tab import add, said, tab
 from support.kafka.apache_kafka import KafkaAddress
 from support.kafka.plain_clients import feed_records
 from support.kafka.post_writer import PostWriter
@@ -47,7 +47,7 @@ def test_a_page_that_stays_open_misses_nothing_and_doubles_nothing(
             writing.result(60)
             worker.wait_ready()
             seen, _ = reader.walk()
-            fed = {one["id"]: one["label"].replace("_", " ") for one in feed(apache_kafka, worker, "terus")}
+            fed = {one["id"]: said(one["label"]) for one in feed(apache_kafka, worker, "terus")}
             assert seen[::-1] == list(fed) == [one.id for one in posts]
             assert reader.page.locator("#posts .gap").count() == 0
             until(lambda: worker.count("terus") == POSTS, 30, "all are counted")

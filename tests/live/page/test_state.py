@@ -95,7 +95,7 @@ def test_a_topic_that_is_not_there_is_said_not_to_be(visit: Open) -> None:
     with visit() as tab:
         tab.open("/#tiada").wait_for_state("missing")
         expect(tab.page.locator("#state")).to_contain_text("There is no such topic")
-        expect(tab.page.locator("#empty")).not_to_be_empty()
+        expect(tab.page.locator(".empty")).not_to_be_empty()
 
 
 def test_where_posts_are_missing_the_list_says_so_there(
@@ -112,7 +112,7 @@ def test_where_posts_are_missing_the_list_says_so_there(
         line.mend()
         reader.wait_for_post(after[0])
         items = "items => items.map(item => item.dataset.id ?? item.textContent)"
-        shown = reader.page.eval_on_selector_all("#posts > li", items)
+        shown = reader.page.eval_on_selector_all(".posts > li", items)
         assert [shown[0], shown[2]] == [*after, *before] and "Posts are missing here" in shown[1]
 
 
@@ -137,4 +137,4 @@ def test_a_source_that_is_refused_or_away_is_named_with_the_reason(
         expect(reader.page.locator("#sources [data-source^='bluesky:']")).to_contain_text(
             re.compile(r"cannot be reached.*(tries again in \d+ s|tries again now)|tries again now")
         )
-        expect(reader.page.locator("#empty")).to_contain_text("no source is sending any")
+        expect(reader.page.locator(".empty")).to_contain_text("no source is sending any")

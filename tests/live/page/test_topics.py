@@ -5,7 +5,7 @@ import uuid
 
 import httpx
 from playwright.sync_api import expect
-from support.browser.tab import Open, add
+from support.browser.tab import Open, add, said
 from support.kafka.post_writer import PostWriter, post
 from support.waiting import until
 from support.workers import Worker
@@ -82,16 +82,15 @@ def test_deleting_waits_six_seconds_can_be_taken_back_and_is_not_done_by_who_lea
     for name in ("hapus", "simpan", "tinggal", "lain"):
         add(worker, name)
     with visit() as tab, visit() as leaver, visit() as reader:
-        for one in (tab, leaver, reader):
-            one.with_clock()
-        reader.open("/#simpan,lain")
+        for one, address in ((reader, "/#simpan,lain"), (leaver, "/#hapus"), (tab, "/#hapus")):
+            one.with_clock().open(address)
+            expect(one.page.locator('[data-topic="lain"]')).to_be_visible()
+            one.stop_clock()
         for one, name in ((leaver, "tinggal"), (tab, "simpan"), (tab, "hapus")):
-            if one.page.url == "about:blank":
-                one.open("/#hapus")
-            one.page.get_by_role("button", name=f"Delete the topic {name}").click()
+            one.menu(name, "remove")
             expect(one.page.locator(f'[data-topic="{name}"]')).to_have_count(0)
         leaver.page.goto("about:blank")
-        reader.page.get_by_role("button", name="Delete the topic lain").click()
+        reader.menu("lain", "remove")
         tab.page.get_by_role("button", name="Undo: keep the topic simpan").click()
         expect(tab.page.locator('[data-topic="simpan"]')).to_be_visible()
         for one in (tab, reader):
@@ -118,9 +117,7 @@ def test_counts_by_label_and_the_rate_are_those_of_the_server(
         until(lambda: worker.count(topic) == 11, 15, "all are counted")
         tab.later(4500)
         for label, count in worker.topics()[topic]["posts"].items():
-            expect(
-                row.locator(".count").filter(has_text=re.compile(rf"^{label.replace('_', ' ')} {count}$"))
-            ).to_have_count(1)
+            expect(row.locator(".count").filter(has_text=re.compile(rf"^{said(label)} {count}$"))).to_have_count(1)
         expect(row.locator(".rate")).to_have_text(re.compile(r"\d"))
 
 
@@ -154,9 +151,9 @@ def test_an_address_shows_another_person_the_same(visit: Open, worker: Worker, p
     with visit(permissions=["clipboard-read", "clipboard-write"]) as tab:
         tab.with_clock().open("/#satu,dua").page.wait_for_selector("#posts [data-id]")
         tab.later(4500)  # the labels come with the topics
-        tab.page.get_by_label("Label").select_option("traffic")
+        tab.choose_labels("traffic")
         tab.wait_for("() => location.search === '?label=traffic'")
-        tab.page.get_by_role("button", name="Copy link").click()
+        tab.more().get_by_role("button", name="Copy link").click()
         expect(tab.page.get_by_text("Link copied")).to_be_visible()
         address = tab.page.evaluate("navigator.clipboard.readText()").removeprefix(tab.origin)
         expect(tab.page.locator("#posts .badge")).to_have_text([re.compile("^traffic")])

@@ -1,5 +1,6 @@
 """The page tells the truth with a wrong clock, a dead line or an unusual order of clicks."""
 
+import re
 import time
 
 import pytest
@@ -22,10 +23,12 @@ def test_a_wrong_clock_of_the_visitor_does_not_change_how_old_a_post_is(
     with visit() as tab:
         tab.page.add_init_script(SLOW)
         tab.open(f"/#{topic}").wait_for_post(id)
-        expect(tab.page.locator(f'[data-id="{id}"] time')).to_have_text("2 min ago", timeout=3000)
+        tab.page.locator(f'[data-id="{id}"] time').hover()
+        expect(tab.page.locator(f'[data-id="{id}"] time')).to_have_attribute("title", re.compile("^2 min ago"))
         (new,) = posting.write(post(f"{topic} lagi"))
         tab.wait_for_post(new)
-        expect(tab.page.locator(f'[data-id="{new}"] time')).to_have_text("just now", timeout=1000)
+        tab.page.locator(f'[data-id="{new}"] time').hover()
+        expect(tab.page.locator(f'[data-id="{new}"] time')).to_have_attribute("title", re.compile("^just now"))
 
 
 def test_what_came_in_an_hours_sleep_is_no_rate_of_a_minute(
@@ -50,7 +53,7 @@ def test_who_adds_a_topic_that_is_about_to_be_deleted_keeps_it(visit: Open, work
     add(worker, "tetap")
     with visit() as tab:
         page = tab.with_clock().open("/#tetap").page
-        page.get_by_role("button", name="Delete the topic tetap").click()
+        tab.menu("tetap", "remove")
         page.locator("#add > summary").click()
         page.get_by_label("Name").fill("tetap")
         page.get_by_role("button", name="Add topic").click()
@@ -61,14 +64,14 @@ def test_who_adds_a_topic_that_is_about_to_be_deleted_keeps_it(visit: Open, work
         assert "/topics/tetap" not in tab.requests and set(worker.topics()) == {"tetap"}
 
 
-def test_single_keys_work_also_where_a_box_or_a_slider_has_the_focus(
-    visit: Open, topic: str, posting: PostWriter
-) -> None:
+def test_single_keys_work_also_where_a_box_has_the_focus(visit: Open, topic: str, posting: PostWriter) -> None:
     (id,) = posting.write(post(f"{topic} macet"))
     with visit() as tab:
         tab.open(f"/#{topic}").wait_for_post(id)
-        for field in (f'[data-topic="{topic}"] .follow', "#filter-score"):
-            tab.page.locator(field).focus()
+        for field in (f'[data-topic="{topic}"] .follow', "#filter-labels input"):
+            if "filter" in field:
+                tab.page.locator("#filter-label").click()
+            tab.page.locator(field).first.focus()
             tab.page.keyboard.press("j")
             assert tab.page.evaluate("document.activeElement.closest('[data-id]')?.dataset.id") == id
 
@@ -101,9 +104,9 @@ def test_what_is_typed_for_one_change_stays_when_another_wants_the_token_too(vis
     add(worker, "dua")
     with visit(extra_http_headers={"X-Forwarded-For": "198.51.100.7"}) as tab:  # not this machine's own
         page = tab.with_clock().open("/#satu").page
-        page.get_by_role("button", name="Delete the topic satu").click()
+        tab.menu("satu", "remove")
         tab.later(1500)
-        page.get_by_role("button", name="Delete the topic dua").click()
+        tab.menu("dua", "remove")
         tab.later(5000)
         field = page.get_by_label("Token", exact=True)
         field.fill("half of i")

@@ -8,16 +8,17 @@ from typing import Any
 from support import node_clients
 from support.browser.tab import Tab
 
-LOOKS: list[tuple[Any, int]] = [(scheme, width) for scheme in ("light", "dark") for width in (360, 1440)]
+LOOKS: list[tuple[Any, int]] = [("light", 390), ("dark", 1366)]
+ALL_LOOKS: list[tuple[Any, int]] = [(scheme, width) for scheme in ("light", "dark") for width in (320, 390, 1366, 3840)]
 RUN = "() => axe.run(document, { resultTypes: ['violations'] }).then(found => found.violations)"
 
 
-def violations(tab: Tab) -> list[str]:
-    """What it finds in light and dark, on a phone and a large screen: a line each."""
+def violations(tab: Tab, looks: list[tuple[Any, int]] = LOOKS) -> list[str]:
+    """What it finds in light and dark, on phones and large screens: a line each."""
     node_clients.fetch()
     tab.page.evaluate((node_clients.CACHE / "node_modules/axe-core/axe.min.js").read_text())
     found = []
-    for scheme, width in LOOKS:
+    for scheme, width in looks:
         tab.page.emulate_media(color_scheme=scheme)
         tab.page.set_viewport_size({"width": width, "height": 900})
         tab.page.wait_for_timeout(100)  # parts that depend on the width are drawn again

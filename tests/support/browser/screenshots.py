@@ -35,7 +35,9 @@ NETWORKS = {
     "mastodon": "https://mastodon.example.org/@{0}/{1}",
     "x": "https://x.com/{0}/status/{1}",
 }
-LARGE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+LARGE, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
+LANDSCAPE, WALL, WALL_4K = ({"width": w, "height": h} for w, h in ((844, 390), (1920, 1080), (3840, 2160)))
+COLUMNS = "/#jakarta?label=traffic;macet;hujan?q=deras"
 
 
 def sample() -> list[dict[str, str]]:
@@ -68,47 +70,69 @@ def write_live(rows: list[dict[str, str]], path: Path) -> Path:
     return path
 
 
-def shoot(visitor: Tab, name: str) -> None:
+def shoot(visitor: Tab, name: str, focus: bool = False) -> None:
+    """Take the picture; `focus`: what has the focus keeps it, since it holds the list."""
     visitor.page.mouse.move(0, 0)
-    visitor.page.evaluate("document.activeElement.blur()")
+    if not focus:
+        visitor.page.evaluate("document.activeElement.blur()")
     visitor.page.wait_for_timeout(1500)  # what is new is marked for a moment
     visitor.page.screenshot(path=DOCS / f"page-{name}.png", animations="disabled")
     print(f"docs/page-{name}.png  {(DOCS / f'page-{name}.png').stat().st_size / 1000:.0f} kB")
 
 
 @contextmanager
-def seen(browser: Browser, address: str, viewport: dict[str, int] = LARGE, **options: Any) -> Iterator[Tab]:
+def seen(
+    browser: Browser, origin: str, viewport: dict[str, int] = LARGE, address: str = "/#jakarta,macet", **options: Any
+) -> Iterator[Tab]:
     """A visitor who follows two topics, and has posts of both."""
-    with tab(browser, address, viewport=viewport, **options) as visitor:
-        visitor.open("/#jakarta,macet").page.wait_for_selector("#posts .badge")
+    with tab(browser, origin, viewport=viewport, **options) as visitor:
+        visitor.open(address).page.wait_for_selector("#posts .badge")
         visitor.wait_for_state("live")
         yield visitor
 
 
 def take(browser: Browser, worker: Worker, posting: PostWriter) -> None:
     with tab(browser, worker.url, viewport=LARGE) as visitor:
-        expect(visitor.open("/").page.locator("#empty")).not_to_be_empty()
+        expect(visitor.open("/").page.locator(".empty")).not_to_be_empty()
         shoot(visitor, "empty")
     for name in TOPICS:
         add(worker, name)
     posting.write(*past(sample()))
     until(lambda: all(worker.count(name) for name in TOPICS), 30, "posts of each topic")
-    time.sleep(45)  # the source, which that interrupted, has a pace again
     with seen(browser, worker.url) as visitor:
-        visitor.page.wait_for_timeout(15_000)
+        visitor.page.wait_for_selector("#charts-time canvas")
         shoot(visitor, "light")
-        visitor.page.get_by_role("button", name="Pause").click()  # so that the one asked about stays
         visitor.page.get_by_role("button", name="Why traffic?").nth(1).click()
-        expect(visitor.page.locator("#why-rows li").first).to_be_visible()
-        shoot(visitor, "why")
-    with seen(browser, worker.url, color_scheme="dark") as visitor:
-        visitor.page.wait_for_timeout(5000)
-        shoot(visitor, "dark")
-    with seen(browser, worker.url, PHONE, color_scheme="light", has_touch=True) as visitor:
-        shoot(visitor, "phone")
-        visitor.open_charts()
-        visitor.page.locator("#charts").scroll_into_view_if_needed()
+        visitor.page.get_by_text("Details").click()
+        shoot(visitor, "why", focus=True)
+    for name, size, address, options in (
+        ("dark", LARGE, "/#jakarta,macet", {"color_scheme": "dark"}),
+        ("indonesian", LARGE, "/#jakarta,macet", {"locale": "id-ID"}),
+        ("columns", LARGE, COLUMNS, {}),
+        ("phone", PHONE, "/#macet", {"has_touch": True}),
+        ("landscape", LANDSCAPE, "/#macet", {"has_touch": True}),
+        ("wall", WALL, f"/?view=wall{COLUMNS[1:]}", {}),
+        ("wall-4k", WALL_4K, "/?view=wall#jakarta,macet", {}),
+    ):
+        with seen(browser, worker.url, size, address, **options) as visitor:
+            shoot(visitor, name)
+    take_states(browser, worker, posting)
+
+
+def take_states(browser: Browser, worker: Worker, posting: PostWriter) -> None:
+    with seen(browser, worker.url, PHONE, has_touch=True) as visitor:
+        visitor.page.locator("#bar-charts").click()
+        visitor.page.wait_for_selector("#charts-time canvas")
         shoot(visitor, "charts")
+    with seen(browser, worker.url) as visitor:
+        visitor.page.locator("[data-act=same]:visible").first.click()
+        shoot(visitor, "folded", focus=True)
+        visitor.page.mouse.move(700, 500)
+        visitor.page.mouse.wheel(0, 500)
+        visitor.page.wait_for_timeout(300)
+        posting.write(*(post(f"macet di Jakarta, laporan ke-{n}") for n in range(23)))
+        visitor.wait_for_state("held")
+        shoot(visitor, "held")
     with Line(worker.port) as line, seen(browser, line.url) as visitor:
         line.cut()
         visitor.wait_for_state("waiting")

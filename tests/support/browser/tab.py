@@ -15,9 +15,17 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Reque
 from support.workers import Worker
 
 END = """() => Math.ceil(scrollY + innerHeight) >= document.scrollingElement.scrollHeight
-  && /^[^…]+$/.test(document.querySelector("#posts-end").textContent)"""
+  && /^[^…]+$/.test(document.querySelector(".posts-end").textContent)"""
 PATIENCE = 15_000  # ms for a step that an idle machine does at once
 expect.set_options(timeout=PATIENCE)
+
+
+LABELS = {"non_traffic": "not about traffic"}  # that the page has words of its own for
+
+
+def said(label: str) -> str:
+    """What the page calls a label, in English."""
+    return LABELS.get(label, label.replace("_", " "))
 
 
 def launch(playwright: Playwright, path: str, *options: str) -> Browser:
@@ -62,6 +70,15 @@ class Tab:
         """Move the page's clock on, and do what is due by then."""
         self.page.clock.fast_forward(ms)
 
+    def stop_clock(self) -> None:
+        """The page's clock stands still, however busy this machine is, until `later` moves it on."""
+        self.page.clock.pause_at(self.page.evaluate("Date.now() + 1000"))
+
+    def menu(self, topic: str, act: str) -> None:
+        """Choose `edit`, `mute` or `remove` in the menu of a topic."""
+        self.page.locator(f'[data-topic="{topic}"] .more').click()
+        self.page.locator(f'#topic-menu [data-act="{act}"]').click()
+
     def ids(self) -> list[str]:
         """The ids of the posts shown, newest first."""
         found: list[str] = self.page.eval_on_selector_all("#posts [data-id]", "items => items.map(i => i.dataset.id)")
@@ -95,6 +112,8 @@ class Tab:
     def open_charts(self) -> Page:
         """The charts, and their table; on a large screen they are open at once."""
         page = self.page
+        if page.locator("#bar-charts").is_visible():
+            page.locator("#bar-charts").click()
         if page.locator("#charts-details").get_attribute("open") is None:
             page.locator("#charts-details > summary").click()
         page.locator("#charts .as-table > summary").click()
@@ -106,6 +125,18 @@ class Tab:
         self.wait_for("() => document.querySelectorAll('#charts-table tr').length === 61")
         (_, *names), *rows = self.page.eval_on_selector_all("#charts-table tr", cells)
         return Counter({name: sum(int(row[at]) for row in rows) for at, name in enumerate(names, 1)})
+
+    def more(self) -> Page:
+        """Open the menu with more to do."""
+        self.page.locator("#more > summary").click()
+        return self.page
+
+    def choose_labels(self, *labels: str) -> None:
+        """Choose these labels of the filter, by what the server calls them."""
+        self.page.locator("#filter-label").click()
+        for label in labels:
+            self.page.locator(f"#filter-labels input[value={label}]").check()
+        self.page.keyboard.press("Escape")
 
     def streams(self) -> list[str]:
         """The feeds asked for, one after the other."""

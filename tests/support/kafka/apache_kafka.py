@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from support.kafka.jars import LIBS, ApacheKafkaError, fetch
+from support.kafka.storage import formatted
 from support.paths import ROOT, TESTS
 
 from tweetream.kafka.embedded import HOST, ask, dies_with_parent, end_process, free_ports
@@ -22,7 +23,6 @@ from tweetream.kafka.embedded import HOST, ask, dies_with_parent, end_process, f
 LOGGING = Path(__file__).with_name("log4j2.properties")
 START_TIMEOUT = 60.0  # seconds; one needs 4 on an idle machine
 STOP_TIMEOUT = 20.0
-CLUSTER = "TweetreamTestsAAAAAAAA"  # any 16 bytes in base 64
 
 QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
 
@@ -53,7 +53,7 @@ class ApacheKafka(KafkaAddress):
 
     `settings` go into every server.properties and win over ours. `port` is that of the first broker, the others
     follow it; without it they get free ones. `quick=False` leaves the JVM to itself, as a benchmark needs it.
-    `users` are added by SCRAM when a folder is formatted: MECHANISM=[name=…,password=…].
+    `users` are added by SCRAM in each folder: MECHANISM=[name=…,password=…].
     """
 
     def __init__(
@@ -163,15 +163,10 @@ class ApacheKafka(KafkaAddress):
     def _properties(self, i: int) -> str:
         copies = min(self.count, 3)
         in_sync = 2 if copies == 3 else 1
-        quorum = (
-            {"controller.quorum.bootstrap.servers": f"{HOST}:{self._controllers[0]}"}
-            if self.count == 1
-            else {"controller.quorum.voters": ",".join(f"{n}@{HOST}:{p}" for n, p in enumerate(self._controllers))}
-        )
         properties: dict[str, str | int] = {
             "process.roles": "broker,controller",
             "node.id": i,
-            **quorum,
+            "controller.quorum.voters": ",".join(f"{n}@{HOST}:{p}" for n, p in enumerate(self._controllers)),
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
             "listeners": f"PLAINTEXT://{HOST}:{self.ports[i]},CONTROLLER://{HOST}:{self._controllers[i]}",
@@ -219,22 +214,8 @@ class ApacheKafka(KafkaAddress):
                 raise ApacheKafkaError(f"Apache Kafka cannot be run: {error}") from error
 
     def _format(self) -> None:
-        """Give every broker's folder the cluster's id; all at the same time, since each costs a JVM."""
-        how = ["--standalone"] if self.count == 1 else []
-        for user in self.users:
-            how += ["--add-scram", user]
-        formatting: list[subprocess.Popen[bytes]] = []
-        try:
-            for i in range(self.count):
-                tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", f"{i}.properties", *how]
-                formatting.append(self._java(i, *tool))
-            for i, process in enumerate(formatting):
-                if process.wait(START_TIMEOUT):
-                    raise ApacheKafkaError(f"Apache Kafka cannot format its folder: {self._last_line(i)}")
-        finally:
-            for process in formatting:
-                process.kill()
-                process.wait()
+        for i in range(self.count):
+            formatted(self.folder / f"data-{i}", i, self.users)
 
     def _launch(self, i: int) -> None:
         self._processes[i] = self._java(i, "kafka.Kafka", f"{i}.properties")

@@ -74,7 +74,7 @@ def secure_kafka(folder: Path) -> Iterator[SecureKafka]:
     plain, passwords, certificates, controller = free_ports(4)
     listeners = f"PLAINTEXT://{HOST}:{plain},PASSWORDS://{HOST}:{passwords},CERTIFICATES://{HOST}:{certificates}"
     settings = {
-        "controller.quorum.bootstrap.servers": f"{HOST}:{controller}",
+        "controller.quorum.voters": f"0@{HOST}:{controller}",
         "listeners": f"{listeners},CONTROLLER://{HOST}:{controller}",
         "advertised.listeners": f"{listeners},CONTROLLER://{HOST}:{controller}",
         "listener.security.protocol.map": (

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -14,19 +13,6 @@ from tweetream.models.post import Post
 from tweetream.settings import Settings
 from tweetream.sources.base import Chunk, Context
 from tweetream.sources.x.source import X
-
-
-class Faster:
-    """A clock that runs `times` times as fast as real time."""
-
-    def __init__(self, times: float) -> None:
-        self._times, self._began = times, time.time()
-
-    def __call__(self) -> float:
-        return self._began + (time.time() - self._began) * self._times
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / self._times)
 
 
 def context(tracks: Mapping[str, tuple[str, ...]], token: str = TOKEN) -> Context:

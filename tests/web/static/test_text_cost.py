@@ -13,16 +13,22 @@ const made = (tag) => ({ tag, dataset: {}, append() {} });
 globalThis.document = { documentElement: {}, querySelectorAll: () => [], createElement: made };
 const { Marker } = await import("#page/posts/match.js");
 const { pieces } = await import("#page/posts/post.js");
-const { textFilter } = await import("#page/posts/filters.js");
+const { foundRanges, passing } = await import("#page/posts/query.js");
+const { printOf } = await import("#page/posts/folding.js");
+const { placesOf } = await import("#page/posts/reasons.js");
 const { csvOf } = await import("#page/posts/csv.js");
 const texts = %s;
 const marker = new Marker(["macet", `${"macet ".repeat(15)}x`, "*anjir*", "banjir*", "\\u6e0b\\u6ede", "a", "\\u0e23"]);
-const filter = textFilter("\\u00e9 macet");
+const query = `macet "\\u00e9 macet" -tol`;
+const filter = passing({ labels: [], minScore: 0, text: query });
 const steps = {
   mark: (text) => marker.ranges(text),
   term: (text) => new Marker([text.slice(0, 100)]),
   pieces: (text) => pieces(text, marker.ranges(text)),
   filter: (text) => filter({ post: { text } }),
+  found: (text) => foundRanges(query, text),
+  fold: (text) => printOf(text),
+  reasons: (text) => placesOf(text, [["macet", 1], ["tol", 1], ["macet", 1]]),
   csv: (text) => csvOf([{ text }]),
 };
 const seconds = (run, text, times = 2) => Math.min(...Array.from({ length: times }, () => {

@@ -20,6 +20,7 @@ from tweetream.sources.replay.tables import build
 from tweetream.sources.times import read_time
 
 _any, _object = Decoder(), Decoder(dict[str, Raw])
+MAX_FIELDS = 5_000  # of an object; a megabyte could have a hundred thousand
 _MAX_REMEMBERED = 4096  # characters of an object's names; a file can have ever new ones of a megabyte
 _NAMES = ("username", "userName", "screen_name", "acct", "handle", "name")  # of an author given as an object
 
@@ -27,6 +28,8 @@ _NAMES = ("username", "userName", "screen_name", "acct", "handle", "name")  # of
 def parse_plain(line: bytes | Raw, at: ParseContext, chosen: Mapping[str, str]) -> PostOrDrop:
     """The post of an object. Raises ValueError if it is no JSON object."""
     fields = decode(_object, line)
+    if len(fields) > MAX_FIELDS:  # looking through their names would hold the event loop
+        return Drop.MALFORMED
     understand = _columns if sum(map(len, fields)) <= _MAX_REMEMBERED else _columns.__wrapped__
     columns, of_x = understand(tuple(fields), tuple(chosen.items()))
     values = {meaning: _value(fields, name) for meaning, name in columns.items()}

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import chain
+from threading import Event
 
 from msgspec.structs import replace
 
@@ -32,7 +33,7 @@ from tweetream.sources.replay.tables import Table, row_advice
 
 log = logging.getLogger(__name__)
 _BELIEVED = ("replay:", "at://", "mastodon:")
-
+MAX_OBJECTS = 1_000_000  # of a page of posts, which has MAX_VALUE bytes at most
 
 Raw = bytes | list[str] | None  # a record as its file has it; None if it is too long, or wrongly quoted
 # The end of a record, (LINE, K), its outcome, and the record. K counts the posts of a record with several from 1, else
@@ -67,6 +68,12 @@ class FileReader:
         self.noted: Counter[Note] = Counter()
         self._warned: set[Note] = set()
         self._advised = False
+        self._stopping = Event()
+
+    def stop(self) -> None:
+        """Let the present iterators end soon, with SourceError, though another thread is in a step of theirs."""
+        self._stopping.set()
+        self._stopping = Event()
 
     def items(self, at: ParseContext, line: int = 0, nth: int = 0) -> Items:
         """The records after (line, nth). Each post is made when it is asked for, with the time in `at` at that moment.
@@ -169,7 +176,7 @@ class FileReader:
                 yield number, 0, Drop.TOO_LONG if raw is None else Drop.BLANK, raw
                 continue
             at.name = f"{self._prefix}{number}"
-            found = parse(raw, at, chosen=chosen)
+            found = Drop.TOO_LONG if _is_bomb(raw) else parse(raw, at, chosen=chosen)
             if found is Drop.MALFORMED and len(raw) > MAX_LINE:  # only a page of posts may be that long
                 found = Drop.TOO_LONG
             if isinstance(found, Post | Drop | Retracted):
@@ -197,7 +204,7 @@ class FileReader:
 
     def _sheet(self, format: str, at: ParseContext, after: int) -> Items:
         sheets.check_file(self.path, self._shown, format)
-        rows = sheets.rows(self.path, format)
+        rows = sheets.rows(self.path, format, self._stopping.is_set)
         first = next(rows, [])
         self.layout = of_rows(self.path, format, first, self._choices)
         at.day_first = self.layout.day_first
@@ -264,6 +271,11 @@ def _values(shown: str, content: Iterator[bytes], skip: int) -> Iterator[tuple[i
         number += 1
         if number > skip:
             yield number, value or None
+
+
+def _is_bomb(raw: bytes) -> bool:
+    """Whether a page of posts has so many parts that decoding it would take seconds and gigabytes."""
+    return len(raw) > MAX_LINE and (raw.count(b"{") > MAX_OBJECTS or raw.count(b",") > 4 * MAX_OBJECTS)
 
 
 def _has(raw: bytes | list[str] | None, id: str) -> bool:

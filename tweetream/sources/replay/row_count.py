@@ -3,7 +3,7 @@
 import os
 
 from tweetream.sources.base import SourceError
-from tweetream.sources.replay import sheets
+from tweetream.sources.replay import parquet
 from tweetream.sources.replay.encoding import to_utf8
 from tweetream.sources.replay.files import STANDARD_INPUT, pieces
 from tweetream.sources.replay.kinds import SUFFIXES
@@ -16,7 +16,7 @@ _PACKED = 20  # times as long to count a packed file
 def count_rows(path: str, layout: Layout) -> int | None:
     """The rows of a table without its header; None if that would take long."""
     if layout.format == "parquet":
-        return sheets.count(path)
+        return parquet.count(path)
     if layout.format != "csv" or path == STANDARD_INPUT or _work(path) > _LARGEST:
         return None
     lines, quoted, last, size = 0, False, b"", 0

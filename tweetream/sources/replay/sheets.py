@@ -1,29 +1,41 @@
 """The rows of an Excel workbook (.xlsx) or a Parquet file, as rows of texts. They need the extra `tweetream[files]`.
 
 Both formats need a file that can be read at any place: not standard input, and not packed. Of a workbook the first
-sheet is read.
+sheet is read. One step may take seconds, since a workbook's texts are read before its first row: an event loop must
+read in another thread, and can stop it.
 """
 
+import io
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import date, datetime
 from typing import Any
 
+from typing_extensions import override
+
 from tweetream.models.drop import Drop
-from tweetream.sources.base import MAX_LINE, SourceError
+from tweetream.sources.base import MAX_LINE, MAX_TEXT, SourceError
+from tweetream.sources.replay import kinds, parquet
 from tweetream.sources.replay.csv_records import CsvRecord, NoRow
 from tweetream.sources.replay.files import STANDARD_INPUT
+from tweetream.sources.replay.unpacking import PIECE
 
 EXTRA = "pip install 'tweetream[files]'"
-_BLOCK = 200  # rows read at once; a row of a workbook takes up to 100 µs
+_BLOCK, _CELLS = parquet.ROWS, parquet.CELLS  # read at once; a row of a workbook takes up to 100 µs
 _MAX_UNPACKED = 2 * 1024**3  # bytes of a workbook's parts; a bomb has more
+_MAX_TEXTS = 256 * 1024**2  # bytes of the parts that are read whole: texts, styles, names
+_MAX_RATIO = 200  # bytes for each byte of a large packed part; a bomb has up to 1,032
+_LARGE = 16 * 1024**2
+_MAX_ROWS = 1_048_576  # no spreadsheet program has more; a few bytes can say that the first row is the last of all
+
+Blocks = Iterator[list[list[str]]]
 
 
-def rows(path: str, format: str) -> Iterator[list[list[str]]]:
-    """The rows of a file in blocks, its header first. Raises SourceError."""
+def rows(path: str, format: str, stopped: Callable[[], bool] = bool) -> Blocks:
+    """The rows of a file in blocks, its header first. Raises SourceError, also soon after it is `stopped`."""
     try:
-        yield from (_workbook if format == "xlsx" else _parquet)(path)
+        yield from _workbook(path, stopped) if format == "xlsx" else parquet.rows(path, _text)
     except ImportError:
         raise SourceError(f"{path}: to read {_NAMES[format]}, run {EXTRA}, or save it as CSV") from None
     except SourceError:
@@ -43,11 +55,13 @@ def check_file(path: str, shown: str, format: str) -> None:
     raise SourceError(f"{shown}: {_NAMES[format]} must be a file that is not packed; unpack it and give its name")
 
 
-def count(path: str) -> int:
-    """The number of rows of a Parquet file."""
-    from pyarrow import parquet
-
-    return int(parquet.read_metadata(path).num_rows)
+def is_sheet(path: str) -> bool:
+    """Whether a file begins as a workbook or a Parquet file does. False if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return kinds.table(file.read(PIECE)) is not None
+    except OSError:
+        return False
 
 
 def records(blocks: Iterable[list[list[str]]], after: int) -> Iterator[CsvRecord | None]:
@@ -64,33 +78,54 @@ def records(blocks: Iterable[list[list[str]]], after: int) -> Iterator[CsvRecord
 _NAMES = {"xlsx": "an Excel workbook", "parquet": "a Parquet file"}
 
 
-def _workbook(path: str) -> Iterator[list[list[str]]]:
+class _File(io.FileIO):
+    """A file that can no longer be read when reading is stopped."""
+
+    def __init__(self, path: str, stopped: Callable[[], bool]) -> None:
+        super().__init__(path)
+        self._stopped = stopped
+
+    @override
+    def read(self, size: int | None = -1, /) -> Any:
+        if self._stopped():
+            raise SourceError(f"{self.name}: reading is stopped")
+        return super().read(-1 if size is None else size)
+
+
+def _workbook(path: str, stopped: Callable[[], bool]) -> Blocks:
     import openpyxl
 
     with zipfile.ZipFile(path) as parts:
-        if sum(part.file_size for part in parts.infolist()) > _MAX_UNPACKED:
-            raise SourceError(f"{path}: this workbook has over 2 GiB; save it as CSV")
+        _check_parts(path, parts.infolist())
     # Of a name it would accept only the endings that it knows.
-    with open(path, "rb") as file, closing(openpyxl.load_workbook(file, read_only=True, data_only=True)) as book:
+    with _File(path, stopped) as file, closing(openpyxl.load_workbook(file, read_only=True, data_only=True)) as book:
         sheet = book.worksheets[0]
         sheet.reset_dimensions()  # what a file says of its size is often wrong
         block: list[list[str]] = []
-        for row in sheet.iter_rows(values_only=True):
+        cells = 0
+        for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
+            if number > _MAX_ROWS:
+                raise SourceError(f"{path}: this workbook has over {_MAX_ROWS:,} rows; save it as CSV")
             block.append([_text(value) for value in row])
-            if len(block) == _BLOCK:
+            cells += len(row)
+            if len(block) == _BLOCK or cells > _CELLS:
                 yield block
-                block = []
+                block, cells = [], 0
         yield block
 
 
-def _parquet(path: str) -> Iterator[list[list[str]]]:
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(path) as file:
-        yield [list(file.schema_arrow.names)]
-        for batch in file.iter_batches(batch_size=_BLOCK):
-            columns = [[_text(value) for value in column.to_pylist()] for column in batch.columns]
-            yield [list(row) for row in zip(*columns, strict=True)]
+def _check_parts(path: str, parts: list[zipfile.ZipInfo]) -> None:
+    """Raise SourceError for a workbook that would take long, or much memory, before its first row is there."""
+    whole = [part.file_size for part in parts if not part.filename.startswith(("xl/worksheets/", "xl/media/"))]
+    if sum(part.file_size for part in parts) > _MAX_UNPACKED or sum(whole) > _MAX_TEXTS:
+        raise SourceError(f"{path}: this workbook has over 2 GiB, or over 256 MiB of texts; save it as CSV")
+    for part in parts:
+        if part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise SourceError(
+                f"{path}: this workbook is packed as no spreadsheet program does; save it anew, or as CSV"
+            )
+        if part.file_size > max(_LARGE, _MAX_RATIO * part.compress_size):
+            raise SourceError(f"{path}: this workbook unpacks to far more than its size; save it anew, or as CSV")
 
 
 def _text(value: Any) -> str:
@@ -103,7 +138,14 @@ def _text(value: Any) -> str:
         return str(int(value))
     if isinstance(value, datetime | date):
         return value.isoformat()
-    return str(value)[:MAX_LINE]
+    return "" if _is_long(value) else str(value)[:MAX_LINE]
+
+
+def _is_long(value: Any) -> bool:
+    """Whether an object, or a text in it, would take long to write."""
+    if isinstance(value, dict):
+        return any(map(_is_long, value.values()))
+    return isinstance(value, str | bytes) and len(value) > MAX_TEXT
 
 
 def _line(error: Exception) -> str:

@@ -22,7 +22,10 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 from tweetream.models.drop import Drop
 from tweetream.models.post import MAX_BYTES, Post, size_of
@@ -32,7 +35,9 @@ from tweetream.sources.replay.ids import names
 from tweetream.sources.replay.options import Options, read_url
 from tweetream.sources.replay.rate_limiter import RateLimiter
 from tweetream.sources.replay.reader import FileReader, Items
+from tweetream.sources.replay.sheets import is_sheet
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 MAX_RECORDS = 400  # of a chunk, posts and others; more would block the event loop
@@ -70,6 +75,7 @@ class Replay:
         self.unpaced = self.options.rate == 0
         self._clock, self._sleep, self._wall = clock, sleep, wall
         self._reader = FileReader(self.options.path, self.options.choices, name)
+        self._thread: ThreadPoolExecutor | None = None
 
     def check(self) -> None:
         """Read the beginning of the file: it exists, has the format of its suffix, and has the column."""
@@ -83,52 +89,71 @@ class Replay:
     async def chunks(self, position: str | None) -> AsyncGenerator[Chunk, None]:
         """Chunks after `position`. The file is open while this runs, and closed with it."""
         line, nth, turn = self._start(position)
-        self.check()
-        if said := self._reader.said():
-            log.warning("%s", said)  # a worker shows nothing below this level, and a person should check it
-        lead = await self._lead(line, nth) if self.options.loop else None
-        limiter = RateLimiter(self.options.rate, self._clock, self._sleep)
-        while True:
-            at = ParseContext(0, suffix=f"~{turn}" if turn > 1 else "")
-            if lead is not None:
-                at.shift = self._wall() - lead
-            idle = not line  # a round that starts in the middle may have no more posts
-            with contextlib.closing(self._reader.items(at, line, nth)) as items:
-                end: SourceError | bool = False
-                while not end:
-                    limit = await limiter.due()
-                    at.now = self._wall()
-                    chunk, end = _fill(items, limit, at.suffix)
-                    chunk.noted, self._reader.noted = self._reader.noted, Counter()
-                    if chunk.position:
-                        yield chunk
-                        limiter.given(len(chunk.posts))
-                        idle = idle and not chunk.posts
-                if isinstance(end, SourceError):
-                    raise end
-            if not self.options.loop:
-                return
-            if idle:
-                await self._sleep(EMPTY_ROUND)
-            if line:  # the first round began in the middle
-                lead = await self._lead(0, 0)
-            line, nth, turn = 0, 0, turn + 1
+        with self._thread_if_slow():
+            await self._step(self.check)
+            if said := await asyncio.to_thread(self._reader.said):  # counting the rows can take a second
+                log.warning("%s", said)  # a worker shows nothing below this level, and a person should check it
+            lead = await self._lead(line, nth) if self.options.loop else None
+            limiter = RateLimiter(self.options.rate, self._clock, self._sleep)
+            while True:
+                at = ParseContext(0, suffix=f"~{turn}" if turn > 1 else "")
+                if lead is not None:
+                    at.shift = self._wall() - lead
+                idle = not line  # a round that starts in the middle may have no more posts
+                with self._items(at, line, nth) as items:
+                    end: SourceError | bool = False
+                    while not end:
+                        limit = await limiter.due()
+                        at.now = self._wall()
+                        chunk, end = await self._step(partial(_fill, items, limit, at.suffix))
+                        chunk.noted, self._reader.noted = self._reader.noted, Counter()
+                        if chunk.position:
+                            yield chunk
+                            limiter.given(len(chunk.posts))
+                            idle = idle and not chunk.posts
+                    if isinstance(end, SourceError):
+                        raise end
+                if not self.options.loop:
+                    return
+                if idle:
+                    await self._sleep(EMPTY_ROUND)
+                if line:  # the first round began in the middle
+                    lead = await self._lead(0, 0)
+                line, nth, turn = 0, 0, turn + 1
+
+    @contextlib.contextmanager
+    def _thread_if_slow(self) -> Iterator[None]:
+        """Within the block `_step` uses a thread if a step can take seconds. A step that still runs then is stopped."""
+        thread = self._thread = ThreadPoolExecutor(1, "replay") if is_sheet(self.options.path) else None
+        try:
+            yield
+        finally:
+            if thread is not None:
+                self._reader.stop()
+                thread.shutdown(wait=False)
+
+    async def _step(self, work: Callable[[], T]) -> T:
+        return work() if self._thread is None else await asyncio.wrap_future(self._thread.submit(work))
+
+    @contextlib.contextmanager
+    def _items(self, at: ParseContext, line: int, nth: int) -> Iterator[Items]:
+        items, thread = self._reader.items(at, line, nth), self._thread
+        try:
+            yield items
+        finally:
+            if thread is None:
+                items.close()
+            else:
+                thread.submit(items.close)  # after the step that may still run
 
     async def _lead(self, line: int, nth: int) -> int | None:
         """The time in the file at which a round begins, in ms: the latest at which no post comes before its time."""
-        at, number = ParseContext(self._wall()), 0
-        lead: int | None = None
-        every = 1000 / self.options.rate if self.options.rate else 0.0
-        with contextlib.closing(self._reader.items(at, line, nth)) as items, contextlib.suppress(SourceError):
-            for item in items:  # an error in the file is raised when its posts are given
-                if item is None:
-                    await asyncio.sleep(0)
-                elif isinstance(item[2], Post):
-                    if (created := item[2].created_at) is not None:
-                        lead = max(created - round(number * every), created if lead is None else lead)
-                    number += 1
+        lead = _Lead(1000 / self.options.rate if self.options.rate else 0.0)
+        with self._items(ParseContext(self._wall()), line, nth) as items:
+            while await self._step(partial(lead.take, items)):
+                await asyncio.sleep(0)
         self._reader.noted.clear()  # they are counted when the posts are given
-        return lead
+        return lead.ms
 
     def _start(self, position: str | None) -> tuple[int, int, int]:
         if position is None:
@@ -139,6 +164,27 @@ class Replay:
             return 0, 0, 1
         line, nth, turn = found.groups()
         return int(line), int(nth or 0), int(turn or 1)
+
+
+class _Lead:
+    """The latest time (ms) at which a round may begin, from the posts so far; None without a post that has a time."""
+
+    def __init__(self, every: float) -> None:
+        self.ms: int | None = None
+        self._every, self._number = every, 0
+
+    def take(self, items: Items) -> bool:
+        """Look at the posts of a piece of the file; False at its end."""
+        with contextlib.suppress(SourceError):  # an error in the file is raised when its posts are given
+            for item in items:
+                if item is None:
+                    return True
+                if isinstance(item[2], Post):
+                    if (created := item[2].created_at) is not None:
+                        lead = created - round(self._number * self._every)
+                        self.ms = max(lead, created if self.ms is None else self.ms)
+                    self._number += 1
+        return False
 
 
 def _fill(items: Items, limit: int, suffix: str) -> tuple[Chunk, SourceError | bool]:

@@ -1,21 +1,22 @@
 // @ts-check
-// The map of the page: it joins the parts. The address chooses topics and filters, and their feeds fill the list. While
-// the page is visible, it asks the server for the topics every few seconds.
+// The map of the page: it joins the parts. The address chooses columns, topics and filters, and one stream fills all lists.
+// While the page is visible, it asks the server for the topics every few seconds.
 
 import { Announcer } from "./alerts/announce.js";
 import { Alerts } from "./alerts/notify.js";
 import { Charts } from "./charts/charts.js";
 import { FeedConnection } from "./feed/connection.js";
 import { StateView, waitingText } from "./feed/state-view.js";
-import { addressOf, filterOf, isName, serverQuery, toggled, topicsOf } from "./lib/address.js";
-import { copyButton } from "./lib/copy.js";
+import { addressOf, isName, noFilter, plansWithout, toggled, viewOf } from "./lib/address.js";
+import { controls } from "./lib/controls.js";
 import { setText } from "./lib/elements.js";
-import { listen } from "./lib/keys.js";
-import { save } from "./posts/csv.js";
-import { Filters, textFilter } from "./posts/filters.js";
-import { PostList } from "./posts/list.js";
-import { Marker } from "./posts/match.js";
-import { postOf } from "./posts/timeline.js";
+import { showHead } from "./lib/head.js";
+import { listenToMenus } from "./lib/menu.js";
+import { Sheets } from "./lib/sheets.js";
+import { welcome } from "./lib/welcome.js";
+import { Columns } from "./posts/columns.js";
+import { postOf } from "./posts/entry.js";
+import { Filters } from "./posts/filters.js";
 import { Why } from "./posts/why.js";
 import { Api } from "./server/api.js";
 import { tokenAsker } from "./server/token.js";
@@ -24,7 +25,8 @@ import { AddForm } from "./topics/add.js";
 import { TopicList } from "./topics/list.js";
 import { Rates } from "./topics/rates.js";
 import { Undo } from "./topics/undo.js";
-import { labelText, UNSURE } from "./words/format.js";
+import { Wall } from "./wall/wall.js";
+import { knowLabels, UNSURE } from "./words/format.js";
 import { chooseLanguageBy } from "./words/language.js";
 import { onLanguage, t, translate } from "./words/words.js";
 
@@ -33,153 +35,181 @@ const REFRESH = 4000;
 const sum = (counts) => Object.values(counts ?? {}).reduce((all, count) => all + count, 0);
 
 const byId = (id) => document.getElementById(id);
+const toFeed = () => byId("feed-title").focus({ preventScroll: true });
 const api = new Api(tokenAsker(document));
 const announcer = new Announcer(byId("announcer"));
-const posts = new PostList({ list: byId("posts"), above: byId("posts-above"), head: byId("feed-head") }, showState);
+const now = () => Date.now() + api.clockOffset;
+const why = new Why(api, (text, item) => columns.all.find(({ element }) => element.contains(item))?.posts.ranges(text) ?? []);
+const columns = new Columns(
+  byId("posts"),
+  { head: byId("feed-head"), acts: { why: (item, post, opener) => why.toggle(item, post, opener) }, now, changed: showState },
+  { chose: showCurrent, planned: (plans) => go({ ...view, columns: plans }) },
+);
 const feed = new FeedConnection({
-  begin,
+  begin: (names) => columns.begin(names, (name, asked, query) => api.page(name, asked, query), position),
   exists: (name) => api.exists(name),
   newest: (name) => api.newest(name),
   reads: (name) => api.reads(name),
   on: {
     state: showState,
     post: came,
-    gap: (gap) => posts.addGap(gap),
-    retracted: (id) => posts.retract(id),
+    gap: (gap) => columns.addGap(gap),
+    retracted: (id) => columns.each((posts) => posts.retract(id)),
     gone: lost,
   },
 });
-const sources = new Sources(byId("sources"), api);
-const state = new StateView(document, feed, posts, sources);
+const sources = new Sources(byId("sources"), api, welcome(document, byId("welcome-close")));
+const state = new StateView(document, feed, columns, sources);
 const rates = new Rates();
-const filters = new Filters(document, (value) => {
-  history.replaceState(null, "", addressOf(chosen, value));
-  follow();
-});
+const filters = new Filters(document, (filter) => planCurrent({ filter }));
 const undo = new Undo(byId("undo"), { changed: showTopics, away: toFeed });
-const topicList = new TopicList(byId("topics"), { toggle, remove });
-const addForm = new AddForm(document, add, (name, track) => api.preview(name, track));
-const charts = new Charts(byId("charts"), api);
-const why = new Why(document, api);
-posts.now = () => Date.now() + api.clockOffset;
-const alerts = new Alerts(byId("alerts"), () => posts.toTop());
+const stats = (name) => api.stats(name);
+const topicList = new TopicList(byId("topics"), { toggle, edit: (name) => addForm.edit(find(name)), remove, stats });
+const edit = changing((name, track) => api.edit(name, track));
+const addForm = new AddForm(document, { add, edit, preview: (name, track) => api.preview(name, track) });
+const charts = new Charts(byId("charts"), api, {
+  posts: () => columns.current.posts.all,
+  minute: (ms) => columns.current.posts.goTo(ms + 60000),
+  label: (label) => filters.toggle(label),
+});
+const muted = (name) => topicList.marks.muted(name);
+const save = changing((name, rule) => api.setAlert(name, rule));
+const alerts = new Alerts(byId("alerts"), { show: () => columns.each((posts) => posts.toTop()), muted, save, stats });
+const wall = new Wall(document, columns);
+const sheets = new Sheets(document, (name) => {
+  if (name === "filters") return filters.text.focus();
+  /** @type {HTMLDetailsElement} */ (byId(name).querySelector("details")).open = true;
+});
 
+let view = viewOf(location);
 let topics = null; // null: not known yet
-let chosen = [];
-let lastKnown = {}; // the chosen topics' Kafka topics: a topic that is deleted and added again has a new one
-let marked = "";
+let shown = ""; // the address of the view
+let followed = ""; // topics and filter of the stream
+let position = ""; // where the stream was before it was opened anew
+let lastKnown = {}; // the topics' Kafka topics: a topic that is deleted and added again has a new one
 let first = true;
 let asking = false;
 let changes = 0; // of topics, made here: an answer to an earlier question is out of date
 let timer = 0;
 
 const find = (name) => topics?.find((topic) => topic.name === name);
+const trackOf = (names) => [...new Set(names.flatMap((name) => find(name)?.track ?? []))];
 
-function toFeed() {
-  byId("feed-title").focus({ preventScroll: true });
-}
-
-// Reads the past of the topics, and finds out which do not exist.
-async function begin(names) {
-  const missing = [];
-  const query = serverQuery(filters.value);
-  const page = async (name, asked) => {
-    try {
-      return await api.page(name, asked, query);
-    } catch (problem) {
-      if (problem.status !== 404) throw problem;
-      missing.push(name);
-      return { posts: [], before: null, after: null };
-    }
-  };
-  const passes = textFilter(filters.value.text);
-  const position = await posts.begin(names, { page, passes, searching: Boolean(filters.value.text) });
-  return { position, missing };
-}
-
-// A live post goes to the list, the announcer and the alerts. Only posts that are shown are parsed.
-function came(data, position) {
-  const entry = posts.add(data, position);
+// A live post goes to the lists, the announcer and the alerts. Only posts that are shown are parsed.
+function came(data, at) {
+  alerts.came(data);
+  const entry = columns.add(data, at);
   if (!entry) return;
-  if (!posts.paused) announcer.add(entry.label);
+  if (!columns.paused) announcer.add(entry.label);
   if (alerts.wants(entry.label)) alerts.heard(postOf(entry));
 }
 
 function lost(name) {
-  posts.drop(name);
+  columns.each((posts) => posts.drop(name));
   if (!state.gone.includes(name)) state.gone.push(name);
   showState();
 }
 
-function choose(names) {
-  chosen = names;
-  lastKnown = {};
-  posts.clear();
-  document.title = names.length ? `${names.join(", ")} · Tweetream` : "Tweetream";
-  follow();
-  showTopics();
+// Shows what the view says. `anew`: reads everything again.
+function show(anew = false) {
+  why.close();
+  shown = addressOf(view);
+  columns.apply(view.columns);
+  wall.set(view.wall, view.turn);
+  if (anew) {
+    columns.forget();
+    lastKnown = {};
+  }
+  document.title = columns.topics.length ? `${columns.topics.join(", ")} · Tweetream` : "Tweetream";
+  follow(anew);
+  sayPanel();
+  showCurrent();
 }
 
-// Follows the chosen topics with the current filters.
-function follow() {
+// Follows the topics of all columns. Those that have begun go on where the stream was.
+function follow(anew) {
+  const names = columns.topics;
+  const stream = `${names.join()}?${columns.query}`;
+  if (!anew && stream === followed && columns.all.every(({ begun }) => begun)) return;
   announcer.hush();
-  state.gone = [];
-  const names = chosen.filter(isName);
-  state.gone.push(...chosen.filter((name) => !isName(name)));
-  if (names.length) feed.start(names, serverQuery(filters.value));
-  else if (chosen.length) feed.missing();
+  const bad = columns.all.flatMap((column) => column.topics).filter((name) => !isName(name));
+  state.gone = [...new Set(bad)];
+  position = anew ? "" : feed.position;
+  followed = stream;
+  if (names.length) feed.start(names, columns.query);
+  else if (bad.length) feed.missing();
   else feed.stop();
 }
 
+// Changes the view, and the address with it.
+function go(next, { push = false } = {}) {
+  view = next;
+  history[push ? "pushState" : "replaceState"](null, "", addressOf(view));
+  show();
+}
+
+function planCurrent(change, options = {}) {
+  const at = columns.all.indexOf(columns.current);
+  go({ ...view, columns: columns.plans.map((plan, nth) => (nth === at ? { ...plan, ...change } : plan)) }, options);
+}
+
 function fromAddress() {
-  let names = topicsOf(location.hash);
-  const asked = filterOf(location.search);
-  const filtered = addressOf([], asked) !== addressOf([], filters.value);
-  if (!names.length && first && topics?.length) {
-    names = [topics[0].name];
-    history.replaceState(null, "", addressOf(names, asked)); // so that "back" does not lead here again
+  const next = viewOf(location);
+  if (!next.columns[0].topics.length && first && topics?.length) {
+    next.columns = [{ ...next.columns[0], topics: [topics[0].name] }];
+    history.replaceState(null, "", addressOf(next)); // so that "back" does not lead here again
   }
-  if (names.length || topics) first = false;
-  if (filtered) filters.set(asked);
-  if (names.join() !== chosen.join()) choose(names);
-  else if (filtered) follow();
+  if (next.columns[0].topics.length || topics) first = false;
+  if (addressOf(next) === shown) return; // the browser tells a change twice
+  view = next;
+  show();
 }
 
 function toggle(name) {
-  location.hash = toggled(chosen, name).join(",");
+  planCurrent({ topics: toggled(columns.current.topics, name) }, { push: true });
+}
+
+function addColumn() {
+  const free = (topics ?? []).find(({ name }) => !columns.topics.includes(name)) ?? topics?.[0];
+  if (!free || columns.full) return;
+  go({ ...view, columns: [...columns.plans, { topics: [free.name], filter: noFilter() }] }, { push: true });
+  columns.choose(columns.all.at(-1));
+  columns.current.element.scrollIntoView({ block: "nearest", inline: "start" });
+}
+
+// What belongs to the current column.
+function showCurrent() {
+  filters.set(columns.current.filter);
+  showTopics();
 }
 
 function showTopics() {
+  const { current } = columns;
   const shown = (topics ?? []).filter((topic) => !undo.has(topic.name));
-  topicList.show(shown, chosen, (topic) => rates.of(topic));
-  const known = chosen.map(find).filter(Boolean);
-  for (const topic of known) lastKnown[topic.name] ??= topic.kafka_topic;
-  const labels = (topics ?? []).flatMap((topic) => Object.keys(topic.posts ?? {}));
-  filters.labels([...labels, UNSURE]);
-  alerts.labels([...labels, UNSURE]);
-  const track = [...new Set(known.flatMap((topic) => topic.track))];
-  if (track.join("\n") !== marked) posts.mark(new Marker(track));
-  marked = track.join("\n");
-  setText(byId("feed-title"), chosen.join(", ") || t("feed.title"));
-  setText(byId("feed-track"), track.includes("*") ? t("feed.followsAll") : t("feed.follows", { track: track.join(", ") }));
-  byId("feed-track").hidden = !track.length || track.join() === chosen.join();
-  byId("copy").hidden = byId("csv").hidden = !chosen.length;
-  charts.follow(known.map((topic) => topic.name));
+  const labels = [UNSURE, ...(topics ?? []).flatMap((topic) => Object.keys(topic.posts ?? {}))];
+  knowLabels(labels);
+  topicList.show(shown, current.topics, (topic) => rates.of(topic));
+  for (const topic of columns.topics.map(find).filter(Boolean)) lastKnown[topic.name] ??= topic.kafka_topic;
+  filters.labels(labels);
+  alerts.labels(labels);
+  alerts.topics(topics ?? []);
+  for (const column of columns.all) column.track(trackOf(column.topics));
+  showHead({ columns, trackOf, any: Boolean(topics?.length), wall: addressOf({ ...view, wall: true }) });
+  charts.follow(current.topics.filter(find), current.filter);
   showState();
 }
 
 function showState() {
-  state.show({ chosen, topics, filtered: filters.active });
+  state.show({ topics });
 }
 
 // A deleted topic that was added again is followed again.
 function followAgain() {
   const there = (name) => find(name) && find(name).kafka_topic !== lastKnown[name];
-  if (state.gone.some((name) => chosen.includes(name) && there(name))) choose(chosen);
+  if (state.gone.some((name) => columns.topics.includes(name) && there(name))) show(true);
 }
 
 function note(text) {
-  byId("topics-note").hidden = !text;
   setText(byId("topics-note"), text);
 }
 
@@ -187,18 +217,17 @@ async function refresh() {
   clearTimeout(timer);
   if (asking) return;
   asking = true;
-  const [before, offset] = [changes, api.clockOffset];
+  const before = changes;
   try {
     const answer = await api.topics();
     if (before === changes) topics = answer.sort((a, b) => a.name.localeCompare(b.name));
     topics ??= [];
     rates.add(topics, Date.now()); // a clock that goes on while a computer sleeps
-    if (api.clockOffset !== offset) posts.refreshTimes();
     if (!topics.length) addForm.offer();
     note(topics.length ? "" : t("topics.none"));
     feed.trust();
-    feed.counted(sum(chosen.map((name) => sum(find(name)?.posts))));
-    fromAddress();
+    feed.counted(sum(columns.topics.map((name) => sum(find(name)?.posts))));
+    if (first) fromAddress();
     followAgain();
     showTopics();
   } catch (problem) {
@@ -215,10 +244,20 @@ async function add(name, track) {
   undo.keep(name); // a person who adds a topic no longer wants to delete it
   await api.add(name, track);
   changes += 1;
-  if (chosen.join() === name) choose([name]);
-  else location.hash = name;
+  const { topics: chosen } = columns.current;
+  if (chosen.includes(name)) show(true);
+  else planCurrent({ topics: toggled(chosen, name) }, { push: true });
   toFeed();
   refresh();
+}
+
+// A change of a topic that stays where it is: the list is asked for again.
+function changing(act) {
+  return async (...given) => {
+    await act(...given);
+    changes += 1;
+    refresh();
+  };
 }
 
 function remove(name) {
@@ -226,74 +265,34 @@ function remove(name) {
     await api.remove(name);
     changes += 1;
     topics = topics.filter((topic) => topic.name !== name);
-    if (chosen.length < 2) return; // the page then says that this topic was deleted
-    chosen = chosen.filter((other) => other !== name);
-    history.replaceState(null, "", addressOf(chosen, filters.value));
+    const left = plansWithout(columns.plans, name); // where it was the only one, the page says that it was deleted
+    if (JSON.stringify(left) !== JSON.stringify(columns.plans)) go({ ...view, columns: left });
   };
   undo.start(name, act, (problem) => note(t("topics.notDeleted", { reason: problem.message + waitingText(problem) })));
 }
 
-function pauseOrResume() {
-  if (posts.paused) posts.resume();
-  else posts.pause();
-  announcer.hush();
-}
-
-function onEscape(event) {
-  if (event.target === filters.text && filters.text.value) return filters.clear.click();
-  if (!event.target.matches("input, select, .post *, .post")) return false;
-  event.target.blur();
-}
-
-posts.actions = [
-  {
-    act: "why",
-    text: (post) => t("why.ask", { label: labelText(String(post.label ?? UNSURE)) }),
-    run: (post, opener) => why.open({ text: String(post.text ?? ""), label: String(post.label ?? UNSURE), opener, instead: byId("feed-title") }),
-  },
-];
 onLanguage(() => {
   topicList.say();
   filters.say();
-  addForm.chips.say();
-  posts.rebuild();
+  addForm.say();
+  columns.say();
   showTopics();
 });
-listen(document, {
-  "/": () => filters.toText(),
-  j: () => posts.step(1),
-  k: () => posts.step(-1),
-  p: () => !byId("pause").hidden && pauseOrResume(),
-  Escape: onEscape,
-});
+listenToMenus();
 addEventListener("hashchange", fromAddress);
 addEventListener("popstate", fromAddress);
-addEventListener("online", () => feed.resume());
-addEventListener("pagehide", () => feed.suspend());
-addEventListener("pageshow", (event) => event.persisted && feed.resume());
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
-byId("pause").addEventListener("click", pauseOrResume);
-byId("newest").addEventListener("click", () => {
-  posts.toTop();
-  toFeed();
-});
-byId("posts-more").addEventListener("click", () => posts.older(true));
-byId("try-now").addEventListener("click", () => feed.resume());
-byId("skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the fragment of the address holds the topics
-  toFeed();
-});
-byId("csv").addEventListener("click", () => {
-  const shown = posts.all;
-  if (shown.length) save(shown, chosen);
-  byId("copied").textContent = shown.length ? t("csv.saved", { n: shown.length }) : t("csv.nothing");
-});
-copyButton(byId("copy"), byId("copied"));
+byId("column-add").addEventListener("click", addColumn);
+const leaveWall = () => go({ ...view, wall: false, turn: 0 }, { push: true });
+const sayPanel = controls({ announcer, columns, feed, filters, sheets, wall, why, leaveWall, plan: planCurrent, toFeed });
 chooseLanguageBy(byId("language"));
-setInterval(() => state.tick(), 500);
-setInterval(() => document.hidden || posts.refreshTimes(), 10000);
+setInterval(() => {
+  columns.letGo();
+  state.tick();
+  wall.tick(feed.state.name, now());
+}, 500);
 
 translate(document);
-filters.set(filterOf(location.search));
 if (location.hash) fromAddress();
+else showCurrent();
 refresh();

@@ -2,15 +2,30 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addressOf, filterOf, serverQuery, toggled, topicsOf } from "#page/lib/address.js";
+import { addressOf, filterOf, noFilter, serverQuery, toggled, topicsOf, viewOf } from "#page/lib/address.js";
+
+const back = (view) => viewOf(new URL(addressOf(view), "http://localhost"));
+const column = (topics, filter = {}) => ({ topics, filter: { ...noFilter(), ...filter } });
 
 test("topics and filters come back from the address they made", () => {
-  const filter = { label: "a&b=c", minScore: 0.85, text: "tol #1 é" };
-  const address = new URL(addressOf(["jakarta", "bandung"], filter), "http://localhost");
+  const filter = { labels: ["a&b=c"], minScore: 0.85, text: "tol #1 é; ya?" };
+  const view = { wall: false, turn: 0, columns: [{ topics: ["jakarta", "bandung"], filter }] };
+  const address = new URL(addressOf(view), "http://localhost");
   assert.deepEqual(topicsOf(address.hash), ["jakarta", "bandung"]);
   assert.deepEqual(filterOf(address.search), filter);
+  assert.deepEqual(back(view), view);
   assert.equal(serverQuery(filter), "label=a%26b%3Dc&min_score=0.85");
-  assert.equal(addressOf(["a"], filterOf("")), "/#a");
+  assert.equal(serverQuery({ ...filter, labels: ["a", "b"] }), "min_score=0.85", "of several labels the page chooses itself");
+  assert.equal(addressOf({ wall: false, turn: 0, columns: [column(["a"])] }), "/#a");
+});
+
+test("each of several columns has its filter in the address", () => {
+  const columns = [column(["a", "b"], { labels: ["x", "y"], text: 'a;b "c"?' }), column(["c"]), column(["d"], { minScore: 0.8 })];
+  const view = { wall: true, turn: 20, columns };
+  assert.deepEqual(back(view), view);
+  assert.equal(addressOf({ wall: false, turn: 0, columns: columns.slice(1) }), "/#c;d?min_score=0.8");
+  assert.equal(viewOf({ search: "", hash: `#${"a;".repeat(50)}` }).columns.length, 8);
+  assert.deepEqual(viewOf({ search: "?view=wall&turn=x", hash: "" }), { wall: true, turn: 0, columns: [column([])] });
 });
 
 test("an odd address still gives topics and scores", () => {

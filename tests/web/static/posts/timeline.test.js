@@ -2,8 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { entryOf, firstOf, postOf } from "#page/posts/entry.js";
+import { Folding } from "#page/posts/folding.js";
 import { Past } from "#page/posts/past.js";
-import { entryOf, postOf, Timeline } from "#page/posts/timeline.js";
+import { Timeline } from "#page/posts/timeline.js";
 
 const time = (at) => new Date(1.7e12 + at * 1000).toISOString();
 const json = (id, topic, at, text = "") =>
@@ -113,4 +115,52 @@ test("a post of two topics in one page of the past is one entry of both", () => 
   timeline.addOlder([live("a", 1, { id: "p" }), live("b", 7, { id: "p", at: 1 }), live("a", 0)], true);
   assert.deepEqual(ids(timeline.entries), ["p", "a0"]);
   assert.deepEqual(timeline.entries[0].topics, ["a", "b"]);
+});
+
+// Posts that say the same, at these times, into a list that folds.
+function folded(...times) {
+  const timeline = new Timeline(false, new Folding(postOf));
+  times.forEach((at, nth) => void timeline.add(live("a", nth, { at, text: `Macet total di Semanggi https://a.id/${nth}` }), false));
+  timeline.release();
+  return timeline;
+}
+
+test("posts that say the same within ten minutes are one entry of the first, and later ones another", () => {
+  const timeline = folded(0, 60, 500, 601, 700);
+  assert.deepEqual(timeline.entries.map(({ id, same }) => [id, ids(same ?? [])]), [["a3", ["a4"]], ["a0", ["a1", "a2"]]]);
+  assert.deepEqual(ids(timeline.all), ["a4", "a3", "a2", "a1", "a0"]);
+  assert.equal(firstOf(timeline.entries[1]).id, "a0");
+  timeline.fold(null);
+  assert.deepEqual(ids(timeline.entries), ["a4", "a3", "a2", "a1", "a0"]);
+  timeline.fold(new Folding(postOf));
+  assert.deepEqual(ids(timeline.entries), ["a3", "a0"]);
+});
+
+test("of an entry that is taken back the next of the same takes the place, and one that repeats leaves it", () => {
+  const timeline = folded(0, 10, 20);
+  timeline.retract("a1");
+  assert.deepEqual(timeline.entries.map(({ id, same }) => [id, ids(same)]), [["a0", ["a2"]]]);
+  timeline.retract("a0");
+  assert.deepEqual(ids(timeline.entries), ["a2"]);
+  timeline.add(live("a", 5, { at: 30, text: "macet total di semanggi" }), false);
+  timeline.release();
+  assert.deepEqual(timeline.entries.map(({ id, same }) => [id, ids(same)]), [["a2", ["a5"]]]);
+});
+
+test("repeats of an entry that falls out of the list are not lost with it", () => {
+  const timeline = new Timeline(false, new Folding(postOf));
+  timeline.add(live("a", 0, { at: 0, text: "macet total di semanggi" }), false);
+  timeline.release();
+  for (let n = 1; n < 400; n += 1) timeline.add(live("a", n, { at: n, text: n === 350 ? "Macet total di Semanggi!" : `lain ${n}` }), false);
+  timeline.release();
+  assert.deepEqual(ids(timeline.entries.at(-1).same ?? []), ["a350"]);
+  timeline.trim();
+  assert.ok(ids(timeline.entries).includes("a350"));
+});
+
+test("an older post that says the same is the first of its entry when it is read", () => {
+  const timeline = folded(100);
+  timeline.addOlder([live("a", 9, { id: "older", at: 50, text: "RT @warga: macet total di Semanggi" })], true);
+  assert.deepEqual(ids(timeline.entries), ["a0"]);
+  assert.equal(firstOf(timeline.entries[0]).id, "older");
 });

@@ -82,16 +82,16 @@ test("a text is said in the language chosen with its plural and its numbers", ()
   const say = () => [
     ...[t("topics.perMinute", { n: 1 }), t("topics.perMinute", { n: 1234 })],
     ...[number(1234.5), relative(-5, "minute"), list(["a", "b"])],
-    ...[t("topics.delete", { name: "{n} $& <b>" }), t("no such key"), has("no such key"), has("toString")],
+    ...[t("topics.menu", { name: "{n} $& <b>" }), t("no such key"), has("no such key"), has("toString")],
   ];
   setLanguage("en");
   assert.deepEqual(say(), [
     ...["1 post a minute", "1,234 posts a minute", "1,234.5", "5 min ago", "a and b"],
-    ...["Delete the topic {n} $& <b>", "no such key", false, false],
+    ...["More for {n} $& <b>", "no such key", false, false],
   ]);
   setLanguage("id");
   assert.deepEqual(say(), [
     ...["1 kiriman per menit", "1.234 kiriman per menit", "1.234,5", "5 mnt lalu", "a dan b"],
-    ...["Hapus topik {n} $& <b>", "no such key", false, false],
+    ...["Lainnya untuk {n} $& <b>", "no such key", false, false],
   ]);
 });

@@ -1,11 +1,14 @@
 // @ts-check
-// Alerts for new posts with a chosen label, by notification, sound or both. Both are off until the person turns them on.
-// One comes every few seconds at most, with the number of posts. The choice is kept on this device.
+// Alerts by notification, sound or both: for new posts with a chosen label, or by rules for a topic each. Both are off until
+// the person turns them on. One comes every few seconds at most, with the number of posts. The choice is kept on this device.
 
 import { element, setText } from "../lib/elements.js";
 import { labelText, UNSURE } from "../words/format.js";
 import { onLanguage, t, translate } from "../words/words.js";
+import { Rules } from "./rules.js";
+import { RulesForm } from "./rules-form.js";
 import { Sound } from "./sound.js";
+import { Surges } from "./surges.js";
 import { Throttle } from "./throttle.js";
 
 const KEY = "tweetream-alerts";
@@ -45,13 +48,22 @@ export class Alerts {
   #choice = kept();
   #labels = [];
   #sound = new Sound();
+  #rules = new Rules();
+  #topics = [];
+  #told = /** @type {string[]} */ ([]); // ids of posts: one of several topics comes several times
 
   /**
    * @param {HTMLElement} section
-   * @param {(post: object) => void} show Is called when a person clicks the notification of this post.
+   * @param {{show?: (post: object) => void, muted?: (topic: string) => boolean, save?: Function, stats?: Function}} acts
+   *   show(post) is called when a person clicks its notification; save(name, rule) keeps a rule on the server, stats(name) is
+   *   the last hour of a topic.
    */
-  constructor(section, show = () => {}) {
+  constructor(section, { show = () => {}, muted = () => false, save, stats }) {
     this.show = show;
+    this.muted = muted;
+    this.form = new RulesForm(this.#rules, { save, changed: () => this.#say() });
+    const tell = (rule, { posts, usual }) => this.#surge(rule, posts, usual);
+    this.surges = new Surges(this.#rules, { topics: () => this.#topics, stats, tell });
     this.throttle = new Throttle((post, count) => this.#tell(post, count), PAUSE);
     this.#build(section);
     this.#options();
@@ -73,15 +85,41 @@ export class Alerts {
     this.#options();
   }
 
-  // Whether posts with this label cause an alert, so that no other needs to be parsed.
+  // The topics there are.
+  topics(topics) {
+    this.#topics = topics;
+    this.form.show(topics, this.#labels);
+  }
+
+  get #on() {
+    return this.#choice.notify || this.#choice.sound;
+  }
+
+  // Whether posts with this label cause an alert, so that no other needs to be parsed. Where there are rules, they decide.
   wants(label) {
-    const { label: chosen, notify, sound } = this.#choice;
-    return (notify || sound) && (chosen === ANY || chosen === label);
+    const { label: chosen } = this.#choice;
+    return this.#on && !this.#rules.all.length && (chosen === ANY || chosen === label);
   }
 
   // A new post. Not for posts that were there before.
   heard(post) {
-    if (this.wants(post.label ?? UNSURE)) this.throttle.add(post);
+    if (this.wants(post.label ?? UNSURE) && !this.muted(post.topic)) this.throttle.add(post);
+  }
+
+  // The data of any event with a post, for the rules.
+  came(data) {
+    if (!this.#on || !this.#rules.all.length) return;
+    const post = JSON.parse(data);
+    if (!this.#rules.wants(post) || this.muted(post.topic) || this.#told.includes(post.id)) return;
+    this.#told = [...this.#told.slice(-99), post.id];
+    this.throttle.add(post);
+  }
+
+  #surge(rule, posts, usual) {
+    if (!this.#on || this.muted(rule.topic)) return;
+    if (this.#choice.sound) this.#sound.play().then(() => this.#say());
+    const label = rule.label === null ? t("notify.anyLabel") : labelText(rule.label);
+    this.#notify(t("rule.surgeTitle", { topic: rule.topic, label }), t("rule.surgeBody", { n: posts, usual }), { topic: rule.topic });
   }
 
   #build(section) {
@@ -102,7 +140,7 @@ export class Alerts {
     this.note.id = "alerts-note";
     this.note.role = "status";
     const inner = element("div", "alerts", element("div", "alerts-for", name, this.select), notify.label, sound.label);
-    const details = element("details", "", element("summary", "", title), inner, this.note, hint);
+    const details = element("details", "", element("summary", "", title), inner, this.note, hint, ...this.form.parts);
     details.id = "alerts-details";
     section.setAttribute("aria-labelledby", "alerts-title");
     section.append(details);
@@ -113,7 +151,7 @@ export class Alerts {
       this.#set({ sound: this.sound.checked });
       if (this.sound.checked) this.#sound.play().then(() => this.#say()); // so that the person knows it
     });
-    details.open = this.#choice.notify || this.#choice.sound;
+    details.open = this.#on;
   }
 
   #set(change) {
@@ -144,6 +182,8 @@ export class Alerts {
 
   // Not the options: the person may just have opened them.
   #say() {
+    this.select.disabled = this.#rules.all.length > 0;
+    this.select.title = this.select.disabled ? t("rule.decide") : "";
     this.sound.checked = this.#choice.sound;
     this.notify.checked = this.#choice.notify && globalThis.Notification?.permission === "granted";
     setText(this.note, this.#fault());
@@ -160,11 +200,14 @@ export class Alerts {
 
   #tell(post, count) {
     if (this.#choice.sound) this.#sound.play().then(() => this.#say());
-    if (!this.#choice.notify || globalThis.Notification?.permission !== "granted") return;
     const said = { label: labelText(post.label ?? UNSURE), topic: post.topic ?? "", n: count };
-    const title = count > 1 ? t("notify.several", said) : t("notify.one", said);
+    this.#notify(count > 1 ? t("notify.several", said) : t("notify.one", said), this.#body(post), post);
+  }
+
+  #notify(title, body, post) {
+    if (!this.#choice.notify || globalThis.Notification?.permission !== "granted") return;
     try {
-      const notification = new Notification(title, { body: this.#body(post), tag: "tweetream", silent: true });
+      const notification = new Notification(title, { body, tag: "tweetream", silent: true });
       notification.addEventListener("click", () => {
         focus();
         notification.close();

@@ -1,17 +1,19 @@
 // @ts-check
-// The charts: posts a minute by label for the last hour, share by label and by source. All numbers are
-// the server's counts, so they are right after a reload and on every worker. The table has the same numbers.
+// The charts: posts a minute by label for the last hour, share by label and by source. The numbers are the server's counts,
+// so they are right after a reload and on every worker; with a filter by score or text they are those of the posts that the
+// page has, and this is said. The table has the same numbers.
 
-import { element, setText } from "../lib/elements.js";
+import { button, element, setText } from "../lib/elements.js";
+import { keep, kept } from "../lib/storage.js";
 import { Poll } from "../server/poll.js";
 import { labelText, network } from "../words/format.js";
 import { list, number, onLanguage, t, time, translate } from "../words/words.js";
 import { showBars } from "./bars.js";
-import { summed } from "./counts.js";
+import { counted, fitted, ofLabels, summed } from "./counts.js";
 import { looks } from "./patterns.js";
 
 const REFRESH = 5000;
-const OPEN = "tweetream-charts";
+const OPEN = "charts";
 const minuteText = (ms) => time(ms, { hour: "2-digit", minute: "2-digit" });
 const share = (part) => number(part, { style: "percent", maximumFractionDigits: part < 0.1 ? 1 : 0 });
 const name = (label) => (label ? labelText(label) : t("charts.otherLabels"));
@@ -24,37 +26,27 @@ function worded(tag, id, key, className = "") {
 }
 
 // Open on a wide screen, until the person chooses.
-function wasOpen() {
-  try {
-    const kept = localStorage.getItem(OPEN);
-    if (kept) return kept === "open";
-  } catch {
-    // storage can be forbidden; then the choice lasts as long as the page
-  }
-  return matchMedia("(min-width: 75rem)").matches;
-}
-
-function keep(open) {
-  try {
-    localStorage.setItem(OPEN, open ? "open" : "closed");
-  } catch {
-    // see wasOpen()
-  }
-}
+const wasOpen = () => (kept(OPEN) ?? (matchMedia("(min-width: 75rem)").matches ? "open" : "closed")) === "open";
 
 export class Charts {
   #topics = [];
+  #filter = { labels: [], minScore: 0, text: "" };
   #counts = null; // null: not known yet
   #chart = null;
   #pointed = null;
 
-  constructor(section, api) {
+  // posts() are those that the page has; minute(ms) is called when a person chooses a bar of a minute, label(name) one of a
+  // label.
+  constructor(section, api, { posts, minute, label }) {
     this.api = api;
+    this.posts = posts;
+    this.minute = minute;
+    this.label = label;
     this.poll = new Poll(() => this.#ask(), REFRESH);
     this.#build(section);
     this.details.open = wasOpen();
     this.details.addEventListener("toggle", () => {
-      if (this.details.open !== wasOpen()) keep(this.details.open);
+      if (this.details.open !== wasOpen()) keep(OPEN, this.details.open ? "open" : "closed");
       this.#follow();
     });
     onLanguage(() => {
@@ -63,10 +55,11 @@ export class Charts {
     });
   }
 
-  // Sets the topics whose counts are added up.
-  follow(topics) {
-    if (topics.join() === this.#topics.join()) return;
+  // Sets the topics whose counts are added up, and the filter of what is counted.
+  follow(topics, filter) {
+    if (topics.join() === this.#topics.join() && JSON.stringify(filter) === JSON.stringify(this.#filter)) return;
     this.#topics = [...topics];
+    this.#filter = filter;
     this.#counts = null;
     this.#show();
     this.#follow();
@@ -89,8 +82,9 @@ export class Charts {
     table.addEventListener("toggle", () => this.#showTable());
     this.tableDetails = table;
     this.sources = worded("ul", "charts-sources", "", "bars");
+    this.bySource = element("div", "", worded("h3", "", "charts.bySource"), this.sources);
     this.shares = element(
-      "div", "", worded("h3", "", "charts.share"), this.share, worded("h3", "", "charts.bySource"), this.sources, table);
+      "div", "", worded("h3", "", "charts.share"), this.share, this.bySource, table);
     this.filled = element("div", "", worded("h3", "", "charts.minutes"), this.box, this.readout, this.shares);
     this.details = element("details", "charts-details", summary, this.note, this.filled);
     this.details.id = "charts-details";
@@ -105,8 +99,19 @@ export class Charts {
     else this.poll.stop();
   }
 
+  // Whether the server cannot count what the filter lets through.
+  get #own() {
+    return Boolean(this.#filter.minScore || this.#filter.text);
+  }
+
   async #ask() {
     const topics = this.#topics;
+    const { labels } = this.#filter;
+    if (this.#own) {
+      this.fault = "";
+      this.#counts = summed([counted(this.posts(), Date.now() + this.api.clockOffset)]);
+      return this.#draw();
+    }
     let fault = "";
     const stats = (topic) =>
       this.api.stats(topic).catch((problem) => {
@@ -116,7 +121,7 @@ export class Charts {
     const counts = await Promise.all(topics.map(stats));
     if (topics !== this.#topics) return this.poll.now();
     this.fault = fault;
-    if (!fault) this.#counts = summed(counts);
+    if (!fault) this.#counts = summed(counts.map((answer) => ofLabels(answer, labels)));
     await this.#draw();
   }
 
@@ -130,10 +135,11 @@ export class Charts {
   async #load() {
     const loaded = this.#chart ? null : await import("./timechart.js").catch(() => null);
     if (!loaded) return;
-    this.#chart ??= new loaded.TimeChart(this.box, (place) => {
-      this.#pointed = place;
+    const pointed = (ms) => {
+      this.#pointed = ms;
       this.#showReadout();
-    });
+    };
+    this.#chart ??= new loaded.TimeChart(this.box, pointed, this.minute);
   }
 
   #show() {
@@ -143,13 +149,15 @@ export class Charts {
     this.note.hidden = !this.note.textContent;
     if (this.filled.hidden) return;
     const { series, sources } = this.#counts;
-    this.#chart?.show(this.#counts);
+    this.#chart?.show(fitted(this.#counts));
     this.box.ariaLabel = this.#summary();
     const styles = looks(series);
     const bar = (key, said, part) => {
       return { key, name: said, value: `${number(part)} · ${share(part / total)}`, share: part / total };
     };
-    showBars(this.share, series.map((one, at) => ({ ...bar(one.label, name(one.label), one.total), ...styles[at] })));
+    const shares = series.map((one, at) => ({ ...bar(one.label, name(one.label), one.total), ...styles[at] }));
+    showBars(this.share, shares, (label) => label && this.label(label));
+    this.bySource.hidden = !sources.length;
     showBars(this.sources, sources.map((one) => bar(one.source, network(one.source), one.total)));
     this.#showReadout();
     this.#showTable();
@@ -159,6 +167,7 @@ export class Charts {
     if (!this.#topics.length) return t("charts.noTopic");
     if (total === undefined) return t("charts.asking");
     if (!total) return t("charts.none");
+    if (this.#own) return t("charts.own", { n: total });
     return this.#topics.length > 1 ? t("charts.several", { topics: list(this.#topics) }) : "";
   }
 
@@ -173,7 +182,8 @@ export class Charts {
   #showReadout() {
     if (!this.#counts?.total) return;
     const { minutes, series } = this.#counts;
-    const at = Math.min(this.#pointed ?? Infinity, minutes.length - 1);
+    const pointed = minutes.indexOf(this.#pointed);
+    const at = pointed < 0 ? minutes.length - 1 : pointed;
     const parts = series.map(({ label, counts }) => `${name(label)} ${number(counts[at])}`);
     const running = at === minutes.length - 1 ? ` (${t("charts.running")})` : "";
     setText(this.readout, `${minuteText(minutes[at])}${running}: ${parts.join(", ")}`);
@@ -189,11 +199,17 @@ export class Charts {
     };
     const head = [t("charts.minute"), ...series.map(({ label }) => name(label))].map((text) => cell("th", text, "col"));
     const rows = minutes.map((ms, at) =>
-      element("tr", "", cell("th", minuteText(ms), "row"), ...series.map(({ counts }) => cell("td", number(counts[at])))));
+      element("tr", "", cell("th", this.#minuteButton(ms), "row"), ...series.map(({ counts }) => cell("td", number(counts[at])))));
     this.table.replaceChildren(
       element("caption", "", t("charts.minutes")),
       element("thead", "", element("tr", "", ...head)),
       element("tbody", "", ...rows.reverse()),
     );
+  }
+
+  #minuteButton(ms) {
+    const made = button("as-link", minuteText(ms));
+    made.addEventListener("click", () => this.minute(ms));
+    return made;
   }
 }

@@ -1,9 +1,11 @@
 // @ts-check
 // Adds up and orders what the server counted by minute, label and source. Knows no DOM and no server.
 
-import { labelTone } from "../words/format.js";
+import { labelTone, UNSURE } from "../words/format.js";
 
-export const MOST_LABELS = 5; // more cannot be told apart; the rest is one series, with key ""
+const LEAST_MINUTES = 10; // of an axis
+
+export const MOST_LABELS = 6; // more cannot be told apart; the rest is one series, with key ""
 
 // `answers` are those of /topics/NAME/stats, one a topic: [{minute, labels, sources}], the last minute still running.
 // {minutes: [ms, …], series: [{label, counts: [one a minute], total}], total, sources: [{source, total}]}; the series
@@ -26,7 +28,7 @@ export function summed(answers) {
   const minutes = [...byMinute.keys()].sort((a, b) => a - b);
   const shown = [...totals.keys()].sort((a, b) => totals.get(b) - totals.get(a) || a.localeCompare(b));
   const rest = shown.splice(MOST_LABELS);
-  const rank = (label) => [labelTone(label) === "none", label];
+  const rank = (label) => [!/\d/.test(labelTone(label)), label];
   shown.sort((a, b) => rank(a)[0] - rank(b)[0] || a.localeCompare(b));
   const count = (ms, labels) => labels.reduce((sum, label) => sum + (byMinute.get(ms).get(label) ?? 0), 0);
   const line = (label, labels) => {
@@ -44,4 +46,34 @@ export function summed(answers) {
 export function stacked(series) {
   const heights = series[0]?.counts.map(() => 0) ?? [];
   return series.map(({ counts }) => counts.map((count, at) => (heights[at] += count)));
+}
+
+// The minutes from the first that has a post on, ten at least: there is nothing to see before.
+export function fitted({ minutes, series }) {
+  const first = minutes.findIndex((_, at) => series.some(({ counts }) => counts[at] > 0));
+  const from = Math.max(0, Math.min(first < 0 ? minutes.length : first, minutes.length - LEAST_MINUTES));
+  return { minutes: minutes.slice(from), series: series.map((one) => ({ ...one, counts: one.counts.slice(from) })) };
+}
+
+// The counts of these labels alone; of all, if there are none.
+/** @param {import("../server/api.js").Minute[]} answer @param {string[]} chosen */
+export function ofLabels(answer, chosen) {
+  if (!chosen.length) return answer;
+  return answer.map(({ minute, labels }) => {
+    const left = Object.fromEntries(Object.entries(labels ?? {}).filter(([label]) => chosen.includes(label)));
+    return { minute, labels: left, sources: {} };
+  });
+}
+
+// Counts posts as the server does, for the hour before `now`.
+/** @param {{label?: unknown, source?: unknown, received_at?: unknown}[]} posts @param {number} now */
+export function counted(posts, now) {
+  const last = Math.floor(now / 60000) * 60000;
+  const minutes = Array.from({ length: 60 }, (_, at) => last - (59 - at) * 60000);
+  const empty = minutes.map((ms) => ({ minute: new Date(ms).toISOString(), labels: {}, sources: {} }));
+  const own = posts.map(({ label, source, received_at }) => {
+    const minute = new Date(Math.floor(Date.parse(String(received_at)) / 60000) * 60000 || 0).toISOString();
+    return { minute, labels: { [String(label ?? UNSURE)]: 1 }, sources: { [String(source)]: 1 } };
+  });
+  return [...empty, ...own.filter(({ minute }) => Date.parse(minute) >= minutes[0] && Date.parse(minute) <= last)];
 }

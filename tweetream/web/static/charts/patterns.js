@@ -3,7 +3,7 @@
 
 import { labelTone } from "../words/format.js";
 
-const PATTERNS = ["solid", "stripes", "lines", "grid", "steep"];
+const PATTERNS = ["solid", "stripes", "lines", "grid", "steep", "dense"];
 const TILE = 8;
 
 // [{tone, pattern}] for series in their order.
@@ -11,7 +11,8 @@ export function looks(series) {
   let next = 0;
   return series.map(({ label }) => {
     const tone = label ? labelTone(label) : "none";
-    return { tone, pattern: tone === "none" ? (label ? "dots" : "blank") : PATTERNS[next++ % PATTERNS.length] };
+    if (/\d/.test(tone)) return { tone, pattern: PATTERNS[next++ % PATTERNS.length] };
+    return { tone, pattern: tone === "none" && label ? "dots" : "blank" };
   });
 }
 
@@ -19,6 +20,7 @@ const STROKES = {
   stripes: [[0, TILE, TILE, 0], [-2, 2, 2, -2], [TILE - 2, TILE + 2, TILE + 2, TILE - 2]],
   steep: [[0, 0, TILE, TILE], [-2, TILE - 2, 2, TILE + 2], [TILE - 2, -2, TILE + 2, 2]],
   lines: [[0, TILE / 2, TILE, TILE / 2]],
+  dense: [[0, 1, TILE, 1], [0, 5, TILE, 5], [1, 0, 1, TILE], [5, 0, 5, TILE]],
   grid: [[0, TILE / 2, TILE, TILE / 2], [TILE / 2, 0, TILE / 2, TILE]],
 };
 

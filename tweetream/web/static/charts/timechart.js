@@ -1,5 +1,5 @@
 // @ts-check
-// Draws posts a minute, stacked by label, with uPlot. Built again when the series change.
+// Draws posts a minute as bars, stacked by label, with uPlot. Built again when the series change.
 
 import uPlot from "../vendor/uPlot.esm.js";
 import { number, time } from "../words/words.js";
@@ -15,10 +15,13 @@ export class TimeChart {
   #plot = null;
   #made = "";
   #looks = [];
+  #minutes = [];
+  #place = /** @type {number | null} */ (null);
 
-  // pointed(place or null) is told which minute the pointer is at.
-  constructor(box, pointed) {
+  // pointed(ms or null) is told which minute the pointer is at, chosen(ms) which one was clicked.
+  constructor(box, pointed, chosen) {
     this.box = box;
+    box.addEventListener("click", () => this.#place !== null && chosen(this.#minutes[this.#place]));
     this.pointed = pointed;
     new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(box);
     for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {
@@ -37,10 +40,9 @@ export class TimeChart {
     this.#looks = looks(series);
     this.#plot ??= new UPlot(this.#options(series), null, this.box);
     this.#made = made;
-    // the top series is drawn first, the lower ones over it; one more step ends the last minute
-    const seconds = minutes.map((ms) => ms / 1000);
-    const heights = stacked(series).reverse().map((line) => [...line, line.at(-1)]);
-    this.#plot.setData([[...seconds, seconds.at(-1) + 60], ...heights]);
+    this.#minutes = minutes;
+    // the top series is drawn first, the lower ones over it
+    this.#plot.setData([minutes.map((ms) => ms / 1000), ...stacked(series).reverse()]);
   }
 
   clear() {
@@ -66,8 +68,8 @@ export class TimeChart {
       return {
         stroke: colour,
         fill: (plot) => fill(plot.ctx, this.#looks[at].pattern, colour(), this.#colour("--card")),
-        width: 1.5,
-        paths: UPlot.paths.stepped({ align: 1 }),
+        width: this.#looks[at].pattern === "solid" ? 0 : 1,
+        paths: UPlot.paths.bars({ size: [0.6, 60], align: 1 }),
         points: { show: false },
       };
     };
@@ -76,7 +78,7 @@ export class TimeChart {
       padding: [8, 20, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
-      scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.05, 1)] } },
+      scales: { x: { range: (_, from, to) => [from, to + 60] }, y: { range: (_, __, most) => [0, Math.max(most * 1.05, 1)] } },
       axes: [
         { ...axis, size: 26, space: 60, values: (_, ticks) => ticks.map(clock) },
         { ...axis, size: 44, space: 28, incrs: WHOLE, values: (_, ticks) => ticks.map((n) => number(n)) },
@@ -88,7 +90,8 @@ export class TimeChart {
 
   // The current minute is drawn pale, since it is not complete.
   #veil(plot) {
-    const [from, to] = plot.data[0].slice(-2).map((at) => plot.valToPos(at, "x", true));
+    const last = plot.data[0].at(-1);
+    const [from, to] = [last, last + 60].map((at) => plot.valToPos(at, "x", true));
     plot.ctx.save();
     plot.ctx.globalAlpha = 0.6;
     plot.ctx.fillStyle = this.#colour("--card");
@@ -102,6 +105,7 @@ export class TimeChart {
     const inside = left >= 0;
     const seconds = inside ? plot.posToVal(left, "x") : NaN;
     const place = inside ? plot.data[0].findLastIndex((start) => start <= seconds) : -1;
-    this.pointed(place >= 0 ? Math.min(place, plot.data[0].length - 2) : null);
+    this.#place = place >= 0 ? place : null;
+    this.pointed(this.#place === null ? null : this.#minutes[this.#place]);
   }
 }

@@ -76,6 +76,10 @@ export class FeedConnection {
     return this.#state;
   }
 
+  get position() {
+    return this.#position; // after the last event that came
+  }
+
   start(topics, query) {
     this.#close();
     this.#topics = [...topics];

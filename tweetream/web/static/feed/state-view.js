@@ -1,16 +1,19 @@
 // @ts-check
-// Says how the feed is: the line with the dot, the button that waits, the words where there is nothing to see.
+// Says how the feed is, on one line with one colour: live, held, catching up, reconnecting, stale. Says too what to do
+// where there is nothing to see.
 
 import { setText } from "../lib/elements.js";
 import { number } from "../words/format.js";
 import { list, t } from "../words/words.js";
 import { STATES } from "./states.js";
 
+const SOON = 10000; // ms before a list lets go by itself, in which that is said
+
 export class StateView {
-  constructor(document, feed, posts, sources) {
+  constructor(document, feed, columns, sources) {
     this.byId = (id) => document.getElementById(id);
     this.feed = feed;
-    this.posts = posts;
+    this.columns = columns;
     this.sources = sources;
     this.gone = []; // topics of several that were deleted meanwhile, or never were
   }
@@ -18,62 +21,54 @@ export class StateView {
   // What the person sees now: the feed's state, or that something waits.
   get name() {
     const { name } = this.feed.state;
-    return name === "live" && this.posts.paused ? "paused" : name;
+    if (name !== "live") return name;
+    return this.columns.paused ? "paused" : this.columns.held ? "held" : name;
   }
 
-  show({ chosen, topics, filtered }) {
-    const { byId, posts } = this;
+  show({ topics }) {
+    const { byId, columns } = this;
     byId("state").dataset.state = this.name;
     const rule = STATES[this.feed.state.name];
-    byId("posts").classList.toggle("over", Boolean(rule.over));
-    setText(byId("state-text"), t(this.name === "paused" ? "state.paused" : rule.text));
+    setText(byId("state-text"), t(this.name === "paused" ? "state.paused" : this.name === "held" ? "state.held" : rule.text));
     byId("try-now").hidden = !rule.tryNow;
-    const gone = chosen.length > 1 ? this.gone : [];
+    const gone = columns.topics.length > 1 ? this.gone : [];
     byId("gone").hidden = !gone.length;
     setText(byId("gone"), gone.length ? t("feed.gone", { names: list(gone) }) : "");
     this.#pause();
-    this.#end();
-    const text = posts.empty && !posts.loading ? this.#emptyText(chosen, topics, filtered) : "";
-    byId("empty").hidden = !text;
-    setText(byId("empty"), text);
+    const one = columns.all.length === 1;
+    for (const column of columns.all) {
+      const words = this.#emptyText(column, topics);
+      column.show({ one, current: column === columns.current, words, over: Boolean(rule.over) });
+    }
     this.tick();
   }
 
   tick() {
     const { name, until } = this.feed.state;
     const left = STATES[name].tryNow ? Math.max(1, Math.ceil((until - Date.now()) / 1000)) : 0;
-    setText(this.byId("state-count"), left ? t("state.in", { n: left }) : "");
+    const free = this.columns.freeAt - performance.now();
+    const soon = this.name === "held" && free < SOON ? t("state.goesOn", { n: Math.max(1, Math.ceil(free / 1000)) }) : "";
+    setText(this.byId("state-count"), left ? t("state.in", { n: left }) : soon);
   }
 
   #pause() {
-    const { byId, posts } = this;
-    const pause = byId("pause");
-    pause.hidden = !posts.paused && posts.empty;
-    const words = posts.waiting ? t("feed.resumeNew", { n: posts.waiting }) : t("feed.resume");
-    setText(pause, posts.paused ? words : t("feed.pause"));
+    const { byId, columns } = this;
+    const { waiting, paused } = columns;
+    const words = paused ? (waiting ? t("feed.resumeNew", { n: waiting }) : t("feed.resume")) : t("feed.pause");
+    for (const id of ["pause", "bar-pause"]) setText(byId(id), words);
+    byId("pause").hidden = !paused && columns.all.every(({ posts }) => posts.empty);
     const newest = byId("newest");
-    newest.hidden = posts.paused || !posts.held || !(posts.waiting || posts.overflowing);
-    setText(newest, posts.waiting ? t("feed.new", { n: posts.waiting }) : t("feed.toNewest"));
+    newest.hidden = paused || !columns.held;
+    setText(newest, waiting ? t("feed.new", { n: waiting }) : t("feed.toNewest"));
   }
 
-  #end() {
-    const { byId, posts } = this;
-    const failed = posts.failed !== null;
-    const text = posts.loading ? t("feed.loading") : failed ? t("feed.olderFailed", { reason: posts.failed.message })
-      : posts.ended && !posts.empty ? t("feed.end") : "";
-    setText(byId("posts-end"), text);
-    byId("posts-more").hidden = !posts.tired;
-    setText(byId("posts-more"), t(failed ? "feed.tryNow" : "feed.lookBack"));
-  }
-
-  #emptyText(chosen, topics, filtered) {
+  #emptyText({ topics: chosen, filter }, topics) {
     const state = this.feed.state.name;
-    if (!chosen.length && topics === null) return "";
-    if (!chosen.length) return t(topics.length ? "feed.choose" : "feed.noTopic");
+    if (!chosen.length) return topics === null ? "" : t(topics.length ? "feed.choose" : "feed.noTopic");
     if (state === "missing") return t(topics?.length ? "feed.chooseOrThis" : "feed.addOne");
     if (state === "deleted") return t("feed.chooseOrAdd");
     if (state !== "live") return "";
-    if (filtered) return t("feed.emptyFiltered");
+    if (filter.labels.length || filter.minScore || filter.text) return t("feed.emptyFiltered");
     return t(this.sources.silent ? "feed.emptySilent" : "feed.empty");
   }
 }

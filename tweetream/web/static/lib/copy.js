@@ -1,5 +1,5 @@
 // @ts-check
-// A button that copies the page's address, topics and filters with it.
+// Says briefly what was done, and copies the page's address, topics and filters with it.
 
 import { t } from "../words/words.js";
 
@@ -25,13 +25,19 @@ function copiedByHand(text) {
   return done;
 }
 
+let timer = 0;
+
+// Says something for a moment, or, if it `stays`, until there is something else to say.
+export function sayBriefly(said, text, stays = false) {
+  clearTimeout(timer);
+  said.textContent = text;
+  if (!stays) timer = setTimeout(() => (said.textContent = ""), SHOWN);
+}
+
 export function copyButton(button, said) {
-  let timer = 0;
   button.addEventListener("click", async () => {
     const done = await copied(location.href);
     button.focus();
-    said.textContent = done ? t("feed.copied") : location.href;
-    clearTimeout(timer);
-    if (done) timer = setTimeout(() => (said.textContent = ""), SHOWN);
+    sayBriefly(said, done ? t("feed.copied") : location.href, !done);
   });
 }

@@ -2,31 +2,17 @@
 // Single-key shortcuts. They do nothing while a person types or a dialog is open. The help can turn them off: voice control
 // can type them by mistake.
 
-const KEPT = "tweetream-keys";
+import { keep, kept } from "./storage.js";
+
+const KEY = "keys";
 const TYPED = "input:not([type=checkbox], [type=range]), select, textarea, [contenteditable]"; // other inputs take no letters
-
-function kept() {
-  try {
-    return localStorage.getItem(KEPT) !== "off";
-  } catch {
-    return true; // storage can be forbidden; then they are on
-  }
-}
-
-function keep(on) {
-  try {
-    localStorage.setItem(KEPT, on ? "on" : "off");
-  } catch {
-    // see kept()
-  }
-}
 
 // acts: {key: act(event)}; Escape works in fields too, and cannot be turned off.
 export function listen(document, acts) {
   const help = document.getElementById("help");
   const on = document.getElementById("keys-on");
-  on.checked = kept();
-  on.addEventListener("change", () => keep(on.checked));
+  on.checked = kept(KEY) !== "off";
+  on.addEventListener("change", () => keep(KEY, on.checked ? "on" : "off"));
   document.getElementById("help-open").addEventListener("click", () => help.showModal());
   help.addEventListener("click", (event) => event.target === help && help.close()); // beside it
   document.addEventListener("keydown", (event) => {

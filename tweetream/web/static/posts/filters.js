@@ -1,25 +1,15 @@
 // @ts-check
-// The filters above the posts: label, least score, text. They are part of the address, so that it can be shared.
+// The filters above the posts: labels, least score, words. They are part of the address, so that it can be shared.
 
-import { fold } from "../lib/fold.js";
-import { labelText } from "../words/format.js";
-import { number, t } from "../words/words.js";
-import { postOf } from "./timeline.js";
+import { isActive, noFilter } from "../lib/address.js";
+import { element, setText } from "../lib/elements.js";
+import { labelText, percent } from "../words/format.js";
+import { t } from "../words/words.js";
+import { filterText } from "./column.js";
+import { labelDot } from "./post.js";
 
 const PAUSE = 300; // ms after the last letter
-
-// Whether the text is in a post's text or author. Most posts fail the quick test of the raw JSON, where it has no escapes.
-export function textFilter(text) {
-  const sought = fold(text.trim());
-  if (!sought) return () => true;
-  const plain = /^[\x20-\x7e]*$/.test(sought) && !/["\\]/.test(sought);
-  return (entry) => {
-    const data = entry.data;
-    if (plain && data && !data.includes("\\u") && !data.toLowerCase().includes(sought)) return false;
-    const post = postOf(entry);
-    return fold(`${post.text ?? ""}\n${post.author ?? ""}`).includes(sought);
-  };
-}
+const SCORES = [0, 0.6, 0.7, 0.8, 0.9, 0.95];
 
 export class Filters {
   #timer = 0;
@@ -29,50 +19,39 @@ export class Filters {
   constructor(document, changed) {
     const byId = (id) => document.getElementById(id);
     this.changed = changed;
-    this.label = byId("filter-label");
+    this.said = byId("filter-label");
+    this.list = byId("filter-labels");
     this.score = byId("filter-score");
-    this.shownScore = byId("filter-score-value");
     this.text = byId("filter-text");
     this.clear = byId("filter-clear");
-    this.value = { label: "", minScore: 0, text: "" };
-    this.fold = byId("filter-fold");
-    const narrow = matchMedia("(max-width: 52rem)");
-    const fit = () => (this.fold.open = !narrow.matches || this.active); // on a wide screen nothing can fold it
-    narrow.addEventListener("change", fit);
-    fit();
-    this.label.addEventListener("change", () => this.#read());
+    this.short = byId("filter-said");
+    this.value = noFilter();
+    this.list.addEventListener("change", () => this.#read());
     this.score.addEventListener("change", () => this.#read());
-    this.score.addEventListener("input", () => this.#showScore());
     this.text.addEventListener("input", () => {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#read(), PAUSE);
     });
     this.clear.addEventListener("click", () => {
-      this.set({ label: "", minScore: 0, text: "" });
+      this.#change(noFilter());
       this.text.focus();
-      this.changed(this.value);
     });
   }
 
-  // Moves the focus to the text, also when the filters are folded.
-  toText() {
-    this.fold.open = true;
-    this.text.focus();
-  }
-
   get active() {
-    return Boolean(this.value.label || this.value.minScore || this.value.text);
+    return isActive(this.value);
   }
 
   set(value) {
     clearTimeout(this.#timer);
     this.value = value;
-    this.#offer();
-    this.score.value = String(Math.round(value.minScore * 100));
     if (this.text.value.trim() !== value.text) this.text.value = value.text;
-    this.#showScore();
-    this.clear.hidden = !this.active;
-    if (this.active) this.fold.open = true; // a filter that hides posts must be visible
+    this.say();
+  }
+
+  clearText() {
+    this.text.value = "";
+    this.#read();
   }
 
   // The labels that can be chosen.
@@ -83,26 +62,54 @@ export class Filters {
     this.#offer();
   }
 
+  // Chooses this label, or no longer.
+  toggle(label) {
+    const { labels } = this.value;
+    this.#change({ ...this.value, labels: labels.includes(label) ? labels.filter((one) => one !== label) : [...labels, label] });
+  }
+
   // Writes the texts again, in the chosen language.
   say() {
+    const { labels, minScore } = this.value;
     this.#offer();
-    this.#showScore();
+    setText(this.said, labels.length > 2 ? t("filter.labels", { n: labels.length }) : labels.map(labelText).join(", ") || t("filter.anyLabel"));
+    const scores = [...new Set([...SCORES, minScore])].sort((a, b) => a - b);
+    const option = (score) => new Option(score ? t("filter.sure", { score: percent(score) }) : t("filter.anyScore"), String(score));
+    this.score.replaceChildren(...scores.map(option));
+    this.score.value = String(minScore);
+    this.clear.hidden = !this.active;
+    this.short.hidden = !this.active;
+    setText(this.short, this.active ? filterText(this.value) : "");
   }
 
   #offer() {
-    const chosen = this.value.label;
-    const all = this.#labels.includes(chosen) || !chosen ? this.#labels : [...this.#labels, chosen];
-    const options = all.map((label) => new Option(labelText(label), label));
-    this.label.replaceChildren(new Option(t("filter.anyLabel"), ""), ...options);
-    this.label.value = chosen;
+    const all = [...new Set([...this.#labels, ...this.value.labels])].sort();
+    const boxes = new Map([...this.list.querySelectorAll("input")].map((box) => [box.value, box.closest("label")]));
+    if ([...boxes.keys()].join("\n") !== all.join("\n")) {
+      for (const label of all) if (!boxes.has(label)) boxes.set(label, this.#box(label));
+      this.list.replaceChildren(...all.map((label) => boxes.get(label)));
+    }
+    for (const label of all) {
+      const line = boxes.get(label);
+      line.firstElementChild.checked = this.value.labels.includes(label);
+      setText(line.lastElementChild, labelText(label));
+    }
   }
 
-  #showScore() {
-    this.shownScore.textContent = number(Number(this.score.value) / 100, { style: "percent" });
+  #box(label) {
+    const box = element("input");
+    box.type = "checkbox";
+    box.value = label;
+    return element("label", "check", box, labelDot(label), element("span"));
   }
 
   #read() {
-    this.set({ label: this.label.value, minScore: Number(this.score.value) / 100, text: this.text.value.trim().slice(0, 200) });
-    this.changed(this.value);
+    const labels = [...this.list.querySelectorAll("input:checked")].map((box) => box.value);
+    this.#change({ labels, minScore: Number(this.score.value), text: this.text.value.trim().slice(0, 200) });
+  }
+
+  #change(value) {
+    this.set(value);
+    this.changed(value);
   }
 }

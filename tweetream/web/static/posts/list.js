@@ -2,51 +2,56 @@
 // The list of posts: newest on top, drawn a few times a second at any rate of posts.
 //
 // New posts wait while the list is paused, or while a person reads it: it is scrolled down, or has the focus or marked text.
-// Then nothing moves, and the number of waiting posts is shown. Near the end of the list, older posts are read.
+// Then nothing moves, and the number of waiting posts is shown. Half a minute without a hand lets go. Near the end of the
+// list, older posts are read.
 
-import { Past } from "./past.js";
-import { gapElement, postElement, refreshTimes, toggleText, topicChips } from "./post.js";
-import { entryOf, postOf, Timeline } from "./timeline.js";
+import { lastHand } from "../lib/hand.js";
+import { Drawing, focusOn, isRead, itemAt, MANY } from "./drawing.js";
+import { entryOf, firstOf, postOf } from "./entry.js";
+import { Folding } from "./folding.js";
+import { Pager } from "./pager.js";
+import { gapElement, postElement, sayCount, showSame, tellTime, toggleText, topicChips } from "./post.js";
+import { Timeline } from "./timeline.js";
 import { Window } from "./window.js";
 
-const MANY = 30; // new posts in one draw, after which the next draw waits longer
-const DELAY = 100;
-const BUSY_DELAY = 200;
-const QUIET = 600; // ms without a draw, after which new posts are highlighted: many highlights cost too much
-const PAGE = 50;
-const WIDE_PAGE = 200; // while a text is searched for
-const VAIN = 5; // pages in a row without a post to show; then the person must ask for more
+const HELD = 30000; // ms
+const FAR = 40; // pages that are read to reach a time
 
 export class PostList {
   paused = false;
   held = false;
-  loading = false;
-  failed = null; // the Problem of the last page
+  still = false; // never held, for a wall
   now = Date.now; // corrected by the server's clock
-  actions = []; // {act, text(post), run(post, button)}: buttons at each post's foot
+  ranges = (_text) => /** @type {any[]} */ ([]); // what to mark in a text
+  acts = {}; // {act: run(item, post, button)}, for buttons that carry `data-act`
   #timeline = new Timeline(false);
-  #past = new Past(null, []);
+  pager = new Pager();
   #topics = [];
-  #marker = null;
-  #passes = (_entry) => true;
-  #page = PAGE;
-  #scheduled = false;
-  #drawn = 0; // when
-  #busy = false;
-  #vain = 0;
+  #folds = true;
+  #drawing = new Drawing((quiet) => this.#draw(quiet));
   #turn = 0;
+  #arrived = /** @type {any[] | null} */ (null); // live posts that come while the list begins
   #scrolled = false;
+  #waitsSince = 0;
+  #alive = new AbortController();
 
   // changed() is called after each draw, also while posts wait.
-  constructor({ list, above, head }, changed) {
+  constructor({ list, above, head, box }, changed) {
     this.list = list;
     this.changed = changed;
     this.window = new Window(list, above, head, (entry) => this.#build(entry));
     list.addEventListener("click", (event) => this.#clicked(event));
-    for (const type of ["focusin", "focusout"]) list.addEventListener(type, () => this.#schedule());
-    document.addEventListener("selectionchange", () => this.#schedule());
-    addEventListener("scroll", () => this.#onScroll(), { passive: true });
-    addEventListener("resize", () => this.#onScroll(), { passive: true });
+    list.addEventListener("pointerover", ({ target }) => target.tagName === "TIME" && tellTime(target, this.now()));
+    for (const type of ["focusin", "focusout"]) list.addEventListener(type, () => this.#drawing.schedule());
+    const { signal } = this.#alive;
+    document.addEventListener("selectionchange", () => this.#drawing.schedule(), { signal });
+    for (const target of [globalThis, box]) target.addEventListener("scroll", () => this.#onScroll(), { passive: true, signal });
+    addEventListener("resize", () => this.#onScroll(), { passive: true, signal });
+  }
+
+  end() {
+    this.#turn += 1;
+    this.#alive.abort();
   }
 
   get empty() {
@@ -57,103 +62,111 @@ export class PostList {
     return this.#timeline.waiting;
   }
 
-  // Whether more posts wait than will be shown.
   get overflowing() {
-    return this.#timeline.overflowing;
+    return this.#timeline.overflowing; // more posts wait than will be shown
   }
 
   // Whether the first posts there are stand in the document.
   get ended() {
-    return this.#past.ended && this.window.complete;
+    return this.pager.past.ended && this.window.complete;
   }
 
-  // Whether older posts are read only when the person asks for them.
-  get tired() {
-    return !this.#past.ended && !this.loading && (this.#vain >= VAIN || this.failed !== null);
-  }
-
-  // The posts of the list, newest first.
+  // The posts of the list, newest first, each with all its topics here.
   get all() {
-    return this.#timeline.entries.filter((entry) => !entry.gap).map(postOf);
+    return this.#timeline.all.filter((entry) => !entry.gap).map((entry) => ({ ...postOf(entry), topic: entry.topics }));
+  }
+
+  // When the list lets go by itself, by performance.now(); 0 while nothing waits for the person.
+  get freeAt() {
+    if (!this.held || this.paused || !this.waiting || document.querySelector("dialog[open]")) return 0;
+    return Math.max(this.#waitsSince, lastHand()) + HELD;
   }
 
   // Starts again with the newest posts of these topics; the old list stays until they are read. Resolves to the position
-  // after the newest; rejects with the Api's Problem. `passes(entry)` chooses the posts to show, `page` is the Api's.
+  // after the newest, or to null when it was begun again; rejects with the Api's Problem. `passes(entry)` chooses the posts to show, `page` is the Api's.
   async begin(topics, { page, passes, searching }) {
     this.#turn += 1;
     const turn = this.#turn;
-    const past = new Past(page, topics);
-    this.#page = searching ? WIDE_PAGE : PAGE;
-    const found = await past.next(this.#page);
-    if (turn !== this.#turn) return "";
-    this.#timeline = new Timeline(topics.length > 1);
-    [this.#past, this.#topics, this.#passes] = [past, topics, passes];
-    [this.loading, this.failed, this.#vain] = [false, null, 0];
-    this.#timeline.addOlder(found.filter(passes), past.ended);
+    const pager = new Pager(page, topics, passes, searching);
+    this.#arrived = [];
+    const found = await pager.first();
+    if (turn !== this.#turn) return null;
+    const arrived = this.#arrived;
+    this.#arrived = null;
+    this.#timeline = new Timeline(topics.length > 1, this.#folds ? new Folding(postOf) : null);
+    [this.pager, this.#topics] = [pager, topics];
+    this.#timeline.addOlder(found, pager.past.ended);
+    for (const [data, position] of arrived) this.add(data, position);
     this.window.show(this.#timeline.entries, true);
     this.window.top();
-    this.#schedule();
-    return past.newest;
+    this.#drawing.schedule();
+    return pager.past.newest;
   }
 
-  // Marks the words of the topics in the texts.
-  mark(marker) {
-    this.#marker = marker;
-    this.rebuild();
-  }
-
-  // A live post. Returns its entry if it is new and passes the filter.
+  // A live post. Returns its entry if it is new, of these topics, and passes the filter.
   add(data, position) {
+    this.#arrived?.push([data, position]);
     const entry = entryOf(data, position);
-    if (!entry || !this.#passes(entry)) return null;
+    if (!entry || !this.#topics.includes(entry.topics[0]) || !this.pager.passes(entry)) return null;
     const fresh = this.#timeline.add(entry, this.paused || this.held);
-    this.#schedule();
+    this.#drawing.schedule();
     return fresh ? entry : null;
   }
 
   addGap(gap) {
     this.#timeline.addGap(gap);
-    this.#schedule();
+    this.#drawing.schedule();
   }
 
   retract(id) {
     if (typeof id !== "string") return;
-    const at = this.#timeline.entries.findIndex((entry) => entry.id === id);
+    const { entries } = this.#timeline;
+    const [at, before] = [entries.findIndex((entry) => entry.id === id), entries.length];
     const entry = this.#timeline.retract(id);
     if (entry) {
       const next = entry.node?.contains(document.activeElement) && (entry.node.nextElementSibling ?? entry.node.previousElementSibling);
       this.window.keep(() => {
-        this.window.removed(at);
+        if (this.#timeline.entries.length < before) this.window.removed(at);
         this.window.show(this.#timeline.entries, false);
       });
       /** @type {HTMLElement} */ (next?.firstElementChild)?.focus({ preventScroll: true });
     }
-    this.#schedule();
+    this.#drawing.schedule();
   }
 
   // A topic was deleted: its older posts cannot be read.
   drop(name) {
-    this.#past.drop(name);
+    this.pager.past.drop(name);
   }
 
   clear() {
     this.#turn += 1;
     this.#timeline = new Timeline(false);
-    this.#past = new Past(null, []);
+    this.pager = new Pager();
     this.#topics = [];
     this.window.clear();
     this.resume();
   }
 
+  // Whether posts that say the same are one entry.
+  fold(folds) {
+    if (folds === this.#folds) return;
+    this.#folds = folds;
+    this.#timeline.fold(folds ? new Folding(postOf) : null);
+    this.window.show(this.#timeline.entries, true);
+    this.window.rebuild();
+    this.#drawing.schedule();
+  }
+
   pause() {
     this.paused = true;
     this.#timeline.hold();
-    this.#schedule();
+    this.#drawing.schedule();
   }
 
   resume() {
     this.paused = false;
-    this.#schedule();
+    this.#drawing.schedule();
   }
 
   // Shows the newest posts.
@@ -164,22 +177,20 @@ export class PostList {
     this.#letIn();
     this.window.show(this.#timeline.entries, true);
     this.window.top();
-    this.#schedule();
+    this.#drawing.schedule();
   }
 
   // Moves the focus by `step` posts from the focused one, or to the first on the screen.
   step(step) {
-    const items = [...this.list.querySelectorAll(".post")];
-    const now = items.findIndex((item) => item.contains(document.activeElement));
-    const edge = this.window.edge;
-    const seen = items.findIndex((item) => item.getBoundingClientRect().top >= edge - 4);
-    const next = items[now >= 0 ? now + step : Math.max(0, seen)];
-    next?.firstElementChild.focus({ preventScroll: true });
-    next?.scrollIntoView({ block: "nearest" });
+    focusOn(itemAt(this.list, this.window.edge, step));
   }
 
-  refreshTimes() {
-    refreshTimes(this.list, this.now());
+  // Goes to the newest post before this time, and reads older ones until it is there.
+  async goTo(ms) {
+    const turn = this.#turn;
+    const at = () => this.#timeline.entries.findIndex(({ time }) => time < ms);
+    for (let page = 0; page < FAR && at() < 0 && !this.pager.past.ended && turn === this.#turn; page += 1) await this.older(true);
+    if (turn === this.#turn && !this.empty) focusOn(this.window.reveal(at() < 0 ? this.#timeline.entries.length - 1 : at()));
   }
 
   rebuild() {
@@ -188,50 +199,45 @@ export class PostList {
 
   // Reads older posts; `again`: the person asks for more.
   async older(again = false) {
-    if (again) [this.#vain, this.failed] = [0, null];
-    if (this.loading || this.#past.ended || this.tired) return;
-    const turn = this.#turn;
-    this.loading = true;
-    this.changed();
-    try {
-      const found = await this.#past.next(this.#page);
-      if (turn !== this.#turn) return;
-      const added = this.#timeline.addOlder(found.filter(this.#passes), this.#past.ended);
-      this.#vain = added ? 0 : this.#vain + 1;
+    const pager = this.pager;
+    const add = (entries) => {
+      if (pager !== this.pager) return 0; // the list has begun again
+      const added = this.#timeline.addOlder(entries, pager.past.ended);
       this.window.keep(() => this.window.show(this.#timeline.entries, false));
-    } catch (problem) {
-      if (!("status" in problem)) throw problem;
-      if (turn === this.#turn) this.failed = problem;
-    } finally {
-      if (turn === this.#turn) this.loading = false;
-      this.#schedule();
-    }
+      return added;
+    };
+    const changed = () => {
+      if (pager !== this.pager) return;
+      this.changed();
+      this.#drawing.schedule();
+    };
+    await pager.more(again, add, changed);
   }
 
   #build(entry) {
     if (entry.gap) return gapElement(entry.gap);
-    const topics = this.#topics.length > 1 ? entry.topics : [];
-    const item = postElement(postOf(entry), { topics, marker: this.#marker, actions: this.actions, now: this.now() });
+    const post = postOf(entry);
+    [entry.changed, entry.first] = [false, firstOf(entry)];
+    const item = postElement(post, {
+      topics: this.#topics.length > 1 ? entry.topics : [],
+      ranges: this.ranges(String(post.text ?? "")),
+      now: this.now(),
+      count: 1 + (entry.same?.length ?? 0),
+      first: postOf(entry.first),
+    });
     if (entry.open) toggleText(item);
     return item;
   }
 
   #clicked(event) {
-    const act = event.target.closest("[data-act]")?.dataset.act;
-    if (!act) return;
-    const item = event.target.closest("li");
-    const entry = this.#timeline.entries.find((one) => one.node === item);
+    const button = event.target.closest("[data-act]");
+    const item = button?.closest("li.post");
+    const entry = item && this.#timeline.entries.find((one) => one.node === item);
     if (!entry) return;
+    const { act } = button.dataset;
     if (act === "more") entry.open = toggleText(item);
-    else this.actions.find((action) => action.act === act)?.run(postOf(entry), event.target.closest("button"));
-  }
-
-  #reading() {
-    if (!this.list.firstElementChild) return false;
-    if (document.querySelector("dialog[open]")) return true; // after the dialog the list must be where it was
-    const selection = getSelection();
-    const marked = selection && !selection.isCollapsed && this.list.contains(selection.anchorNode);
-    return marked || this.list.contains(document.activeElement) || !this.window.atTop;
+    else if (act === "same") showSame(item, [entry, ...(entry.same ?? [])].sort((a, b) => a.time - b.time).map(postOf), this.now());
+    else this.acts[act]?.(item, postOf(entry), button);
   }
 
   #onScroll() {
@@ -240,7 +246,7 @@ export class PostList {
     requestAnimationFrame(() => {
       this.#scrolled = false;
       this.#look();
-      this.#schedule();
+      this.#drawing.schedule();
     });
   }
 
@@ -248,50 +254,45 @@ export class PostList {
     if (this.window.follow()) this.older();
   }
 
-  #schedule() {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    const draw = () => requestAnimationFrame(() => this.#draw());
-    const wait = this.#drawn + (this.#busy ? BUSY_DELAY : DELAY) - performance.now();
-    if (wait > 0) setTimeout(draw, wait);
-    else draw();
-  }
-
-  #draw() {
-    this.#scheduled = false;
-    const quiet = performance.now() - this.#drawn > QUIET;
+  // Returns how many posts are new.
+  #draw(quiet) {
     const was = this.held;
-    this.held = this.#reading();
+    this.held = !this.still && isRead(this.list, this.window.atTop);
     if (this.held && !was && !this.paused) this.#timeline.hold();
     // A person who scrolls back to the top reads on upwards: the waiting posts go above, and nothing moves.
     const back = was && !this.held && this.waiting > 0;
-    if (!this.paused && !this.held && !(back && this.overflowing)) this.#letIn(quiet, back);
+    let fresh = 0;
+    if (!this.paused && !this.held && !(back && this.overflowing)) fresh = this.#letIn(quiet, back);
     else if (back) this.held = true;
-    this.#chips();
+    this.#waitsSince = this.waiting ? this.#waitsSince || performance.now() : 0;
+    this.#update();
     this.#look();
-    this.#drawn = performance.now(); // after the work, so that other work gets its time
     this.changed();
+    return fresh;
   }
 
   #letIn(quiet = false, back = false) {
     const first = this.#timeline.entries.length === 0;
     const fresh = this.#timeline.release();
-    this.#busy = fresh.length >= MANY;
     this.#timeline.trim();
-    for (const [name, before] of this.#timeline.takeDropped()) this.#past.back(name, before);
+    for (const [name, before] of this.#timeline.takeDropped()) this.pager.past.back(name, before);
     if (back) {
       this.window.inserted(fresh.length);
       this.window.keep(() => this.window.show(this.#timeline.entries, false));
     } else this.window.show(this.#timeline.entries, true);
-    if (quiet && !first && !this.#busy && !back) for (const { node } of fresh) node?.classList.add("fresh");
+    if (quiet && !first && fresh.length < MANY && !back) for (const { node } of fresh) node?.classList.add("fresh");
+    return fresh.length;
   }
 
-  #chips() {
-    if (this.#topics.length < 2) return;
+  // What came to entries that are shown: another topic, another post that says the same.
+  #update() {
     for (const entry of this.#timeline.entries) {
       if (!entry.changed) continue;
       entry.changed = false;
-      entry.node?.querySelector(".topic-chips").replaceChildren(...topicChips(entry.topics));
+      if (!entry.node) continue;
+      if (firstOf(entry) !== entry.first && !entry.node.contains(document.activeElement)) this.window.renew(entry);
+      if (this.#topics.length > 1) entry.node.querySelector(".topic-chips").replaceChildren(...topicChips(entry.topics));
+      sayCount(entry.node, 1 + (entry.same?.length ?? 0));
     }
   }
 }

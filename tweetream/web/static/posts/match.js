@@ -26,11 +26,12 @@ const WORD = new RegExp(
     `|[\\p{L}\\p{N}_](?:(?![${SPACELESS}])[\\p{L}\\p{N}_\\p{Mn}\\p{Mc}${INVISIBLE}])*`,
   "gu",
 );
-const IS_SPACELESS = new RegExp(`^[${SPACELESS}]`, "u");
+export const IS_SPACELESS = new RegExp(`^[${SPACELESS}]`, "u");
 const CAPITALS = /\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|\p{Nd}+|[^\p{Lu}\p{Ll}\p{Nd}_]+/gu;
 
-// The words of a text: {word, start, end, part}; words of different parts have an address or a name between them.
-function wordsOf(text) {
+// The words of a text: {word, start, end, part}; words of different parts have an address or a name between them. With
+// `all` the words of addresses and names are words too.
+export function wordsOf(text, all = false) {
   const words = [];
   let [from, part] = [0, 0];
   const read = (until) => {
@@ -42,7 +43,7 @@ function wordsOf(text) {
     }
     part += 1;
   };
-  for (const match of /[@/&\uff20]|www\./i.test(text) ? text.matchAll(OUT) : []) {
+  for (const match of !all && /[@/&\uff20]|www\./i.test(text) ? text.matchAll(OUT) : []) {
     read(match.index);
     from = match.index + match[0].length;
   }

@@ -1,7 +1,7 @@
 // @ts-check
 // Reads the past of one or several feeds as one list, by pages, newest first. Knows no DOM.
 
-import { entryOf } from "./timeline.js";
+import { entryOf } from "./entry.js";
 
 const ROUNDS = 4; // pages of a feed in one call; where a filter matches little, the person asks for more
 

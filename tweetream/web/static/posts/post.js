@@ -1,9 +1,9 @@
 // @ts-check
-// Builds the element of one post. Texts from outside become text nodes only, and only http and https become links.
+// Builds the element of one post: time, author, text and label in columns. Texts from outside become text nodes only, and only http and https become links.
 // Buttons carry `data-act`; the list around them listens for all of them.
 
 import { button, element } from "../lib/elements.js";
-import { exactTime, labelText, labelTone, network, number, percent, relativeTime, UNSURE } from "../words/format.js";
+import { clock, exactTime, labelText, labelTone, network, number, percent, relativeTime, UNSURE } from "../words/format.js";
 import { t } from "../words/words.js";
 
 // Characters that change the direction of writing end a link: they could make it look like another.
@@ -13,6 +13,7 @@ const LONG = 1200;
 const LONG_LINES = 14;
 const MOST_LINKS = 100; // of a post, as the marks: a post can hold thousands, and 200 posts can be in the document
 const MOST_MARKS = 300;
+const SURE = 0.9; // from here on a score says nothing that the label does not
 
 const string = (value) => (typeof value === "string" ? value : "");
 
@@ -56,15 +57,16 @@ function linksOf(text) {
   return found;
 }
 
-// The text with its links, and with marks for the ranges [[start, end], …] outside them.
+// The text with its links, and with marks for the ranges [[start, end, class], …] outside them.
 export function pieces(text, ranges) {
   const links = linksOf(text);
   const marks = ranges.slice(0, MOST_MARKS)
     .filter(([start, end]) => !links.some((link) => start < link.end && end > link.start))
-    .map(([start, end]) => ({ start, end, made: () => element("mark", "", text.slice(start, end)) }));
+    .map(([start, end, kind = ""]) => ({ start, end, made: () => element("mark", kind, text.slice(start, end)) }));
   const parts = [];
   let from = 0;
   for (const { start, end, made } of [...links, ...marks].sort((a, b) => a.start - b.start)) {
+    if (start < from) continue; // the first of two marks on the same words counts
     parts.push(text.slice(from, start), made());
     from = end;
   }
@@ -72,6 +74,7 @@ export function pieces(text, ranges) {
   return parts.filter((part) => part !== "");
 }
 
+// The time as a clock shows it; how long ago that is, is told by `tellTime`.
 export function timeOf(post, now) {
   const [ms, received] = [post.created_at, post.received_at].map((at) => Date.parse(string(at)));
   if (Number.isNaN(ms)) {
@@ -79,10 +82,14 @@ export function timeOf(post, now) {
     if (!Number.isNaN(received)) unknown.title = t("post.timeUnknownTitle", { time: exactTime(received) });
     return unknown;
   }
-  const time = element("time", "", relativeTime(ms, now));
+  const time = element("time", "", clock(ms, now));
   time.dateTime = new Date(ms).toISOString();
-  time.title = exactTime(ms);
   return time;
+}
+
+export function tellTime(time, now) {
+  const ms = Date.parse(time.dateTime);
+  time.title = `${relativeTime(ms, now)}, ${exactTime(ms)}`;
 }
 
 export function labelDot(label) {
@@ -92,16 +99,20 @@ export function labelDot(label) {
   return dot;
 }
 
+export const labelOf = (post) => (post.label === null ? UNSURE : string(post.label));
+
+// The label is the button that says why.
 function badgeOf(post) {
-  const label = post.label === null ? UNSURE : string(post.label);
-  if (!label) return "";
-  const badge = element("span", "badge", labelDot(label), labelText(label));
+  const label = labelOf(post);
+  if (!label) return [];
+  const badge = button("badge", labelText(label), "why");
   badge.dataset.tone = labelTone(label);
-  if (typeof post.score === "number") {
-    badge.append(" ", element("span", "score", percent(post.score)));
-    badge.title = t("post.label", { label: labelText(label), score: number(post.score, { maximumFractionDigits: 4 }) });
-  }
-  return badge;
+  badge.ariaExpanded = "false";
+  badge.ariaLabel = t("why.ask", { label: labelText(label) });
+  badge.title = badge.ariaLabel;
+  if (typeof post.score !== "number") return [badge];
+  badge.title = t("post.label", { label: labelText(label), score: number(post.score, { maximumFractionDigits: 4 }) });
+  return post.score < SURE ? [badge, element("span", "score", percent(post.score))] : [badge];
 }
 
 export const topicChips = (topics) => topics.map((name) => element("span", "chip topic-chip", name));
@@ -114,9 +125,9 @@ export function toggleText(item) {
   return !cut;
 }
 
-function textOf(post, marker) {
+function textOf(post, ranges) {
   const text = string(post.text);
-  const block = element("p", "text", ...pieces(text, marker?.ranges(text) ?? []));
+  const block = element("p", "text", ...pieces(text, ranges));
   block.dir = "auto";
   const lang = string(post.lang);
   if (/^[a-z]{2,3}(-[a-z0-9]{1,8})*$/i.test(lang) && lang !== "und") block.lang = lang;
@@ -127,24 +138,65 @@ function textOf(post, marker) {
   return [block, more];
 }
 
-// `topics` are shown when several are followed; `actions`, [{act, text(post)}], are buttons below the post.
-export function postElement(post, { topics = [], marker = null, actions = [], now = Date.now() } = {}) {
+// Writes a post's text anew, with other marks.
+export function markText(item, post, ranges) {
+  item.querySelector(".text").replaceChildren(...pieces(string(post.text), ranges));
+}
+
+// Who wrote it, and where: a link to the original, if it has an address.
+function whoOf(post) {
   const author = element("span", "author", string(post.author) || t("post.unknownAuthor"));
   author.dir = "auto";
-  const head = element("div", "post-head", author, element("span", "network", network(string(post.source))), timeOf(post, now));
+  author.title = string(post.author);
   const url = webAddress(string(post.url));
-  if (url) {
-    const link = outside(url, "original", t("post.original"));
-    link.title = t("post.originalTitle");
-    head.append(link);
-  }
-  const chips = element("span", "topic-chips", ...topicChips(topics));
-  const acts = actions.map(({ act, text }) => button("button small act", text(post), act));
-  const foot = element("div", "post-foot", badgeOf(post), chips, element("span", "acts", ...acts));
-  const article = element("article", "post-body", head, ...textOf(post, marker), foot);
+  const place = element("span", "network", network(string(post.source)));
+  if (!url) return [author, place];
+  const link = outside(url, "original", place);
+  link.title = t("post.originalTitle");
+  return [author, link];
+}
+
+// The posts that repeat one, a line each.
+export function showSame(item, posts, now) {
+  const shown = item.querySelector(".same");
+  shown?.remove();
+  const opener = item.querySelector('[data-act="same"]');
+  opener.ariaExpanded = String(!shown);
+  if (shown) return false;
+  const lines = posts.map((post) => element("li", "", timeOf(post, now), ...whoOf(post)));
+  item.querySelector(".what").append(element("ul", "same", ...lines));
+  return true;
+}
+
+export function sayCount(item, count) {
+  const opener = item.querySelector('[data-act="same"]');
+  opener.hidden = count < 2;
+  opener.textContent = `×${number(count)}`;
+  opener.ariaLabel = t("post.same", { n: count });
+  opener.title = opener.ariaLabel;
+}
+
+/**
+ * `topics` are shown where several are followed. Of `count` posts that say the same, `first` is the first.
+ * @param {Record<string, unknown>} post
+ * @param {{topics?: string[], ranges?: number[][], now?: number, count?: number, first?: Record<string, unknown>}} shown
+ */
+export function postElement(post, { topics = [], ranges = [], now = Date.now(), count = 1, first = post } = {}) {
+  const same = button("button small count-same", "", "same");
+  same.ariaExpanded = "false";
+  const article = element(
+    "article", "post-body",
+    element("div", "when", timeOf(first, now)),
+    element("div", "who", ...whoOf(first)),
+    element("div", "what", ...textOf(post, ranges)),
+    element("div", "label-place", same, ...badgeOf(post), element("span", "topic-chips", ...topicChips(topics))),
+  );
   article.tabIndex = -1; // j and k go from one to the next
   const item = element("li", "post", article);
   item.dataset.id = string(post.id);
+  item.dataset.tone = labelTone(labelOf(post));
+  item.classList.toggle("unsure", labelOf(post) === UNSURE);
+  sayCount(item, count);
   return item;
 }
 
@@ -153,11 +205,4 @@ export function gapElement(gap) {
   const [from, to] = [gap.from, gap.to].map((end) => (end === undefined || end === null ? "" : String(end)));
   if (from || to) item.title = t("post.gapTitle", { from: from || "?", to: to || "?" });
   return item;
-}
-
-export function refreshTimes(root, now) {
-  for (const time of root.querySelectorAll("time")) {
-    const text = relativeTime(Date.parse(time.dateTime), now);
-    if (time.textContent !== text) time.textContent = text;
-  }
 }

@@ -1,76 +1,17 @@
 // @ts-check
 // The posts that the page has, newest first, and the queue of posts that wait to be shown. Knows no DOM.
 //
-// Posts are kept as text: only id, topic and time are looked up, and only posts on the screen are parsed. One topic has the
-// order of its feed; several are ordered by time of arrival, and a post of two topics is one entry. No post newer than
-// `floor` is missing: old entries are dropped for all topics at once, and can be read from the server again.
+// One topic has the order of its feed; several are ordered by time of arrival, and a post of two topics is one entry. No
+// post newer than `floor` is missing: old entries are dropped for all topics at once, and can be read from the server
+// again. A post that repeats another stands with it, not in the list (folding.js).
 
 import { positionsOf, positionText } from "../feed/positions.js";
-import { UNSURE } from "../words/format.js";
 
 export const MOST = 300; // entries kept while the newest are read, and kept in the queue
 const DEEPEST = 5000; // entries kept while older ones are read
 const REMEMBERED = 5000; // ids of retracted posts
 
-/**
- * @typedef {object} Entry A post as it came, or a gap.
- * @property {string} [id]
- * @property {string} [data] The post's JSON, until it is parsed.
- * @property {Record<string, unknown>} [post]
- * @property {string[]} topics
- * @property {string[]} positions One for each topic.
- * @property {string} [label]
- * @property {number} [time] ms
- * @property {number} [key] The order: newer is greater.
- * @property {object} [gap]
- * @property {boolean} [changed] Whether a topic was added.
- * @property {boolean} [open] Whether all of a long text is shown.
- * @property {number} height
- * @property {HTMLElement | null} node
- */
-
-const HEAD = /^\{"id":"((?:[^"\\]|\\["\\/])*)","topic":"([a-z0-9_-]+)"/;
-
-function parsed(data) {
-  try {
-    const post = JSON.parse(data);
-    return post && typeof post === "object" ? post : null;
-  } catch {
-    return null;
-  }
-}
-
-// The value of one of the last fields, found from the end: a quote inside a text has a backslash before it.
-function late(data, field) {
-  const key = `,"${field}":"`;
-  const from = data.lastIndexOf(key) + key.length;
-  return from < key.length ? "" : data.slice(from, data.indexOf('"', from));
-}
-
-/**
- * An entry from a post's JSON and its position; null when it is no post, since others can write to a feed too.
- * @param {string} data
- * @param {string} position
- * @returns {Entry | null}
- */
-export function entryOf(data, position) {
-  const head = HEAD.exec(data);
-  const entry = { data, position, height: 0, node: null };
-  if (head && !head[1].includes("\\")) {
-    const [id, topic] = [head[1], head[2]];
-    return { ...entry, id, topics: [topic], positions: [position], label: late(data, "label") || UNSURE, time: Date.parse(late(data, "received_at")) };
-  }
-  const post = parsed(data);
-  if (typeof post?.id !== "string" || typeof post.topic !== "string") return null;
-  return { ...entry, post, id: post.id, topics: [post.topic], positions: [position], label: String(post.label ?? UNSURE), time: Date.parse(post.received_at) };
-}
-
-/** @param {Entry} entry */
-export function postOf(entry) {
-  entry.post ??= parsed(entry.data) ?? {};
-  entry.data = "";
-  return entry.post;
-}
+/** @typedef {import("./entry.js").Entry} Entry */
 
 export class Timeline {
   entries = /** @type {Entry[]} */ ([]); // newest first
@@ -84,9 +25,24 @@ export class Timeline {
   #top = 0;
   #bottom = 0;
 
-  // `several`: more than one topic, ordered by time.
-  constructor(several) {
+  // `several`: more than one topic, ordered by time. `folding` finds repeats; without it each post is an entry.
+  constructor(several, folding = null) {
     this.several = several;
+    this.folding = folding;
+  }
+
+  // All posts, those that repeat others too, newest first.
+  get all() {
+    return this.entries.flatMap((entry) => [entry, ...(entry.same ?? [])]).sort((a, b) => b.key - a.key);
+  }
+
+  // Folds repeats by this rule from now on, or shows all.
+  fold(folding) {
+    const all = this.all;
+    this.folding = folding;
+    this.entries = [];
+    for (const entry of all) [entry.same, entry.host, entry.changed] = [undefined, undefined, true];
+    this.#insert(all);
   }
 
   get empty() {
@@ -137,8 +93,7 @@ export class Timeline {
     const fresh = this.#queue.reverse();
     this.#queue = [];
     if (this.several) fresh.sort((a, b) => b.key - a.key);
-    this.#insert(fresh);
-    return fresh;
+    return this.#insert(fresh);
   }
 
   // Adds older posts; `end`: there are none before them.
@@ -150,7 +105,8 @@ export class Timeline {
     });
     for (const entry of fresh) entry.key = this.several ? entry.time || 0 : this.#below();
     this.#insert(fresh);
-    this.#floor = end ? -Infinity : (this.entries.at(-1)?.key ?? this.#floor);
+    const lowest = Math.min(fresh.at(-1)?.key ?? Infinity, this.entries.at(-1)?.key ?? Infinity);
+    this.#floor = end ? -Infinity : Number.isFinite(lowest) ? lowest : this.#floor;
     const tooMany = this.entries.length - DEEPEST;
     if (tooMany > 0) {
       const over = this.entries.splice(0, tooMany).reverse();
@@ -178,7 +134,13 @@ export class Timeline {
       this.waiting = Math.max(0, this.waiting - 1);
       return null;
     }
-    this.entries.splice(this.entries.indexOf(entry), 1);
+    if (entry.host) {
+      entry.host.same = entry.host.same.filter((one) => one !== entry);
+      entry.host.changed = true;
+      return null;
+    }
+    const next = this.#heir(entry);
+    this.entries.splice(this.entries.indexOf(entry), 1, ...(next ? [next] : []));
     return entry;
   }
 
@@ -187,6 +149,17 @@ export class Timeline {
     const found = [...this.#dropped].map(([topic, { generation, offset }]) => [topic, positionText(topic, { generation, offset: offset + 1 })]);
     this.#dropped.clear();
     return found;
+  }
+
+  // Hands the repeats of an entry that goes to the first of them, which takes its place.
+  #heir(entry) {
+    this.folding?.forget(entry);
+    const [next, ...others] = entry.same ?? [];
+    if (!next) return null;
+    [next.same, next.host, next.changed] = [others, undefined, true];
+    for (const one of others) one.host = next;
+    this.folding?.note(next);
+    return next;
   }
 
   // Keys of the feed's own order: above or below all others.
@@ -221,7 +194,9 @@ export class Timeline {
   }
 
   // `entries`, oldest first. The positions of one feed are in order, so its last entry is enough.
-  #drop(entries) {
+  #drop(list) {
+    const entries = list.flatMap((entry) => [entry, ...(entry.same ?? [])]);
+    if (this.folding) for (const entry of list) this.folding.forget(entry);
     for (const entry of entries) if (this.#ids.get(entry.id) === entry) this.#ids.delete(entry.id);
     for (const entry of this.several ? entries : entries.filter((one) => !one.gap).slice(-1)) {
       entry.topics.forEach((topic, nth) => {
@@ -238,14 +213,35 @@ export class Timeline {
     const gone = this.entries.splice(index).reverse();
     if (!gone.length) return;
     this.#floor = Math.max(this.#floor, gone.at(-1).key);
+    const newer = gone.flatMap((entry) => (entry.same ?? []).filter(({ key }) => key > this.#floor));
+    for (const entry of gone) entry.same = entry.same?.filter((one) => !newer.includes(one));
     this.#drop(gone);
+    for (const entry of newer) entry.host = undefined;
+    this.#insert(newer.sort((a, b) => b.key - a.key));
   }
 
-  #insert(fresh) {
-    if (!fresh.length) return;
+  // Folds away what repeats another, oldest first, so that the first stays.
+  #folded(fresh) {
+    if (!this.folding) return fresh;
+    const kept = [];
+    for (const entry of [...fresh].reverse()) {
+      const host = entry.gap ? null : this.folding.place(entry);
+      if (host) {
+        host.same = [...(host.same ?? []), entry];
+        [entry.host, host.changed] = [host, true];
+      } else kept.unshift(entry);
+    }
+    return kept;
+  }
+
+  // `unfolded`, newest first. Returns the new entries.
+  #insert(unfolded) {
+    const fresh = this.#folded(unfolded);
+    if (!fresh.length) return fresh;
     const [first, last] = [this.entries[0], this.entries.at(-1)];
     if (!first || fresh.at(-1).key >= first.key) this.entries = fresh.concat(this.entries);
     else if (fresh[0].key <= last.key) this.entries = this.entries.concat(fresh);
     else this.entries = this.entries.concat(fresh).sort((a, b) => b.key - a.key);
+    return fresh;
   }
 }

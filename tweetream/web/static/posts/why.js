@@ -1,12 +1,18 @@
 // @ts-check
-// "Why this label?": asks the server which words decided, and shows them for and against in a dialog. The answer is that
-// of the current model; if its label differs from the post's, the dialog says so.
+// "Why this label?": asks the server which words decided, and says it in the post itself: one sentence, the words marked in
+// the text, what abbreviations were read as, and all weights under "Details". The answer is that of the current model; if
+// its label differs from the post's, that is said.
 
-import { element } from "../lib/elements.js";
+import { button, element } from "../lib/elements.js";
 import { labelText, UNSURE } from "../words/format.js";
-import { number, onLanguage, t, translate } from "../words/words.js";
+import { list, number, onLanguage, t } from "../words/words.js";
+import { labelOf, markText } from "./post.js";
+import { placesOf } from "./reasons.js";
 
 const MOST_WORDS = 12;
+const NAMED = 3; // words in the sentence
+const WEAK = 0.4; // of the strongest word's weight; weaker words are not marked
+const MOST_READINGS = 12;
 const SIGNED = { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "exceptZero" };
 const signed = (weight) => number(weight, SIGNED).replace("-", "\u2212");
 const rounded = (weight) => Math.round(weight * 100) / 100;
@@ -50,105 +56,129 @@ function rowElement(row, longest) {
   return item;
 }
 
+// The words of a text that speak most for the label, as they are written there.
+export function strongest(places) {
+  const sums = new Map();
+  for (const { text, weight } of places) sums.set(text.toLowerCase(), (sums.get(text.toLowerCase()) ?? 0) + weight);
+  const most = Math.max(...sums.values(), 0);
+  const strong = [...sums].filter(([, weight]) => weight > 0 && weight >= most * WEAK);
+  return strong.sort(([, a], [, b]) => b - a).slice(0, NAMED).map(([word]) => word);
+}
+
+const HOLE = "\u0000";
+
+// A text with one hole, and words in italics there.
+function withWords(key, values, words) {
+  const names = list(words.map((_, nth) => `${HOLE}${nth}${HOLE}`));
+  const parts = t(key, { ...values, words: names }).split(HOLE);
+  return element("p", "why-said", ...parts.map((part, nth) => (nth % 2 ? element("em", "", words[Number(part)]) : part)));
+}
+
 export class Why {
   #asked = 0; // an answer to an earlier question is ignored
-  #shown = null; // () => …, to say it anew in another language
-  #opener = null;
+  #say = null; // () => …, to say it anew in another language
+  #at = /** @type {{item: HTMLElement, post: Record<string, unknown>, opener: HTMLElement} | null} */ (null);
 
-  // api.why(text) resolves to the explanation.
-  constructor(document, api) {
+  // api.why(text) resolves to the explanation; `ranges(text)` are the marks of a text without it.
+  constructor(api, ranges) {
     this.api = api;
-    this.title = element("h2");
-    this.title.id = "why-title";
-    this.title.tabIndex = -1;
-    this.body = element("div", "why-body");
-    this.body.id = "why-body";
-    this.body.setAttribute("aria-live", "polite");
-    this.quote = element("blockquote", "why-quote");
-    this.quote.dir = "auto";
-    const close = element("button", "button");
-    close.type = "button";
-    close.id = "why-close";
-    close.dataset.t = "close";
-    close.addEventListener("click", () => this.dialog.close());
-    this.dialog = element("dialog", "dialog why", this.title, this.quote, this.body, element("div", "actions", close));
-    this.dialog.id = "why-dialog";
-    this.dialog.setAttribute("aria-labelledby", "why-title");
-    this.dialog.addEventListener("click", (event) => event.target === this.dialog && this.dialog.close());
-    this.dialog.addEventListener("close", () => this.#closed());
-    document.body.append(this.dialog);
-    translate(this.dialog);
-    onLanguage(() => this.#shown?.());
+    this.ranges = ranges;
+    this.panel = element("div", "why");
+    this.panel.id = "why";
+    this.panel.role = "status";
+    onLanguage(() => this.#at?.item.isConnected && this.#say?.());
   }
 
-  // `opener` gets the focus back, or `instead` if it has left the page.
-  async open({ text, label, opener, instead }) {
+  // Opens the panel in a post, or closes it there.
+  async toggle(item, post, opener) {
+    const there = this.#at?.item === item && this.panel.isConnected;
+    this.close();
+    if (there) return;
+    this.#at = { item, post, opener };
+    opener.ariaExpanded = "true";
+    item.querySelector(".what").append(this.panel);
+    await this.#ask();
+  }
+
+  // Whether it was open.
+  close() {
+    this.#asked += 1;
+    const at = this.#at;
+    this.#at = this.#say = null;
+    this.panel.remove();
+    if (!at?.item.isConnected) return false;
+    at.opener.ariaExpanded = "false";
+    markText(at.item, at.post, this.ranges(String(at.post.text ?? ""), at.item));
+    if (!at.item.contains(document.activeElement)) at.opener.focus({ preventScroll: true });
+    return true;
+  }
+
+  async #ask() {
     this.#asked += 1;
     const turn = this.#asked;
-    this.#opener = { opener, instead };
-    this.quote.textContent = text;
-    this.#show(() => this.#say(label, element("p", "note", t("why.asking"))));
-    if (!this.dialog.open) this.dialog.showModal();
-    this.title.focus();
+    this.#show(() => this.panel.replaceChildren(element("p", "note", t("why.asking"))));
     try {
-      const answer = await this.api.why(text);
-      if (turn === this.#asked) this.#show(() => this.#answer(label, answer));
+      const answer = await this.api.why(String(this.#at.post.text ?? ""));
+      if (turn === this.#asked) this.#show(() => this.#answer(answer));
     } catch (problem) {
       if (!("status" in problem)) throw problem;
-      if (turn === this.#asked) this.#show(() => this.#failed(label, problem));
+      if (turn === this.#asked) this.#show(() => this.#failed(problem));
     }
   }
 
   #show(say) {
-    this.#shown = say;
+    this.#say = say;
     say();
   }
 
-  #say(label, ...parts) {
-    this.title.textContent = t("why.title", { label: labelText(label) });
-    this.body.replaceChildren(...parts);
+  #failed(problem) {
+    const again = button("button small", t("why.again"));
+    again.addEventListener("click", () => this.#ask());
+    this.panel.replaceChildren(element("p", "error", t("why.failed", { reason: problem.message })), again);
   }
 
-  #failed(label, problem) {
-    const again = element("button", "button small", t("why.again"));
-    again.type = "button";
-    const { opener, instead } = this.#opener;
-    again.addEventListener("click", () => this.open({ text: this.quote.textContent, label, opener, instead }));
-    const words = element("p", "error", t("why.failed", { reason: problem.message }));
-    this.#say(label, words, again);
+  #answer(answer) {
+    const { item, post } = this.#at;
+    const [given, was, text] = [answer.label ?? UNSURE, labelOf(post), String(post.text ?? "")];
+    const places = placesOf(text, answer.words);
+    const most = Math.max(...places.map(({ weight }) => Math.abs(weight)), 1e-9);
+    const strong = places.filter(({ weight }) => Math.abs(weight) >= most * WEAK);
+    markText(item, post, strong.map(({ start, end, weight }) => /** @type {any} */ ([start, end, weight < 0 ? "against" : "for"])));
+    const open = this.panel.querySelector("details")?.open ?? false;
+    const parts = [this.#sentence(answer, given, strongest(places))];
+    if (given !== was) {
+      const other = element("p", "why-other", t("why.otherNow", { now: labelText(given), was: labelText(was) }));
+      other.dataset.otherNow = given;
+      parts.unshift(other);
+    }
+    const readings = new Map(places.filter(({ read }) => read).map((place) => [place.text.toLowerCase(), place.read]));
+    const said = [...readings].slice(0, MOST_READINGS).map(([from, to]) => `${from} → ${to}`);
+    if (said.length) parts.push(element("p", "why-read", t("why.read", { words: said.join(", ") })));
+    const details = element("details", "why-details", element("summary", "", t("why.details")), ...this.#sums(answer, given));
+    details.open = open;
+    this.panel.replaceChildren(...parts, details);
   }
 
-  #answer(label, answer) {
+  #sentence(answer, given, words) {
+    const values = { label: labelText(given), score: percent(answer.score ?? 0) };
+    if (given === UNSURE) return element("p", "why-said", t("why.unsure"));
+    return words.length ? withWords("why.mostly", values, words) : element("p", "why-said", t("why.score", values));
+  }
+
+  #sums(answer, given) {
     const rows = weighed(answer);
     const longest = Math.max(...rows.map(({ weight }) => Math.abs(weight)), 1e-9);
-    const given = answer.label ?? UNSURE;
     const now = labelText(given);
-    const parts = [];
-    if (given !== label) {
-      const other = element("p", "why-other", t("why.otherNow", { now, was: labelText(label) }));
-      other.dataset.otherNow = given;
-      parts.push(other);
-    }
-    const list = element("ul", "why-rows", ...rows.map((row) => rowElement(row, longest)));
-    list.id = "why-rows";
-    list.ariaLabel = t("why.rows", { label: now });
+    const all = element("ul", "why-rows", ...rows.map((row) => rowElement(row, longest)));
+    all.id = "why-rows";
+    all.ariaLabel = t("why.rows", { label: now });
     const ends = element("p", "why-ends", element("span", "", t("why.against")), element("span", "", t("why.for")));
     ends.ariaHidden = "true";
     // the shown numbers must add up too, so the words take the rounding error
     const [bias, decision] = [rounded(answer.bias), rounded(answer.decision)];
-    const sum = { words: signed(decision - bias), bias: signed(bias), decision: signed(decision) };
-    const score = given === UNSURE ? t("why.unsure") : t("why.score", { label: now, score: percent(answer.score) });
-    const [saidScore, saidSum] = [element("p", "", score), element("p", "why-sum", t("why.sum", sum))];
+    const saidSum = element("p", "why-sum", t("why.sum", { words: signed(decision - bias), bias: signed(bias), decision: signed(decision) }));
     saidSum.id = "why-sum";
-    parts.push(saidScore, ends, list, saidSum, element("p", "hint", t("why.hint", { label: now })));
-    if (!answer.words.length) parts.push(element("p", "hint", t("why.noWords")));
-    this.#say(label, ...parts);
-  }
-
-  #closed() {
-    this.#asked += 1;
-    this.#shown = null;
-    const { opener, instead } = this.#opener ?? {};
-    (opener?.isConnected ? opener : instead)?.focus({ preventScroll: true });
+    const hint = element("p", "hint", t(answer.words.length ? "why.hint" : "why.noWords", { label: now }));
+    return [ends, all, saidSum, hint];
   }
 }

@@ -7,13 +7,14 @@
 const FIRST = 80; // entries in the document at the top of the list
 const STEP = 40;
 const MOST = 240;
-const GUESS = 120; // the height of an entry that was never in the document
+const GUESS = 48; // the height of an entry that was never in the document
 const MARGIN = 1.5; // screens above and below that are kept ready
 
 export class Window {
   #from = 0;
   #to = FIRST;
   #entries = [];
+  box = /** @type {HTMLElement | null} */ (null); // what scrolls; null: the page
 
   constructor(list, above, head, build) {
     this.list = list;
@@ -24,7 +25,22 @@ export class Window {
 
   // Where reading begins: below what stays at the top of the screen.
   get edge() {
-    return Math.max(0, this.head.getBoundingClientRect().bottom);
+    return this.box ? this.box.getBoundingClientRect().top : Math.max(0, this.head.getBoundingClientRect().bottom);
+  }
+
+  #scroll(by) {
+    (this.box ?? document.scrollingElement).scrollTop += by;
+  }
+
+  // Shows the entry at `index` at the top, and returns its element.
+  reveal(index) {
+    if (index < this.#from || index >= this.#to) {
+      [this.#from, this.#to] = [Math.max(0, index - STEP), Math.min(index + STEP, this.#entries.length)];
+      this.#render();
+    }
+    const { node } = this.#entries[index];
+    this.#scroll(node.getBoundingClientRect().top - this.edge - 4);
+    return node;
   }
 
   get atTop() {
@@ -57,15 +73,21 @@ export class Window {
   }
 
   top() {
-    const page = document.scrollingElement;
     const over = this.list.getBoundingClientRect().top - this.edge;
-    if (over < 0) page.scrollTop += Math.floor(over);
+    if (over < 0) this.#scroll(Math.floor(over));
   }
 
   clear() {
     for (const entry of this.#entries) entry.node = null;
     this.list.replaceChildren();
     this.show([], true);
+  }
+
+  // Builds one element again.
+  renew(entry) {
+    const made = this.build(entry);
+    entry.node.replaceWith(made);
+    entry.node = made;
   }
 
   // Builds all elements again, in their places.
@@ -96,7 +118,7 @@ export class Window {
       const now = item.isConnected ? item : this.#entries.find((entry) => entry.node && entry.id && entry.id === id)?.node;
       if (!now) continue;
       const moved = now.getBoundingClientRect().top - was;
-      if (Math.abs(moved) >= 0.5) document.scrollingElement.scrollTop += moved;
+      if (Math.abs(moved) >= 0.5) this.#scroll(moved);
       return;
     }
   }

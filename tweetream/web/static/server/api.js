@@ -172,6 +172,16 @@ export class Api {
     return { made: status === 201, topic: data };
   }
 
+  // The words of a topic from now on.
+  async edit(name, track) {
+    return (await this.#change("PATCH", `/topics/${encodeURIComponent(name)}`, { track })).data;
+  }
+
+  // The rule of a topic for alerts of the server; null takes it away.
+  async setAlert(name, rule) {
+    await this.#change("PATCH", `/topics/${encodeURIComponent(name)}`, { alert: rule });
+  }
+
   async remove(name) {
     try {
       await this.#change("DELETE", `/topics/${encodeURIComponent(name)}`);

@@ -61,8 +61,10 @@ export class Sources {
   #fault = "";
   #alerts = "";
 
-  constructor(section, api) {
+  // told(addresses) is called with the addresses of the sources.
+  constructor(section, api, told = (_addresses) => {}) {
     this.api = api;
+    this.told = told;
     const title = element("h2");
     title.id = "sources-title";
     title.dataset.t = "sources.title";
@@ -91,6 +93,7 @@ export class Sources {
   async #ask() {
     try {
       this.#sources = await this.api.sources();
+      this.told(this.#sources.map(({ url }) => url));
       this.#fault = "";
     } catch (problem) {
       if (!("status" in problem)) throw problem;

@@ -1,9 +1,12 @@
 // @ts-check
-// The form that adds a topic. Shows an error beside its field, and how long to wait when the server asks for that.
+// The form that adds a topic, or changes the words of one. Shows an error beside its field, and how long to wait when the
+// server asks for that.
 
 import { isName } from "../lib/address.js";
+import { button } from "../lib/elements.js";
 import { t } from "../words/words.js";
 import { Chips } from "./chips.js";
+import { faultOf } from "./faults.js";
 import { Preview } from "./preview.js";
 
 const MOST_TERMS = 100;
@@ -24,9 +27,11 @@ export class AddForm {
   #timer = 0;
   #asked = false;
   #offered = false;
+  #editing = ""; // the name of the topic whose words are changed
 
-  // add(name, track) resolves when the topic is there, and rejects with a Problem; preview(name, track) is for Preview.
-  constructor(document, add, preview) {
+  // add(name, track) and edit(name, track) resolve when it is done, and reject with a Problem; preview(name, track) is for
+  // Preview.
+  constructor(document, { add, edit, preview }) {
     const byId = (id) => document.getElementById(id);
     this.details = byId("add");
     this.form = byId("add-form");
@@ -34,7 +39,11 @@ export class AddForm {
     this.general = byId("add-error");
     this.fields = { name: byId("add-name"), track: byId("add-track") };
     this.errors = { name: byId("add-name-error"), track: byId("add-track-error") };
-    this.add = add;
+    this.title = this.details.querySelector("summary > span");
+    this.cancel = button("button", "");
+    this.button.after(this.cancel);
+    this.cancel.addEventListener("click", () => (this.details.open = false));
+    this.acts = { add, edit };
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
@@ -46,6 +55,7 @@ export class AddForm {
     this.details.addEventListener("toggle", () => {
       if (this.#asked && this.details.open) this.fields.name.focus();
       this.#asked = false;
+      if (!this.details.open && this.#editing) this.#end();
     });
     this.details.firstElementChild.addEventListener("click", () => (this.#asked = true));
   }
@@ -54,6 +64,44 @@ export class AddForm {
   offer() {
     if (!this.#offered) this.details.open = true;
     this.#offered = true;
+  }
+
+  // Opens the form with the words of a topic, to change them.
+  edit(topic) {
+    this.#clear();
+    this.#editing = topic.name;
+    this.fields.name.value = topic.name;
+    this.chips.set(topic.track);
+    this.details.open = true;
+    this.say();
+    this.fields.track.focus();
+    this.preview.type(topic.name, topic.track);
+  }
+
+  // Writes the texts that depend on what the form is for.
+  say() {
+    const editing = this.#editing;
+    this.fields.name.readOnly = Boolean(editing);
+    this.title.textContent = editing ? t("edit.title", { name: editing }) : t("add.title");
+    this.cancel.textContent = t("cancel");
+    this.cancel.hidden = !editing;
+    this.chips.say();
+    if (this.button.ariaDisabled !== "true") this.button.textContent = t(editing ? "edit.submit" : "add.submit");
+  }
+
+  #clear() {
+    this.form.reset();
+    this.chips.clear();
+    this.preview.clear();
+    for (const field of ["name", "track"]) this.#say(field, "");
+    this.#sayGeneral("");
+  }
+
+  #end() {
+    this.#editing = "";
+    this.#clear();
+    this.#ready();
+    this.say();
   }
 
   #changed(field) {
@@ -83,16 +131,15 @@ export class AddForm {
     const name = this.#name;
     const track = this.chips.value;
     this.#sayGeneral("");
-    this.#say("track", trackFault(track));
+    const editing = Boolean(this.#editing);
+    const wrong = trackFault(track) || (editing && !track.length ? t("edit.noWords") : "");
+    this.#say("track", wrong);
     this.#say("name", nameFault(name));
-    if (nameFault(name) || trackFault(track)) return;
-    this.#busy(t("add.adding"));
+    if (nameFault(name) || wrong) return;
+    this.#busy(t(editing ? "edit.saving" : "add.adding"));
     try {
-      await this.add(name, track);
-      this.form.reset();
-      this.chips.clear();
-      this.preview.clear();
-      this.#ready();
+      await (editing ? this.acts.edit(name, track) : this.acts.add(name, track));
+      this.#end();
       this.details.open = false;
     } catch (problem) {
       this.#failed(problem);
@@ -100,14 +147,11 @@ export class AddForm {
   }
 
   #failed(problem) {
-    const mine = [400, 409, 413, 422].includes(problem.status);
-    const ofTrack = problem.status !== 409 && /\b(track|terms?|phrases?)\b/i.test(problem.message);
-    if (mine) this.#say(ofTrack ? "track" : "name", problem.message);
-    if (mine || !problem.wait) {
-      if (!mine) this.#sayGeneral(problem.message);
-      return this.#ready();
-    }
-    this.#countDown(problem.message, Date.now() + problem.wait * 1000);
+    const { text, field } = faultOf(problem);
+    if (field) this.#say(field, text);
+    else this.#sayGeneral(text);
+    if (field || !problem.wait) return this.#ready();
+    this.#countDown(text, Date.now() + problem.wait * 1000);
   }
 
   #countDown(message, until) {
@@ -127,6 +171,6 @@ export class AddForm {
   #ready() {
     clearTimeout(this.#timer);
     this.button.ariaDisabled = null;
-    this.button.textContent = t("add.submit");
+    this.button.textContent = t(this.#editing ? "edit.submit" : "add.submit");
   }
 }

@@ -35,6 +35,12 @@ export class Chips {
     return [...new Set([...this.#terms, ...terms(this.input.value)])];
   }
 
+  set(terms) {
+    this.#terms = [...terms];
+    this.input.value = "";
+    this.say();
+  }
+
   clear() {
     this.#terms = [];
     this.input.value = "";

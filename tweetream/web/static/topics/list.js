@@ -1,11 +1,17 @@
 // @ts-check
-// The list of topics: a row each, with counts by label, posts a minute, a box to follow several, and a way to delete it.
-// A refresh keeps the rows, so that the focus stays where it is. The list listens for all of them.
+// The list of topics: a row each, with its words, its last hour, counts by label, a box to follow several, a dot for posts
+// that were not seen, and a menu. A refresh keeps the rows, so that the focus stays where it is.
 
-import { button, element } from "../lib/elements.js";
+import { button, element, setText } from "../lib/elements.js";
 import { labelDot } from "../posts/post.js";
 import { labelText, number } from "../words/format.js";
 import { t } from "../words/words.js";
+import { Hours, line } from "./hours.js";
+import { Marks } from "./marks.js";
+import { TopicMenu } from "./menu.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const [WIDTH, HEIGHT] = [120, 18];
 
 function countsOf(topic) {
   const entries = Object.entries(topic.posts ?? {}).sort(([a], [b]) => a.localeCompare(b));
@@ -13,6 +19,16 @@ function countsOf(topic) {
   return entries.map(([label, count]) =>
     element("span", "count", labelDot(label), `${labelText(label)} `, element("b", "", number(count))),
   );
+}
+
+function sparkLine() {
+  const [svg, path] = [document.createElementNS(SVG, "svg"), document.createElementNS(SVG, "polyline")];
+  svg.setAttribute("viewBox", `-1 -1 ${WIDTH + 2} ${HEIGHT + 2}`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("class", "spark");
+  svg.setAttribute("aria-hidden", "true"); // the number beside it is read
+  svg.append(path);
+  return { svg, path };
 }
 
 class Row {
@@ -27,8 +43,17 @@ class Row {
     this.link.href = `#${name}`;
     this.counts = element("span", "counts");
     this.rate = element("span", "rate");
-    this.link.append(element("span", "topic-line", element("span", "topic-name", name), this.rate), this.counts);
-    this.ask = button("button quiet", "×", "delete");
+    this.fresh = element("span", "fresh");
+    this.track = element("span", "topic-track");
+    this.spark = sparkLine();
+    this.hour = element("span", "hour-count");
+    this.link.append(
+      element("span", "topic-line", element("span", "topic-name", name), this.fresh, this.rate),
+      this.track,
+      element("span", "hour", this.spark.svg, this.hour),
+      this.counts,
+    );
+    this.ask = button("button quiet more", "⋯");
     this.item = element("li", "topic", element("label", "follow-hit", this.box), this.link, this.ask);
     this.item.dataset.topic = name;
     this.say();
@@ -38,14 +63,26 @@ class Row {
     this.#shown = "";
     this.box.ariaLabel = t("topics.follow", { name: this.name });
     this.box.title = t("topics.followTitle");
-    this.ask.ariaLabel = t("topics.delete", { name: this.name });
-    this.ask.title = t("topics.deleteTitle");
+    this.ask.ariaLabel = t("topics.menu", { name: this.name });
+    this.ask.title = t("topics.menu", { name: this.name });
+    this.fresh.textContent = ` (${t("topics.fresh")})`;
+    this.fresh.title = t("topics.fresh");
   }
 
-  update(topic, rate, chosen) {
-    const shown = JSON.stringify([topic.posts ?? {}, rate]);
+  update(topic, { rate, chosen, hour, fresh, muted }) {
+    this.fresh.hidden = chosen || !fresh;
+    this.item.classList.toggle("muted", muted);
+    const track = topic.track ?? [];
+    setText(this.track, track.includes("*") ? t("feed.followsAll") : track.join(", "));
+    this.track.hidden = track.join() === topic.name;
+    this.track.title = this.track.textContent;
+    const shown = JSON.stringify([topic.posts ?? {}, rate, hour, muted]);
     if (shown !== this.#shown) {
+      this.spark.path.setAttribute("points", hour ? line(hour, WIDTH, HEIGHT) : "");
+      const posts = (hour ?? []).reduce((sum, count) => sum + count, 0);
+      setText(this.hour, [hour && t("topics.hour", { n: posts }), muted && t("topics.muted")].filter(Boolean).join(" · "));
       this.counts.replaceChildren(...countsOf(topic));
+      this.link.dataset.total = number(Object.values(topic.posts ?? {}).reduce((sum, count) => sum + count, 0));
       this.rate.textContent = rate === null ? "" : t("topics.rate", { rate });
       this.rate.title = rate === null ? "" : t("topics.perMinute", { n: rate });
     }
@@ -72,13 +109,19 @@ class Row {
 export class TopicList {
   #rows = new Map();
 
-  // toggle(name) follows a topic too, or no longer; remove(name) deletes it.
-  constructor(list, { toggle, remove }) {
+  // toggle(name) follows a topic too, or no longer; edit(name) and remove(name) change it; stats(name) is its last hour.
+  constructor(list, { toggle, edit, remove, stats }) {
     this.list = list;
+    this.marks = new Marks();
+    this.hours = new Hours(stats, () => this.#again());
+    const mute = (one) => {
+      this.marks.mute(one, !this.marks.muted(one));
+      this.#again();
+    };
+    this.menu = new TopicMenu(document, { edit, mute, remove }, (one) => this.marks.muted(one));
     const name = (event) => event.target.closest("[data-topic]")?.dataset.topic;
     list.addEventListener("change", (event) => event.target.matches(".follow") && toggle(name(event)));
     list.addEventListener("click", (event) => {
-      if (event.target.closest('[data-act="delete"]')) return remove(name(event));
       const link = event.target.closest("a");
       if (!link || !(event.ctrlKey || event.metaKey || event.shiftKey)) return;
       event.preventDefault(); // chooses a second one, as in other lists, and opens no tab
@@ -86,22 +129,40 @@ export class TopicList {
     });
   }
 
+  #again = () => {}; // shows what was shown last
+
   // rate(topic) is posts a minute, or null.
   show(topics, chosen, rate) {
+    this.#again = () => this.show(topics, chosen, rate);
+    this.marks.update(topics, document.hidden ? [] : chosen);
     const names = new Set(topics.map((topic) => topic.name));
     for (const [name, row] of this.#rows) {
       if (names.has(name)) continue;
+      this.hours.forget(row.item);
       row.item.remove();
       this.#rows.delete(name);
     }
     topics.forEach((topic, index) => {
-      const row = this.#rows.get(topic.name) ?? new Row(topic.name);
-      this.#rows.set(topic.name, row);
-      row.update(topic, rate(topic), chosen.includes(topic.name));
+      const row = this.#rows.get(topic.name) ?? this.#begin(topic.name);
+      row.update(topic, {
+        rate: rate(topic),
+        chosen: chosen.includes(topic.name),
+        hour: this.hours.of(topic.name),
+        fresh: this.marks.fresh(topic),
+        muted: this.marks.muted(topic.name),
+      });
       // a moved element loses the focus, so only rows in a wrong place are moved
       if (this.list.children[index] !== row.item) this.list.insertBefore(row.item, this.list.children[index] ?? null);
     });
     for (const name of chosen) this.#rows.get(name)?.reveal(this.list);
+  }
+
+  #begin(name) {
+    const row = new Row(name);
+    this.#rows.set(name, row);
+    this.menu.attach(row.ask, name);
+    this.hours.watch(row.item);
+    return row;
   }
 
   // Writes the texts again, in the chosen language.

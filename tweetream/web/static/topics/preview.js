@@ -5,6 +5,7 @@
 import { isName } from "../lib/address.js";
 import { element, setText } from "../lib/elements.js";
 import { onLanguage, t } from "../words/words.js";
+import { said } from "./faults.js";
 
 const DELAY = 400; // ms without a key
 
@@ -75,7 +76,7 @@ export class Preview {
     const answer = this.#answer;
     this.region.hidden = !answer;
     setText(this.summary, !answer ? "" : t(answer.matches ? "add.preview" : "add.previewNone", { n: answer.matches }));
-    this.warnings.replaceChildren(...(answer?.warnings ?? []).map((line) => element("li", "", line)));
+    this.warnings.replaceChildren(...(answer?.warnings ?? []).map((line) => element("li", "", said(line).text)));
     this.posts.replaceChildren(...(answer?.posts ?? []).map((post) => element("li", "", String(post.text ?? ""))));
   }
 }

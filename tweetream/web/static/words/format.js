@@ -24,6 +24,13 @@ export function relativeTime(ms, now) {
   return time(ms, { dateStyle: "medium", timeStyle: "short" });
 }
 
+// The time of the day, to the second; the day too, if that is another one.
+export function clock(ms, now) {
+  const day = { day: "2-digit", month: "short" };
+  const at = time(ms, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return time(ms, day) === time(now, day) ? at : `${time(ms, day)} ${at}`;
+}
+
 export const labelText = (label) => (has(`label.${label}`) ? t(`label.${label}`) : label.replaceAll("_", " "));
 
 export const UNSURE = "unsure"; // in place of a label, where the model gives none
@@ -32,13 +39,24 @@ const whole = (share) => number(share, { style: "percent", maximumFractionDigits
 
 export const percent = (score) => (score < 1 && score > 0.99 ? t("score.over", { percent: whole(0.99) }) : whole(score));
 
-// The tone of a label: "none" for labels as "non_traffic", else one of four, always the same for a label. Tone is only
-// decoration; the words are there too.
+const TONES = 6;
+let ranked = new Map(); // label: its place among all labels that are known
+
+const isOther = (label) => label === UNSURE || /^(non|not|no)[_ -]/i.test(label);
+
+// Tells which labels there are, so that the first six have colours of their own.
+export function knowLabels(labels) {
+  const all = [...new Set(labels)].filter((label) => !isOther(label)).sort();
+  ranked = new Map(all.map((label, at) => [label, at]));
+}
+
+// The tone of a label: "none" for labels as "non_traffic", else one of six. Tone is only decoration; the words are there
+// too.
 export function labelTone(label) {
-  if (label === UNSURE || /^(non|not|no)[_ -]/i.test(label)) return "none";
+  if (isOther(label)) return "none";
   let hash = 0;
   for (const character of label) hash = (hash * 31 + character.codePointAt(0)) % 65521;
-  return String(hash % 4);
+  return String((ranked.get(label) ?? hash) % TONES);
 }
 
 // Seconds to wait by a Retry-After header (seconds or a date); 0 without one.

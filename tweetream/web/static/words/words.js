@@ -5,10 +5,11 @@
 // `data-t` (the text), `data-t-label` (aria-label), `data-t-placeholder` or `data-t-title`. The server's error
 // texts are not translated. Runs in Node too, without a document.
 
+import { keep, kept } from "../lib/storage.js";
 import english from "./en.js";
 import indonesian from "./id.js";
 
-const KEY = "tweetream-language";
+const KEY = "language";
 const LANGUAGES = {
   en: { words: english, locale: "en-GB" },
   id: { words: indonesian, locale: "id-ID" },
@@ -18,20 +19,12 @@ const ATTRIBUTES = { "data-t-label": "aria-label", "data-t-placeholder": "placeh
 const listeners = new Set();
 let formats = new Map();
 
-function kept() {
-  try {
-    return localStorage.getItem(KEY);
-  } catch {
-    return null; // storage can be forbidden; then the choice lasts as long as the page
-  }
-}
-
 function preferred() {
   const known = (globalThis.navigator?.languages ?? []).map((tag) => tag.toLowerCase().split("-")[0]);
   return known.map((tag) => (tag === "in" ? "id" : tag)).find((tag) => Object.hasOwn(LANGUAGES, tag)) ?? "en";
 }
 
-let current = Object.hasOwn(LANGUAGES, kept() ?? "") ? kept() : preferred();
+let current = Object.hasOwn(LANGUAGES, kept(KEY) ?? "") ? kept(KEY) : preferred();
 if (globalThis.document) document.documentElement.lang = current;
 
 export const languages = Object.keys(LANGUAGES);
@@ -43,11 +36,7 @@ export const locale = () => LANGUAGES[current].locale;
 
 export function setLanguage(wanted) {
   if (!Object.hasOwn(LANGUAGES, wanted)) throw new RangeError(`no words in ${wanted}`);
-  try {
-    localStorage.setItem(KEY, wanted);
-  } catch {
-    // see kept()
-  }
+  keep(KEY, wanted);
   if (wanted === current) return;
   current = wanted;
   formats = new Map();

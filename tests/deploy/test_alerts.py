@@ -1,0 +1,299 @@
+"""Each alert fires at a real fault and clears when the fault is mended; prints a table. Two workers, Apache Kafka."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from support.faults import chaos
+from support.faults.moody_network import MoodyNetwork
+from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.plain_clients import write_values
+from support.prometheus import RULES, Prometheus, hastened
+from support.waiting import until
+from support.workers import Worker
+
+from tweetream.kafka.admin import admin
+from tweetream.kafka.connection import Connection
+
+pytestmark = [pytest.mark.soak, pytest.mark.kafka, pytest.mark.promtool]
+PACE = 60
+# What counts in time, or in what a test can make.
+THRESHOLDS = {"> 600": "> 6", "> 20 or": "> 2 or", "> 1000": "> 100"}
+STREAMS, EACH = 20, 60
+NAMESPACE = "alerts"
+
+
+class Scene:
+    """Two workers, their Kafka, a network that can be made to fail, and Prometheus."""
+
+    def __init__(
+        self, kafka: ApacheKafka, workers: list[Worker], network: MoodyNetwork, prometheus: Prometheus
+    ) -> None:
+        self.kafka, self.workers, self.network, self.prometheus = kafka, workers, network, prometheus
+        self.tried: set[str] = set()
+
+    def calm(self, timeout: float = 90.0) -> None:
+        until(lambda: not self.prometheus.firing(), timeout, f"no alert: {self.prometheus.firing()}", 0.5)
+
+    def try_out(self, fault: str, make: Callable[[ExitStack], object], *alerts: str) -> None:
+        """Make a fault until these alerts fire, mend it, and wait until none does. The stack mends."""
+        self.calm()
+        began = time.monotonic()
+        with ExitStack() as stack:
+            make(stack)
+            fired = {}
+            for alert in alerts:
+                name = f"Tweetream{alert}"
+                until(lambda name=name: name in self.prometheus.firing(), 90, f"{name} at: {fault}", 0.5)  # type: ignore[misc]
+                fired[alert] = time.monotonic() - began
+        mended = time.monotonic()
+        self.calm()
+        cleared = time.monotonic() - mended
+        for alert in alerts:
+            self.tried.add(alert)
+            print(f"{alert:<20}{fault:<52}{fired[alert]:>4.0f} s to fire{cleared:>4.0f} s to clear", flush=True)
+
+    def streaming(self) -> tuple[Worker, Worker]:
+        """The worker that runs the sources, and the other."""
+        one = until(lambda: chaos.streaming(self.workers), 60, "somebody streams")
+        (other,) = [worker for worker in self.workers if worker is not one]
+        return one, other
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    folder = tmp_path_factory.mktemp("alerts")
+    posts = folder / "posts.txt"
+    posts.write_text("".join(f"macet nomor {number} {'x' * 800}\n" for number in range(1000)))
+    with ApacheKafka() as kafka, MoodyNetwork() as network:
+        settings = {
+            "SOURCES": f"replay:{posts}?rate=100&loop=true bluesky:?url={network.url}",
+            "TOPICS": "macet,sepi",
+            "MAX_STREAMS": STREAMS,
+            "MAX_STREAMS_PER_ADDRESS": EACH,
+            "SLOW_CLIENT_TIMEOUT": "2s",
+            "SESSION_TIMEOUT": "20s",
+        }
+        group = [Worker(kafka.url, NAMESPACE, folder, **settings).start() for _ in range(2)]
+        try:
+            for worker in group:
+                worker.wait_ready()
+            with Prometheus(folder, group, hastened(RULES.read_text(), PACE, THRESHOLDS)) as prometheus:
+                print()
+                yield Scene(kafka, group, network, prometheus)
+        finally:
+            for worker in group:
+                worker.kill()
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """A process that stands still within the block."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def killed(worker: Worker) -> Iterator[None]:
+    """A worker that is dead within the block."""
+    worker.kill()
+    try:
+        yield
+    finally:
+        worker.start().wait_ready()
+
+
+@contextmanager
+def again_and_again(act: Callable[[], object], pause: float) -> Iterator[None]:
+    """Do something in a thread until the block ends."""
+    ended = threading.Event()
+
+    def run() -> None:
+        while not ended.wait(pause):
+            act()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def open_connection(worker: Worker, path: str) -> socket.socket:
+    """A connection that asks for a path, and reads nothing."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1024)
+    made.connect(("127.0.0.1", worker.port))
+    with contextlib.suppress(OSError):
+        made.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return made
+
+
+@contextmanager
+def connections(worker: Worker, path: str, count: int) -> Iterator[None]:
+    with ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(open_connection(worker, path))
+        yield
+
+
+@contextmanager
+def unwritable(kafka: ApacheKafka, topic: str) -> Iterator[None]:
+    """A topic that Kafka does not write: it asks for two replicas, and has one."""
+
+    async def alter(least: int) -> None:
+        async with admin(Connection([kafka.bootstrap])) as client:
+            config = {"min.insync.replicas": str(least)}
+            await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=config)])
+
+    asyncio.run(alter(2))
+    try:
+        yield
+    finally:
+        asyncio.run(alter(1))
+
+
+@contextmanager
+def of_another_release(worker: Worker, folder: Path) -> Iterator[None]:
+    """The worker as another release of Tweetream within the block."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text("import tweetream\ntweetream.__version__ = '9.9.9'\n")
+    worker.kill()
+    usual = worker.environment.get("PYTHONPATH", "")
+    worker.environment["PYTHONPATH"] = f"{folder}:{usual}"
+    worker.start().wait_ready()
+    try:
+        yield
+    finally:
+        worker.kill()
+        worker.environment["PYTHONPATH"] = usual
+        worker.start().wait_ready()
+
+
+def kafka_stands_still(scene: Scene, seconds: float) -> None:
+    with stopped(scene.kafka.pid()):
+        time.sleep(seconds)
+
+
+def test_faults_of_sources(scene: Scene) -> None:
+    def refused(stack: ExitStack) -> None:
+        """A source that was refused is read again by a new worker."""
+        for worker in scene.workers:
+            stack.callback(worker.wait_ready)
+        for worker in scene.workers:
+            stack.callback(worker.start)
+            stack.callback(worker.kill)
+        stack.enter_context(scene.network.mood("leaves"))
+        time.sleep(1)
+        stack.enter_context(scene.network.mood("refuses"))
+
+    scene.try_out(
+        "a source posts nothing", lambda stack: stack.enter_context(scene.network.mood("silent")), "SourceSilent"
+    )
+    scene.try_out(
+        "a source sends no JSON", lambda stack: stack.enter_context(scene.network.mood("garbage")), "MalformedPosts"
+    )
+    scene.try_out(
+        "a source closes each connection",
+        lambda stack: stack.enter_context(scene.network.mood("leaves")),
+        "SourceReconnects",
+    )
+    scene.try_out("a source answers 403; both workers start again", refused, "SourceRefused")
+
+
+def test_faults_of_clients(scene: Scene) -> None:
+    worker = scene.workers[0]
+
+    def cut_off(stack: ExitStack) -> None:
+        stack.enter_context(
+            again_and_again(lambda: stack.enter_context(open_connection(worker, "/feeds/macet?last=1000")), 0.25)
+        )
+
+    scene.try_out(
+        "18 of 20 streams are open",
+        lambda stack: stack.enter_context(connections(worker, "/feeds/sepi", 18)),
+        "WorkerFull",
+    )
+    scene.try_out(
+        "300 connections of one address",
+        lambda stack: stack.enter_context(connections(worker, "/livez", 300)),
+        "ConnectionsRefused",
+    )
+    scene.try_out("clients that read nothing", cut_off, "ClientsCutOff")
+
+
+def test_faults_of_kafka_and_workers(scene: Scene, tmp_path: Path) -> None:
+    feed = scene.workers[0].topics()["macet"]["kafka_topic"]
+    scene.try_out(
+        "garbage in the topic posts",
+        lambda _: write_values(scene.kafka.bootstrap, f"{NAMESPACE}-posts", b"garbage"),
+        "DeadLetters",
+    )
+    scene.try_out(
+        "Kafka does not take records of a feed",
+        lambda stack: stack.enter_context(unwritable(scene.kafka, feed)),
+        "NothingFed",
+        "FeedWaiting",
+    )
+    scene.try_out(
+        "Kafka stands still",
+        lambda stack: stack.enter_context(stopped(scene.kafka.pid())),
+        "NotReady",
+        "NothingRead",
+    )
+    with subprocess.Popen(["curl", "-sN", f"{scene.workers[0].url}/feeds/macet"], stdout=subprocess.DEVNULL) as reader:
+        scene.try_out(
+            "Kafka stands still for 3 s again and again",
+            lambda stack: stack.enter_context(again_and_again(lambda: kafka_stands_still(scene, 3), 2)),
+            "SlowDelivery",
+        )
+        reader.kill()
+
+    other = scene.streaming()[1]
+
+    def stutter() -> None:
+        with stopped(other.pid):
+            time.sleep(1.5)
+
+    scene.try_out(
+        "a worker stands still for 1.5 s again and again",
+        lambda stack: stack.enter_context(again_and_again(stutter, 0.3)),
+        "EventLoopDelayed",
+    )
+    scene.try_out(
+        "kill -9 of a worker",
+        lambda stack: stack.enter_context(killed(scene.streaming()[1])),
+        "WorkersMissing",
+        "Lag",
+    )
+    scene.try_out(
+        "a worker of another release",
+        lambda stack: stack.enter_context(of_another_release(scene.streaming()[1], tmp_path / "other")),
+        "VersionsDiffer",
+    )
+
+
+def test_without_any_worker_every_alert_fires(scene: Scene) -> None:
+    names = sorted(rule["name"].removeprefix("Tweetream") for rule in scene.prometheus.rules())
+    before = set(scene.tried)
+    scene.try_out(
+        "both workers are dead", lambda stack: [stack.enter_context(killed(worker)) for worker in scene.workers], *names
+    )
+    assert [rule for rule in scene.prometheus.rules() if rule["health"] != "ok"] == []
+    assert before in (set(names), set()), "each has a fault of its own, where the tests before this one ran"

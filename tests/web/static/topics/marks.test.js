@@ -1,0 +1,36 @@
+// What was not seen has a dot, unless the topic is muted. Without storage it lasts as long as the page.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Marks } from "#page/topics/marks.js";
+
+const topic = (name, count, generation = 1) => ({ name, kafka_topic: `t-feed-${name}-${generation}`, posts: { traffic: count } });
+
+test("posts that came while another topic was chosen are fresh until theirs is chosen", () => {
+  const marks = new Marks();
+  marks.update([topic("a", 3), topic("b", 3)], ["a"]);
+  assert.equal(marks.fresh(topic("b", 3)), false, "what was there at the first visit is not new");
+  const later = [topic("a", 9), topic("b", 4)];
+  marks.update(later, ["a"]);
+  assert.deepEqual(later.map((one) => marks.fresh(one)), [false, true]);
+  marks.update(later, ["b"]);
+  assert.deepEqual(later.map((one) => marks.fresh(one)), [false, false]);
+});
+
+test("a topic that was deleted and added again begins anew", () => {
+  const marks = new Marks();
+  marks.update([topic("a", 100)], []);
+  marks.update([topic("a", 1, 2)], []);
+  assert.equal(marks.fresh(topic("a", 1, 2)), false);
+  assert.equal(marks.fresh(topic("a", 2, 2)), true);
+});
+
+test("a muted topic has no dot", () => {
+  const marks = new Marks();
+  marks.update([topic("a", 1)], []);
+  marks.mute("a", true);
+  assert.deepEqual([marks.muted("a"), marks.fresh(topic("a", 5))], [true, false]);
+  marks.mute("a", false);
+  assert.deepEqual([marks.muted("a"), marks.fresh(topic("a", 5))], [false, true]);
+  assert.equal(marks.muted("constructor"), false);
+});

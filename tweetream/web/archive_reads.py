@@ -1,0 +1,166 @@
+"""Reads the archive for clients: searches and counts, in a few threads, with bounds. Imports no Faust.
+
+A read may block on a disk or a database, so it never runs in the loop. Where too many wait, further ones are refused.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from tweetream.archive.address import parse_address
+from tweetream.archive.errors import ArchiveUnavailable, BadArchive
+from tweetream.archive.words import BadQuery, parse_query
+from tweetream.models.feed import UNSURE, Position, rfc3339
+from tweetream.models.printable import printable
+from tweetream.settings import Settings
+from tweetream.web import query
+from tweetream.web.call_rate import CallRate
+from tweetream.web.limits import ClientAddresses
+from tweetream.web.problems import Problem
+from tweetream.web.responses import json_response
+from tweetream.web.schemas import MinuteAnswer, SearchAnswer, SearchPost
+
+THREADS = 4  # reads at once
+WAITING = 32  # reads that may wait for a thread
+BURST, PER_SECOND = 100, 10.0  # calls of one address
+MAX_LAST = 1_000
+MAX_STEPS = 7 * 24 * 60 + 1  # a week by minutes
+STEPS = {"minute": 1, "hour": 60, "day": 24 * 60}
+NAME, GENERATION = "archive", "0"  # of positions in the archive
+NONE = "this worker has no archive: start `tweetream archive`, and set TWEETREAM_ARCHIVE to what it writes"
+MINUTE = 60_000  # ms
+Answer = TypeVar("Answer")
+
+
+class ArchiveReads:
+    """What a worker reads in its archive. `labels` gives those of the model, and may raise Problem."""
+
+    def __init__(self, settings: Settings, labels: Callable[[], Awaitable[Collection[str]]]) -> None:
+        self._url = settings.archive.get_secret_value()
+        self._labels = labels
+        self._addresses = ClientAddresses(settings.trusted_proxies)
+        self._rate = CallRate(BURST, PER_SECOND)
+        self._threads = asyncio.Semaphore(THREADS)
+        self._waiting = 0
+        self._reader: Any = None
+
+    def require(self) -> None:
+        """Raise Problem if this worker has no archive."""
+        if not self._url:
+            raise Problem(404, NONE)
+
+    async def run(self, work: Callable[[Any], Answer]) -> Answer:
+        """Run `work` in a thread, with the ArchiveReader. Raises Problem."""
+        self.require()
+        if self._waiting >= THREADS + WAITING:
+            raise Problem(503, "too many searches wait", {"Retry-After": "2"})
+        self._waiting += 1
+        try:
+            async with self._threads:
+                # A thread cannot be cancelled: it keeps its place until it ends, also when the client leaves.
+                return await asyncio.shield(asyncio.to_thread(self._work, work))
+        except ArchiveUnavailable as error:
+            raise Problem(503, _reason(error), {"Retry-After": "5"}) from None
+        except BadArchive as error:
+            raise Problem(503, _reason(error), {"Retry-After": "60"}) from None
+        finally:
+            self._waiting -= 1
+
+    def _work(self, work: Callable[[Any], Answer]) -> Answer:
+        if self._reader is None:
+            from tweetream.archive.search import ArchiveReader
+
+            self._reader = ArchiveReader(parse_address(self._url))
+        return work(self._reader)
+
+    async def search(self, request: web.Request) -> web.Response:
+        """A page of a search (SearchAnswer), newest first."""
+        self.require()
+        self._rate.take(self._addresses.of(request))
+        number = query.whole_number(request, "last", 100, MAX_LAST, least=1)
+        asked = await self._search(request)
+        found = await self.run(lambda reader: reader.page(asked, number + 1))
+        page = found[:number]
+        posts = [SearchPost(**_fields(post), position=_position(post.key)) for post in page]
+        before = posts[-1].position if len(found) > number else None
+        return json_response(SearchAnswer(posts, before, posts[0].position if posts else None))
+
+    async def _search(self, request: web.Request) -> Any:
+        from tweetream.archive.search import Search
+
+        given = request.query.get
+        try:
+            terms = tuple(parse_query(given("q", ""))) if given("q", "").strip() else ()
+        except BadQuery as error:
+            raise Problem(400, str(error)) from None
+        topic = given("topic")
+        if topic is not None:
+            query.topic_name(topic)
+        kept = query.post_filter(request)
+        if kept.label is not None:
+            await self._check_label(kept.label)
+        return Search(
+            terms, topic, kept.label, given("author"), given("source"), query.moment(request, "since"),
+            query.moment(request, "until"), kept.min_score, _key(request),
+        )  # fmt: skip
+
+    async def _check_label(self, label: str) -> None:
+        """Raise Problem if no post can have the label. An earlier model may have had others."""
+        if label == UNSURE or await self.run(lambda reader: reader.has_label(label)):
+            return
+        known = {*await self._labels(), UNSURE}
+        if label not in known:
+            raise Problem(400, f"label is one of {', '.join(sorted(known))}")
+
+    async def stats(self, request: web.Request, name: str, now: int, is_topic: bool) -> web.Response:
+        """The numbers of posts by step, label and source ([MinuteAnswer]), also of steps without posts."""
+        self.require()
+        self._rate.take(self._addresses.of(request))
+        if "minutes" in request.query:
+            raise Problem(400, "minutes is for the last hour; with since, until or step leave it out")
+        step = STEPS.get(request.query.get("step", "hour"))
+        if step is None:
+            raise Problem(400, f"step is one of {', '.join(STEPS)}")
+        until = query.moment(request, "until")
+        end = -(-(now + 1 if until is None else until) // MINUTE)
+        since = query.moment(request, "since")
+        first = (end - 24 * 60 if since is None else since // MINUTE) // step * step
+        if (end - first) / step > MAX_STEPS:
+            raise Problem(400, f"these are more than {MAX_STEPS} steps: choose a longer step or a shorter time")
+        counts = await self.run(lambda reader: reader.counts(name, first, end, step))
+        if not counts and not is_topic:
+            raise Problem(404, f"there is no topic {name}, and the archive has no post of it")
+        return json_response(_steps(counts, range(first, end, step)))
+
+
+def _reason(error: Exception) -> str:
+    return f"the archive cannot be read: {printable(error)}"
+
+
+def _fields(post: Any) -> dict[str, Any]:
+    return {name: getattr(post, name) for name in post.__struct_fields__ if name != "key"}
+
+
+def _position(key: int) -> str:
+    return str(Position(NAME, GENERATION, key))
+
+
+def _key(request: web.Request) -> int | None:
+    text = request.query.get("before")
+    if text is None:
+        return None
+    found = query.positions(text)
+    if list(found) != [NAME] or found[NAME].generation != GENERATION:
+        raise Problem(400, "before is the position of a post in another search")
+    return found[NAME].offset
+
+
+def _steps(counts: list[tuple[int, str, str, int]], asked: range) -> list[MinuteAnswer]:
+    answers = {start: MinuteAnswer(rfc3339(start * MINUTE), {}, {}) for start in asked}
+    for start, label, source, posts in counts:
+        answer = answers[start]
+        answer.labels[label] = answer.labels.get(label, 0) + posts
+        answer.sources[source] = answer.sources.get(source, 0) + posts
+    return list(answers.values())

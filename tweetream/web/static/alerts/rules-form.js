@@ -1,0 +1,184 @@
+// @ts-check
+// The list of the rules for alerts, and the form that adds one: on this device, or on the server for everyone.
+
+import { button, element, setText } from "../lib/elements.js";
+import { faultOf } from "../topics/faults.js";
+import { labelText } from "../words/format.js";
+import { onLanguage, t } from "../words/words.js";
+import { LEAST, MOST_LEAST } from "./rules.js";
+
+const ANY = "";
+
+// A field with its name; the name's text has a key, so that it changes with the language.
+function field(id, key, input) {
+  input.id = id;
+  const label = element("label");
+  label.htmlFor = id;
+  label.dataset.t = key;
+  return element("div", "rule-field", label, input);
+}
+
+function input(type, value = "") {
+  const made = element("input");
+  made.type = type;
+  made.value = value;
+  return made;
+}
+
+function choice(values) {
+  const select = element("select");
+  for (const [value, key] of values) {
+    const option = element("option");
+    option.value = value;
+    option.dataset.t = key;
+    select.append(option);
+  }
+  return select;
+}
+
+// What a rule says, in one line.
+export function described({ label, when, least, quiet }) {
+  const parts = [label === null ? t("notify.anyLabel") : labelText(label), when === "every" ? t("rule.every") : t("rule.surge", { n: least })];
+  if (quiet) parts.push(t("rule.quietIn", { hours: quiet.replace("-", "–") }));
+  return parts.join(" · ");
+}
+
+export class RulesForm {
+  #topics = [];
+  #labels = [];
+  #shown = "";
+
+  // save(name, rule) gives a topic the rule of the server, or takes it away (null). changed() is called at each change.
+  constructor(rules, { save, changed }) {
+    this.rules = rules;
+    this.save = save;
+    this.changed = changed;
+    this.list = element("ul", "rules");
+    this.topic = element("select");
+    this.label = element("select");
+    this.when = choice([["every", "rule.every"], ["surge", "rule.surgeChoice"]]);
+    this.least = input("number", String(LEAST));
+    [this.least.min, this.least.max, this.least.required] = ["1", String(MOST_LEAST), true];
+    this.start = input("time");
+    this.end = input("time");
+    this.where = choice([["here", "rule.here"], ["server", "rule.server"]]);
+    this.error = element("p", "error");
+    this.error.role = "alert";
+    this.leastField = field("rule-least", "rule.least", this.least);
+    this.submit = element("button", "button");
+    this.submit.dataset.t = "rule.add";
+    this.form = element(
+      "form",
+      "rule-form",
+      field("rule-topic", "rule.topic", this.topic),
+      field("rule-label", "notify.label", this.label),
+      field("rule-when", "rule.when", this.when),
+      this.leastField,
+      field("rule-from", "rule.quietFrom", this.start),
+      field("rule-to", "rule.quietTo", this.end),
+      field("rule-where", "rule.where", this.where),
+      this.error,
+      this.submit,
+    );
+    this.form.noValidate = true;
+    const title = element("span");
+    title.dataset.t = "rule.title";
+    this.details = element("details", "rule-add", element("summary", "", title), this.form);
+    this.details.id = "rule-add";
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#add();
+    });
+    this.when.addEventListener("change", () => this.#say());
+    onLanguage(() => {
+      this.#shown = "";
+      this.show(this.#topics, this.#labels);
+    });
+    this.#say();
+  }
+
+  get parts() {
+    return [this.list, this.details];
+  }
+
+  // The topics and labels there are.
+  show(topics, labels) {
+    [this.#topics, this.#labels] = [topics, labels];
+    const shown = JSON.stringify([topics.map(({ name, alert }) => [name, alert]), labels, this.rules.all]);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    const option = (value, text) => Object.assign(element("option", "", text), { value });
+    const options = (select, all) => {
+      const { value } = select;
+      select.replaceChildren(...all);
+      if ([...select.options].some((one) => one.value === value)) select.value = value;
+    };
+    options(this.topic, topics.map(({ name }) => option(name, name)));
+    options(this.label, [option(ANY, t("notify.anyLabel")), ...labels.map((label) => option(label, labelText(label)))]);
+    this.details.hidden = !topics.length;
+    const everyones = topics.filter(({ alert }) => alert).map((topic) => ({ ...topic.alert, topic: topic.name }));
+    this.list.replaceChildren(
+      ...this.rules.all.map((rule) => this.#row(rule, described(rule), () => this.rules.remove(rule))),
+      ...everyones.map((rule) => this.#row(rule, `${described(rule)} · ${t("rule.byServer")}`, () => this.save(rule.topic, null))),
+    );
+    this.list.hidden = !this.list.children.length;
+  }
+
+  #row(rule, text, remove) {
+    const cross = button("button quiet", "×");
+    cross.ariaLabel = t("rule.remove", { topic: rule.topic, rule: text });
+    cross.addEventListener("click", () => this.#do(remove));
+    return element("li", "", element("span", "", element("b", "", rule.topic), ` ${text}`), cross);
+  }
+
+  #say() {
+    this.leastField.hidden = this.when.value !== "surge";
+    this.error.hidden = !this.error.textContent;
+  }
+
+  // What is wrong with the form: the field and the words.
+  #fault() {
+    const least = Number(this.least.value);
+    if (this.when.value === "surge" && !(Number.isInteger(least) && least >= 1 && least <= MOST_LEAST)) {
+      return { at: this.least, text: t("rule.badLeast", { most: MOST_LEAST }) };
+    }
+    if (Boolean(this.start.value) !== Boolean(this.end.value)) return { at: this.start.value ? this.end : this.start, text: t("rule.bothTimes") };
+    if (this.start.value && this.start.value === this.end.value) return { at: this.end, text: t("rule.sameTimes") };
+    return null;
+  }
+
+  #add() {
+    const fault = this.#fault();
+    for (const one of [this.least, this.start, this.end]) one.removeAttribute("aria-invalid");
+    setText(this.error, fault?.text ?? "");
+    this.#say();
+    if (fault) {
+      fault.at.setAttribute("aria-invalid", "true");
+      fault.at.focus();
+      return;
+    }
+    const [topic, when, label] = [this.topic.value, this.when.value, this.label.value === ANY ? null : this.label.value];
+    const quiet = this.start.value ? `${this.start.value}-${this.end.value}` : null;
+    const least = when === "surge" ? Number(this.least.value) : LEAST;
+    this.#do(async () => {
+      if (this.where.value === "server") {
+        const zone = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
+        await this.save(topic, { when, label, quiet, zone, ...(when === "surge" ? { least } : {}) });
+      } else if (!this.rules.add({ topic, label, when, least, quiet })) throw Object.assign(new Error(t("rule.full")), { status: 0 });
+      this.details.open = false;
+    });
+  }
+
+  async #do(act) {
+    try {
+      await act();
+      setText(this.error, "");
+      this.changed();
+    } catch (problem) {
+      if (!("status" in problem)) throw problem;
+      setText(this.error, faultOf(problem).text);
+    }
+    this.#say();
+    this.show(this.#topics, this.#labels);
+  }
+}

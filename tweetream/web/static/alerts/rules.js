@@ -1,0 +1,76 @@
+// @ts-check
+// The rules for alerts on this device, each of one topic and label: every post, or many more than usual. The server's rules
+// are the same (models/alert.py). Knows no DOM.
+
+import { keep, kept } from "../lib/storage.js";
+import { minutesOf } from "../topics/hours.js";
+
+/** @typedef {{topic: string, label: string | null, when: "every" | "surge", least: number, quiet: string | null}} Rule */
+
+export const [FACTOR, MINUTES, LEAST, MOST_LEAST] = [3, 10, 10, 100000];
+const MOST_RULES = 50;
+const HOURS = /^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/;
+
+const isRule = (rule) =>
+  typeof rule?.topic === "string" &&
+  (rule.label === null || typeof rule.label === "string") &&
+  ["every", "surge"].includes(rule.when) &&
+  Number.isInteger(rule.least) &&
+  (rule.quiet === null || HOURS.test(rule.quiet));
+
+// Whether the hours, as "22:00-06:00", have the minute of the day now.
+export function isQuiet(quiet, now = new Date()) {
+  if (!quiet) return false;
+  const [start, end] = quiet.split("-");
+  const clock = `${String(now.getHours()).padStart(2, "0")}:${String(now.getMinutes()).padStart(2, "0")}`;
+  return start < end ? start <= clock && clock < end : clock >= start || clock < end;
+}
+
+// The rows of a topic's last hour with the posts of one label alone.
+const ofLabel = (rows, label) => (label === null ? rows : rows.map(({ labels }) => ({ labels: { [label]: labels?.[label] ?? 0 } })));
+
+// {posts, usual} of the last ten minutes if that is a surge, else null. A topic that is younger than 20 minutes has none.
+export function surge(rows, { label, least }, age = Number.POSITIVE_INFINITY) {
+  const counts = minutesOf(ofLabel(rows, label));
+  const recent = counts.slice(-MINUTES);
+  const before = counts.slice(0, -MINUTES).slice(-Math.max(0, Math.floor(age) - MINUTES));
+  if (age < 2 * MINUTES || before.length < MINUTES) return null;
+  const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
+  const [posts, usual] = [sum(recent), (sum(before) / before.length) * MINUTES];
+  return posts >= Math.max(least, FACTOR * usual) ? { posts, usual: Math.round(usual * 10) / 10 } : null;
+}
+
+export class Rules {
+  constructor() {
+    this.all = /** @type {Rule[]} */ ([]);
+    try {
+      const found = JSON.parse(kept("rules") ?? "[]");
+      if (Array.isArray(found)) this.all = found.filter(isRule);
+    } catch {
+      // something else was kept there
+    }
+  }
+
+  // Whether there is room for one more rule.
+  add(rule) {
+    if (this.all.length >= MOST_RULES) return false;
+    this.#set([...this.all.filter((other) => other.topic !== rule.topic || other.label !== rule.label || other.when !== rule.when), rule]);
+    return true;
+  }
+
+  remove(rule) {
+    this.#set(this.all.filter((other) => other !== rule));
+  }
+
+  // Whether a rule asks for each post like this one.
+  wants(post, now = new Date()) {
+    const fits = ({ topic, label, when, quiet }) =>
+      when === "every" && topic === post.topic && (label === null || label === (post.label ?? "unsure")) && !isQuiet(quiet, now);
+    return this.all.some(fits);
+  }
+
+  #set(rules) {
+    this.all = rules;
+    keep("rules", JSON.stringify(rules));
+  }
+}

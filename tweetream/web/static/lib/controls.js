@@ -1,0 +1,81 @@
+// @ts-check
+// What a person does that changes nothing of the view: newest, pause, copy, save, fold, panel; and the keys.
+
+import { save } from "../posts/csv.js";
+import { t } from "../words/words.js";
+import { topicsOf } from "./address.js";
+import { copyButton, sayBriefly } from "./copy.js";
+import { shortcuts } from "./shortcuts.js";
+import { keep, kept } from "./storage.js";
+
+const byId = (id) => document.getElementById(id);
+
+// The charts and alerts beside the posts: at first shown beside one column, and not beside several.
+function panel() {
+  const { classList } = document.body;
+  classList.toggle("no-panel", kept("panel") === "false");
+  classList.toggle("panel-many", kept("panel-many") === "true");
+  const say = () => (byId("panel").ariaPressed = String(classList.contains("many") ? classList.contains("panel-many") : !classList.contains("no-panel")));
+  byId("panel").addEventListener("click", () => {
+    const many = classList.contains("many");
+    classList.toggle(many ? "panel-many" : "no-panel");
+    say();
+    keep(many ? "panel-many" : "panel", byId("panel").ariaPressed);
+  });
+  return say;
+}
+
+function folding(columns) {
+  const box = /** @type {HTMLInputElement} */ (byId("folds"));
+  const set = () => (columns.folds = box.checked);
+  box.checked = kept("folds") !== "no";
+  box.addEventListener("change", () => {
+    set();
+    keep("folds", box.checked ? "yes" : "no");
+  });
+  set();
+}
+
+// A topic's link is for the current column, not for all of them.
+function topicLinks(columns, plan) {
+  byId("topics").addEventListener("click", (event) => {
+    const link = /** @type {Element} */ (event.target).closest("a");
+    if (!link || event.defaultPrevented || columns.all.length < 2) return;
+    event.preventDefault();
+    plan({ topics: topicsOf(link.hash) }, { push: true });
+  });
+}
+
+// `toFeed` moves the focus to the posts' heading, `plan` changes the current column. Returns what says whether the panel is
+// shown.
+export function controls({ announcer, columns, feed, filters, sheets, wall, why, leaveWall, plan, toFeed }) {
+  const pause = () => {
+    const { paused } = columns;
+    columns.each((posts) => (paused ? posts.resume() : posts.pause()));
+    announcer.hush();
+  };
+  const on = (id, act) => byId(id).addEventListener("click", act);
+  for (const id of ["pause", "bar-pause"]) on(id, pause);
+  on("newest", () => {
+    columns.each((posts) => posts.toTop());
+    toFeed();
+  });
+  on("try-now", () => feed.resume());
+  on("skip", (event) => {
+    event.preventDefault(); // the fragment of the address holds the topics
+    toFeed();
+  });
+  on("csv", () => {
+    const shown = columns.current.posts.all;
+    if (shown.length) save(shown, columns.current.topics);
+    sayBriefly(byId("copied"), shown.length ? t("csv.saved", { n: shown.length }) : t("csv.nothing"));
+  });
+  copyButton(byId("copy"), byId("copied"));
+  addEventListener("online", () => feed.resume());
+  addEventListener("pagehide", () => feed.suspend());
+  addEventListener("pageshow", (event) => event.persisted && feed.resume());
+  shortcuts({ columns, filters, sheets, why, wall, pause, leaveWall });
+  folding(columns);
+  topicLinks(columns, plan);
+  return panel();
+}

@@ -1,0 +1,135 @@
+// @ts-check
+// One column: its topics, its filter, its list of posts, and a head where there are several.
+
+import { isActive, noFilter, serverQuery } from "../lib/address.js";
+import { button, element, setText } from "../lib/elements.js";
+import { labelText, percent } from "../words/format.js";
+import { t } from "../words/words.js";
+import { PostList } from "./list.js";
+import { Marker } from "./match.js";
+import { foundRanges, passing } from "./query.js";
+
+/** @typedef {import("../lib/address.js").ColumnPlan} ColumnPlan */
+
+const sameFilter = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+// What a filter lets through, in few words.
+export const filterText = ({ labels, minScore, text }) =>
+  [labels.map(labelText).join(", "), minScore ? t("filter.sure", { score: percent(minScore) }) : "", text].filter(Boolean).join(" · ");
+
+export class Column {
+  topics = /** @type {string[]} */ ([]);
+  filter = noFilter();
+  begun = false; // whether its past was read
+  position = ""; // after the newest post of that
+  #marker = new Marker([]);
+  #track = "";
+
+  // done(act, column) is called for "choose", "left", "right" and "close", changed() after each draw.
+  constructor({ head, acts, now, changed, done }) {
+    this.title = button("column-title", "", "choose");
+    this.said = element("span", "column-filter");
+    this.fresh = button("column-new", "", "newest");
+    const act = (name, sign) => button("button quiet", sign, name);
+    this.moves = [act("left", "←"), act("right", "→"), act("close", "×")];
+    this.head = element("header", "column-head", element("h3", "", this.title), this.said, this.fresh, ...this.moves);
+    this.empty = element("div", "empty");
+    this.empty.hidden = true;
+    const above = element("div", "posts-above");
+    above.ariaHidden = "true";
+    this.list = element("ol", "posts");
+    this.last = element("p", "posts-end");
+    this.last.role = "status";
+    this.more = button("button posts-more", "");
+    this.body = element("div", "column-body", this.empty, above, this.list, this.last, this.more);
+    this.element = element("section", "column", this.head, this.body);
+    this.posts = new PostList({ list: this.list, above, head, box: this.body }, changed);
+    this.posts.acts = acts;
+    this.posts.now = now;
+    this.posts.ranges = (text) => this.#ranges(text);
+    this.head.addEventListener("click", ({ target }) => {
+      const name = target.closest("[data-act]")?.dataset.act;
+      if (name === "newest") this.posts.toTop();
+      else if (name) done(name, this);
+    });
+    this.body.addEventListener("focusin", () => done("focus", this));
+    this.more.addEventListener("click", () => this.posts.older(true));
+    this.say();
+  }
+
+  /** @returns {ColumnPlan} */
+  get plan() {
+    return { topics: this.topics, filter: this.filter };
+  }
+
+  /** @param {ColumnPlan} plan */
+  is(plan) {
+    return plan.topics.join() === this.topics.join() && sameFilter(plan.filter, this.filter);
+  }
+
+  /** @param {ColumnPlan} plan */
+  set(plan) {
+    if (this.is(plan)) return;
+    const [filtered, others] = [!sameFilter(plan.filter, this.filter), plan.topics.join() !== this.topics.join()];
+    [this.topics, this.filter] = [plan.topics, plan.filter];
+    this.begun = false;
+    if (others) this.posts.clear();
+    else if (filtered) this.posts.rebuild();
+    this.say();
+  }
+
+  // Reads the past; `page(query)` gives the Api's page with a filter.
+  async begin(page) {
+    const plan = this.plan;
+    const [passes, searching] = [passing(this.filter), Boolean(this.filter.text || this.filter.labels.length > 1)];
+    const position = await this.posts.begin(this.topics, { page: page(serverQuery(this.filter)), passes, searching });
+    if (position === null || !this.is(plan)) return "";
+    [this.begun, this.position] = [true, position];
+    return position;
+  }
+
+  // Marks what the topics track.
+  track(terms) {
+    const track = terms.join("\n");
+    if (track === this.#track) return;
+    this.#track = track;
+    this.#marker = new Marker(terms);
+    this.posts.rebuild();
+  }
+
+  // Shows what there is to say: `state` is the feed's, `words` where the list is empty.
+  show({ one, current, words, over }) {
+    const { posts } = this;
+    this.head.hidden = one;
+    this.element.classList.toggle("current", current && !one);
+    this.title.ariaPressed = String(current);
+    this.list.classList.toggle("over", over);
+    this.empty.hidden = !(posts.empty && !posts.pager.loading && words);
+    setText(this.empty, this.empty.hidden ? "" : words);
+    const { failed, loading, tired } = posts.pager;
+    const text = loading ? t("feed.loading") : failed ? t("feed.olderFailed", { reason: failed.message })
+      : posts.ended && !posts.empty ? t("feed.end") : "";
+    setText(this.last, text);
+    this.more.hidden = !tired;
+    setText(this.more, t(failed ? "feed.tryNow" : "feed.lookBack"));
+    this.fresh.hidden = !(posts.held && posts.waiting);
+    setText(this.fresh, t("feed.new", { n: posts.waiting }));
+  }
+
+  // Writes the texts, in the chosen language.
+  say() {
+    const name = this.topics.join(", ");
+    setText(this.title, name);
+    setText(this.said, isActive(this.filter) ? filterText(this.filter) : "");
+    this.list.ariaLabel = t("feed.label");
+    this.element.ariaLabel = name || t("feed.title");
+    this.moves.forEach((one, nth) => {
+      one.ariaLabel = [t("column.left", { name }), t("column.right", { name }), t("column.close", { name })][nth];
+      one.title = one.ariaLabel;
+    });
+  }
+
+  #ranges(text) {
+    return [...foundRanges(this.filter.text, text).map(([from, to]) => [from, to, "found"]), ...this.#marker.ranges(text)];
+  }
+}
