@@ -43,7 +43,13 @@ TOUCHED = {
 # Public parts that no documentation promises, and without which something of ours fails in silence.
 RELIED_ON = {
     "aiokafka:AIOKafkaProducer": ["create_batch", "send_batch", "client"],
-    "aiokafka.client:AIOKafkaClient": ["set_topics", "force_metadata_update", "bootstrap", "send"],
+    "aiokafka.client:AIOKafkaClient": [
+        "set_topics",
+        "force_metadata_update",
+        "bootstrap",
+        "fetch_all_metadata",
+        "send",
+    ],
     "aiokafka.cluster:ClusterMetadata": ["update_metadata", "failed_update"],
     "faust.cli.worker:worker": ["on_worker_created"],
     "aiohttp:ClientRequest": ["url", "headers"],

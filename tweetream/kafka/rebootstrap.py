@@ -53,6 +53,12 @@ def rebootstrapping(client: Client) -> Client:
     return client
 
 
+async def usable(consumer: AIOKafkaConsumer, topics: Collection[str]) -> set[str]:
+    """Those of the topics that Kafka has and can read now. Raises KafkaError."""
+    metadata = await consumer._client.fetch_all_metadata()
+    return {topic for topic in topics if has_leaders(metadata, topic)}
+
+
 def has_leaders(metadata: ClusterMetadata, topic: str) -> bool:
     """Whether a topic is there, and each of its partitions has a leader."""
     found = metadata.partitions_for_topic(topic)
