@@ -1,8 +1,9 @@
 """Sending to Kafka so that no record is lost or reordered.
 
 A send, of one record or of many, waits until the send before it in the partition was delivered. It is then repeated
-until it is delivered or its partition is no longer assigned. No record comes between the records of one send. aiokafka
-gives up a batch after its request timeout and sends the next one, so this module keeps the order.
+until it is delivered or its partition is no longer assigned. No record comes between the records of one send. What
+waits meanwhile may go out with it in one batch. aiokafka gives up a batch after its request timeout and sends the next
+one, so this module keeps the order.
 """
 
 import asyncio
