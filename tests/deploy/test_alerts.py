@@ -223,7 +223,7 @@ def test_faults_of_clients(scene: Scene) -> None:
     scene.try_out("clients that read nothing", cut_off, "ClientsCutOff")
 
 
-def test_faults_of_kafka_and_workers(scene: Scene, tmp_path: Path) -> None:
+def test_faults_of_kafka(scene: Scene) -> None:
     feed = scene.workers[0].topics()["macet"]["kafka_topic"]
 
     def delete_feed() -> None:
@@ -254,6 +254,8 @@ def test_faults_of_kafka_and_workers(scene: Scene, tmp_path: Path) -> None:
         )
         reader.kill()
 
+
+def test_faults_of_workers(scene: Scene, tmp_path: Path) -> None:
     other = scene.streaming()[1]
 
     def stutter() -> None:
