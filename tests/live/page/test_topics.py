@@ -63,7 +63,7 @@ def test_what_is_wrong_with_a_new_topic_stands_beside_its_field(visit: Open, wor
             ("Nama Saya", "", "name", "A name has 1 to 64"),
             ("", "", "name", "Give the topic a name"),
             ("baru", "x" * 101, "track", "A phrase has at most 100 characters"),
-            ("ada", "hujan", "name", "another track"),
+            ("ada", "hujan", "name", "with other words: macet"),
         ):
             name.fill(given)
             track.fill(terms)

@@ -65,6 +65,11 @@ export class Charts {
     this.#follow();
   }
 
+  // Counts again what the page has, when that has changed at once.
+  again() {
+    if (this.#own) this.poll.now();
+  }
+
   #build(section) {
     const summary = element("summary", "", worded("h2", "charts-title", "charts.title"));
     this.note = worded("p", "charts-note", "", "note");

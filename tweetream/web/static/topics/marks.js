@@ -21,6 +21,7 @@ export class Marks {
 
   // All posts of the chosen topics are seen, and those that were there at the first visit.
   update(topics, chosen) {
+    if (!topics.length) return; // they may not be known yet
     const seen = {};
     for (const topic of topics) {
       const before = this.#seen[topic.kafka_topic];
