@@ -195,7 +195,8 @@ export class Charts {
   }
 
   #showTable() {
-    if (!this.tableDetails.open || !this.#counts) return; // 60 rows are only built when the table is open
+    // 60 rows are only built when the table is open, and not while the focus is there: it would be lost
+    if (!this.tableDetails.open || !this.#counts || this.table.contains(document.activeElement)) return;
     const { minutes, series } = this.#counts;
     const cell = (tag, text, scope) => {
       const made = element(tag, "", text);
