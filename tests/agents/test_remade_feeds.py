@@ -21,7 +21,7 @@ class Deployment:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.missing, self.owner, self.now = True, True, 100.0
-        self.table = SimpleNamespace(alive=lambda: [TOPIC], applied=0)
+        self.table = SimpleNamespace(alive=lambda: [TOPIC], applied=0, applied_within=self._applied)
         self.told: list[Command] = []
         self.created: list[str] = []
         monkeypatch.setattr(streamer, "_told_gone", {})
@@ -29,7 +29,6 @@ class Deployment:
             "owns_commands": lambda: self.owner,
             "recovered": lambda: True,
             "is_live": lambda feed: True,
-            "wait_applied": self._applied,
             "time": SimpleNamespace(monotonic=lambda: self.now),
             "app.is_flowing": lambda: True,
             "app.rebalancing": False,

@@ -5,11 +5,11 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from support.alerts_topic import NOW, FakeFeed
 
 from tweetream.alerts.message import MOST_BYTES, MOST_POSTS, MOST_TEXT
 from tweetream.alerts.watch import LATE, Watch, rule_of
 from tweetream.feeds.past import PastReader
-from tweetream.feeds.record import FeedRecord, Filter, Stamps
 from tweetream.kafka.compacted import MAX_VALUE
 from tweetream.models import codec
 from tweetream.models.alert import AlertRule, AlertState, check_alert
@@ -18,8 +18,7 @@ from tweetream.models.feed import base36
 from tweetream.models.topic import Topic
 
 MINUTE = 60_000
-BORN = 29_000_000 * MINUTE
-NOW = BORN + 90 * MINUTE
+BORN = NOW - 90 * MINUTE
 EPOCH = 7
 
 
@@ -33,59 +32,15 @@ def hours(start: int, end: int) -> str:
     return "-".join([f"{clock // 60:02}:{clock % 60:02}" for clock in clocks])
 
 
-class Feed:
-    """A feed, read as PastReader reads it; `looks` counts how often."""
-
-    def __init__(self) -> None:
-        self.records: list[FeedRecord] = []
-        self.first, self.looks = 0, 0
-
-    def add(self, label: str = "traffic", at: int = NOW, **fields: Any) -> None:
-        post = {
-            "id": f"x:{len(self.records)}",
-            "author": "ayu",
-            "text": "macet",
-            "url": "https://a.example/1",
-            **fields,
-        }
-        self.records.append(FeedRecord(len(self.records), json.dumps(post).encode(), label, 0.9, at))
-
-    async def bounds(self, feed: str) -> tuple[int, int]:
-        self.looks += 1
-        return self.first, len(self.records)
-
-    async def offset_of_time(self, feed: str, at: int) -> int | None:
-        return next((record.offset for record in self.records if record.timestamp >= at), None)
-
-    async def stamps_before(self, feed: str, offset: int) -> Stamps:
-        return Stamps()
-
-    async def fetch(self, feed: str, offset: int, stamps: Stamps, until: int) -> tuple[list[FeedRecord], int]:
-        assert offset >= self.first
-        return self.records[offset : min(until, offset + 1000)], min(until, offset + 1000)
-
-    async def last(self, feed: str, number: int, post_filter: Filter) -> list[FeedRecord]:
-        return [record for record in self.records if post_filter.passes(record)][-number:]
-
-    def labels(self, feed: str) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for record in self.records:
-            found[record.label] = found.get(record.label, 0) + 1
-        return found
-
-    def entry(self, feed: str) -> Counts:
-        raise AssertionError("all counts are read only to find a surge")
-
-
 @pytest.fixture
-def feed() -> Feed:
-    return Feed()
+def feed() -> FakeFeed:
+    return FakeFeed()
 
 
 EVERY = topic(AlertRule("every"))
 
 
-def watch(feed: Feed, state: AlertState | None = None, of: Topic = EVERY, epoch: int = EPOCH) -> Watch:
+def watch(feed: FakeFeed, state: AlertState | None = None, of: Topic = EVERY, epoch: int = EPOCH) -> Watch:
     return Watch(cast(PastReader, feed), epoch, of, state)
 
 
@@ -95,7 +50,7 @@ def body(state: AlertState | None) -> dict[str, Any]:
     return cast(dict[str, Any], json.loads(state.alert.body))
 
 
-async def test_each_post_of_the_label_is_in_one_alert(feed: Feed) -> None:
+async def test_each_post_of_the_label_is_in_one_alert(feed: FakeFeed) -> None:
     every = topic(AlertRule("every", "traffic"))
     looking = watch(feed)
     assert await looking.look(every, feed, NOW) is None
@@ -116,7 +71,7 @@ async def test_each_post_of_the_label_is_in_one_alert(feed: Feed) -> None:
     assert body(await looking.look(every, feed, NOW))["text"].startswith("a new post in macet, label traffic\n")
 
 
-async def test_many_posts_are_shared_out_and_none_is_left_out(feed: Feed) -> None:
+async def test_many_posts_are_shared_out_and_none_is_left_out(feed: FakeFeed) -> None:
     every, looking = topic(AlertRule("every")), watch(feed)
     for _ in range(2500):
         feed.add()
@@ -128,7 +83,7 @@ async def test_many_posts_are_shared_out_and_none_is_left_out(feed: Feed) -> Non
     assert ids == [f"x:{number}" for number in range(2500)]
 
 
-async def test_the_next_worker_goes_on_where_this_one_was(feed: Feed) -> None:
+async def test_the_next_worker_goes_on_where_this_one_was(feed: FakeFeed) -> None:
     every = topic(AlertRule("every"))
     for _ in range(50):
         feed.add()
@@ -140,7 +95,7 @@ async def test_the_next_worker_goes_on_where_this_one_was(feed: Feed) -> None:
     assert body(await watch(feed, state).look(every, feed, NOW))["posts"][0]["id"] == "x:45"
 
 
-async def test_posts_from_before_the_rule_or_an_hour_ago_give_no_alert(feed: Feed) -> None:
+async def test_posts_from_before_the_rule_or_an_hour_ago_give_no_alert(feed: FakeFeed) -> None:
     for at in (NOW - LATE - 1, NOW - 20 * MINUTE, NOW - MINUTE):
         feed.add(at=at)
     every = topic(AlertRule("every"))
@@ -151,7 +106,7 @@ async def test_posts_from_before_the_rule_or_an_hour_ago_give_no_alert(feed: Fee
     assert len(body(await watch(feed, old, of=young).look(young, feed, NOW))["posts"]) == 1
 
 
-async def test_a_feed_that_was_made_again_is_read_from_its_beginning(feed: Feed) -> None:
+async def test_a_feed_that_was_made_again_is_read_from_its_beginning(feed: FakeFeed) -> None:
     """Somebody deleted its Kafka topic: offsets begin at 0 again, and alerts of other posts must not have old ids."""
     feed.add()
     again = msgspec.structs.replace(EVERY, remade=BORN + 7)
@@ -159,7 +114,7 @@ async def test_a_feed_that_was_made_again_is_read_from_its_beginning(feed: Feed)
     assert said["id"] == f"macet@{base36(BORN + 7)}:0"
 
 
-async def test_posts_of_the_quiet_hours_give_no_alert_although_they_are_read_later(feed: Feed) -> None:
+async def test_posts_of_the_quiet_hours_give_no_alert_although_they_are_read_later(feed: FakeFeed) -> None:
     feed.add(at=NOW)
     feed.add(at=NOW + 15 * MINUTE)
     every = topic(AlertRule("every", quiet=hours(10, 20)))
@@ -167,7 +122,9 @@ async def test_posts_of_the_quiet_hours_give_no_alert_although_they_are_read_lat
     assert [post["id"] for post in said["posts"]] == ["x:0"]
 
 
-async def test_a_feed_is_not_read_while_its_counts_do_not_change(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_feed_is_not_read_while_its_counts_do_not_change(
+    feed: FakeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = [1000.0]
     monkeypatch.setattr("tweetream.alerts.watch.time.monotonic", lambda: clock[0])
     every, looking = topic(AlertRule("every", "traffic")), watch(feed)
@@ -181,7 +138,7 @@ async def test_a_feed_is_not_read_while_its_counts_do_not_change(feed: Feed, mon
     assert feed.looks <= before + 1, "other labels count for nothing"
 
 
-async def test_whatever_posts_have_an_alert_fits_into_its_record(feed: Feed) -> None:
+async def test_whatever_posts_have_an_alert_fits_into_its_record(feed: FakeFeed) -> None:
     """Against posts that fill the alerts topic, or that Kafka refuses."""
     every, looking = topic(AlertRule("every")), watch(feed)
     for _ in range(30):
@@ -209,7 +166,7 @@ class Surging:
         raise AssertionError("a sum says nothing of a surge")
 
 
-async def test_a_surge_gives_one_alert_until_it_has_ended_and_comes_again(feed: Feed) -> None:
+async def test_a_surge_gives_one_alert_until_it_has_ended_and_comes_again(feed: FakeFeed) -> None:
     rule = topic(AlertRule("surge", "traffic", 3.0, 5, 10))
     looking, minute = watch(feed), NOW // MINUTE
     feed.add()
@@ -230,7 +187,7 @@ async def test_a_surge_gives_one_alert_until_it_has_ended_and_comes_again(feed: 
     assert again["id"] == f"macet@{base36(BORN)}:surge-{minute + 20}"
 
 
-async def test_a_surge_that_ends_and_begins_within_its_minutes_is_one(feed: Feed) -> None:
+async def test_a_surge_that_ends_and_begins_within_its_minutes_is_one(feed: FakeFeed) -> None:
     rule = topic(AlertRule("surge", "traffic", 3.0, 5, 10))
     looking, minute = watch(feed), NOW // MINUTE
     assert await looking.look(rule, Surging(20, minute), NOW) is not None
@@ -238,7 +195,7 @@ async def test_a_surge_that_ends_and_begins_within_its_minutes_is_one(feed: Feed
     assert await looking.look(rule, Surging(20, minute + 2), NOW + 2 * MINUTE) is None
 
 
-async def test_a_surge_in_the_quiet_hours_gives_its_alert_when_they_end(feed: Feed) -> None:
+async def test_a_surge_in_the_quiet_hours_gives_its_alert_when_they_end(feed: FakeFeed) -> None:
     rule = topic(AlertRule("surge", quiet=hours(0, 5)))
     looking, minute = watch(feed), NOW // MINUTE
     assert await looking.look(rule, Surging(99, minute), NOW) is None

@@ -5,6 +5,7 @@ from typing import Any
 from support.kafka.deployment import Deployment, entry
 from support.waiting import until_async
 
+from tweetream.kafka import admin
 from tweetream.models.codec import json_line
 
 
@@ -81,6 +82,16 @@ async def test_a_deleted_topic_is_let_go_and_its_posts_stay(deployment: Deployme
         await until_async(lambda: macet not in {tp.topic for tp in archiver._reader._assigned}, what="let go")
         await deployment.write_numbers(hujan, range(50, 60), "hujan")
         await until_async(lambda: len(rows()) == 20, what="the other feed")
+
+
+async def test_a_feed_that_kafka_does_not_have_holds_no_other(
+    deployment: Deployment, archiving: Any, rows: Any
+) -> None:
+    macet, hujan = await deployment.add("macet"), await deployment.add("hujan")
+    await admin.delete(deployment.kafka, [macet])
+    await deployment.write_numbers(hujan, range(10), "hujan")
+    async with archiving():
+        await until_async(lambda: len(rows()) == 10, what="the other feed")
 
 
 async def test_posts_older_than_the_retention_are_deleted(deployment: Deployment, archiving: Any, rows: Any) -> None:

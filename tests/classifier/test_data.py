@@ -126,6 +126,14 @@ def test_real_posts_are_in_the_repository_by_id_and_label_alone() -> None:
     assert len(rows) == 5_199
 
 
+def test_posts_like_those_of_the_world_have_two_labels_and_are_in_no_other_file() -> None:
+    world = read([str(DATA / "posts-world.csv")])
+    others = {normalise(post.text) for part in ("train", "test") for post in read([str(DATA / f"posts-{part}.csv")])}
+    texts = [normalise(post.text) for post in world]
+    assert len(texts) == len(set(texts)) and not others & set(texts)
+    assert {post.label for post in world} == {"traffic", "non_traffic"}
+
+
 def test_the_shipped_models_card_tells_of_these_files_and_its_numbers_are_right(found: Result) -> None:
     card = Path(str(SHIPPED)).with_suffix(".md").read_text("utf-8")
     for part in ("train", "test"):
@@ -155,6 +163,31 @@ def test_the_shipped_model_is_right_and_knows_how_often(found: Result) -> None:
 )
 def test_everyday_words_that_borrow_from_traffic_do_not_deceive_it(shipped: Classifier, text: str, label: str) -> None:
     assert shipped.predict([Cleaner().clean(normalise(text))])[0] == [label]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "ui ui ui",
+            "la la la",
+            "ha",
+            "Jakarta",
+            "kuningan",
+            "sudirman",
+            "EDSA",
+            "bus",
+            "truck",
+            "ojek",
+            "toyota avanza",
+        ),
+        *("self driving cars.", "driverless buses", "#Boston #Job Regional Truck Driver"),
+        "Delhi traffic cops breaking road rules to pay double penalty",
+        "Traffic police fined 300 bikers in Pune",
+    ],
+)
+def test_a_place_a_vehicle_a_syllable_or_an_offence_alone_is_no_report(shipped: Classifier, text: str) -> None:
+    assert shipped.predict([Cleaner().clean(normalise(text))])[0] == ["non_traffic"]
 
 
 def test_no_shortcut_of_length_or_punctuation_knows_the_label() -> None:

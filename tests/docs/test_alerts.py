@@ -155,3 +155,10 @@ async def test_its_program_takes_no_alert_of_a_stranger_and_lets_one_that_failed
     Service.status = 200
     assert await deliver(program, "slack") == [Outcome.DELIVERED]
     assert len(Service.got) == 2
+
+
+def test_a_post_calls_nobody_and_hides_no_address_in_slack(service: str, program: dict[str, Any]) -> None:
+    """Stops a post that pings a whole channel, or shows another address than it leads to."""
+    program["SENDERS"]["slack"]({"text": "ayu: <!channel> <https://evil.example|bank> a & b"})
+    said = "ayu: &lt;!channel&gt; &lt;https://evil.example|bank&gt; a &amp; b"
+    assert Service.got == [("/services/T/B/x", {"text": said})]

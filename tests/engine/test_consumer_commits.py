@@ -57,10 +57,16 @@ async def test_a_commit_is_noted_so_that_faust_does_not_call_the_partition_stuck
 
     committed: dict[TP, int] = {}
     thread = object.__new__(ConsumerThread)
-    thread._consumer = SimpleNamespace(assignment=lambda: {PARTITION}, commit=commit)
+    gone = TP("gone", 0)
+    thread._consumer = SimpleNamespace(
+        assignment=lambda: {PARTITION, gone},
+        partitions_for_topic=lambda topic: {0} if topic == PARTITION.topic else None,
+        commit=commit,
+    )
     thread.tp_last_committed_at = {}
-    assert await thread._commit({PARTITION: 5, TP("t", 9): 1})
+    assert await thread._commit({PARTITION: 5, TP("t", 9): 1, gone: 7})
     assert committed == {PARTITION: 5} and list(thread.tp_last_committed_at) == [PARTITION]
+    assert not await thread._commit({gone: 8}), "a topic that is gone holds no commit of the others"
 
 
 async def test_an_unpositioned_partition_commitsdo_nothing() -> None:

@@ -5,9 +5,11 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import NodeNotReadyError
 from support.kafka.apache_kafka import KafkaAddress
 
 from tweetream.kafka import admin
@@ -145,3 +147,23 @@ async def test_declare_waits_for_a_broker_that_comes_later_and_says_so(
         async with asyncio.timeout(15):
             await declaring
         assert namespace in await admin.names(kafka)
+
+
+async def test_a_broker_that_names_an_address_which_cannot_be_reached_is_said_with_that_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As a broker in a container does that names itself `localhost`, or by a name that only its network knows."""
+
+    class Client:
+        _client = SimpleNamespace(cluster=SimpleNamespace(brokers=lambda: [SimpleNamespace(host="kafka", port=29092)]))
+
+        def __init__(self, **_: object) -> None: ...
+
+        async def start(self) -> None:
+            raise NodeNotReadyError
+
+        async def close(self) -> None: ...
+
+    monkeypatch.setattr(admin, "AIOKafkaAdminClient", Client)
+    with pytest.raises(Unavailable, match=r"names its brokers as kafka:29092 \(advertised.listeners\)"):
+        await admin.names(Connection(["127.0.0.1:9092"]))

@@ -32,7 +32,9 @@ BAD = {
         *("https://b\u00fccher.example/hush",),
     ),
     "ALERT_SECRET": ("hush", "x" * 15, "whsec_hush!", "whsec_aHVzaA==", "hush hush hush hush\n", "whsec_"),
+    "LOG_FORMAT": ("JSON", "xml", "json,text"),
     "READ": ("closed", "Open", "tokens"),
+    "LOG_FORMAT": ("yaml", "JSON", "text,json"),
     "HOSTS": ("http://posts.example", "posts.example:80", "a.example,b/c", "*", "[::zz]", "a b"),
     "MAX_TOPICS": ("0", "-1", "many", "1.5", "1e3", "100001"),
     "METRICS_PORT": ("0", "http", "65536", ":9100", "127.0.0.1:9100"),
@@ -68,7 +70,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_every_setting_refuses_what_it_cannot_be() -> None:
     free = {"kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile", "model", "abbreviations", "tokens"}  # files
-    free |= {"sources", "topics", "data_dir"}  # checked before the start, by those that use them
+    free |= {"sources", "topics", "data_dir", "archive"}  # checked before the start, by those that use them
     assert {name.lower() for name in BAD} == Settings.model_fields.keys() - free
 
 

@@ -37,12 +37,19 @@ TOUCHED = {
     "aiohttp.web:BaseSite": ["_runner", "_server", "_ssl_context"],
     "faust.web.drivers.aiohttp:Web": ["_runner"],
     "aiokafka:AIOKafkaConsumer": ["_client", "_fetch_max_wait_ms"],
+    "aiokafka.admin:AIOKafkaAdminClient": ["_client"],
     "aiokafka.client:AIOKafkaClient": ["_get_conn", "_metadata_update"],
 }
 # Public parts that no documentation promises, and without which something of ours fails in silence.
 RELIED_ON = {
     "aiokafka:AIOKafkaProducer": ["create_batch", "send_batch", "client"],
-    "aiokafka.client:AIOKafkaClient": ["set_topics", "force_metadata_update", "bootstrap", "send"],
+    "aiokafka.client:AIOKafkaClient": [
+        "set_topics",
+        "force_metadata_update",
+        "bootstrap",
+        "fetch_all_metadata",
+        "send",
+    ],
     "aiokafka.cluster:ClusterMetadata": ["update_metadata", "failed_update"],
     "faust.cli.worker:worker": ["on_worker_created"],
     "aiohttp:ClientRequest": ["url", "headers"],

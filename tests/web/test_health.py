@@ -2,6 +2,7 @@
 
 import pytest
 
+from tweetream import metrics
 from tweetream.web import health
 
 
@@ -10,6 +11,8 @@ async def test_metrics_are_made_a_tenth_of_the_time_at_most(monkeypatch: pytest.
     now, made = [100.0], list[float]()
 
     def generate(registry: object) -> bytes:
+        if registry is metrics.process:
+            return b""
         made.append(now[0])
         now[0] += 0.027
         return b"%d" % len(made)

@@ -1,5 +1,7 @@
 """`GET /search`, and counts from the archive: parameters, pages, and what cannot be read. In this process."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from support.archives import batch, store
 from support.kafka.deployment import BEGIN, entry
+from support.waiting import until_async
 
 from tweetream.models.feed import rfc3339
 from tweetream.settings import Settings
 from tweetream.web import archive_reads
 from tweetream.web.archive_reads import ArchiveReads
 from tweetream.web.middleware import application_options
+from tweetream.web.problems import Problem
 
 Get = Callable[..., Any]
 TEXTS = ["macet di tol", "tol lancar", "macet total", "banjir"]
@@ -161,3 +165,29 @@ async def test_counts_have_every_step_also_without_posts(get: Get) -> None:
 async def test_counts_that_cannot_be_given_say_why(get: Get, query: dict[str, Any], status: int, detail: str) -> None:
     found = await get("/topics/hujan/stats", **query)
     assert found[0] == status and detail in found[1]
+
+
+async def test_a_search_whose_client_leaves_keeps_its_thread_and_no_other_work_waits_for_it(
+    url: str, archive: None
+) -> None:
+    """Stops searches, cancelled in a loop, from filling all threads of a worker: then no topic is added any more."""
+    nothing: Any = None
+    reads, going, gate = ArchiveReads(Settings(archive=url), nothing), list[int](), threading.Event()
+
+    def work(_: Any) -> None:
+        going.append(1)
+        assert gate.wait(20)
+
+    try:
+        for _ in range(archive_reads.THREADS + archive_reads.WAITING):
+            call = asyncio.create_task(reads.run(work))
+            await asyncio.sleep(0)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+        with pytest.raises(Problem, match="too many searches wait"):
+            await reads.run(work)
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: len(going)), 5) <= archive_reads.THREADS
+    finally:
+        gate.set()
+    await until_async(lambda: reads._waiting == 0)

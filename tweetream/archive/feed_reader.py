@@ -1,12 +1,13 @@
 """Reads all feeds of a deployment and its retractions from Kafka, in bulk, for an archiver.
 
 The topics table's changelog says which feeds there are: a new topic's feed is read from its start, and a deleted one is
-let go at once, since a reader that stays assigned to a deleted Kafka topic can create it again.
+let go at once. A feed that Kafka cannot read is passed over until it can, so that it holds no other.
 """
 
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Mapping
 from itertools import groupby
 from typing import Any
@@ -21,6 +22,7 @@ from tweetream.feeds.record import read_record
 from tweetream.kafka.compacted import CompactedReader, CompactedRecord
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.readers import POLL_MS
+from tweetream.kafka.rebootstrap import rebootstrapping, usable
 from tweetream.models import codec
 from tweetream.models.topic import Topic, check_entry
 
@@ -54,6 +56,8 @@ class FeedReader:
         self._states: dict[str, FeedState] = {}
         self._consumer: AIOKafkaConsumer | None = None
         self._assigned: set[TopicPartition] = set()
+        self._passed_over: set[TopicPartition] = set()  # what Kafka cannot read now
+        self._look_again_at = 0.0
         self._lost: set[TopicPartition] = set()  # what Kafka does not have where the archive goes on
         self._retractions_read = False
         self.failure = ""
@@ -84,13 +88,16 @@ class FeedReader:
     @contextlib.asynccontextmanager
     async def reading(self, states: Mapping[str, FeedState]) -> AsyncIterator[None]:
         """Within the block, `poll` reads on from these states."""
-        self._states, self._assigned, self._retractions_read = dict(states), set(), False
-        self._consumer = AIOKafkaConsumer(
-            **self._kafka.arguments(),
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            fetch_max_wait_ms=POLL_MS,
-            max_partition_fetch_bytes=FETCH_BYTES,
+        self._states, self._retractions_read = dict(states), False
+        self._assigned, self._passed_over = set(), set()
+        self._consumer = rebootstrapping(
+            AIOKafkaConsumer(
+                **self._kafka.arguments(),
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                fetch_max_wait_ms=POLL_MS,
+                max_partition_fetch_bytes=FETCH_BYTES,
+            )
         )
         try:
             await self._consumer.start()
@@ -107,7 +114,7 @@ class FeedReader:
             found = await consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
         except OffsetOutOfRangeError as error:
             self._lost |= set(error.args[0])
-            self._assigned = set()
+            self._assigned, self._passed_over = set(), set()
             return False
         for tp, raws in found.items():
             for day, of_day in groupby(raws, _day):
@@ -150,10 +157,15 @@ class FeedReader:
         """Follow the topics as they are now."""
         feeds = {kafka_topic: name for name, kafka_topic in self._feeds.items()} if self._retractions_read else {}
         wanted = {TopicPartition(kafka_topic, 0) for kafka_topic in feeds} | {self._retractions}
-        if wanted == self._assigned:
+        due = self._passed_over and time.monotonic() > self._look_again_at
+        if wanted == self._assigned | self._passed_over and not due:
             return
-        consumer.assign([])  # the question below would wait for the fetch of a feed that was deleted
+        consumer.assign([])  # the questions below would wait for the fetch of a feed that was deleted
         async with asyncio.timeout(ASK_TIMEOUT):
+            here = await usable(consumer, {tp.topic for tp in wanted})
+            self._passed_over = {tp for tp in wanted if tp.topic not in here}
+            self._look_again_at = time.monotonic() + ASK_TIMEOUT
+            wanted -= self._passed_over
             starts = await consumer.beginning_offsets(list(wanted))
         consumer.assign(list(wanted))
         for tp, start in starts.items():

@@ -63,6 +63,13 @@ def _softmax(rows: Numbers) -> Numbers:
     return result
 
 
+def _shares(decisions: Numbers) -> Numbers:
+    """How much each expert of a mixture counts for each text; the last column is the gate."""
+    gate = _sigmoid(decisions[:, 2:])
+    shares: Numbers = np.concatenate((1 - gate, gate, np.zeros_like(gate)), axis=1)
+    return shares
+
+
 class Calibrator:
     """Probabilities from decisions by Platt's sigmoids."""
 
@@ -73,7 +80,10 @@ class Calibrator:
         """The probability of each label, a row a text."""
         if self._calibration.of_probability:
             decisions = _sigmoid(decisions) if decisions.shape[1] == 1 else _softmax(decisions)
-        probabilities = _sigmoid(decisions * self._calibration.slope + self._calibration.shift)
+        decisions = decisions * self._calibration.slope + self._calibration.shift
+        if self._calibration.mixture:
+            decisions = (decisions * _shares(decisions)).sum(axis=1, keepdims=True)
+        probabilities = _sigmoid(decisions)
         if probabilities.shape[1] == 1:  # of two labels, the column is the second one's
             return np.concatenate((1 - probabilities, probabilities), axis=1)
         total = probabilities.sum(axis=1, keepdims=True)
@@ -83,6 +93,10 @@ class Calibrator:
 
     def column(self, decisions: Numbers, best: int) -> Numbers:
         """How much each column of one text's decisions speaks for its label `best`."""
+        if self._calibration.mixture:  # the gate weighs the experts, and speaks for no label
+            shares = _shares((decisions * self._calibration.slope + self._calibration.shift)[None])[0]
+            speaking: Numbers = shares * self._calibration.slope * (1 if best else -1)
+            return speaking
         if len(decisions) == 1:  # of two labels, the column is the second one's
             return np.array([1.0 if best else -1.0])
         one_hot: Numbers = np.eye(len(decisions))[best]

@@ -67,6 +67,7 @@ def text(made: Made, test: Test) -> str:
         digest=made.digest,
         version=__version__,
         sklearn=sklearn.__version__,
+        program="make model" if made.command else "tweetream train",
         command=made.command or _command(made, test),
         sources="\n".join(_origin(label, path) for label, path in files(made.args)),
         sampled=""
@@ -120,7 +121,7 @@ def _origin(label: str | None, path: Path) -> str:
 TITLE = "# Model card\n"
 _CARD = (
     f"{TITLE}\n"
-    + """`tweetream train` of Tweetream {version} wrote this card and computed every number in it.
+    + """`{program}` of Tweetream {version} wrote this card and computed every number in it.
 
 **What it is.** A classifier (`{classifier}`) over {size} features of a post's words, with calibrated scores (Platt's
 sigmoid, five folds). It gives a post one of the labels {labels}, and the probability of that label.
@@ -162,7 +163,7 @@ the mean distance between the score and the proportion of right answers, over te
 - The test shows how the model does on posts like those of its training. It does worse on posts with other words,
   places, languages or years, and this test cannot show how much worse.
 - The model sees words and their neighbours, not sentences. It misses irony and what a post only implies.
-- A post with only unknown words gets the label of an empty post, and its score means nothing.
-- Scores are calibrated for the mix of labels above. Where a label is much rarer, its scores are too high.
+- A post with only unknown words gets no label and no score.
+- Scores are calibrated for posts like those of the training. Where a label is much rarer, its scores are too high.
 """
 )

@@ -64,7 +64,7 @@ class _Description(msgspec.Struct, forbid_unknown_fields=True):
 
     format: int
     decision: Literal["features", "words", "tree"]
-    response: Literal["decision", "probability"]
+    response: Literal["decision", "probability", "mixture"]
     labels: tuple[str, ...]
 
 
@@ -72,12 +72,13 @@ def pack(parameters: Parameters) -> bytes:
     """The file of a model. Raises BadFormat for a model that is too large."""
     decision = parameters.decision
     (name,) = (name for name, kind in _KINDS.items() if isinstance(decision, kind))
-    response: Any = "probability" if parameters.calibration.of_probability else "decision"
+    calibration = parameters.calibration
+    response: Any = "mixture" if calibration.mixture else "probability" if calibration.of_probability else "decision"
     description = _Description(FORMAT, name, response, parameters.labels)  # type: ignore[arg-type]
     arrays: Arrays = {
         DESCRIPTION: _bytes(msgspec.json.encode(description)),
-        "slope": parameters.calibration.slope,
-        "shift": parameters.calibration.shift,
+        "slope": calibration.slope,
+        "shift": calibration.shift,
     }
     for field in fields(decision):
         value = getattr(decision, field.name)
@@ -113,7 +114,8 @@ def unpack(content: bytes) -> Parameters:
             values["kinds"] = _text(values["kinds"])
         if "words" in values:  # cut, so that a million separators do not become as many objects
             values["words"] = tuple(_text(values["words"]).split(" ", MAX_WORDS))
-        calibration = Calibration(arrays["slope"], arrays["shift"], description.response == "probability")
+        response = description.response
+        calibration = Calibration(arrays["slope"], arrays["shift"], response == "probability", response == "mixture")
         parameters = Parameters(description.labels, kind(**values), calibration)
         parameters.check()
     except UnicodeDecodeError:

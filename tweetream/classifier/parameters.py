@@ -16,6 +16,8 @@ Numbers = NDArray[np.float64]
 Places = NDArray[np.int32]
 LEAF = -1  # in place of a child
 
+EXPERTS = 3  # decisions of a mixture: one for each of two sorts of posts, and which of the two sorts a post is
+
 MAX_LABELS = 200
 MAX_LABEL = 200  # characters
 MAX_WORDS = 1_000_000  # of a vocabulary; each takes some 200 bytes of memory
@@ -145,12 +147,15 @@ class Tree:
 class Calibration:
     """Platt's sigmoids: the probability is 1 / (1 + exp(-(slope * response + shift))), for each decision.
 
-    The response is the decision, or the probability that the decision, a sum of logarithms, stands for.
+    The response is the decision, or the probability that the decision, a sum of logarithms, stands for. A mixture of
+    experts (Jacobs et al. 1991) has three: log odds of the second label for posts of the first sort, those for posts of
+    the second sort, and those that a post is of the second sort, which weigh the other two.
     """
 
     slope: Numbers
     shift: Numbers
     of_probability: bool
+    mixture: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,7 +178,9 @@ class Parameters:
         if UNSURE in self.labels:
             raise BadParameters(f"a label is {UNSURE!r}, which is the name of posts without a label")
         self.decision.check()
-        columns = 1 if len(self.labels) == 2 else len(self.labels)
+        columns = EXPERTS if self.calibration.mixture else 1 if len(self.labels) == 2 else len(self.labels)
+        if self.calibration.mixture and len(self.labels) != 2:
+            raise BadParameters("a mixture has two labels")
         if not self.decision.columns == len(self.calibration.slope) == len(self.calibration.shift) == columns:
             raise BadParameters("its labels, decisions and probabilities differ in number")
         _check_finite(self.calibration.slope, self.calibration.shift)

@@ -93,8 +93,8 @@ class FeatureScorer(_Decisions, Table):
         owner, columns, _, _ = self._together(numbers, text)
         sums = np.column_stack([np.bincount(text, of_words, len(texts)) for of_words in self._sums[numbers].T])
         sums[:, 0] += np.bincount(owner, minlength=len(texts))
-        for column in range(len(self._bias)):
-            sums[:, 1 + column] += np.bincount(owner, self._weights[columns, column], len(texts))
+        for column, weights in enumerate(self._weights.take(columns, axis=0).T):
+            sums[:, 1 + column] += np.bincount(owner, weights, len(texts))
         result: Numbers = sums[:, 1:-1] / np.sqrt(np.maximum(sums[:, :1], 1)) + self._bias
         return result, sums[:, -1] > 0
 

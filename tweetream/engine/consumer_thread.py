@@ -14,7 +14,7 @@ from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import wait_at_most
 
 FETCH_WAIT_MS = 200
-COMMIT_TIMEOUT = 5.0  # seconds; the thread does nothing else meanwhile
+COMMIT_TIMEOUT = 5.0  # seconds
 GIVE_UP = 2.0  # seconds that a rebalance or a stop waits for events that were not acknowledged
 
 
@@ -36,9 +36,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         consumer = self._ensure_consumer()
         mine = consumer.assignment()
-        offsets = {tp: offset for tp, offset in offsets.items() if tp in mine}
+        # For a topic that is gone, Kafka's client would try for ever, and commit nothing else.
+        there = {tp for tp in mine if consumer.partitions_for_topic(tp.topic)}
+        offsets = {tp: offset for tp, offset in offsets.items() if tp in there}
+        if not offsets:
+            return False
         try:
-            async with asyncio.timeout(COMMIT_TIMEOUT):  # for a topic that is gone, Kafka's client would try for ever
+            async with asyncio.timeout(COMMIT_TIMEOUT):  # it may not be known to be gone; this thread does nothing else
                 await consumer.commit(offsets)
         except (KafkaError, ValueError, OSError, MemoryError) as error:
             # These records are delivered again, and recognised by their stamps.

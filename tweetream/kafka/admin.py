@@ -7,11 +7,18 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    NodeNotReadyError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.rebootstrap import rebootstrapping
@@ -38,10 +45,18 @@ async def admin(kafka: Connection) -> AsyncIterator[AIOKafkaAdminClient]:
         async with asyncio.timeout(TIMEOUT):
             await client.start()
             yield client
+    except NodeNotReadyError as error:
+        raise Unavailable(unreachable(client._client.cluster.brokers())) from error
     except (KafkaError, TimeoutError, OSError) as error:
         raise Unavailable(repr(error)) from error
     finally:
         await wait_at_most(CLOSE_TIMEOUT, client.close())
+
+
+def unreachable(brokers: Iterable[Any]) -> str:
+    """What is wrong when Kafka answers at one address, and not at those that it names."""
+    addresses = ", ".join(sorted(f"{broker.host}:{broker.port}" for broker in brokers))
+    return f"it names its brokers as {addresses} (advertised.listeners), and one of these cannot be reached from here"
 
 
 async def create(kafka: Connection, specs: Iterable[TopicSpec], replication: int) -> set[str]:

@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import Unavailable, wait_at_most
 
 TIMEOUT = 5.0
@@ -29,7 +30,7 @@ class GroupLag:
                     self._consumer = AIOKafkaConsumer(
                         **self._kafka.arguments(), group_id=self._group, enable_auto_commit=False
                     )
-                    await self._consumer.start()
+                    await rebootstrapping(self._consumer).start()
                 return {topic: await self._of(self._consumer, tps) for topic, tps in self._tps.items()}
         except (KafkaError, TimeoutError, OSError, MemoryError) as error:
             await self.close()

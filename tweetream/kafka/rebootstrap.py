@@ -53,6 +53,12 @@ def rebootstrapping(client: Client) -> Client:
     return client
 
 
+async def usable(consumer: AIOKafkaConsumer, topics: Collection[str]) -> set[str]:
+    """Those of the topics that Kafka has and can read now. Raises KafkaError."""
+    metadata = await consumer._client.fetch_all_metadata()
+    return {topic for topic in topics if has_leaders(metadata, topic)}
+
+
 def has_leaders(metadata: ClusterMetadata, topic: str) -> bool:
     """Whether a topic is there, and each of its partitions has a leader."""
     found = metadata.partitions_for_topic(topic)
@@ -72,7 +78,7 @@ async def _ask_brokers(connections: AIOKafkaClient, metadata: ClusterMetadata, t
         try:
             answer = await connection.send(request)
         except (KafkaError, TimeoutError) as error:
-            log.warning("Kafka's broker %s does not tell its metadata: %r", node, error)
+            log.debug("Kafka's broker %s does not tell its metadata: %r", node, error)
             continue
         if answer.brokers:
             metadata.update_metadata(answer)

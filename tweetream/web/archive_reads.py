@@ -5,6 +5,7 @@ A read may block on a disk or a database, so it never runs in the loop. Where to
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -42,7 +43,8 @@ class ArchiveReads:
         self._labels = labels
         self._addresses = ClientAddresses(settings.trusted_proxies)
         self._rate = CallRate(BURST, PER_SECOND)
-        self._threads = asyncio.Semaphore(THREADS)
+        # Its own, so that searches never keep other work of the worker waiting.
+        self._threads = ThreadPoolExecutor(THREADS, "archive")
         self._waiting = 0
         self._reader: Any = None
 
@@ -57,16 +59,20 @@ class ArchiveReads:
         if self._waiting >= THREADS + WAITING:
             raise Problem(503, "too many searches wait", {"Retry-After": "2"})
         self._waiting += 1
+        call = asyncio.get_running_loop().run_in_executor(self._threads, self._work, work)
+        call.add_done_callback(self._ended)
         try:
-            async with self._threads:
-                # A thread cannot be cancelled: it keeps its place until it ends, also when the client leaves.
-                return await asyncio.shield(asyncio.to_thread(self._work, work))
+            # A thread cannot be cancelled: a call keeps its place until it ends, also when the client leaves.
+            return await asyncio.shield(call)
         except ArchiveUnavailable as error:
             raise Problem(503, _reason(error), {"Retry-After": "5"}) from None
         except BadArchive as error:
             raise Problem(503, _reason(error), {"Retry-After": "60"}) from None
-        finally:
-            self._waiting -= 1
+
+    def _ended(self, call: "asyncio.Future[Any]") -> None:
+        self._waiting -= 1
+        if not call.cancelled():
+            call.exception()  # the client that would hear of it may have left
 
     def _work(self, work: Callable[[Any], Answer]) -> Answer:
         if self._reader is None:

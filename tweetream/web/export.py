@@ -64,7 +64,7 @@ class _Export(View):
         kept = query.post_filter(request)
         await check_label(kept, [topic])
         server = feed_server()
-        scan = server.reads.scan(server.addresses.of(request), filtered=kept != EVERY_POST, paced=True)
+        scan = server.reads.stream(server.addresses.of(request), filtered=kept != EVERY_POST)
         return WholeQuery(query.moment(request, "since"), query.moment(request, "until"), kept, scan)
 
     @override

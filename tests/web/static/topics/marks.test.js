@@ -13,6 +13,8 @@ test("posts that came while another topic was chosen are fresh until theirs is c
   const later = [topic("a", 9), topic("b", 4)];
   marks.update(later, ["a"]);
   assert.deepEqual(later.map((one) => marks.fresh(one)), [false, true]);
+  marks.update([], []); // before the server has answered
+  assert.deepEqual(later.map((one) => marks.fresh(one)), [false, true]);
   marks.update(later, ["b"]);
   assert.deepEqual(later.map((one) => marks.fresh(one)), [false, false]);
 });

@@ -163,7 +163,7 @@ export class RulesForm {
     this.#do(async () => {
       if (this.where.value === "server") {
         const zone = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
-        await this.save(topic, { when, label, quiet, zone, ...(when === "surge" ? { least } : {}) });
+        await this.save(topic, { when, label, ...(quiet ? { quiet, zone } : {}), ...(when === "surge" ? { least } : {}) });
       } else if (!this.rules.add({ topic, label, when, least, quiet })) throw Object.assign(new Error(t("rule.full")), { status: 0 });
       this.details.open = false;
     });

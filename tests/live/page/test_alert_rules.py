@@ -1,0 +1,62 @@
+"""Rules for alerts in the page: of a topic and a label, with quiet hours, on this device or on the server."""
+
+from playwright.sync_api import expect
+from support.browser.tab import Open, add
+from support.kafka.post_writer import PostWriter, post
+from support.workers import Worker
+
+NOTE = """() => {
+  window.notes = [];
+  window.Notification = class extends EventTarget {
+    static permission = "granted";
+    constructor(title) { super(); window.notes.push(title); }
+    close() {}
+  };
+}"""
+
+
+def test_a_rule_tells_of_its_topic_alone_and_is_kept_and_one_of_the_server_is_everyones(
+    visit: Open, worker: Worker, posting: PostWriter
+) -> None:
+    for name in ("jalan", "banjir"):
+        add(worker, name)
+    with visit() as tab, visit() as other:
+        tab.page.add_init_script(f"({NOTE})()")
+        page = tab.open("/#jalan,banjir").page
+        tab.wait_for_state("live")
+        page.locator("#alerts-details > summary").click()
+        page.locator("#alerts-notify").click()
+        page.locator("#rule-add > summary").click()
+        page.get_by_label("Topic", exact=True).select_option("banjir")
+        page.get_by_label("Quiet from").fill("22:00")
+        page.get_by_role("button", name="Add rule").click()
+        expect(page.locator("#rule-add .error")).to_have_text("Give both times, or none.")
+        expect(page.get_by_label("Quiet until")).to_be_focused()
+        page.get_by_label("Quiet from").fill("")
+        page.get_by_role("button", name="Add rule").click()
+        expect(page.locator(".rules li")).to_contain_text(["banjir any label · every post"])
+        expect(page.locator("#alerts-label")).to_be_disabled()
+        for id in posting.write(post("jalan raya"), post("banjir di sini"), post("jalan lain")):
+            tab.wait_for_post(id)
+        tab.wait_for("() => window.notes.length")
+        assert [title.endswith("in banjir") for title in page.evaluate("window.notes")] == [True]
+        page.locator("#rule-add > summary").click()
+        page.get_by_label("Topic", exact=True).select_option("jalan")
+        page.get_by_label("When").select_option("surge")
+        page.get_by_label("At least so many posts").fill("0")
+        page.get_by_label("Where").select_option("server")
+        page.get_by_role("button", name="Add rule").click()
+        expect(page.get_by_label("At least so many posts")).to_be_focused()
+        page.get_by_label("At least so many posts").fill("25")
+        page.get_by_role("button", name="Add rule").click()
+        expect(page.locator(".rules li").nth(1)).to_contain_text("at least 25 posts · for everyone, by the server")
+        rule = worker.topics()["jalan"]["alert"]
+        assert (rule["when"], rule["least"], rule["label"], rule["quiet"]) == ("surge", 25, None, None)
+        other.open("/#jalan").page.locator("#alerts-details > summary").click()
+        expect(other.page.locator(".rules li")).to_have_count(1)
+        other.page.locator(".rules button").click()
+        expect(other.page.locator(".rules li")).to_have_count(0)
+        assert "alert" not in worker.topics()["jalan"]
+        page.reload()
+        expect(page.locator(".rules li")).to_contain_text(["banjir"])
+        assert not tab.problems and not other.problems

@@ -1,0 +1,119 @@
+"""Trains a mixture of experts: a classifier for posts of two sorts, where the same words mean different things.
+
+Among posts that were written to tell traffic from what resembles it, half are traffic. Among real posts with a word of
+traffic, few are, and most of the others speak of traffic in general. One linear model for both is worse on each. So
+there are two, each calibrated on its own sort, and a gate: a third linear model, which tells which sort a post is like.
+All three are linear over the same features, so that a text costs one look-up for each word, as before.
+
+A feature of few posts tells more than one of many, so it is scaled by its inverse document frequency. The scale and
+Platt's sigmoid become part of the weights: serving knows neither.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, diags
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_limits
+
+from tweetream.classifier.dataset import SEED, BadData, LabelledPost, folds
+from tweetream.classifier.features import shipped_kinds
+from tweetream.classifier.parameters import EXPERTS, Calibration, FeatureWeights, Numbers, Parameters
+from tweetream.classifier.vectorizer import FeatureVectorizer
+
+PARTS = 5  # of the posts, each held out once for the calibration
+FEWEST_POSTS = 3  # of a feature
+_FREE = 1e6  # Platt's sigmoid has two parameters, which need no regularisation
+_WRITTEN, _SUPPORT, _WORLD, _REAL, _BACKGROUND = range(5)
+Flags = NDArray[np.bool_]
+
+
+class Posts(NamedTuple):
+    """Cleaned posts of two labels, by their sort.
+
+    `written` were made to be hard, and `support` are easy ones of the same sort. `real` are real posts with a word of a
+    label, `background` are those without, and `world` were written to be like real ones.
+    """
+
+    written: Sequence[LabelledPost]
+    support: Sequence[LabelledPost]
+    world: Sequence[LabelledPost]
+    real: Sequence[LabelledPost]
+    background: Sequence[LabelledPost]
+
+
+class _Expert(NamedTuple):
+    """One linear model: what it tells, the weight of each post in training and in calibration, and LinearSVC's C."""
+
+    truth: Flags
+    training: Numbers
+    calibration: Numbers
+    c: float  # the smaller, the smoother
+
+
+def train_mixture(posts: Posts) -> Parameters:
+    """A model of two labels. Raises BadData."""
+    everything = [post for of_sort in posts for post in of_sort]
+    labels = tuple(sorted({post.label for post in everything}))
+    if len(labels) != 2:
+        raise BadData(f"a mixture has two labels, these posts have {len(labels)}")
+    truth = np.array([post.label == labels[1] for post in everything])
+    sort = np.repeat(np.arange(len(posts)), [len(of_sort) for of_sort in posts])
+    vectorizer = FeatureVectorizer(FEWEST_POSTS, shipped_kinds())
+    with threadpool_limits(1):  # sums of several threads differ in their last digits from run to run
+        matrix = vectorizer.fit_transform([post.text for post in everything])
+        rarity = _rarity(matrix)
+        scaled = (matrix @ diags(rarity)).tocsr()
+        parts = folds(everything, PARTS)
+        fitted = [_fit(scaled, expert, parts) for expert in _experts(truth, sort)]
+    weights, bias = (np.array(each).T for each in zip(*fitted, strict=True))
+    features = FeatureWeights(
+        vectorizer.kinds, vectorizer.known_, np.ascontiguousarray(weights * rarity[:, None]), bias
+    )
+    calibration = Calibration(np.ones(EXPERTS), np.zeros(EXPERTS), of_probability=False, mixture=True)
+    parameters = Parameters(labels, features, calibration)
+    parameters.check()
+    return parameters
+
+
+def _rarity(matrix: csr_matrix) -> Numbers:
+    """The inverse document frequency of each feature, smoothed as scikit-learn does it."""
+    posts, features = matrix.shape
+    found: Numbers = np.log((1 + posts) / (1 + np.bincount(matrix.indices, minlength=features))) + 1
+    return found
+
+
+def _experts(truth: Flags, sort: NDArray[np.intp]) -> list[_Expert]:
+    """For written posts, for real ones, and the gate. docs/model.md says how the weights were chosen."""
+
+    def of(written: float, support: float, world: float, real: float, background: float) -> Numbers:
+        chosen: Numbers = np.array([written, support, world, real, background])[sort]
+        return chosen
+
+    rarer = np.where((sort == _REAL) & truth, 2.0, 1.0)  # among real posts, those of the rarer label count double
+    return [
+        _Expert(truth, of(1, 0.3, 1, 0, 0), of(1, 0, 0, 0, 0), 0.04),
+        _Expert(truth, of(0.05, 0, 2, 1, 0.3) * rarer, of(0, 0, 0, 1, 0.3), 0.02),
+        _Expert(sort >= _WORLD, of(1, 0.2, 1, 1, 0.5), of(1, 0, 1, 1, 1), 0.02),
+    ]
+
+
+def _fit(matrix: csr_matrix, expert: _Expert, parts: Sequence[tuple[list[int], list[int]]]) -> tuple[Numbers, float]:
+    """The weights and the bias of calibrated log odds: learnt from all posts, calibrated on posts held out in turn."""
+    decisions = np.zeros(len(expert.truth))
+    for training, testing in parts:
+        decisions[testing] = _learn(matrix, expert, np.array(training)).decision_function(matrix[testing])
+    some = np.flatnonzero(expert.calibration)
+    platt = LogisticRegression(C=_FREE).fit(decisions[some, None], expert.truth[some], expert.calibration[some])
+    slope, shift = platt.coef_[0, 0], platt.intercept_[0]
+    model = _learn(matrix, expert, np.arange(len(expert.truth)))
+    return model.coef_[0] * slope, float(model.intercept_[0] * slope + shift)
+
+
+def _learn(matrix: csr_matrix, expert: _Expert, places: NDArray[np.intp]) -> LinearSVC:
+    places = places[expert.training[places] > 0]
+    model = LinearSVC(C=expert.c, random_state=SEED)
+    return model.fit(matrix[places], expert.truth[places], sample_weight=expert.training[places])
