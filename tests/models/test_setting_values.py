@@ -34,7 +34,6 @@ BAD = {
     "ALERT_SECRET": ("hush", "x" * 15, "whsec_hush!", "whsec_aHVzaA==", "hush hush hush hush\n", "whsec_"),
     "LOG_FORMAT": ("JSON", "xml", "json,text"),
     "READ": ("closed", "Open", "tokens"),
-    "LOG_FORMAT": ("yaml", "JSON", "text,json"),
     "HOSTS": ("http://posts.example", "posts.example:80", "a.example,b/c", "*", "[::zz]", "a b"),
     "MAX_TOPICS": ("0", "-1", "many", "1.5", "1e3", "100001"),
     "METRICS_PORT": ("0", "http", "65536", ":9100", "127.0.0.1:9100"),
