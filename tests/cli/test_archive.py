@@ -9,7 +9,9 @@ from support.archives import numbered, store
 from support.kafka.deployment import Deployment
 from support.settings import nothing_set
 
+from tweetream.archive.address import parse_address
 from tweetream.archive.feed_reader import retractions_of
+from tweetream.cli import demo
 from tweetream.cli.main import main
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.kafka.readers import last_records
@@ -73,3 +75,15 @@ async def test_an_author_is_erased_from_the_archive_and_retracted_from_the_feeds
     with sqlite3.connect(tmp_path / "posts.db") as database:
         assert database.execute("SELECT count(*) FROM posts").fetchone() == (18,), "an erased post does not come back"
     await deployment.stop()
+
+
+def test_a_demo_takes_a_file_or_the_address_of_an_archive(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert demo._archive(None) == "" and demo._archive("sqlite:///x.db") == "sqlite:///x.db"
+    assert parse_address(demo._archive("my posts.db")).place == f"{tmp_path}/my posts.db"
+    for given, line in (("parquet:x", "files cannot be searched"), ("mysql://x", "is not the address of an archive")):
+        with pytest.raises(SystemExit):
+            demo._archive(given)
+        assert line in capsys.readouterr().err

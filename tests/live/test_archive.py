@@ -1,7 +1,5 @@
 """A worker, its archiver and its exports together: what is in the feed is in the archive, in searches and in files."""
 
-import csv
-import io
 import json
 import os
 import subprocess
@@ -83,29 +81,6 @@ def test_a_search_finds_what_the_feed_has(worker: Worker) -> None:
     assert httpx.get(f"{worker.url}/search?q=x&nonsense=1").status_code == 400
     stats = httpx.get(f"{worker.url}/topics/semua/stats?step=day").json()
     assert sum(sum(step["labels"].values()) for step in stats) == POSTS
-
-
-def test_a_feed_is_streamed_as_csv_json_lines_and_rss(worker: Worker) -> None:
-    lines = httpx.get(f"{worker.url}/topics/semua/posts.jsonl")
-    posts = [json.loads(line) for line in lines.text.splitlines()]
-    assert sorted(numbers(posts)) == list(range(1, POSTS + 1)) or len({post["id"] for post in posts}) == POSTS
-    table = httpx.get(f"{worker.url}/topics/semua/posts.csv")
-    assert table.headers["Content-Type"] == "text/csv; charset=utf-8"
-    assert table.headers["Content-Disposition"] == 'attachment; filename="semua.csv"'
-    rows = list(csv.DictReader(io.StringIO(table.content.decode("utf-8-sig"), newline="")))
-    assert [row["id"] for row in rows] == [post["id"] for post in posts]
-    assert httpx.get(f"{worker.url}/topics/semua/posts.rss").text.count("<item>") == POSTS
-    label = posts[0]["label"] or "unsure"
-    some = httpx.get(f"{worker.url}/topics/semua/posts.jsonl", params={"label": label, "since": 0}).text.splitlines()
-    assert some == [
-        json.dumps(post, ensure_ascii=False, separators=(",", ":"))
-        for post in posts
-        if post["label"] == posts[0]["label"]
-    ]
-    assert httpx.get(f"{worker.url}/topics/semua/posts.csv?until=5").text.count("\n") == 1
-    assert httpx.head(f"{worker.url}/topics/semua/posts.csv").headers["Content-Type"].startswith("text/csv")
-    for path, status in (("semua/posts.csv?last=1", 400), ("nothing/posts.csv", 404), ("semua/posts.rss?label=x", 400)):
-        assert httpx.get(f"{worker.url}/topics/{path}").status_code == status
 
 
 @pytest.mark.parametrize("origin", ["worker", "archive"])
