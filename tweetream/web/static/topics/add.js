@@ -41,6 +41,7 @@ export class AddForm {
     this.errors = { name: byId("add-name-error"), track: byId("add-track-error") };
     this.title = this.details.querySelector("summary > span");
     this.cancel = button("button", "");
+    this.cancel.hidden = true; // until a topic is edited
     this.button.after(this.cancel);
     this.cancel.addEventListener("click", () => (this.details.open = false));
     this.acts = { add, edit };
