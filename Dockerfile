@@ -19,8 +19,9 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 FROM python:3.11.15-slim-bookworm@sha256:d29f48a31a8b408ed19272ca1e7b10ebae13b240a27e862d3d4217c528e2e0c3
 COPY --from=build /opt/tweetream /opt/tweetream
-# A new volume here takes the owner of this folder.
+# A new volume here takes the owner of its folder.
 COPY --from=build --chown=10001:10001 /data /var/lib/tweetream
+COPY --from=build --chown=10001:10001 /data /archive
 ENV PATH=/opt/tweetream/bin:$PATH \
     HOME=/var/lib/tweetream \
     PYTHONDONTWRITEBYTECODE=1 \

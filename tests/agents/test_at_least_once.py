@@ -10,7 +10,8 @@ from aiokafka.errors import KafkaError
 
 from tweetream.agents import at_least_once
 from tweetream.kafka import retry
-from tweetream.kafka.producer import Abandoned, StillAssigned
+from tweetream.kafka.producer import Abandoned
+from tweetream.kafka.send_queue import StillAssigned
 from tweetream.topology import services
 
 

@@ -33,7 +33,7 @@ class Producer(FakeProducer):
         self.fed: list[tuple[str, bytes]] = []
 
     async def send_all(self, topic: str, partition: int, records: Any, **options: Any) -> list[int]:  # type: ignore[override]
-        async with self.queue(topic, partition):
+        async with self.queue(topic, partition).turn():
             if not options["still_assigned"]():
                 raise Abandoned
             if topic in self.broken:

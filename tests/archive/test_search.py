@@ -12,6 +12,7 @@ from tweetream.archive.address import parse_address
 from tweetream.archive.batch import Batch
 from tweetream.archive.errors import ArchiveUnavailable, BadArchive
 from tweetream.archive.search import ArchiveReader, Search
+from tweetream.archive.search import _statement as statement
 from tweetream.archive.words import parse_query
 
 TEXTS = [
@@ -134,3 +135,18 @@ def test_a_search_that_takes_too_long_is_ended(file: Path) -> None:
     found = ArchiveReader(parse_address(f"sqlite:///{file}"), timeout=0.001)
     with pytest.raises(ArchiveUnavailable, match="interrupted"):
         found.page(Search(tuple(parse_query("-macet -di")), label="unsure"), 100)
+
+
+@pytest.mark.parametrize("options", [{}, {"topic": "tol"}, {"label": "traffic", "since": 5}])
+@pytest.mark.parametrize("query", ["macet", "macet tol", "macet -tol", "-tol", ""])
+def test_no_page_of_sqlite_sorts_all_that_matches(file: Path, query: str, options: dict[str, Any]) -> None:
+    """Stops a search for a common word that takes seconds over a million posts."""
+    archive = store(f"sqlite:///{file}")
+    archive.open()
+    found = ArchiveReader(parse_address(f"sqlite:///{file}"))
+    search = Search(tuple(parse_query(query)) if query else (), **options)
+    with found._connection() as connection:
+        asked, key = statement(search, connection)
+        page = asked.order_by(key.desc()).limit(100).compile(connection, compile_kwargs={"literal_binds": True})
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {page}")]
+    assert plan and not any("TEMP B-TREE" in step for step in plan), plan

@@ -13,7 +13,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from support.faults import chaos
 from support.faults.moody_network import MoodyNetwork
 from support.kafka.apache_kafka import ApacheKafka
@@ -22,7 +21,7 @@ from support.prometheus import RULES, Prometheus, hastened
 from support.waiting import until
 from support.workers import Worker
 
-from tweetream.kafka.admin import admin
+from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
 
 pytestmark = [pytest.mark.soak, pytest.mark.kafka, pytest.mark.promtool]
@@ -90,6 +89,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             for worker in group:
                 worker.wait_ready()
             with Prometheus(folder, group, hastened(RULES.read_text(), PACE, THRESHOLDS)) as prometheus:
+                until(lambda: len(prometheus.ask("tweetream_source_silence_seconds")) == 2, 30, "both sources are seen")
                 print()
                 yield Scene(kafka, group, network, prometheus)
         finally:
@@ -152,22 +152,6 @@ def connections(worker: Worker, path: str, count: int) -> Iterator[None]:
         for _ in range(count):
             stack.enter_context(open_connection(worker, path))
         yield
-
-
-@contextmanager
-def unwritable(kafka: ApacheKafka, topic: str) -> Iterator[None]:
-    """A topic that Kafka does not write: it asks for two replicas, and has one."""
-
-    async def alter(least: int) -> None:
-        async with admin(Connection([kafka.bootstrap])) as client:
-            config = {"min.insync.replicas": str(least)}
-            await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=config)])
-
-    asyncio.run(alter(2))
-    try:
-        yield
-    finally:
-        asyncio.run(alter(1))
 
 
 @contextmanager
@@ -239,16 +223,20 @@ def test_faults_of_clients(scene: Scene) -> None:
     scene.try_out("clients that read nothing", cut_off, "ClientsCutOff")
 
 
-def test_faults_of_kafka_and_workers(scene: Scene, tmp_path: Path) -> None:
+def test_faults_of_kafka(scene: Scene) -> None:
     feed = scene.workers[0].topics()["macet"]["kafka_topic"]
+
+    def delete_feed() -> None:
+        asyncio.run(admin.delete(Connection([scene.kafka.bootstrap]), [feed]))
+
     scene.try_out(
         "garbage in the topic posts",
         lambda _: write_values(scene.kafka.bootstrap, f"{NAMESPACE}-posts", b"garbage"),
         "DeadLetters",
     )
     scene.try_out(
-        "Kafka does not take records of a feed",
-        lambda stack: stack.enter_context(unwritable(scene.kafka, feed)),
+        "a feed's Kafka topic is deleted again and again",
+        lambda stack: stack.enter_context(again_and_again(delete_feed, 1)),
         "NothingFed",
         "FeedWaiting",
     )
@@ -266,6 +254,8 @@ def test_faults_of_kafka_and_workers(scene: Scene, tmp_path: Path) -> None:
         )
         reader.kill()
 
+
+def test_faults_of_workers(scene: Scene, tmp_path: Path) -> None:
     other = scene.streaming()[1]
 
     def stutter() -> None:

@@ -121,6 +121,14 @@ def test_the_proxy_reads_our_file_and_finds_the_workers_by_their_service() -> No
     assert default(proxy["environment"]["SITE"]) == defaults["SITE"]
 
 
+def test_the_archiver_writes_where_the_workers_read() -> None:
+    archive, worker = services()["archive"], services()["worker"]
+    place = archive["environment"]["TWEETREAM_ARCHIVE"].removeprefix("sqlite:///")
+    assert place == "/archive/posts.db" and archive["user"] == worker["user"]
+    assert "archive:/archive" in archive["volumes"] and "archive:/archive:ro" in worker["volumes"]
+    assert archive["networks"] == services()["kafka"]["networks"] and archive["profiles"] == ["archive"]
+
+
 def test_nothing_of_kafka_is_open_to_others() -> None:
     assert [name for name, service in services().items() if "ports" in service] == ["proxy"]
     everything = YAML(typ="safe").load(COMPOSE.read_text())
@@ -130,7 +138,7 @@ def test_nothing_of_kafka_is_open_to_others() -> None:
     assert all(everything["networks"][name] == {"internal": True} for name in used["kafka"])
 
 
-@pytest.mark.parametrize("name", ["kafka", "worker", "proxy"])
+@pytest.mark.parametrize("name", ["kafka", "worker", "archive", "proxy"])
 def test_a_container_has_no_rights_that_it_does_not_need(name: str) -> None:
     service = services()[name]
     assert service["cap_drop"] == ["ALL"] and service["security_opt"] == ["no-new-privileges:true"]

@@ -14,7 +14,8 @@ from support.kafka.apache_kafka import ApacheKafka, KafkaAddress
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker
-from tweetream.kafka.producer import MAX_REQUEST, Abandoned, Headers, OrderedProducer, RecordRejected, RecordTooLarge
+from tweetream.kafka.producer import MAX_REQUEST, Abandoned, OrderedProducer, RecordRejected, RecordTooLarge
+from tweetream.kafka.send_queue import Headers
 
 Broker = EmbeddedBroker | KafkaAddress
 

@@ -59,7 +59,12 @@ class PostgresServer:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, user=self._user, cwd=self._folder, preexec_fn=dies_with_parent()
             )
-        until(lambda: self.sql("postgres", "SELECT 1") == "1", 30, "the server answers")
+        until(self._answers, 60, "the server answers")
+
+    def _answers(self) -> bool:
+        if self._process is not None and self._process.poll() is not None:
+            self.start()  # processes of a server that was killed held its memory
+        return self.sql("postgres", "SELECT 1") == "1"
 
     def sql(self, database: str, statement: str) -> str:
         """What psql answers; empty if it fails."""

@@ -16,8 +16,9 @@ from faust.types import EventT
 
 from tweetream.app import app
 from tweetream.engine.consumer import Consumer
-from tweetream.kafka.producer import Abandoned, RecordRejected, StillAssigned
+from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.kafka.retry import retry_machine_errors
+from tweetream.kafka.send_queue import StillAssigned
 from tweetream.models.codec import TooNew, Undecodable
 from tweetream.topology import dead_letter, services
 

@@ -22,7 +22,8 @@ from tweetream.agents.preprocessing import tagger
 from tweetream.agents.waiting import waiting
 from tweetream.app import app, kafka, settings
 from tweetream.feeds.written import WrittenStamps
-from tweetream.kafka.producer import Abandoned, Headers, StillAssigned
+from tweetream.kafka.producer import Abandoned, RecordRejected
+from tweetream.kafka.send_queue import Headers, StillAssigned
 from tweetream.kafka.write_watch import Unwritable
 from tweetream.models import codec
 from tweetream.models.codec import json_line
@@ -160,13 +161,17 @@ def _by_feed(feeds: list[str], by_label: Counter[tuple[int, int, str]]) -> dict[
 
 async def _send(records: Records, counts: CountRecord, offset: int, still_assigned: StillAssigned) -> None:
     sends = [_feed(feed, found, counts.partition, offset, still_assigned) for feed, found in records.items()]
-    counted = services.producer.send(COUNTS, 0, codec.encode(counts), still_assigned=still_assigned)
-    sent = asyncio.gather(*sends, counted, return_exceptions=True)
+    sent = asyncio.gather(*sends, _count(counts, still_assigned), return_exceptions=True)
     # All of them end before the event is done. An abandoned send brings the event again, whatever else was rejected.
     failed = [error for error in await sent if isinstance(error, BaseException)]
     failed.sort(key=lambda error: not isinstance(error, Abandoned))
     if failed:
         raise failed[0]
+
+
+async def _count(counts: CountRecord, still_assigned: StillAssigned) -> None:
+    if await services.producer.send_all(COUNTS, 0, [(codec.encode(counts), [])], still_assigned=still_assigned):
+        raise RecordRejected("its counts are too large for Kafka")
 
 
 async def _feed(

@@ -22,7 +22,8 @@ from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
 from tweetream.app import app, kafka, settings
 from tweetream.kafka.admin import TIMEOUT
 from tweetream.kafka.fencing import highest_epoch
-from tweetream.kafka.producer import Abandoned, StillAssigned
+from tweetream.kafka.producer import Abandoned
+from tweetream.kafka.send_queue import StillAssigned
 from tweetream.matching import Matcher
 from tweetream.models import codec
 from tweetream.models.drop import Drop

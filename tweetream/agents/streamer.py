@@ -20,8 +20,9 @@ from faust.types import EventT
 from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
 from tweetream.app import app, kafka, settings
 from tweetream.kafka import admin
-from tweetream.kafka.producer import Abandoned, RecordRejected, StillAssigned
+from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.kafka.retry import Unavailable
+from tweetream.kafka.send_queue import StillAssigned
 from tweetream.matching import normalise_track
 from tweetream.models import codec
 from tweetream.models.alert import BadAlert, check_alert

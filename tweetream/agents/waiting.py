@@ -17,8 +17,9 @@ from tweetream import metrics
 from tweetream.app import app, kafka
 from tweetream.engine.consumer import Consumer
 from tweetream.kafka.admin import TIMEOUT
-from tweetream.kafka.producer import Abandoned, StillAssigned
+from tweetream.kafka.producer import Abandoned
 from tweetream.kafka.readers import last_records
+from tweetream.kafka.send_queue import StillAssigned
 from tweetream.models import codec
 from tweetream.models.feed import MAX_OFFSET
 from tweetream.models.waiting import Waiting
@@ -91,7 +92,7 @@ class WaitingFeeds:
         """Let the feed get new records again, unless some were passed over meanwhile. Returns whether it does."""
         mark = Waiting(backlog.partition, backlog.feed, backlog.start)
         # While this holds the feed's queue, later records wait behind it, and none is written or acknowledged.
-        async with services.producer.queue(backlog.feed, 0):
+        async with services.producer.queue(backlog.feed, 0).turn():
             if backlog.start < backlog.until:
                 return False
             await services.producer.send(WAITING, 0, None, key=mark.key, still_assigned=still_assigned)

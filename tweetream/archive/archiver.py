@@ -120,7 +120,7 @@ class Archiver:
                     await asyncio.wait({writing})
 
     def _is_due(self, batch: Batch, waited: float, came: bool) -> bool:
-        if not batch.feeds:
+        if not batch.feeds and not batch.retracted:
             return waited >= BEAT
         return waited >= self._store.gather or (not came and not batch.lag and waited >= self._store.settle)
 

@@ -88,6 +88,7 @@ class FeedReader:
     @contextlib.asynccontextmanager
     async def reading(self, states: Mapping[str, FeedState]) -> AsyncIterator[None]:
         """Within the block, `poll` reads on from these states."""
+        # Retractions are read from their start, as every worker does: a new Kafka has other offsets.
         self._states, self._retractions_read = dict(states), False
         self._assigned, self._passed_over = set(), set()
         self._consumer = rebootstrapping(
@@ -124,7 +125,8 @@ class FeedReader:
                 else:
                     self._take(self._states[tp.topic], day, some, batch)
                 self._states[tp.topic].next_offset = some[-1].offset + 1
-                batch.feeds[tp.topic] = batch.days[tp.topic, day] = self._copy(tp.topic)
+                if tp != self._retractions:
+                    batch.feeds[tp.topic] = batch.days[tp.topic, day] = self._copy(tp.topic)
         if not self._retractions_read and self._retractions not in found:
             self._retractions_read = True  # those from before come first, so that no retracted post shows
         batch.lag = self._lag(consumer)

@@ -79,13 +79,15 @@ class ArchiveReader:
     def page(self, search: Search, number: int) -> list[Found]:
         """The newest `number` posts, newest first. Raises ArchiveUnavailable or BadArchive."""
         with explained(self.address), self._connection() as connection:
-            rows = connection.execute(_statement(search, connection).order_by(posts.c.key.desc()).limit(number)).all()
+            asked, key = _statement(search, connection)
+            rows = connection.execute(asked.order_by(key.desc()).limit(number)).all()
         return [_found(row, search.topic) for row in rows]
 
     def oldest(self, search: Search, number: int) -> list[Found]:
         """The oldest `number` posts, oldest first: all of them come by `after`."""
         with explained(self.address), self._connection() as connection:
-            rows = connection.execute(_statement(search, connection).order_by(posts.c.key).limit(number)).all()
+            asked, key = _statement(search, connection)
+            rows = connection.execute(asked.order_by(key).limit(number)).all()
         return [_found(row, search.topic) for row in rows]
 
     def every(self, search: Search, number: int = 1_000) -> Iterator[list[Found]]:
@@ -152,7 +154,8 @@ class ArchiveReader:
             self._checked = True
 
 
-def _statement(search: Search, connection: Connection) -> Select[Any]:
+def _statement(search: Search, connection: Connection) -> tuple[Select[Any], Any]:
+    """The posts, and the key to sort by: that of the index which gives them in this order already."""
     found = select(
         posts.c.key, posts.c.id, posts.c.topics, posts.c.source, posts.c.url, posts.c.author, posts.c.text,
         posts.c.lang, posts.c.created_at, posts.c.received_at, posts.c.label, posts.c.score,
@@ -179,7 +182,9 @@ def _statement(search: Search, connection: Connection) -> Select[Any]:
         found = found.where(posts.c.author.in_({search.author, search.author.removeprefix("@")}))
     if search.source is not None:
         found = found.where(posts.c.source == search.source)
-    return found.where(posts.c.score >= search.min_score) if search.min_score else found
+    if search.min_score:
+        found = found.where(posts.c.score >= search.min_score)
+    return found, key
 
 
 def _with_words(found: Select[Any], terms: Sequence[Term]) -> Select[Any]:

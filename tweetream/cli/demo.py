@@ -26,6 +26,7 @@ from urllib.parse import quote
 from tweetream.cli.web_port import check_port
 from tweetream.kafka.embedded import BrokerError, EmbeddedBroker, dies_with_parent, end_process, free_ports
 from tweetream.models.signals import end_signals
+from tweetream.preflight import check_archive
 from tweetream.settings import PREFIX, Settings, fail, in_url, load, say
 
 SAMPLE = files("tweetream") / "data" / "sample.csv"
@@ -52,6 +53,7 @@ def run(options: argparse.Namespace) -> None:
         "SESSION_TIMEOUT": "2s",  # the embedded broker lets a worker join after half of it
         "BROKER": "",
         "WEB_PORT": "",
+        "ARCHIVE": _archive(options.archive),
     }
     os.environ.update({PREFIX + name: value for name, value in given.items()})
     host = load().web_host
@@ -90,10 +92,12 @@ def _run_worker(host: str, port: int, topics: Sequence[str], browser: bool, stop
         preexec_fn=dies_with_parent(),
     )
     last_line = LastLine(worker)
+    archiver: subprocess.Popen[bytes] | None = None
     try:
         # Each of these names is all addresses, and a browser needs one of them.
         url = f"http://{in_url({'0.0.0.0': '127.0.0.1', '::': '127.0.0.1'}.get(host, host))}:{port}"
         if _await_topics(worker, url, topics, stopping):
+            archiver = _start_archiver()
             print(f"Tweetream: {url}", flush=True)
             if host in ("0.0.0.0", "::") and (own := own_address(host)):
                 print(f"From a phone or another machine in this network: http://{in_url(own)}:{port}", flush=True)
@@ -102,12 +106,31 @@ def _run_worker(host: str, port: int, topics: Sequence[str], browser: bool, stop
         while worker.poll() is None and not stopping.is_set():
             stopping.wait(0.2)
     finally:
+        if archiver is not None:
+            end_process(archiver, STOP)  # it writes what it has read
         end_process(worker, STOP)
         reason = last_line.end()
     if stopping.is_set():
         return 0
     say(f"the worker ended {_how(worker.returncode)}: {reason or 'it did not say why'}")
     return worker.returncode if worker.returncode > 0 else 2
+
+
+def _archive(given: str | None) -> str:
+    """The address of the archive; a name without a scheme is a file of SQLite. Empty without an archive."""
+    if not given:
+        return ""
+    url = given if ":" in given else f"sqlite:///{quote(str(Path(given).absolute()))}"
+    check_archive(url)
+    return url
+
+
+def _start_archiver() -> "subprocess.Popen[bytes] | None":
+    """The archiver, if there is to be an archive. What it says goes to this terminal."""
+    if not os.environ[f"{PREFIX}ARCHIVE"]:
+        return None
+    command = [sys.executable, "-m", "tweetream", "archive"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True, preexec_fn=dies_with_parent())
 
 
 def _how(status: int) -> str:

@@ -69,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--port", type=int, default=6066, metavar="N", help="port of the page (0: any; default %(default)s)"
     )
+    demo.add_argument(
+        "--archive", metavar="FILE", help="keep all posts in this SQLite archive, which the demo searches"
+    )
     demo.add_argument("--no-browser", action="store_true", help="do not open the page")
 
     commands.add_parser("worker", help="run a worker, like `faust -A tweetream.app worker …`")

@@ -19,7 +19,8 @@ from typing_extensions import override
 from tweetream.engine.application import App
 from tweetream.engine.changelog import Changelog, ChangelogRecord
 from tweetream.engine.snapshot import Snapshot, fingerprint
-from tweetream.kafka.producer import Abandoned, OrderedProducer, StillAssigned, always
+from tweetream.kafka.producer import Abandoned, OrderedProducer, always
+from tweetream.kafka.send_queue import StillAssigned
 from tweetream.models import codec
 
 log = logging.getLogger(__name__)

@@ -17,9 +17,10 @@ from aiokafka.errors import KafkaError
 from tweetream.feeds.record import Stamps, read_record
 from tweetream.kafka import readers
 from tweetream.kafka.connection import Connection
-from tweetream.kafka.producer import Abandoned, Headers, StillAssigned
+from tweetream.kafka.producer import Abandoned
 from tweetream.kafka.readers import FETCH_RECORDS, MAX_DEDUP_RECORDS, Readers, next_records
 from tweetream.kafka.retry import PAUSE, Reminder
+from tweetream.kafka.send_queue import Headers, StillAssigned
 from tweetream.models.feed import Stamp, rfc3339
 
 log = logging.getLogger(__name__)

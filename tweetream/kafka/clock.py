@@ -10,7 +10,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 
-from tweetream.kafka.producer import OrderedProducer, StillAssigned
+from tweetream.kafka.producer import OrderedProducer
+from tweetream.kafka.send_queue import StillAssigned
 
 log = logging.getLogger(__name__)
 LIMIT = 60.0  # seconds; with a time service, clocks differ by milliseconds

@@ -5,7 +5,8 @@ The header `topic` says where a record comes from, `reason` why it is here. Know
 
 import logging
 
-from tweetream.kafka.producer import Headers, OrderedProducer, RecordRejected
+from tweetream.kafka.producer import OrderedProducer, RecordRejected
+from tweetream.kafka.send_queue import Headers
 from tweetream.models.printable import printable
 
 log = logging.getLogger(__name__)

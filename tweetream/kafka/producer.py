@@ -1,8 +1,9 @@
 """Sending to Kafka so that no record is lost or reordered.
 
 A send, of one record or of many, waits until the send before it in the partition was delivered. It is then repeated
-until it is delivered or its partition is no longer assigned. No record comes between the records of one send. aiokafka
-gives up a batch after its request timeout and sends the next one, so this module keeps the order.
+until it is delivered or its partition is no longer assigned. No record comes between the records of one send. What
+waits meanwhile may go out with it in one batch. aiokafka gives up a batch after its request timeout and sends the next
+one, so this module keeps the order.
 """
 
 import asyncio
@@ -29,12 +30,12 @@ from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import Reminder, Unavailable, wait_at_most
+from tweetream.kafka.send_queue import Headers, Record, Send, SendQueue, StillAssigned, all_assigned
 from tweetream.kafka.write_watch import WriteWatch
 
 log = logging.getLogger(__name__)
-Headers = Sequence[tuple[str, bytes]]
-StillAssigned = Callable[[], bool]
 MAX_REQUEST = 1_000_000  # bytes: Kafka's default limit, less room for its own framing
+MAX_RECORDS = 100_000  # of a batch: more than fit in
 RECORD_BYTES = 1024  # of a record in a batch besides its value
 METADATA_AGE_MS = 5_000  # a deleted topic is noticed after so long, also without a send
 FRAMING = 1024  # bytes of a batch besides its records' keys, values and headers, and some to spare
@@ -72,7 +73,7 @@ class OrderedProducer:
         self._kafka = kafka
         self._pause = pause
         self._producer: AIOKafkaProducer | None = None
-        self._locks: dict[tuple[str, int], asyncio.Lock] = {}
+        self._queues: dict[tuple[str, int], SendQueue] = {}
         self._failing = False
         self._reminder = Reminder(log)
         self.watch: WriteWatch | None = None
@@ -152,7 +153,7 @@ class OrderedProducer:
         still_assigned: StillAssigned = always,
     ) -> RecordMetadata:
         """Send one record. Raises RecordTooLarge, RecordRejected or Abandoned."""
-        async with self.queue(topic, partition):
+        async with self.queue(topic, partition).turn():
             return await self._deliver(
                 topic, lambda: self._send_one(topic, partition, value, key, headers), still_assigned
             )
@@ -170,7 +171,7 @@ class OrderedProducer:
         `values` makes the records, of at most so many bytes if it can. When Kafka turns out to take less, all of them
         are made and sent again, before any other record of the partition. Raises RecordRejected or Abandoned.
         """
-        async with self.queue(topic, partition):
+        async with self.queue(topic, partition).turn():
             while True:
                 limit, too_large = self.max_record, []
                 for value in values(limit):
@@ -186,7 +187,7 @@ class OrderedProducer:
         self,
         topic: str,
         partition: int,
-        records: Sequence[tuple[bytes, Headers]],
+        records: Sequence[Record],
         *,
         keys: Sequence[bytes] | None = None,
         still_assigned: StillAssigned = always,
@@ -194,54 +195,53 @@ class OrderedProducer:
     ) -> list[int]:
         """Send records in order, in as few batches as possible. Returns the indices of those that are too large.
 
-        `keys` has the key of each record, if they have keys. `limit` is entered before the first attempt, and may end
-        the call. Raises RecordRejected or Abandoned; then some records may have been delivered, so another call would
-        double them.
+        What other calls wait to send to the partition goes out in the same batches. `keys` has the key of each record,
+        if they have keys. `limit` is entered before the first attempt, and may end the call. Raises RecordRejected or
+        Abandoned; then some records may have been delivered, so another call would double them.
         """
-        async with self.queue(topic, partition):
-            with limit or contextlib.nullcontext():
-                return await self._deliver_all(topic, partition, records, keys, still_assigned)
+        if not records:
+            return []
+        send, queue = Send(records, keys, still_assigned), self.queue(topic, partition)
+        async with queue.turn(send):
+            if send.left:
+                with limit or contextlib.nullcontext():
+                    await self._deliver_all(topic, partition, send, queue)
+        return send.too_large
 
-    async def _deliver_all(
-        self,
-        topic: str,
-        partition: int,
-        records: Sequence[tuple[bytes, Headers]],
-        keys: Sequence[bytes] | None,
-        still_assigned: StillAssigned,
-    ) -> list[int]:
-        too_large = []
-        start, most = 0, len(records)
-        while start < len(records):
-            batch, end = self._fill(records[: start + most], keys, start)
+    async def _deliver_all(self, topic: str, partition: int, send: Send, queue: SendQueue) -> None:
+        """Deliver the records of this send, and what goes along of those behind it."""
+        most = MAX_RECORDS
+        while send.left:
+            together = queue.together()
+            batch, counts = self._fill(together, most)
+            most = MAX_RECORDS
             try:
-                if end == start:  # the record alone is too large
+                if not any(counts):  # the record alone is too large
                     raise RecordTooLarge
-                await self._deliver(topic, partial(self._send_batch, topic, partition, batch), still_assigned)
+                attempt = partial(self._send_batch, topic, partition, batch)
+                await self._deliver(topic, attempt, partial(all_assigned, together[: len(counts)]))
             except RecordTooLarge:
-                if end > start + 1:
-                    most = (end - start) // 2
-                    continue
-                too_large.append(start)
-                end = start + 1
-            start, most = end, len(records)
-        return too_large
+                if sum(counts) > 1:
+                    most = sum(counts) // 2
+                else:
+                    send.pass_over()
+            except Abandoned:  # perhaps for another of them, which fails in its own turn
+                if self._producer is None or not send.still_assigned():
+                    raise
+            else:
+                for of_batch, count in zip(together, counts, strict=False):
+                    of_batch.sent += count
 
-    def _fill(
-        self, records: Sequence[tuple[bytes, Headers]], keys: Sequence[bytes] | None, start: int
-    ) -> tuple[Any, int]:
-        """A batch of the records from `start` on that fit in, and the index of the first that does not."""
-        batch = self._started().create_batch()
-        end, most = start, self.max_record - RECORD_BYTES
-        for value, headers in records[start:]:
-            key = keys[end] if keys else None
-            if batch.size() + len(value) > most and end > start:
+    def _fill(self, sends: Sequence[Send], most: int) -> tuple[Any, list[int]]:
+        """A batch of at most so many records of these sends, and how many of each are in it, up to the last that is."""
+        batch, counts = self._started().create_batch(), list[int]()
+        for send in sends:
+            left = send.left
+            counts.append(send.fill(batch, self.max_record - RECORD_BYTES, most - sum(counts)))
+            if counts[-1] < left:
                 break
-            if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
-                break
-            end += 1
         batch.close()
-        return batch, end
+        return batch, counts
 
     def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -258,9 +258,9 @@ class OrderedProducer:
         future = await self._started().send_batch(batch, topic, partition=partition)
         return await future
 
-    def queue(self, topic: str, partition: int) -> asyncio.Lock:
-        """The queue of a partition, in order of arrival; a send holds it until all its records were delivered."""
-        return self._locks.setdefault((topic, partition), asyncio.Lock())
+    def queue(self, topic: str, partition: int) -> SendQueue:
+        """The queue of a partition, in order of arrival; a turn in it ends when all its records were delivered."""
+        return self._queues.setdefault((topic, partition), SendQueue())
 
     async def _deliver(self, topic: str, attempt: Callable[[], Any], still_assigned: StillAssigned) -> RecordMetadata:
         while still_assigned():

@@ -46,7 +46,11 @@ def test_a_post_says_who_when_where_what_and_how_sure(visit: Open, topic: str, p
 def test_filters_by_label_score_and_text_hold_for_what_is_there_and_what_comes(
     visit: Open, topic: str, posting: PostWriter
 ) -> None:
-    texts = ("macet total di tol, lalu lintas padat merayap {}", "selamat pagi semua, sudah sarapan {}", "{}")
+    texts = (
+        "macet total di tol, lalu lintas padat merayap {}",
+        "selamat pagi semua, sudah sarapan {}",
+        "jalan ke kantor {}",
+    )
     posting.write(*(post(f"{topic} {text.format(n)}") for n in range(4) for text in texts))
     with visit() as tab:
         tab.open(f"/#{topic}").page.wait_for_selector("#posts [data-id]")

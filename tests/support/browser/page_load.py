@@ -3,6 +3,7 @@
 Limits: one topic, one tab, posts of everyday length.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ OWN = 200_000  # bytes of our scripts that a visit loads, unpacked and without c
 COLUMNS = [f"kolom{n}" for n in range(6)]
 WALL = {"width": 1920, "height": 1080}
 GROWTH = 1.1  # of the heap, from the first part of the posts to the last
+NUMBERS = itertools.count(1)
 TEXTS = (
     "{0} macet total arah Semanggi, ada truk mogok di km {1} https://example.org/{1} #lalin",
     "{} hujan deras dari tadi, banjir semata kaki di depan kantor nomor {} 🌧",
@@ -47,8 +49,11 @@ class Weight(NamedTuple):
 
 
 def everyday(topic: str, count: int) -> list[Post]:
-    """Posts that a topic of this name gets; no two say the same."""
-    return [post(TEXTS[n % len(TEXTS)].format(topic, n), author=f"warga{n % 50}") for n in range(count)]
+    """Posts that a topic of this name gets; no two that were ever asked for say the same."""
+    numbers = itertools.islice(NUMBERS, count)
+    return [
+        post(TEXTS[n % len(TEXTS)].format(topic, number), author=f"warga{n % 50}") for n, number in enumerate(numbers)
+    ]
 
 
 def first_content(browser: Browser, tab: Tab, address: str) -> Trace:

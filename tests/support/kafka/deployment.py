@@ -9,7 +9,8 @@ from tweetream.archive.feed_reader import changelog_of, retractions_of
 from tweetream.kafka import admin
 from tweetream.kafka.admin import TopicSpec
 from tweetream.kafka.connection import Connection
-from tweetream.kafka.producer import Headers, OrderedProducer
+from tweetream.kafka.producer import OrderedProducer
+from tweetream.kafka.send_queue import Headers
 from tweetream.models import codec
 from tweetream.models.codec import json_line
 from tweetream.models.feed import UNSURE, FeedEntry, FeedName, Stamp, rfc3339

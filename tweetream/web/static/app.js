@@ -51,7 +51,10 @@ const feed = new FeedConnection({
   newest: (name) => api.newest(name),
   reads: (name) => api.reads(name),
   on: {
-    state: showState,
+    state: ({ name }) => {
+      if (name === "live") charts.again();
+      showState();
+    },
     post: came,
     gap: (gap) => columns.addGap(gap),
     retracted: (id) => columns.each((posts) => posts.retract(id)),
@@ -65,7 +68,7 @@ const filters = new Filters(document, (filter) => planCurrent({ filter }));
 const undo = new Undo(byId("undo"), { changed: showTopics, away: toFeed });
 const stats = (name) => api.stats(name);
 const topicList = new TopicList(byId("topics"), { toggle, edit: (name) => addForm.edit(find(name)), remove, stats });
-const edit = changing((name, track) => api.edit(name, track));
+const edit = changing((...change) => api.edit(...change));
 const addForm = new AddForm(document, { add, edit, preview: (name, track) => api.preview(name, track) });
 const charts = new Charts(byId("charts"), api, {
   posts: () => columns.current.posts.all,
@@ -87,8 +90,7 @@ let shown = ""; // the address of the view
 let followed = ""; // topics and filter of the stream
 let position = ""; // where the stream was before it was opened anew
 let lastKnown = {}; // the topics' Kafka topics: a topic that is deleted and added again has a new one
-let first = true;
-let asking = false;
+let [first, asking] = [true, false];
 let changes = 0; // of topics, made here: an answer to an earlier question is out of date
 let timer = 0;
 

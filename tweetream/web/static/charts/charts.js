@@ -65,6 +65,11 @@ export class Charts {
     this.#follow();
   }
 
+  // Counts again what the page has, when that has changed at once.
+  again() {
+    if (this.#own) this.poll.now();
+  }
+
   #build(section) {
     const summary = element("summary", "", worded("h2", "charts-title", "charts.title"));
     this.note = worded("p", "charts-note", "", "note");
@@ -190,7 +195,8 @@ export class Charts {
   }
 
   #showTable() {
-    if (!this.tableDetails.open || !this.#counts) return; // 60 rows are only built when the table is open
+    // 60 rows are only built when the table is open, and not while the focus is there: it would be lost
+    if (!this.tableDetails.open || !this.#counts || this.table.contains(document.activeElement)) return;
     const { minutes, series } = this.#counts;
     const cell = (tag, text, scope) => {
       const made = element(tag, "", text);

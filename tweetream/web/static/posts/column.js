@@ -70,7 +70,7 @@ export class Column {
   /** @param {ColumnPlan} plan */
   set(plan) {
     if (this.is(plan)) return;
-    const [filtered, others] = [!sameFilter(plan.filter, this.filter), plan.topics.join() !== this.topics.join()];
+    const [filtered, others] = [!sameFilter(plan.filter, this.filter), !plan.topics.some((name) => this.topics.includes(name))];
     [this.topics, this.filter] = [plan.topics, plan.filter];
     this.begun = false;
     if (others) this.posts.clear();

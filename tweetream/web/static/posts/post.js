@@ -189,7 +189,7 @@ export function postElement(post, { topics = [], ranges = [], now = Date.now(), 
     element("div", "when", timeOf(first, now)),
     element("div", "who", ...whoOf(first)),
     element("div", "what", ...textOf(post, ranges)),
-    element("div", "label-place", same, ...badgeOf(post), element("span", "topic-chips", ...topicChips(topics))),
+    element("div", "label-place", ...badgeOf(post), same, element("span", "topic-chips", ...topicChips(topics))),
   );
   article.tabIndex = -1; // j and k go from one to the next
   const item = element("li", "post", article);

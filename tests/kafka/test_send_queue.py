@@ -1,0 +1,172 @@
+"""Sends that wait for a partition go out together: in order, each once, and each by its own right."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiokafka.errors import RecordListTooLargeError, RequestTimedOutError
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import RecordMetadata, TopicPartition
+
+from tweetream.kafka.connection import Connection
+from tweetream.kafka.producer import MAX_REQUEST, Abandoned, OrderedProducer, RecordRejected
+from tweetream.kafka.send_queue import Record
+
+
+class Batch(BatchBuilder):
+    """A batch that remembers its values."""
+
+    def __init__(self) -> None:
+        super().__init__(MAX_REQUEST, 0)
+        self.values: list[bytes] = []
+
+    def append(self, *, timestamp: Any, key: Any, value: Any, headers: Any = ()) -> Any:
+        if (metadata := super().append(timestamp=timestamp, key=key, value=value, headers=headers)) is not None:
+            self.values.append(value)
+        return metadata
+
+
+class Kafka:
+    """Takes a batch each time that `free` lets it. `errors` come first; a batch that is `large` never goes in."""
+
+    client = None
+
+    def __init__(self) -> None:
+        self.free = asyncio.Semaphore(0)
+        self.errors: list[Exception] = []
+        self.large = MAX_REQUEST
+        self.batches: list[list[bytes]] = []
+
+    def create_batch(self) -> Batch:
+        return Batch()
+
+    async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> Any:
+        await self.free.acquire()
+        if self.errors:
+            raise self.errors.pop(0)
+        if len(batch.values) > self.large or max(map(len, batch.values)) > MAX_REQUEST:
+            raise RecordListTooLargeError
+        self.batches.append(batch.values)
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(RecordMetadata(topic, partition, TopicPartition(topic, partition), 0, -1, 0, 0))
+        return done
+
+    async def stop(self) -> None:
+        pass
+
+
+@pytest.fixture
+async def kafka() -> Kafka:
+    return Kafka()
+
+
+@pytest.fixture
+async def producer(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OrderedProducer]:
+    async def keep(topics: Any) -> bool:
+        return False
+
+    found = OrderedProducer(Connection(["127.0.0.1:1"]), pause=0)
+    monkeypatch.setattr(found, "_producer", kafka)
+    monkeypatch.setattr(found, "learn_limit", keep)
+    yield found
+
+
+def records(*names: str) -> list[Record]:
+    return [(name.encode(), []) for name in names]
+
+
+async def begun(producer: OrderedProducer, *sends: list[Record], **options: Any) -> list[asyncio.Task[list[int]]]:
+    """Sends that wait behind each other."""
+    tasks = [asyncio.create_task(producer.send_all("t", 0, send, **options)) for send in sends]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def test_what_comes_while_a_batch_is_on_its_way_goes_out_in_one_batch(
+    producer: OrderedProducer, kafka: Kafka
+) -> None:
+    tasks = await begun(producer, records("a"), records("b", "c"), records("d"))
+    tasks += await begun(producer, records("e"))
+    kafka.free.release()
+    kafka.free.release()
+    assert await asyncio.gather(*tasks) == [[], [], [], []]
+    assert sum(kafka.batches, []) == [b"a", b"b", b"c", b"d", b"e"] and len(kafka.batches) == 2
+
+
+async def test_a_turn_alone_parts_what_is_before_it_from_what_is_behind(
+    producer: OrderedProducer, kafka: Kafka
+) -> None:
+    first = await begun(producer, records("a"), records("b"))
+
+    async def alone() -> None:
+        async with producer.queue("t", 0).turn():
+            kafka.batches.append([b"alone"])
+
+    turn = asyncio.create_task(alone())
+    await asyncio.sleep(0)
+    last = await begun(producer, records("c"))
+    for _ in range(3):
+        kafka.free.release()
+    await asyncio.gather(*first, turn, *last)
+    assert sum(kafka.batches, []) == [b"a", b"b", b"alone", b"c"]
+
+
+async def test_a_send_that_is_no_longer_assigned_fails_alone(producer: OrderedProducer, kafka: Kafka) -> None:
+    assigned = True
+    first = await begun(producer, records("a"))
+    lost = await begun(producer, records("b"), still_assigned=lambda: assigned)
+    last = await begun(producer, records("c"))
+    assigned = False
+    for _ in range(3):
+        kafka.free.release()
+    assert await first[0] == await last[0] == []
+    with pytest.raises(Abandoned):
+        await lost[0]
+    assert sum(kafka.batches, []) == [b"a", b"c"]
+
+
+async def test_one_that_is_lost_while_its_batch_is_tried_again_leaves_it(
+    producer: OrderedProducer, kafka: Kafka
+) -> None:
+    assigned = True
+    kafka.errors = [RequestTimedOutError()]
+    (first,) = await begun(producer, records("a"))
+    (lost,) = await begun(producer, records("b"), still_assigned=lambda: assigned)
+    (last,) = await begun(producer, records("c"))
+    assigned = False
+    for _ in range(4):
+        kafka.free.release()
+    assert await first == await last == []
+    with pytest.raises(Abandoned):
+        await lost
+    assert sum(kafka.batches, []) == [b"a", b"c"]
+
+
+async def test_the_end_of_the_one_whose_turn_it_is_does_not_end_the_others(
+    producer: OrderedProducer, kafka: Kafka
+) -> None:
+    (first,) = await begun(producer, records("a"))
+    (second,) = await begun(producer, records("b"))
+    first.cancel()
+    kafka.free.release()
+    assert await second == []
+    assert kafka.batches == [[b"b"]]
+
+
+async def test_of_a_batch_that_is_too_large_each_send_learns_its_own(producer: OrderedProducer, kafka: Kafka) -> None:
+    kafka.large = 1
+    tasks = await begun(producer, records("a", "b"), [(b"x" * 2 * MAX_REQUEST, []), (b"d", [])], records("e"))
+    for _ in range(20):
+        kafka.free.release()
+    assert await asyncio.gather(*tasks) == [[], [0], []]
+    assert kafka.batches == [[b"a"], [b"b"], [b"d"], [b"e"]]
+
+
+async def test_a_producer_that_stops_lets_all_go(producer: OrderedProducer, kafka: Kafka) -> None:
+    kafka.errors = [RequestTimedOutError()]
+    tasks = await begun(producer, records("a"), records("b"))
+    producer._producer = None
+    kafka.free.release()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(error) for error in found] == [Abandoned, Abandoned] and not issubclass(Abandoned, RecordRejected)
