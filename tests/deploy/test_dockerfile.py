@@ -60,7 +60,8 @@ def test_the_worker_is_not_root_and_owns_its_data_alone(built: image.Stage) -> N
     uid = built.user.partition(":")[0]
     assert uid.isdecimal() and int(uid) > 0, "Kubernetes' runAsNonRoot takes numbers alone"
     owned = [rest for name, rest in image.instructions(image.DOCKERFILE.read_text()) if "--chown" in rest]
-    assert owned == [f"--from=build --chown={built.user} /data {built.env['TWEETREAM_DATA_DIR']}"]
+    data = built.env["TWEETREAM_DATA_DIR"], "/archive"  # the worker's own, and an archiver's
+    assert owned == [f"--from=build --chown={built.user} /data {folder}" for folder in data]
     assert built.env["HOME"] == built.workdir == built.env["TWEETREAM_DATA_DIR"]
 
 

@@ -143,7 +143,7 @@ def with_what_is_there(document: dict[str, Any], worker: Worker) -> dict[str, An
             for parameter in operation.get("parameters", []):
                 schema = parameter["schema"]
                 found = there.get(parameter["name"], [])
-                if schema["type" if "type" in schema else "anyOf"] == "array":
+                if schema.get("type") == "array":
                     schema["items"] = {"anyOf": [{"enum": found}, schema["items"]]}
                 elif found and method != "delete":
                     parameter["schema"] = {"anyOf": [{"enum": found}, schema]}
