@@ -73,7 +73,7 @@ async def test_replay_meets_the_ring_with_nothing_missing_or_doubled_while_recor
 
     async def slowly(one: Cursor) -> list[int]:
         found: list[Any] = []
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(90):
             while not (appending.done() and one.offset >= feed.end and feed.end == end):
                 records = await one.next()
                 found += records
