@@ -1,9 +1,12 @@
 """The replicated table when a replaced worker still writes: the latest state stays, and its owner rewrites it."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
-from support.tables import FakeProducer, NumberedTable, let_tasks_run, rebalance, receive
+from support.tables import FakeChangelog, FakeProducer, NumberedTable, let_tasks_run, rebalance, receive
+
+from tweetream.engine.snapshot import Snapshot
 
 
 async def test_writes_of_a_replaced_worker_change_nothing(
@@ -39,6 +42,22 @@ async def test_when_the_changelog_is_gone_its_owner_writes_everything_again_and_
     assert sorted(producer.log) == [(b"a", b"7"), (b"b", b"3")]
     receive(numbered, (0, b"a", b"7"), (1, b"b", b"3"), (2, b"b", b"4"))
     assert numbered[b"b"] == b"4" and numbered.read_to == 2, "the offsets of the new changelog count"
+
+
+async def test_when_the_changelog_only_seemed_gone_the_snapshot_has_all_keys_again(
+    numbered: NumberedTable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The keys that do not change would be lost at the next start."""
+    await rebalance(numbered, monkeypatch, owner=False)
+    receive(numbered, (0, b"a", b"7"), (1, b"b", b"3"))
+    numbered.keep(Snapshot(tmp_path / "things"))
+    numbered.write_again()
+    receive(numbered, (2, b"b", b"4"))
+    assert numbered.stale, "it is not the first record of a new changelog"
+    await numbered.rebuild(FakeChangelog((0, b"a", b"7"), (1, b"b", b"3"), (2, b"b", b"4")))
+    numbered.close()
+    found = Snapshot(tmp_path / "things").load()
+    assert found is not None and found[1] == {b"a": b"7", b"b": b"4"} == dict(numbered.items())
 
 
 async def test_a_value_to_be_rewritten_stays_when_the_partition_is_lost(

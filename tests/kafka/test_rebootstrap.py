@@ -3,11 +3,13 @@
 import asyncio
 import logging
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
-from aiokafka.protocol.metadata import MetadataRequest, MetadataRequest_v5
+from aiokafka.protocol.metadata import MetadataRequest, MetadataRequest_v5, MetadataResponse_v1, MetadataResponse_v5
+from aiokafka.structs import TopicPartition
 
 from tweetream.kafka import rebootstrap
 
@@ -40,7 +42,7 @@ class Cluster:
 
     async def _answer(self, request: MetadataRequest) -> SimpleNamespace:
         self.asked.append(request)
-        return SimpleNamespace(brokers=[self.at])
+        return SimpleNamespace(brokers=[self.at], topics=[()])
 
     async def _bootstrap(self) -> None:
         self.bootstrapped += 1
@@ -97,3 +99,19 @@ async def test_a_topic_that_cannot_be_used_is_asked_for_with_pauses_and_costs_no
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await cluster.update(topic)
+
+
+async def test_an_answer_of_the_bootstrap_servers_makes_no_topic_seem_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = AIOKafkaClient()
+    rebootstrap.rebootstrapping(SimpleNamespace(_client=client))  # type: ignore[type-var]
+    cluster, posts, seen = client.cluster, TopicPartition("t-posts", 0), list[set[int] | None]()
+    partitions: list[Any] = [(0, 0, 1, [1], [1], [])]
+    cluster.update_metadata(
+        MetadataResponse_v5(0, [(1, "kafka", 1, None)], "c", 1, [(0, "t-posts", False, partitions)])
+    )
+    cluster.add_listener(lambda there: seen.append(there.partitions_for_topic("t-posts")))
+    cluster.update_metadata(MetadataResponse_v1([(1, "kafka", 2, None)], 1, []))
+    assert [broker.port for broker in cluster.brokers()] == [2] and seen == [{0}]
+    assert cluster.leader_for_partition(posts) == 1 and cluster.partitions_for_broker(1) == {posts}
+    cluster.update_metadata(MetadataResponse_v1([(1, "kafka", 2, None)], 1, [(3, "t-posts", False, [])]))
+    assert cluster.partitions_for_topic("t-posts") is None, "it was asked for, and is gone"

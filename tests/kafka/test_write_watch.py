@@ -66,6 +66,20 @@ async def test_a_send_to_a_topic_that_is_gone_or_leaderless_ends(leaders: dict[s
     watch.stop()
 
 
+async def test_a_topic_is_missing_only_after_a_while_however_long_it_had_no_leader_before() -> None:
+    client = Client(a=[-1])
+    watch = watching(client, "a")
+    while not watch.is_leaderless("a"):
+        await asyncio.sleep(0)
+    watch.stop()
+    client.leaders = {}
+    watch._note_leaders()
+    assert watch.is_leaderless("a") and not watch.is_missing("a"), "a broker that has just come back may not know it"
+    await asyncio.sleep(0.01)
+    watch._note_leaders()
+    assert watch.is_missing("a")
+
+
 async def test_a_send_that_kafka_does_not_take_ends_and_a_probe_finds_out_when_it_does_again() -> None:
     watch = watching(Client(a=[1], b=[1]), "a", "b")
     with pytest.raises(Unwritable):

@@ -39,6 +39,7 @@ TOUCHED = {
     "aiokafka:AIOKafkaConsumer": ["_client", "_fetch_max_wait_ms"],
     "aiokafka.admin:AIOKafkaAdminClient": ["_client"],
     "aiokafka.client:AIOKafkaClient": ["_get_conn", "_metadata_update"],
+    "aiokafka.cluster:ClusterMetadata": ["_partitions"],
 }
 # Public parts that no documentation promises, and without which something of ours fails in silence.
 RELIED_ON = {
@@ -50,7 +51,7 @@ RELIED_ON = {
         "fetch_all_metadata",
         "send",
     ],
-    "aiokafka.cluster:ClusterMetadata": ["update_metadata", "failed_update"],
+    "aiokafka.cluster:ClusterMetadata": ["update_metadata", "failed_update", "internal_topics"],
     "faust.cli.worker:worker": ["on_worker_created"],
     "aiohttp:ClientRequest": ["url", "headers"],
     "aiohttp.web:Request": ["transport"],

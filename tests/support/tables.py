@@ -83,7 +83,9 @@ def receive(table: ReplicatedTable, *records: tuple[int, bytes, bytes | None], a
     """The table gets changelog records (offset, key, value): one by one, or `at_once`."""
     tp = TP(table.changelog_topic_name, 0)
     events = [
-        SimpleNamespace(key=key, value=value, message=SimpleNamespace(offset=offset, value=value, partition=0, tp=tp))
+        SimpleNamespace(
+            key=key, value=value, message=SimpleNamespace(offset=offset, timestamp=0.0, value=value, partition=0, tp=tp)
+        )
         for offset, key, value in records
     ]
     for batch in [events] if at_once else [[event] for event in events]:

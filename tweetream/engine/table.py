@@ -214,7 +214,7 @@ class ReplicatedTable(GlobalTable):
     def write_again(self) -> None:
         """The changelog is gone: all that is here is written to the one that is made in its place, by its owner."""
         self._offsets.clear()
-        self.read_to = None
+        self.read_to = -1  # if it is there after all, its next record is a later one, and the table is stale
         if self._snapshot is not None:
             self._snapshot.clear()
         for key, value in self.data.items():

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import random
 from collections.abc import Collection
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
@@ -50,7 +50,26 @@ def rebootstrapping(client: Client) -> Client:
         return False
 
     connections._metadata_update = ask
+    _keep_topics(connections.cluster)
     return client
+
+
+def _keep_topics(cluster: ClusterMetadata) -> None:
+    """An answer that tells of no topic leaves what is known of topics: `bootstrap` asks for none.
+
+    Else all topics would seem deleted, and a group's leader would begin a rebalance, until the next answer comes.
+    """
+    update = cluster.update_metadata
+
+    def keeping(answer: Any) -> None:
+        if not answer.topics:
+            answer.topics = [
+                (0, topic, topic in cluster.internal_topics, [(p.error, *p[1:5]) for p in partitions.values()])
+                for topic, partitions in cluster._partitions.items()
+            ]
+        update(answer)
+
+    cluster.update_metadata = keeping  # type: ignore[method-assign]
 
 
 async def usable(consumer: AIOKafkaConsumer, topics: Collection[str]) -> set[str]:

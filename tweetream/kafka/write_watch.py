@@ -31,6 +31,7 @@ class WriteWatch:
         self._client = client
         self._followed: frozenset[str] = frozenset()
         self._leaderless: dict[str, float] = {}  # since when, by time.monotonic
+        self._missing: dict[str, float] = {}  # as well
         self._stuck: set[str] = set()
         self._sends: dict[str, SendLimit] = {}
         self._waited: dict[str, float] = {}  # seconds that a send has waited while Kafka answered
@@ -51,14 +52,14 @@ class WriteWatch:
 
     def is_missing(self, topic: str) -> bool:
         """Whether Kafka has had no such topic for a while."""
-        return self._is_old(topic) and self._client.cluster.partitions_for_topic(topic) is None
+        return _is_old(self._missing, topic)
 
     def is_leaderless(self, topic: str) -> bool:
         """Whether the topic is missing, or has had a partition without a leader for a while."""
-        return self._is_old(topic)
+        return _is_old(self._leaderless, topic)
 
     def is_unwritable(self, topic: str) -> bool:
-        return topic in self._stuck or self._is_old(topic)
+        return topic in self._stuck or self.is_leaderless(topic)
 
     def unwritable(self) -> list[str]:
         """The topics followed that cannot be written."""
@@ -69,10 +70,6 @@ class WriteWatch:
         found = self._client.cluster.partitions_for_topic(topic)
         return len(found) if found else None
 
-    def _is_old(self, topic: str) -> bool:
-        since = self._leaderless.get(topic)
-        return since is not None and time.monotonic() - since >= PATIENCE
-
     def limit(self, topic: str, *, probe: bool = False) -> "SendLimit":
         """A block that raises Unwritable when the topic cannot be written. One for a topic at a time.
 
@@ -82,7 +79,7 @@ class WriteWatch:
 
     def begin(self, send: "SendLimit", topic: str, probe: bool) -> None:
         """A send begins. Raises Unwritable."""
-        if self._is_old(topic) or (topic in self._stuck and not probe):
+        if self.is_leaderless(topic) or (topic in self._stuck and not probe):
             raise Unwritable(topic)
         self._sends[topic] = send
 
@@ -120,9 +117,15 @@ class WriteWatch:
                 send.cancel()
 
     def _note_leaders(self) -> None:
-        now = time.monotonic()
-        leaderless = {topic for topic in self._followed if not has_leaders(self._client.cluster, topic)}
+        now, cluster = time.monotonic(), self._client.cluster
+        leaderless = {topic for topic in self._followed if not has_leaders(cluster, topic)}
+        missing = {topic for topic in leaderless if cluster.partitions_for_topic(topic) is None}
         self._leaderless = {topic: self._leaderless.get(topic, now) for topic in leaderless}
+        self._missing = {topic: self._missing.get(topic, now) for topic in missing}
+
+
+def _is_old(since: dict[str, float], topic: str) -> bool:
+    return topic in since and time.monotonic() - since[topic] >= PATIENCE
 
 
 class SendLimit:
