@@ -92,7 +92,7 @@ def test_the_page_asks_for_the_token_once_and_then_reads_and_streams(desk: Desk,
         browser = launch(playwright, chromium)
         with tab(browser, desk.worker.url) as page:
             page.open("/#tetap").page.locator("#token-input").fill(desk.token(Role.READ))
-            page.page.get_by_role("button", name="Use token").click()
+            page.page.get_by_role("button", name="Unlock").click()
             page.wait_for_state("live")
             expect(page.page.locator('[data-topic="tetap"]')).to_be_visible()
             expect(page.page.locator("#token-dialog")).to_be_hidden()

@@ -27,6 +27,7 @@ export class PostList {
   #timeline = new Timeline(false);
   pager = new Pager();
   #topics = [];
+  #topicsOf = (entry) => this.#topics.filter((name) => entry.topics.includes(name)); // in one order, whichever came first
   #folds = true;
   #drawing = new Drawing((quiet) => this.#draw(quiet));
   #turn = 0;
@@ -219,7 +220,7 @@ export class PostList {
     const post = postOf(entry);
     [entry.changed, entry.first] = [false, firstOf(entry)];
     const item = postElement(post, {
-      topics: this.#topics.length > 1 ? entry.topics : [],
+      topics: this.#topics.length > 1 ? this.#topicsOf(entry) : [],
       ranges: this.ranges(String(post.text ?? "")),
       now: this.now(),
       count: 1 + (entry.same?.length ?? 0),
@@ -291,7 +292,7 @@ export class PostList {
       entry.changed = false;
       if (!entry.node) continue;
       if (firstOf(entry) !== entry.first && !entry.node.contains(document.activeElement)) this.window.renew(entry);
-      if (this.#topics.length > 1) entry.node.querySelector(".topic-chips").replaceChildren(...topicChips(entry.topics));
+      if (this.#topics.length > 1) entry.node.querySelector(".topic-chips").replaceChildren(...topicChips(this.#topicsOf(entry)));
       sayCount(entry.node, 1 + (entry.same?.length ?? 0));
     }
   }

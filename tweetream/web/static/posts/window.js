@@ -108,13 +108,17 @@ export class Window {
     return this.complete && this.list.getBoundingClientRect().bottom < innerHeight + margin;
   }
 
-  // Runs `change`; the entries on the screen do not move.
+  // Runs `change`; the entry in the middle of the screen does not move. If an entry on the screen goes, those below or
+  // above it close the gap: what one reads is in the middle, so the far side moves.
   keep(change) {
     const edge = this.edge;
-    const seen = [...this.list.children].filter((item) => item.getBoundingClientRect().bottom > edge).slice(0, 8);
-    const ids = seen.map((item) => [item, item.dataset.id, item.getBoundingClientRect().top]);
+    const middle = (edge + (this.box?.getBoundingClientRect().bottom ?? innerHeight)) / 2;
+    const places = [...this.list.children].map((item) => [item, item.dataset.id, item.getBoundingClientRect()]);
+    const seen = places.filter(([, , { bottom }]) => bottom > edge);
+    const at = seen.findIndex(([, , { bottom }]) => bottom > middle);
+    const ids = at < 0 ? seen.reverse() : [...seen.slice(at, at + 8), ...seen.slice(0, at).reverse()];
     change();
-    for (const [item, id, was] of ids) {
+    for (const [item, id, { top: was }] of ids) {
       const now = item.isConnected ? item : this.#entries.find((entry) => entry.node && entry.id && entry.id === id)?.node;
       if (!now) continue;
       const moved = now.getBoundingClientRect().top - was;
