@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from support.paths import ROOT
 
 DOCKERFILE = ROOT / "Dockerfile"
-_PATH = re.compile(r"(?<![\w./:-])/(?:opt|src|var|data|root)\b")
+_PATH = re.compile(r"(?<![\w./:-])/(?:opt|src|var|data|root|archive)\b")
 _KNOWN = {"FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "CMD"}
 
 
