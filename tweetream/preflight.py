@@ -44,9 +44,9 @@ def check_archive(text: str) -> None:
     """End the program if no search can read the archive."""
     try:
         if parse_address(text).kind == "parquet":
-            fail("archive: files cannot be searched; write sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+            fail("TWEETREAM_ARCHIVE: files cannot be searched; write sqlite:///FILE or postgresql://USER@HOST/DATABASE")
     except BadArchive as error:
-        fail(f"archive: {error}")
+        fail(f"TWEETREAM_ARCHIVE: {error}")
 
 
 def check_access(settings: Settings) -> None:

@@ -1,14 +1,14 @@
 """Debian's nginx before one worker, which it serves below a path of its own; see docs/operations.md."""
 
-import os
 import subprocess
 from pathlib import Path
 from typing import Self
 
 import httpx
+from support.programs import start_program
 from support.waiting import until
 
-from tweetream.kafka.embedded import dies_with_parent, end_process, free_ports
+from tweetream.kafka.embedded import end_process, free_ports
 
 PREFIX = "/tweetream"
 _CONFIGURATION = """
@@ -44,16 +44,8 @@ class Nginx:
         values = {"folder": self._folder, "port": self.port, "worker": self._worker, "prefix": PREFIX}
         configuration, log = self._folder / "nginx.conf", self._folder / "nginx.log"
         configuration.write_text(_CONFIGURATION % values)
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [self._program, "-p", str(self._folder), "-e", "stderr", "-c", str(configuration)],
-                env={"PATH": os.environ["PATH"]},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                preexec_fn=dies_with_parent(),
-            )
+        command = [self._program, "-p", str(self._folder), "-e", "stderr", "-c", str(configuration)]
+        self._process = start_program(command, log)
         until(self._answers, 20, f"nginx answers; see {log}")
         return self
 

@@ -3,7 +3,6 @@
 `pace` divides all times of the rules, so that an alert that takes minutes comes within seconds.
 """
 
-import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -12,10 +11,11 @@ from typing import Any, Self
 
 import httpx
 from support.paths import ROOT
+from support.programs import start_program
 from support.waiting import until
 from support.workers import Worker
 
-from tweetream.kafka.embedded import dies_with_parent, end_process, free_ports
+from tweetream.kafka.embedded import end_process, free_ports
 
 RULES = ROOT / "deploy" / "prometheus" / "rules.yml"
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -54,22 +54,13 @@ class Prometheus:
         self._folder.mkdir()
         (self._folder / "rules.yml").write_text(self._rules)
         (self._folder / "prometheus.yml").write_text(_CONFIGURATION % self._targets)
-        with (self._folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    "prometheus",
-                    "--config.file=prometheus.yml",
-                    "--storage.tsdb.path=data",
-                    f"--web.listen-address=127.0.0.1:{self.port}",
-                ],
-                cwd=self._folder,
-                env={"PATH": os.environ["PATH"]},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=dies_with_parent(),
-            )
+        command = [
+            "prometheus",
+            "--config.file=prometheus.yml",
+            "--storage.tsdb.path=data",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+        ]
+        self._process = start_program(command, self._folder / "log", cwd=self._folder)
         until(self._answers, 20, "Prometheus answers")
         return self
 

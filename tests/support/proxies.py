@@ -2,7 +2,6 @@
 but for addresses, ports and certificates.
 """
 
-import os
 import subprocess
 import threading
 from collections.abc import Mapping
@@ -13,10 +12,11 @@ from typing import Self
 import httpx
 from support.kafka.certificates import Authority
 from support.paths import ROOT
+from support.programs import start_program
 from support.waiting import until
 from typing_extensions import override
 
-from tweetream.kafka.embedded import HOST, dies_with_parent, end_process, free_ports
+from tweetream.kafka.embedded import HOST, end_process, free_ports
 
 FOLDER = ROOT / "deploy" / "proxies"
 FIXED = ("Caddyfile", "nginx.conf", "haproxy.cfg")
@@ -71,16 +71,7 @@ class ConfiguredProxy:
 
     def __enter__(self) -> Self:
         home = {name: str(self._folder) for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
-        with (self._folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                self._command(),
-                env={"PATH": f"{os.environ['PATH']}:/usr/sbin", **home},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=dies_with_parent(),
-            )
+        self._process = start_program(self._command(), self._folder / "log", home)
         until(self._answers, 20, f"{self.name} answers; see {self._folder / 'log'}")
         return self
 

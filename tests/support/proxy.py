@@ -5,7 +5,6 @@ name server answers any question for addresses with those it was given. Limits: 
 this machine.
 """
 
-import os
 import socketserver
 import struct
 import subprocess
@@ -15,11 +14,12 @@ from typing import Any, Self
 
 import httpx
 from support.paths import ROOT
+from support.programs import start_program
 from support.waiting import until
 from support.workers import Worker
 from typing_extensions import override
 
-from tweetream.kafka.embedded import dies_with_parent, end_process, free_ports
+from tweetream.kafka.embedded import end_process, free_ports
 
 CADDYFILE = ROOT / "deploy" / "Caddyfile"
 _ADDRESS = 1  # the type of a question for IPv4 addresses
@@ -89,16 +89,8 @@ class Proxy:
             "PORT": str(self.workers_port),
             "NAMESERVER": f"udp/{self.nameserver}",
         }
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [self._program, "run", "--adapter", "caddyfile", "--config", str(CADDYFILE)],
-                env={"PATH": os.environ["PATH"], **home, **ours},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=dies_with_parent(),
-            )
+        command = [self._program, "run", "--adapter", "caddyfile", "--config", str(CADDYFILE)]
+        self._process = start_program(command, self.log, home | ours)
         until(self._answers, 20, f"the proxy answers; it says {self.log.read_text()[-1000:]}")
         return self
 

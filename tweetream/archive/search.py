@@ -20,7 +20,7 @@ from tweetream.archive.errors import ArchiveUnavailable
 from tweetream.archive.rows import BITS
 from tweetream.archive.schema import archive, post_counts, post_topics, posts, version_of
 from tweetream.archive.words import Term
-from tweetream.models.feed import UNSURE, rfc3339
+from tweetream.models.feed import UNSURE, FeedEntry, rfc3339
 
 TIMEOUT = 5.0  # seconds of one search
 STEPS = 1_000  # of SQLite's machine between two looks at the clock
@@ -47,20 +47,9 @@ class Search(msgspec.Struct, frozen=True):
     after: int | None = None
 
 
-class Found(msgspec.Struct, gc=False):
+class Found(FeedEntry, gc=False):
     """A post of the archive, as events have it, with all its topics; `topic` is the one that was asked for."""
 
-    id: str
-    topic: str
-    source: str
-    url: str
-    author: str
-    text: str
-    lang: str
-    created_at: str | None
-    received_at: str
-    label: str | None
-    score: float | None
     topics: list[str]
     key: int
 
