@@ -55,6 +55,11 @@ class Stamps:
         self._highest[stamp.partition] = stamp
         return True
 
+    def take(self, others: "Stamps") -> None:
+        """Take in all of these."""
+        for stamp in others.each():
+            self.admit(stamp)
+
     def highest(self, partition: int) -> Stamp | None:
         return self._highest.get(partition)
 
