@@ -39,10 +39,16 @@ const toFeed = () => byId("feed-title").focus({ preventScroll: true });
 const api = new Api(tokenAsker(document));
 const announcer = new Announcer(byId("announcer"));
 const now = () => Date.now() + api.clockOffset;
-const why = new Why(api, (text, item) => columns.all.find(({ element }) => element.contains(item))?.posts.ranges(text) ?? []);
+const why = new Why(api, (text, item) => columns.all.find(({ element }) => element.contains(item))?.posts.rows.ranges(text) ?? []);
 const columns = new Columns(
   byId("posts"),
-  { head: byId("feed-head"), acts: { why: (item, post, opener) => why.toggle(item, post, opener) }, now, changed: showState },
+  {
+    head: byId("feed-head"),
+    acts: { why: (item, post, opener) => why.toggle(item, post, opener) },
+    now,
+    changed: showState,
+    search: (name, place, query) => api.search(name, place, query),
+  },
   { chose: showCurrent, planned: (plans) => go({ ...view, columns: plans }) },
 );
 const feed = new FeedConnection({
@@ -66,13 +72,13 @@ const state = new StateView(document, feed, columns, sources);
 const rates = new Rates();
 const filters = new Filters(document, (filter) => planCurrent({ filter }));
 const undo = new Undo(byId("undo"), { changed: showTopics, away: toFeed });
-const stats = (name) => api.stats(name);
+const stats = (name) => api.stats(name); // of the last hour
 const topicList = new TopicList(byId("topics"), { toggle, edit: (name) => addForm.edit(find(name)), remove, stats });
 const edit = changing((...change) => api.edit(...change));
 const addForm = new AddForm(document, { add, edit, preview: (name, track) => api.preview(name, track) });
 const charts = new Charts(byId("charts"), api, {
   posts: () => columns.current.posts.all,
-  minute: (ms) => columns.current.posts.goTo(ms + 60000),
+  until: (ms) => columns.current.posts.goTo(ms),
   label: (label) => filters.toggle(label),
 });
 const muted = (name) => topicList.marks.muted(name);
@@ -202,7 +208,8 @@ function showTopics() {
 }
 
 function showState() {
-  state.show({ topics });
+  state.show({ topics, stored: api.stored });
+  filters.search(api.stored);
 }
 
 // A deleted topic that was added again is followed again.
@@ -286,7 +293,8 @@ addEventListener("popstate", fromAddress);
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
 byId("column-add").addEventListener("click", addColumn);
 const leaveWall = () => go({ ...view, wall: false, turn: 0 }, { push: true });
-const sayPanel = controls({ announcer, columns, feed, filters, sheets, wall, why, leaveWall, plan: planCurrent, toFeed });
+const file = (...asked) => api.file(...asked);
+const sayPanel = controls({ announcer, columns, feed, file, filters, sheets, wall, why, leaveWall, plan: planCurrent, toFeed });
 chooseLanguageBy(byId("language"));
 setInterval(() => {
   columns.letGo();

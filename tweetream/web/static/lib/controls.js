@@ -1,9 +1,8 @@
 // @ts-check
 // What a person does that changes nothing of the view: newest, pause, copy, save, fold, panel; and the keys.
 
-import { save } from "../posts/csv.js";
 import { t } from "../words/words.js";
-import { topicsOf } from "./address.js";
+import { isName, topicsOf } from "./address.js";
 import { copyButton, sayBriefly } from "./copy.js";
 import { shortcuts } from "./shortcuts.js";
 import { keep, kept } from "./storage.js";
@@ -47,8 +46,8 @@ function topicLinks(columns, plan) {
 }
 
 // `toFeed` moves the focus to the posts' heading, `plan` changes the current column. Returns what says whether the panel is
-// shown.
-export function controls({ announcer, columns, feed, filters, sheets, wall, why, leaveWall, plan, toFeed }) {
+// shown. `file` is the Api's.
+export function controls({ announcer, columns, feed, file, filters, sheets, wall, why, leaveWall, plan, toFeed }) {
   const pause = () => {
     const { paused } = columns;
     columns.each((posts) => (paused ? posts.resume() : posts.pause()));
@@ -65,10 +64,12 @@ export function controls({ announcer, columns, feed, filters, sheets, wall, why,
     event.preventDefault(); // the fragment of the address holds the topics
     toFeed();
   });
-  on("csv", () => {
-    const shown = columns.current.posts.all;
-    if (shown.length) save(shown, columns.current.topics);
-    sayBriefly(byId("copied"), shown.length ? t("csv.saved", { n: shown.length }) : t("csv.nothing"));
+  on("export", async () => {
+    const { topics, filter } = columns.current;
+    const saved = (n) => sayBriefly(byId("copied"), t("export.saved", { n }));
+    const loaded = await import("../posts/export.js").catch(() => null);
+    if (loaded) loaded.exportPosts({ topics: topics.filter(isName), filter, file, saved });
+    else sayBriefly(byId("copied"), t("server.away"));
   });
   copyButton(byId("copy"), byId("copied"));
   addEventListener("online", () => feed.resume());
