@@ -1,9 +1,11 @@
 // @ts-check
 // What a person does that changes nothing of the view: newest, pause, copy, save, fold, panel; and the keys.
 
+import { chooseLanguageBy } from "../words/language.js";
 import { t } from "../words/words.js";
 import { isName, topicsOf } from "./address.js";
 import { copyButton, sayBriefly } from "./copy.js";
+import { listenToMenus } from "./menu.js";
 import { shortcuts } from "./shortcuts.js";
 import { keep, kept } from "./storage.js";
 
@@ -47,7 +49,7 @@ function topicLinks(columns, plan) {
 
 // `toFeed` moves the focus to the posts' heading, `plan` changes the current column. Returns what says whether the panel is
 // shown. `file` is the Api's.
-export function controls({ announcer, columns, feed, file, filters, sheets, wall, why, leaveWall, plan, toFeed }) {
+export function controls({ addColumn, announcer, columns, feed, file, filters, sheets, wall, closeWhy, leaveWall, plan, toFeed }) {
   const pause = () => {
     const { paused } = columns;
     columns.each((posts) => (paused ? posts.resume() : posts.pause()));
@@ -71,11 +73,14 @@ export function controls({ announcer, columns, feed, file, filters, sheets, wall
     if (loaded) loaded.exportPosts({ topics: topics.filter(isName), filter, file, saved });
     else sayBriefly(byId("copied"), t("server.away"));
   });
+  on("column-add", addColumn);
   copyButton(byId("copy"), byId("copied"));
+  listenToMenus();
+  chooseLanguageBy(byId("language"));
   addEventListener("online", () => feed.resume());
   addEventListener("pagehide", () => feed.suspend());
   addEventListener("pageshow", (event) => event.persisted && feed.resume());
-  shortcuts({ columns, filters, sheets, why, wall, pause, leaveWall });
+  shortcuts({ columns, filters, sheets, closeWhy, wall, pause, leaveWall });
   folding(columns);
   topicLinks(columns, plan);
   return panel();

@@ -16,6 +16,7 @@ import { Timeline } from "./timeline.js";
 import { Window } from "./window.js";
 
 const HELD = 30000; // ms
+const AT_ONCE = 40; // new posts in one draw; a browser that had no time for a while gets more, and would stand still
 const FAR = 40; // pages that are read to reach a time
 const FAR_STORED = 4; // the same where the archive has that time too
 
@@ -173,7 +174,7 @@ export class PostList {
     if (this.list.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
     if (this.list.contains(getSelection()?.anchorNode)) getSelection().removeAllRanges();
     this.held = false;
-    this.#letIn();
+    this.#letIn({ most: Infinity });
     this.window.show(this.#timeline.entries, true);
     this.window.top();
     this.#drawing.schedule();
@@ -195,14 +196,23 @@ export class PostList {
     if (turn === this.#turn && !this.empty) focusOn(this.window.reveal(at() < 0 ? this.#timeline.entries.length - 1 : at()));
   }
 
-  // The list goes on from this time, out of the archive; the newest posts come back with `toTop`.
+  // The list goes on from this time, if the archive has posts there; the newest ones come back with `toTop`.
   async #jump(ms) {
-    const before = this.#left ?? this.pager;
-    [this.#left, this.pager] = [before, before.from(ms)];
-    this.#timeline.leave(ms);
-    this.window.show([], true);
-    await this.older(true);
-    if (!this.#timeline.entries.length) this.toTop(); // the archive has nothing there
+    const [turn, before] = [this.#turn, this.#left ?? this.pager];
+    const pager = before.from(ms);
+    try {
+      const found = await pager.first();
+      before.past.absent ||= pager.past.absent;
+      if (!found.length || turn !== this.#turn) return;
+      [this.#left, this.pager] = [before, pager];
+      this.#timeline.leave(ms);
+      this.#timeline.addOlder(found, pager.past.ended);
+      this.window.show(this.#timeline.entries, true);
+    } catch (problem) {
+      if (!("status" in problem)) throw problem;
+      this.pager.failed = problem;
+    }
+    this.#drawing.schedule();
   }
 
   rebuild() {
@@ -248,7 +258,7 @@ export class PostList {
     // A person who scrolls back to the top reads on upwards: the waiting posts go above, and nothing moves.
     const back = was && !this.held && this.waiting > 0;
     let fresh = 0;
-    if (!this.paused && !this.held && !(back && this.overflowing)) fresh = this.#letIn(quiet, back);
+    if (!this.paused && !this.held && !(back && this.overflowing)) fresh = this.#letIn({ quiet, back });
     else if (back) this.held = true;
     this.#waitsSince = this.waiting ? this.#waitsSince || performance.now() : 0;
     for (const entry of this.#timeline.entries) if (entry.changed) this.rows.update(entry, this.window);
@@ -257,10 +267,11 @@ export class PostList {
     return fresh;
   }
 
-  #letIn(quiet = false, back = false) {
+  #letIn({ quiet = false, back = false, most = AT_ONCE }) {
     const first = this.#timeline.entries.length === 0;
     if (this.#left) [this.pager, this.#left] = [this.#left, null];
-    const fresh = this.#timeline.release();
+    const fresh = this.#timeline.release(back ? Infinity : most);
+    if (this.#timeline.queued) this.#drawing.schedule();
     this.#timeline.trim();
     for (const [name, before] of this.#timeline.takeDropped()) this.pager.past.back(name, before);
     if (back) {

@@ -82,16 +82,15 @@ export class Timeline {
     this.waiting ||= this.#queue.filter((entry) => !entry.gap).length;
   }
 
-  // Moves the queue into the list. Returns the new entries, newest first.
-  release() {
+  // Moves the queue into the list, or its first `most`. Returns the new entries, newest first.
+  release(most = Infinity) {
     this.waiting = 0;
     if (this.overflowing) {
       this.#floor = this.#cutAt;
       this.#cutAt = null;
       this.#dropBelow(this.entries.findIndex((entry) => entry.key <= this.#floor));
     }
-    const fresh = this.#queue.reverse();
-    this.#queue = [];
+    const fresh = this.#queue.splice(0, most).reverse();
     if (this.several) fresh.sort((a, b) => b.key - a.key);
     return this.#insert(fresh);
   }

@@ -171,10 +171,10 @@ export class Api {
   // {state, lag, reason} of the archive; the state is "none" where there is none
   async archive() {
     try {
-      return (await this.#read("GET", "/archive")).data ?? {};
+      return (await this.#read("GET", "/archive")).data ?? { state: "none" };
     } catch (problem) {
       if (problem.status !== 404) throw problem;
-      return { state: "none" };
+      return { state: "none" }; // an older worker
     }
   }
 
