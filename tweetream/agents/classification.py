@@ -18,10 +18,11 @@ from faust.types import EventT
 
 from tweetream import metrics
 from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
+from tweetream.agents.order import InOrder
 from tweetream.agents.preprocessing import tagger
 from tweetream.agents.waiting import waiting
 from tweetream.app import app, kafka, settings
-from tweetream.feeds.written import WrittenStamps
+from tweetream.feeds.written import KnownOfFeeds, WrittenStamps
 from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.kafka.send_queue import Headers, StillAssigned
 from tweetream.kafka.write_watch import Unwritable
@@ -31,7 +32,17 @@ from tweetream.models.counts import CountRecord
 from tweetream.models.feed import UNSURE, Stamp, feed_entry, pack_stamp
 from tweetream.models.model_info import ModelInfo
 from tweetream.models.post import TaggedBatch, read_tagged
-from tweetream.topology import COUNTS, counts_table, dead_letter, feed_name, is_feed, is_live, services, tagged
+from tweetream.topology import (
+    COUNTS,
+    counts_table,
+    dead_letter,
+    feed_name,
+    is_feed,
+    is_live,
+    services,
+    tagged,
+    topics_table,
+)
 
 if TYPE_CHECKING:
     from tweetream.classifier.model import Classifier
@@ -80,7 +91,19 @@ def model() -> Model:
 @cache
 def written() -> WrittenStamps:
     """What the feeds have, for this worker."""
-    return WrittenStamps(kafka, settings.partitions, settings.feed_retention, _counted)
+    known = KnownOfFeeds(_counted, _remade, lambda feed: not services.producer.is_leaderless(feed))
+    return WrittenStamps(kafka, settings.partitions, settings.feed_retention, known)
+
+
+@cache
+def counting_order() -> InOrder:
+    """The order in which the posts of a partition are counted, which is that of their stamps."""
+    return InOrder()
+
+
+def _remade(feed: str) -> int:
+    entry = topics_table.entry(feed_name(feed).topic)
+    return 0 if entry is None else entry.remade
 
 
 def _counted(feed: str, partition: int) -> Stamp | None:
@@ -160,11 +183,16 @@ def _by_feed(feeds: list[str], by_label: Counter[tuple[int, int, str]]) -> dict[
 
 
 async def _send(records: Records, counts: CountRecord, offset: int, still_assigned: StillAssigned) -> None:
+    """Write the posts to their feeds, and then count them: what is counted need not be written again."""
     sends = [_feed(feed, found, counts.partition, offset, still_assigned) for feed, found in records.items()]
-    sent = asyncio.gather(*sends, _count(counts, still_assigned), return_exceptions=True)
-    # All of them end before the event is done. An abandoned send brings the event again, whatever else was rejected.
-    failed = [error for error in await sent if isinstance(error, BaseException)]
-    failed.sort(key=lambda error: not isinstance(error, Abandoned))
+    with counting_order().place(counts.partition) as its_turn:
+        # All of them end before the event is done. An abandoned send brings it again, whatever else was rejected.
+        sent = await asyncio.gather(*sends, return_exceptions=True)
+        failed = [error for error in sent if isinstance(error, BaseException)]
+        failed.sort(key=lambda error: (isinstance(error, RecordRejected), not isinstance(error, Abandoned)))
+        if not failed or isinstance(failed[0], RecordRejected):
+            await its_turn()
+            await _count(counts, still_assigned)
     if failed:
         raise failed[0]
 
@@ -203,18 +231,14 @@ async def write(
     records: list[tuple[bytes, Headers]],
     may_send: StillAssigned,
     limit: AbstractContextManager[None],
+    *,
+    lacking: bool = False,
 ) -> None:
     """Write the records that a feed does not have. Those that are too large for Kafka become dead letters.
 
-    Raises Abandoned or Unwritable.
+    `lacking` records are part of a backlog. Raises Abandoned or Unwritable.
     """
-
-    def may_read() -> bool:
-        if may_send() and services.producer.is_leaderless(feed):
-            raise Unwritable(feed)
-        return may_send()
-
-    new = await written().unwritten(feed, records, app.rebalancing_count, may_read)
+    new = await written().unwritten(feed, records, app.rebalancing_count, may_send, lacking=lacking)
     if len(new) < len(records):
         metrics.duplicates.inc(len(records) - len(new))
     too_large = await services.producer.send_all(feed, 0, new, still_assigned=may_send, limit=limit)

@@ -18,7 +18,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 from tweetream import metrics
 from tweetream.archive.batch import Batch
 from tweetream.archive.rows import FeedState, row_of
-from tweetream.feeds.record import read_record
+from tweetream.feeds.record import GAP, read_record
 from tweetream.kafka.compacted import CompactedReader, CompactedRecord
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.readers import POLL_MS
@@ -140,7 +140,7 @@ class FeedReader:
         stamps, topic, rows, kafka_topic = state.stamps, state.topic, batch.rows, raws[0].topic
         for raw in raws:
             record = read_record(raw, stamps)
-            if record is not None:
+            if record is not None and record.label != GAP:
                 row = row_of(record, topic, kafka_topic, day)
                 if row is not None:
                     rows.append(row)
