@@ -195,3 +195,28 @@ async def test_posts_are_counted_when_their_feed_has_them_or_is_known_to_lack_th
     with pytest.raises(Abandoned):
         await classification._send(records, COUNTS_OF, 7, yes)
     assert order[-1] == OTHER, "it comes again"
+
+
+async def test_the_posts_of_a_partition_are_counted_in_order_whichever_feed_is_slow(
+    producer: Producer, feeds: WaitingFeeds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The counts skip a stamp that is not above the last one."""
+    counted: list[int] = []
+    slow = asyncio.Event()
+
+    async def count(counts: CountRecord, *_: object) -> None:
+        counted.append(counts.sequence)
+
+    async def feed(name: str, *_: object) -> None:
+        if name == FEED:
+            await slow.wait()
+
+    monkeypatch.setattr(classification, "_count", count)
+    monkeypatch.setattr(classification, "_feed", feed)
+    both: Any = {FEED: [], OTHER: []}
+    first = asyncio.create_task(classification._send(both, CountRecord(0, 1, 1, 0, {}), 7, yes))
+    second = asyncio.create_task(classification._send({OTHER: []}, CountRecord(0, 1, 2, 0, {}), 8, yes))
+    await classification._send({OTHER: []}, CountRecord(1, 1, 3, 0, {}), 7, yes)
+    slow.set()
+    await asyncio.gather(first, second)
+    assert counted == [3, 1, 2]

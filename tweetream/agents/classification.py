@@ -18,6 +18,7 @@ from faust.types import EventT
 
 from tweetream import metrics
 from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
+from tweetream.agents.order import InOrder
 from tweetream.agents.preprocessing import tagger
 from tweetream.agents.waiting import waiting
 from tweetream.app import app, kafka, settings
@@ -92,6 +93,12 @@ def written() -> WrittenStamps:
     """What the feeds have, for this worker."""
     known = KnownOfFeeds(_counted, _remade, lambda feed: not services.producer.is_leaderless(feed))
     return WrittenStamps(kafka, settings.partitions, settings.feed_retention, known)
+
+
+@cache
+def counting_order() -> InOrder:
+    """The order in which the posts of a partition are counted, which is that of their stamps."""
+    return InOrder()
 
 
 def _remade(feed: str) -> int:
@@ -178,12 +185,14 @@ def _by_feed(feeds: list[str], by_label: Counter[tuple[int, int, str]]) -> dict[
 async def _send(records: Records, counts: CountRecord, offset: int, still_assigned: StillAssigned) -> None:
     """Write the posts to their feeds, and then count them: what is counted need not be written again."""
     sends = [_feed(feed, found, counts.partition, offset, still_assigned) for feed, found in records.items()]
-    # All of them end before the event is done. An abandoned send brings the event again, whatever else was rejected.
-    sent = await asyncio.gather(*sends, return_exceptions=True)
-    failed = [error for error in sent if isinstance(error, BaseException)]
-    failed.sort(key=lambda error: (isinstance(error, RecordRejected), not isinstance(error, Abandoned)))
-    if not failed or isinstance(failed[0], RecordRejected):
-        await _count(counts, still_assigned)
+    with counting_order().place(counts.partition) as its_turn:
+        # All of them end before the event is done. An abandoned send brings it again, whatever else was rejected.
+        sent = await asyncio.gather(*sends, return_exceptions=True)
+        failed = [error for error in sent if isinstance(error, BaseException)]
+        failed.sort(key=lambda error: (isinstance(error, RecordRejected), not isinstance(error, Abandoned)))
+        if not failed or isinstance(failed[0], RecordRejected):
+            await its_turn()
+            await _count(counts, still_assigned)
     if failed:
         raise failed[0]
 
