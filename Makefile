@@ -8,6 +8,8 @@ LOADERS ?= 1
 LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --custom-compile-command 'make lock'
 PARALLEL := -n $(JOBS) --dist loadgroup
+# A run starts hundreds of processes of ours; without its bytecode each would compile the whole package again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test suite test-fast check coverage soak kafka data model bench bench-scaling bench-sse bench-page
 .PHONY: bench-autoscale screenshots notebook lock pin-images wheel sbom clean load

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from support import tls_contexts
 from support.kafka.apache_kafka import KafkaAddress
 from support.kafka.feed_writer import Writer
 from support.kafka.secure_kafka import SecureKafka
@@ -24,6 +25,7 @@ pytest_plugins = ["support.run"]
 def pytest_configure() -> None:
     """Tests send SIGINT; where pytest was started in the background it is ignored, and children inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    tls_contexts.share()
 
 
 @pytest.fixture(scope="session")

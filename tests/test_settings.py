@@ -71,6 +71,25 @@ def test_a_bad_value_ends_with_a_line_that_names_it(
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("MAX_TOPICS", "many", "write a whole number"),
+        ("MAX_TOPICS", "1.5", "write a whole number"),
+        ("MAX_TOPICS", "0", "write a number from 1 on"),
+        ("THRESHOLD", "half", "write a number"),
+        ("THRESHOLD", "nan", "write a number up to 1"),
+        ("THRESHOLD", "2", "write a number up to 1"),
+        ("READ", "closed", "write 'open' or 'token'"),
+    ],
+)
+def test_a_bad_value_ends_with_a_line_that_says_what_to_write(
+    name: str, value: str, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(PREFIX + name, value)
+    assert refused(capsys).strip().endswith(f"{PREFIX}{name}: {line}")
+
+
+@pytest.mark.parametrize(
     ("text", "seconds"),
     [
         ("10", 10),

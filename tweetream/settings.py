@@ -275,6 +275,6 @@ def load() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = PREFIX + str(first["loc"][0]).upper()
-        fail(f"{name}: {first['msg'].removeprefix('Value error, ')}")
+        fail(f"{name}: {setting_values.what_to_write(first)}")
     except (SettingsError, OSError, UnicodeDecodeError) as error:
         fail(f"settings cannot be read: {str(error).splitlines()[0]}")

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
-from tweetream.agents import streamer
+from tweetream.agents import required, streamer
+from tweetream.feeds.record import GAP_HEADER
 from tweetream.kafka import admin
+from tweetream.kafka.write_watch import Unwritable
 from tweetream.models import codec
 from tweetream.models.command import Command
 from tweetream.models.topic import Topic
+from tweetream.topology import services, topics_table
 
 TOPIC = Topic("macet", ("macet",), 7, 7, "t-feed-macet-7", 0)
 remake: Any = inspect.unwrap(streamer.remake)  # without the timer
@@ -98,3 +101,22 @@ async def test_another_owner_of_the_commands_tells_it_itself(deployment: Deploym
     deployment.owner = True
     await deployment.seconds_later(1)
     assert len(deployment.told) == 2 and deployment.created == []
+
+
+async def test_each_feed_gets_a_gap_and_one_that_cannot_be_written_holds_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[Any] = []
+
+    async def send_all(topic: str, partition: int, records: Any, **_: object) -> list[int]:
+        if topic == "broken":
+            raise Unwritable(topic)
+        told.append((topic, partition, records))
+        return []
+
+    feeds = [SimpleNamespace(kafka_topic=name) for name in ("broken", "t-feed-macet-7")]
+    monkeypatch.setattr(topics_table, "alive", lambda: feeds)
+    monkeypatch.setattr(services.producer, "send_all", send_all)
+    await required._tell_gaps()
+    assert told == [("t-feed-macet-7", 0, [(b"{}", [(GAP_HEADER, b"")])])]
+    assert "clients of broken are not told that posts may be missing" in caplog.text

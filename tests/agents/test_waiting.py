@@ -10,9 +10,10 @@ from support.tables import FakeProducer
 from tweetream.agents import catch_up, classification
 from tweetream.agents import waiting as module
 from tweetream.agents.waiting import Backlog, WaitingFeeds
-from tweetream.kafka.producer import Abandoned
+from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.kafka.write_watch import Unwritable
 from tweetream.models import codec
+from tweetream.models.counts import CountRecord
 from tweetream.models.post import Post, TaggedBatch, TaggedPost
 from tweetream.models.waiting import Waiting
 from tweetream.topology import FEED_PREFIX, TAGGED, services
@@ -45,7 +46,7 @@ class Producer(FakeProducer):
 class Written:
     """Knows of no feed what it has."""
 
-    async def unwritten(self, feed: str, records: Any, *_: object) -> Any:
+    async def unwritten(self, feed: str, records: Any, *_: object, **__: object) -> Any:
         return records
 
     def add(self, feed: str, records: Any) -> None:
@@ -160,3 +161,62 @@ def test_only_the_posts_of_the_feed_are_written_again() -> None:
     found = catch_up.of_feed(TaggedBatch(9, 3, 2, [OTHER, FEED], posts), FEED)
     assert (found.epoch, found.sequence, found.feeds) == (9, 3, [FEED])
     assert [(post.index, post.feeds) for post in found.posts] == [(4, (0,)), (6, (0,))], "each keeps its stamp"
+
+
+COUNTS_OF = CountRecord(0, 1, 1, 0, {FEED: {}})
+
+
+async def test_posts_are_counted_when_their_feed_has_them_or_is_known_to_lack_them(
+    producer: Producer, feeds: WaitingFeeds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was counted is not written again to a feed that was deleted."""
+    order: list[str] = []
+
+    async def count(*_: object) -> None:
+        order.append("counted")
+
+    async def feed(name: str, *_: object) -> None:
+        await asyncio.sleep(0)
+        order.append(name)
+        if error := failing.get(name):
+            raise error
+
+    failing: dict[str, Exception] = {}
+    monkeypatch.setattr(classification, "_count", count)
+    monkeypatch.setattr(classification, "_feed", feed)
+    records: Any = {FEED: [], OTHER: []}
+    await classification._send(records, COUNTS_OF, 7, yes)
+    assert order == [FEED, OTHER, "counted"]
+    failing[FEED] = RecordRejected()
+    with pytest.raises(RecordRejected):
+        await classification._send(records, COUNTS_OF, 7, yes)
+    assert order[-1] == "counted", "the others have it, and it does not come again"
+    failing[OTHER] = Abandoned()
+    with pytest.raises(Abandoned):
+        await classification._send(records, COUNTS_OF, 7, yes)
+    assert order[-1] == OTHER, "it comes again"
+
+
+async def test_the_posts_of_a_partition_are_counted_in_order_whichever_feed_is_slow(
+    producer: Producer, feeds: WaitingFeeds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The counts skip a stamp that is not above the last one."""
+    counted: list[int] = []
+    slow = asyncio.Event()
+
+    async def count(counts: CountRecord, *_: object) -> None:
+        counted.append(counts.sequence)
+
+    async def feed(name: str, *_: object) -> None:
+        if name == FEED:
+            await slow.wait()
+
+    monkeypatch.setattr(classification, "_count", count)
+    monkeypatch.setattr(classification, "_feed", feed)
+    both: Any = {FEED: [], OTHER: []}
+    first = asyncio.create_task(classification._send(both, CountRecord(0, 1, 1, 0, {}), 7, yes))
+    second = asyncio.create_task(classification._send({OTHER: []}, CountRecord(0, 1, 2, 0, {}), 8, yes))
+    await classification._send({OTHER: []}, CountRecord(1, 1, 3, 0, {}), 7, yes)
+    slow.set()
+    await asyncio.gather(first, second)
+    assert counted == [3, 1, 2]

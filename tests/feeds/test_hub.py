@@ -12,7 +12,7 @@ from support.kafka.feed_writer import Broker, Writer, numbers
 from support.records import counted
 from support.waiting import until_async
 
-from tweetream.feeds import hub
+from tweetream.feeds import hub, pace
 from tweetream.feeds.budget import PacedScan, ReadBudget
 from tweetream.feeds.hub import Hub
 from tweetream.feeds.record import Stamps
@@ -54,7 +54,7 @@ async def test_new_records_are_announced_also_when_kafka_fails_right_after_them(
             raise KafkaError("the connection broke")
         return await whole(self, *tps, **options)
 
-    monkeypatch.setattr(hub, "FLUSH_SHARE", 10**9)  # as under load
+    monkeypatch.setattr(pace, "SHARE", 1e-9)  # as under load
     monkeypatch.setattr(AIOKafkaConsumer, "getmany", failing)
     ends: list[int] = []
     async with live.follow(writer.topic, asyncio.Event()) as feed:

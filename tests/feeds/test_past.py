@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, LeaderNotAvailableError
 from support.kafka.apache_kafka import KafkaAddress
 from support.kafka.feed_writer import Writer, numbers
 
@@ -100,3 +100,19 @@ async def test_a_reader_that_failed_is_replaced(apache_kafka: KafkaAddress, name
     assert numbers(await live.past.last(writer.topic, 1)) == [0]
     await live.stop()
     await writer.producer.stop()
+
+
+async def test_a_call_for_a_topic_that_kafka_turns_out_not_to_have_ends_at_once(writer: Writer, live: Hub) -> None:
+    """Kafka's client would ask for 40 s."""
+    gone, past_reader = f"{writer.topic}-gone", live.past
+    there = {gone, writer.topic}
+    past_reader.available = there.__contains__
+    asking = [asyncio.create_task(past_reader.bounds(gone)) for _ in range(readers.READERS)]
+    await asyncio.wait(asking, timeout=past.LOOK)
+    assert not any(task.done() for task in asking), "it may be there in a moment"
+    there.remove(gone)
+    began = asyncio.get_running_loop().time()
+    ended = await asyncio.gather(*asking, return_exceptions=True)
+    assert all(isinstance(error, LeaderNotAvailableError) for error in ended), ended
+    assert asyncio.get_running_loop().time() - began < 3 * past.LOOK
+    assert await past_reader.bounds(writer.topic) == (0, 0), "the readers are free again"

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from support.kafka.apache_kafka import KafkaAddress
 from support.records import counted
 
-from tweetream.feeds.record import Stamps, read_record
+from tweetream.feeds.record import GAP, GAP_HEADER, Filter, Stamps, read_record
 from tweetream.kafka import admin, readers
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker
@@ -56,6 +56,15 @@ def test_a_value_that_is_no_line_of_ascii_json_with_our_headers_is_skipped_and_c
     assert read_record(Raw(value, headers), stamps) is None
     assert counted("dead_letters", topic="t-feed-x-1") == before + 1
     assert stamps.admit(Stamp(0, 1, 1, 0)), "a skipped record changes no stamp"
+
+
+def test_a_gap_is_a_record_of_its_own_and_no_post_of_any_filter() -> None:
+    stamps = Stamps()
+    record = read_record(Raw(b"{}", {GAP_HEADER: b""}, offset=7), stamps)
+    assert record is not None and (record.offset, record.data, record.label) == (7, b"", GAP)
+    assert len(stamps) == 0
+    for post_filter in (Filter(), Filter(GAP), Filter("traffic", 0.5)):
+        assert not post_filter.passes(record)
 
 
 def test_a_duplicate_is_skipped_and_counted() -> None:

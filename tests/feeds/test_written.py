@@ -9,11 +9,18 @@ from support.kafka.feed_writer import Writer
 
 from tweetream.feeds import written
 from tweetream.feeds.record import Stamps
-from tweetream.feeds.written import Records, WrittenStamps
+from tweetream.feeds.written import KnownOfFeeds, Records, WrittenStamps
 from tweetream.kafka.producer import Abandoned
 from tweetream.models.feed import Stamp, rfc3339
 
 counted: dict[int, Stamp] = {}
+remade: dict[str, int] = {}  # ms since 1970, by Kafka topic
+unreadable: set[str] = set()
+KNOWN = KnownOfFeeds(
+    lambda feed, partition: counted.get(partition),
+    lambda feed: remade.get(feed, 0),
+    lambda feed: feed not in unreadable,
+)
 RETENTION = 60.0
 
 
@@ -28,8 +35,9 @@ def numbers_of(records: Records) -> list[int]:
 
 @pytest.fixture
 async def known(writer: Writer) -> AsyncIterator[WrittenStamps]:
-    counted.clear()
-    known = WrittenStamps(writer.kafka, 1, RETENTION, lambda feed, partition: counted.get(partition))
+    for facts in (counted, remade, unreadable):
+        facts.clear()  # type: ignore[attr-defined]
+    known = WrittenStamps(writer.kafka, 1, RETENTION, KNOWN)
     yield known
     await known.stop()
 
@@ -70,7 +78,7 @@ async def test_a_partition_that_came_long_before_the_others_is_found(
     monkeypatch.setattr(written, "FETCH_RECORDS", 8)
     await writer.raw(b"{}", [("label", b"x"), ("score", b"1"), ("origin", Stamp(1, 1, 7, 7).pack())])
     await writer.write(*range(300))
-    known = WrittenStamps(writer.kafka, 2, RETENTION, lambda feed, partition: None)
+    known = WrittenStamps(writer.kafka, 2, RETENTION, KNOWN)
     again: Records = [(b"{}", [("origin", Stamp(1, 1, 7, index).pack())]) for index in (6, 7, 8)]
     assert await known.unwritten(writer.topic, again, 1, lambda: True) == again[2:]
     await known.stop()
@@ -119,3 +127,41 @@ async def test_what_retention_took_from_the_feed_is_not_written_again(
     assert await unwritten(known, writer, records) == [2, 3]
     counted[0] = Stamp(0, 1, 0, 5)
     assert await unwritten(known, writer, records) == [3]
+
+
+async def test_what_a_log_had_that_somebody_deleted_is_not_written_to_the_one_made_again(
+    known: WrittenStamps, writer: Writer
+) -> None:
+    """It was counted. What the feed lacks was counted as well, and is written all the same."""
+    counted[0] = Stamp(0, 1, 0, 1)
+    now = time.time()
+    records = batch(writer, 0, 1, 2, received_at=now - 30)
+    assert await unwritten(known, writer, records) == [0, 1, 2], "the log has never had other records"
+    remade[writer.topic] = round(now * 1000)
+    assert await unwritten(known, writer, records) == [2]
+    assert numbers_of(await known.unwritten(writer.topic, records, 1, lambda: True, lacking=True)) == [0, 1, 2]
+    assert await unwritten(known, writer, batch(writer, 0, 1, received_at=now + 1)) == [0, 1], "of the new log"
+
+
+async def test_what_a_worker_knew_of_the_log_before_counts_after_a_rebalance_too(
+    known: WrittenStamps, writer: Writer
+) -> None:
+    assert await unwritten(known, writer, batch(writer, 0, 1)) == [0, 1]
+    known.add(writer.topic, batch(writer, 0, 1))
+    remade[writer.topic] = 1
+    assert await unwritten(known, writer, batch(writer, 0, 1, 2), rebalance=2) == [2]
+
+
+async def test_of_a_feed_that_kafka_cannot_read_what_was_counted_is_not_written_again(
+    known: WrittenStamps, writer: Writer
+) -> None:
+    gone = f"{writer.topic}-gone"
+    unreadable.add(writer.topic)
+    counted[0] = Stamp(0, 1, 0, 1)
+    for feed in (gone, writer.topic):
+        for _ in range(2):
+            found = await known.unwritten(feed, batch(writer, 0, 1, 2, received_at=time.time()), 1, lambda: True)
+            assert numbers_of(found) == [2], feed
+    unreadable.clear()
+    await writer.write(0, 1, 2, 3)
+    assert await unwritten(known, writer, batch(writer, 0, 3, 4)) == [4], "it is read as soon as it can be"

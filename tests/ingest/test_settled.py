@@ -13,7 +13,7 @@ from tweetream.kafka.connection import Connection
 from tweetream.models import codec
 from tweetream.models.post import Post, TaggedBatch, TaggedPost
 from tweetream.sources.status import MAX_POSITION, Settled
-from tweetream.topology import TAGGED, now_ms
+from tweetream.topology import POSTS, TAGGED, now_ms
 
 KAFKA = Connection(["127.0.0.1:1"])
 URL = "replay:a"
@@ -56,14 +56,32 @@ def test_positions_are_noted_seldom_and_not_without_end(monkeypatch: pytest.Monk
     assert positions.by_url() == {URL: Settled(2, 9, "p9")}
 
 
-@pytest.mark.parametrize(("last", "recalled"), [((0, 0), True), ((1, 8), True), ((1, 9), False), ((2, 1), False)])
+@pytest.mark.parametrize(
+    ("first", "last", "recalled"),
+    [
+        ((0, 0), (0, 0), True),
+        ((0, 0), (1, 8), True),
+        ((0, 0), (1, 9), False),
+        ((0, 0), (2, 1), False),
+        ((1, 0), (2, 1), False),
+        ((1, 10), (1, 10), True),  # this batch was on its way when posts was deleted
+        ((3, 0), (1, 10), True),
+    ],
+)
 async def test_only_what_posts_has_lost_is_recalled(
-    last: tuple[int, int], recalled: bool, monkeypatch: pytest.MonkeyPatch
+    first: tuple[int, int], last: tuple[int, int], recalled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """`first` is the first batch of the log; zeros where retention has taken it."""
+
+    async def highest(kafka: Connection, topic: str, partition: int, start: int, end: int) -> tuple[int, int]:
+        assert (topic, partition, start, end) == (POSTS, 0, 0, 1)
+        return first
+
     async def ids(*_: object) -> dict[str, None]:
         return {"x:3": None}
 
     monkeypatch.setattr(module, "known_ids", ids)
+    monkeypatch.setattr(module, "highest", highest)
     state = TakeoverState(5, {URL: "of posts", "replay:b": "1"}, {"x:1": None}, {0: 1}, last)
     await recall(KAFKA, state, EARLIER, 1)
     assert state.positions == {URL: "of the run before" if recalled else "of posts", "replay:b": "1"}

@@ -153,3 +153,31 @@ def test_posts_commands_and_a_changelog_that_are_deleted_make_a_worker_unready_a
             "none was in posts alone, and none is doubled"
         )
         assert len(client.seen) > before and not client.gaps
+
+
+@pytest.mark.soak
+@pytest.mark.kafka
+def test_where_tagged_is_deleted_the_clients_of_each_feed_get_a_gap(
+    creating: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
+    lines = 4_000
+    file = chaos.numbered_lines(tmp_path / "posts.txt", lines)
+    settings = {"SOURCES": f"replay:{file}?rate={RATE}", "TOPICS": "nomor,jalan", "PARTITIONS": 2}
+    with workers(1, creating.url, namespace, tmp_path, **settings) as (worker,):
+        readers = [Reader(worker, topic) for topic in ("nomor", "jalan")]
+        for reader in readers:
+            reader.start()
+        until(lambda: all(len(reader.seen) > 500 for reader in readers), 60, "posts")
+        asyncio.run(delete_topics(creating.bootstrap, f"{namespace}-tagged"))
+        until(
+            lambda: all(lines in reader.seen[-500:] for reader in readers), 60, f"the last post; {worker.tail()}", 0.2
+        )
+        for reader in readers:
+            reader.ended = True
+            assert len(reader.gaps) == 1 and not reader.odd
+            assert len(reader.seen) == len(set(reader.seen)), "none is doubled"
+            assert len(reader.seen) >= lines - RATE, "only what was in transit is missing"
+        pages = httpx.get(f"{worker.url}/topics/nomor/posts?last=1000", timeout=20).json()
+        assert [chaos.number_of(json.dumps(post)) for post in pages["posts"]] == readers[0].seen[-1000:]
+        page = httpx.get(f"{worker.url}/topics/nomor/posts.jsonl", timeout=20).text.splitlines()
+        assert len(page) == len(readers[0].seen)

@@ -1,4 +1,7 @@
-"""The offsets of a group are gone, on Apache Kafka: its worker reads everything again, and writes nothing twice."""
+"""The offsets of a group are gone, on Apache Kafka: its worker reads everything again, and writes nothing twice.
+
+Also not to a feed whose log is gone as well.
+"""
 
 import asyncio
 import json
@@ -12,6 +15,7 @@ from httpx_sse import connect_sse
 from support.faults import chaos
 from support.kafka.apache_kafka import KafkaAddress
 from support.kafka.group_offsets import commit, delete_offsets
+from support.kafka.plain_clients import delete_topics
 from support.waiting import until
 from support.workers import Worker
 
@@ -35,8 +39,11 @@ def worker(apache_kafka: KafkaAddress, namespace: str, tmp_path: Path) -> Iterat
 
 
 def in_feed(kafka: KafkaAddress, worker: Worker) -> list[int]:
-    feed = until(worker.topics, 30, "topics")[chaos.TOPIC]["kafka_topic"]
-    return [record.number for record in asyncio.run(chaos.read_feed(kafka.bootstrap, feed))]
+    return in_kafka(kafka, until(worker.topics, 30, "topics")[chaos.TOPIC]["kafka_topic"])
+
+
+def in_kafka(kafka: KafkaAddress, kafka_topic: str) -> list[int]:
+    return [record.number for record in asyncio.run(chaos.read_feed(kafka.bootstrap, kafka_topic))]
 
 
 def check(kafka: KafkaAddress, worker: Worker, resent: int, said: str) -> None:
@@ -74,3 +81,32 @@ def test_offsets_above_the_end_of_the_log_are_read_from_its_start(
     worker.log.write_text("")
     worker.start().wait_ready()
     check(apache_kafka, worker, 2 * POSTS, "tagged 0 was cut or made anew")
+
+
+def test_a_feed_that_is_made_again_meanwhile_gets_nothing_that_its_clients_have_had(
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
+    file = chaos.numbered_lines(tmp_path / "numbers.txt", 2 * POSTS)
+    settings = {"SOURCES": f"replay:{file}?rate=1000", "TOPICS": chaos.TOPIC, "PARTITIONS": PARTITIONS}
+    worker = Worker(apache_kafka.url, namespace, tmp_path, **settings).start()
+    client = chaos.Client([worker])
+    try:
+        worker.wait_ready()
+        client.start()
+        until(lambda: len(client.seen) > POSTS, 60, "posts")
+        feed = worker.topics()[chaos.TOPIC]["kafka_topic"]
+        worker.stop()
+        had = set(in_kafka(apache_kafka, feed))
+        asyncio.run(delete_offsets(apache_kafka.bootstrap, namespace))
+        asyncio.run(delete_topics(apache_kafka.bootstrap, feed))
+        worker.start().wait_ready()
+        until(lambda: 2 * POSTS in client.seen, 60, "the last post", 0.2)
+        has = in_kafka(apache_kafka, feed)
+        everything = set(range(1, 2 * POSTS + 1))
+        assert len(has) == len(set(has)) and set(has) == everything - had
+        assert len(client.seen) == len(set(client.seen)) and everything - set(client.seen) <= had
+        assert len(client.gaps) == 1 and not client.odd
+        until(lambda: worker.count(chaos.TOPIC) == 2 * POSTS, 30, "all are counted once")
+    finally:
+        client.end()
+        worker.end()

@@ -23,6 +23,7 @@ import numpy as np
 import safetensors.numpy
 
 from tweetream.classifier.dataset import LabelledPost
+from tweetream.classifier.mixture import Posts, train_mixture
 from tweetream.classifier.model import BadModel, Classifier
 from tweetream.classifier.model_file import DESCRIPTION, pack
 from tweetream.classifier.training import CLASSIFIERS, train
@@ -34,17 +35,38 @@ CLI_EACH = 20  # files, one of which the command line reads
 TEXTS = ["", "macet kapal a1 b1", "a1 kata1 nomor1", "é🚗 <s> " + "z" * 100, " ".join(f"kata{i}" for i in range(300))]
 NUMBERS = [0, 1, -1, 2, -2, 255, 2**31 - 1, -(2**31), 2**32, 2**53, 2**63 - 1, 2**64 - 1, 1e308, 5e-324]
 FLOATS = [float("nan"), float("inf"), float("-inf"), -0.0, 1e100, -1e100, 1e101, 1e308, 5e-324]
-VALUES: list[Any] = [None, True, "", "a", "\n", "tree", "features", "words", [], {}, 0.5, -1, 4, 3, 10**30, ["a"] * 3]
+VALUES: list[Any] = [
+    None,
+    True,
+    "",
+    "a",
+    "\n",
+    "tree",
+    "features",
+    "words",
+    "mixture",
+    [],
+    {},
+    0.5,
+    -1,
+    4,
+    3,
+    10**30,
+    ["a"] * 3,
+]
 Mutation = Callable[[random.Random, bytes], bytes]
 
 
 def bases() -> list[bytes]:
-    """A small file of each kind, of two and of three labels."""
+    """A small file of each kind, of two and of three labels, and a mixture, which has two."""
 
     def posts(labels: str) -> list[LabelledPost]:
         return [LabelledPost(f"{of}1 kata{i} nomor{i % 7}", of) for of in labels for i in range(20)]
 
-    return [pack(train(posts(labels), classifier)) for classifier in CLASSIFIERS for labels in ("ab", "abc")]
+    real = [post._replace(text=f"nyata {post.text}") for post in posts("ab")]
+    mixture = train_mixture(Posts(posts("ab"), [], [], real, [post for post in real if post.label == "a"]))
+    plain = [train(posts(labels), classifier) for classifier in CLASSIFIERS for labels in ("ab", "abc")]
+    return [pack(model) for model in (*plain, mixture)]
 
 
 def flip(chance: random.Random, content: bytes) -> bytes:

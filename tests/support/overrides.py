@@ -52,6 +52,7 @@ RELIED_ON = {
         "send",
     ],
     "aiokafka.cluster:ClusterMetadata": ["update_metadata", "failed_update", "internal_topics"],
+    "aiokafka.protocol.commit:OffsetFetchRequest": ["build"],
     "faust.cli.worker:worker": ["on_worker_created"],
     "aiohttp:ClientRequest": ["url", "headers"],
     "aiohttp.web:Request": ["transport"],

@@ -1,7 +1,7 @@
 """The bytes of each event, comment and field of a stream."""
 
 from tweetream.feeds.cursor import Gap
-from tweetream.feeds.record import FeedRecord
+from tweetream.feeds.record import GAP, FeedRecord
 from tweetream.feeds.subscription import Delivery
 from tweetream.models.feed import Position
 from tweetream.web import events
@@ -20,6 +20,13 @@ def test_a_post_has_the_id_of_the_whole_stream_and_its_data_as_it_is() -> None:
         b'id: a@1:7,m@k:5,z@2:9\ndata: {"n":5}\n\n',
     ]
     assert events.deliveries([Delivery("m", "k", [], [record(0)], [], [])]) == [b'id: m@k:0\ndata: {"n":0}\n\n']
+
+
+def test_a_gap_in_a_feed_has_the_id_of_its_place() -> None:
+    gap = FeedRecord(4, b"", GAP, 0.0, 0)
+    assert events.deliveries([Delivery("m", "k", [], [record(3), gap], [FIRST], [LAST])])[1] == (
+        b'id: a@1:7,m@k:4,z@2:9\ndata: {"topic":"m","from":"m@k:3","to":"m@k:5"}\nevent: gap\n\n'
+    )
 
 
 def test_retractions_come_before_the_new_posts_of_their_feed_and_have_no_id() -> None:

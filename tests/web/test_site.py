@@ -11,7 +11,7 @@ from support.paths import ROOT, STATIC
 
 from tweetream.web.problems import Problem
 from tweetream.web.responses import unless_known
-from tweetream.web.site import file_answer, read_files
+from tweetream.web.site import file_answer, read_files, shortened
 
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 SERVED = sorted(
@@ -20,11 +20,29 @@ SERVED = sorted(
 
 
 @pytest.mark.parametrize("path", SERVED)
-def test_a_file_is_answered_as_it_is_with_its_type_and_asked_for_again_each_time(path: str) -> None:
+def test_a_file_is_answered_with_its_type_and_asked_for_again_each_time(path: str) -> None:
     answer = file_answer(path)
-    assert answer.body == (STATIC / path).read_bytes()
+    assert answer.body == shortened(path, (STATIC / path).read_bytes())
     assert answer.headers["Content-Type"] == f"{TYPES[path.rpartition('.')[2]]}; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-cache"
+
+
+def test_a_browser_gets_no_comment_and_no_indentation_and_every_name_and_text_as_written() -> None:
+    written = b"""// @ts-check
+// About it.
+export function words(text) {
+  // Why so.
+  const marked = text.replace(/[^/*] *"/gu, `a  // ${text}  /* b */`);
+  return marked ? "// no comment" : '/* nor  this */';
+}
+"""
+    assert shortened("a.js", written) == (
+        b'export function words(text){const marked=text.replace(/[^/*] *"/gu,`a  // ${text}  /* b */`);'
+        b"return marked?\"// no comment\":'/* nor  this */';}"
+    )
+    style = b'/* a */\n.a :is(.b, .c)::after { content: " \xe2\x86\x97" / ""; width: calc(100% + 4px); }\n'
+    assert shortened("a.css", style) == b'.a :is(.b,.c)::after{content:" \xe2\x86\x97" / "";width:calc(100% + 4px)}'
+    assert shortened("vendor/a.js", written) == written
 
 
 @pytest.mark.parametrize("path", ["index.html", "app.js", "styles/style.css"])

@@ -7,6 +7,7 @@ posts again, and writes those of the feed. Their stamps are the same, so readers
 import asyncio
 import logging
 import time
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -135,9 +136,13 @@ async def _record(raw: Any, backlog: Backlog) -> None:
     try:
         for feed, found in records.items():
             limit = services.producer.limit(feed, probe=True)
-            await write(feed, found, lambda: waiting().is_current() and is_live(backlog.feed), limit)
+            await write(feed, found, partial(_may_write, backlog), limit, lacking=True)
     except RecordRejected as error:
         log.error("%s lacks posts: %s", backlog.feed, error)
+
+
+def _may_write(backlog: Backlog) -> bool:
+    return waiting().is_current() and is_live(backlog.feed)
 
 
 def of_feed(batch: TaggedBatch, feed: str) -> TaggedBatch:

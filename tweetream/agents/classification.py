@@ -18,11 +18,12 @@ from faust.types import EventT
 
 from tweetream import metrics
 from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
+from tweetream.agents.order import InOrder
 from tweetream.agents.preprocessing import tagger
 from tweetream.agents.stored import without_stored
 from tweetream.agents.waiting import waiting
 from tweetream.app import app, kafka, settings
-from tweetream.feeds.written import WrittenStamps
+from tweetream.feeds.written import KnownOfFeeds, WrittenStamps
 from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.kafka.send_queue import Headers, StillAssigned
 from tweetream.kafka.write_watch import Unwritable
@@ -42,6 +43,7 @@ from tweetream.topology import (
     is_live,
     services,
     tagged,
+    topics_table,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +93,19 @@ def model() -> Model:
 @cache
 def written() -> WrittenStamps:
     """What the feeds have, for this worker."""
-    return WrittenStamps(kafka, settings.partitions, settings.feed_retention, _counted)
+    known = KnownOfFeeds(_counted, _remade, lambda feed: not services.producer.is_leaderless(feed))
+    return WrittenStamps(kafka, settings.partitions, settings.feed_retention, known)
+
+
+@cache
+def counting_order() -> InOrder:
+    """The order in which the posts of a partition are counted, which is that of their stamps."""
+    return InOrder()
+
+
+def _remade(feed: str) -> int:
+    entry = topics_table.entry(feed_name(feed).topic)
+    return 0 if entry is None else entry.remade
 
 
 def _counted(feed: str, partition: int) -> Stamp | None:
@@ -172,11 +186,16 @@ def _by_feed(feeds: list[str], by_label: Counter[tuple[int, int, str]]) -> dict[
 
 
 async def _send(records: Records, counts: CountRecord, offset: int, still_assigned: StillAssigned) -> None:
+    """Write the posts to their feeds, and then count them: what is counted need not be written again."""
     sends = [_feed(feed, found, counts.partition, offset, still_assigned) for feed, found in records.items()]
-    sent = asyncio.gather(*sends, _count(counts, still_assigned), return_exceptions=True)
-    # All of them end before the event is done. An abandoned send brings the event again, whatever else was rejected.
-    failed = [error for error in await sent if isinstance(error, BaseException)]
-    failed.sort(key=lambda error: not isinstance(error, Abandoned))
+    with counting_order().place(counts.partition) as its_turn:
+        # All of them end before the event is done. An abandoned send brings it again, whatever else was rejected.
+        sent = await asyncio.gather(*sends, return_exceptions=True)
+        failed = [error for error in sent if isinstance(error, BaseException)]
+        failed.sort(key=lambda error: (isinstance(error, RecordRejected), not isinstance(error, Abandoned)))
+        if not failed or isinstance(failed[0], RecordRejected):
+            await its_turn()
+            await _count(counts, still_assigned)
     if failed:
         raise failed[0]
 
@@ -220,18 +239,14 @@ async def write(
     records: list[tuple[bytes, Headers]],
     may_send: StillAssigned,
     limit: AbstractContextManager[None],
+    *,
+    lacking: bool = False,
 ) -> None:
     """Write the records that a feed does not have. Those that are too large for Kafka become dead letters.
 
-    Raises Abandoned or Unwritable.
+    `lacking` records are part of a backlog. Raises Abandoned or Unwritable.
     """
-
-    def may_read() -> bool:
-        if may_send() and services.producer.is_leaderless(feed):
-            raise Unwritable(feed)
-        return may_send()
-
-    new = await written().unwritten(feed, records, app.rebalancing_count, may_read)
+    new = await written().unwritten(feed, records, app.rebalancing_count, may_send, lacking=lacking)
     if len(new) < len(records):
         metrics.duplicates.inc(len(records) - len(new))
     too_large = await services.producer.send_all(feed, 0, new, still_assigned=may_send, limit=limit)

@@ -3,17 +3,19 @@
 While something is lacking `/readyz` says it. A worker ends at a topic with another number of partitions than it takes.
 """
 
+import asyncio
 import logging
 
 from faust.exceptions import ConsumerNotStarted
 
 from tweetream.app import app, kafka, settings
 from tweetream.engine.table import ReplicatedTable
+from tweetream.feeds.record import GAP_HEADER
 from tweetream.kafka import admin
 from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.kafka.required import required
 from tweetream.kafka.retry import Reminder, Unavailable, retry_until_available
-from tweetream.topology import COMMANDS, COUNTS, POSTS, TABLES, TAGGED, services, specs
+from tweetream.topology import COMMANDS, COUNTS, POSTS, TABLES, TAGGED, services, specs, topics_table
 
 log = logging.getLogger(__name__)
 _reminder = Reminder(log)
@@ -54,10 +56,28 @@ async def look() -> None:
         for table in TABLES:
             if table.changelog_topic_name in made:
                 await _write(table)
+        if TAGGED in made:
+            await _tell_gaps()
     except (Unavailable, RecordRejected) as error:
         log.warning("topics that are gone wait for Kafka: %s", error)
     except Abandoned:
         pass  # the worker ends
+
+
+async def _tell_gaps() -> None:
+    """Tell the clients of each feed that posts may be missing: those that were in tagged, and in no feed yet."""
+    feeds = [topic.kafka_topic for topic in topics_table.alive()]
+    log.warning("%s was made again: %d feeds may lack posts, and their clients get a gap", TAGGED, len(feeds))
+    gap = [(b"{}", [(GAP_HEADER, b"")])]
+    tells = [
+        services.producer.send_all(
+            feed, 0, gap, still_assigned=lambda: not app.should_stop, limit=services.producer.limit(feed)
+        )
+        for feed in feeds
+    ]
+    for feed, error in zip(feeds, await asyncio.gather(*tells, return_exceptions=True), strict=True):
+        if isinstance(error, BaseException):
+            log.warning("clients of %s are not told that posts may be missing: %r", feed, error)
 
 
 async def _write(table: ReplicatedTable) -> None:

@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from tweetream.feeds.budget import Scan
+from tweetream.feeds.pace import Pace
 from tweetream.feeds.past import PastReader
 from tweetream.feeds.retractions import Retractions
 from tweetream.feeds.ring import FeedRing
@@ -24,8 +25,6 @@ from tweetream.kafka.readers import FETCH_RECORDS, POLL_MS
 from tweetream.kafka.retry import Reminder
 
 log = logging.getLogger(__name__)
-FLUSH = 0.1  # the longest pause (seconds) in which records gather, so that they go out in one write
-FLUSH_SHARE = 100  # the pause is so many times the CPU of the last flush: under a light load there is none
 RETRACTION_DELAY = 0.05  # seconds that a retraction waits for others
 SECOND_POLL_MS = 10
 ALL_BYTES = 512 * 1024 * 1024  # of posts in all rings; one ring has MIN_BYTES in any case
@@ -146,7 +145,7 @@ class Hub:
 
     async def _follow_with(self, consumer: AIOKafkaConsumer) -> None:
         assigned: dict[TopicPartition, FeedRing] = {}
-        pause = 0.0
+        pace, pause = Pace(), 0.0
         while True:
             in_use = {feed.tp: feed for feed in self._feeds_in_use()}
             if in_use != assigned:
@@ -163,17 +162,17 @@ class Hub:
             found = await consumer.getmany(timeout_ms=POLL_MS, max_records=5 * FETCH_RECORDS)
             if found:
                 began = time.thread_time()
-                _append(found, assigned)
+                number = _append(found, assigned)
                 try:
                     if pause > SECOND_POLL_MS / 1000:
                         # The first poll gives what came just after the last one. What came in the pause needs another.
-                        _append(
+                        number += _append(
                             await consumer.getmany(timeout_ms=SECOND_POLL_MS, max_records=5 * FETCH_RECORDS), assigned
                         )
                         began = time.thread_time()
                 finally:
                     self.on_records()  # also when Kafka fails now, since the next records may come much later
-                pause = min(FLUSH, FLUSH_SHARE * (time.thread_time() - began))
+                pause = pace.pause(number, time.thread_time() - began, time.monotonic())
                 await asyncio.sleep(pause)
 
     def _feeds_in_use(self) -> Iterator[FeedRing]:
@@ -190,6 +189,7 @@ class Hub:
                     self._share()
 
 
-def _append(found: dict[TopicPartition, list[Any]], assigned: dict[TopicPartition, FeedRing]) -> None:
+def _append(found: dict[TopicPartition, list[Any]], assigned: dict[TopicPartition, FeedRing]) -> int:
     for tp, raws in found.items():
         assigned[tp].take(raws)
+    return sum(map(len, found.values()))

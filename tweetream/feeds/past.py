@@ -4,10 +4,10 @@ Each call borrows one of a few pooled readers, so that a slow client holds none.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -23,6 +23,7 @@ from tweetream.kafka.readers import FETCH_RECORDS, Readers, dedup_start, next_re
 
 SCAN = 20_000  # records that a search for the last posts of a filter reads at most
 LAST_BYTES = 16 * 1024 * 1024  # of the last posts that a stream begins with
+LOOK = 0.5  # seconds between two looks whether Kafka can read a topic that is being read
 SLICE, REST = 200, 2  # records that a search reads without a pause, and how many times as long the pause is
 GROWTH = 8  # each block of a search is so many times larger than the one before, since each reads a dedup window first
 
@@ -69,11 +70,17 @@ class PastReader:
         feed = self._feeds.get(kafka_topic)
         return None if feed is None or feed.lost else feed
 
-    def _lend(self, kafka_topic: str, scan: Scan | None = None) -> AbstractAsyncContextManager[AIOKafkaConsumer]:
-        """A reader for a call. Raises OverBudget if the call may not begin, or LeaderNotAvailableError."""
-        if not self.available(kafka_topic):  # else the reader would be held until Kafka's client gives up
+    @contextlib.asynccontextmanager
+    async def _lend(self, kafka_topic: str, scan: Scan | None = None) -> AsyncIterator[AIOKafkaConsumer]:
+        """A reader for a call. Raises OverBudget if the call may not begin.
+
+        Raises LeaderNotAvailableError as soon as Kafka cannot read the topic: Kafka's client would try for 40 s.
+        """
+        if not self.available(kafka_topic):
             raise LeaderNotAvailableError(kafka_topic)
-        return self._readers.lend() if scan is None else self._readers.lend(search=scan.filtered, check=scan.begin)
+        lent = self._readers.lend() if scan is None else self._readers.lend(search=scan.filtered, check=scan.begin)
+        async with _ended_unless(lambda: self.available(kafka_topic), kafka_topic), lent as reader:
+            yield reader
 
     async def bounds(self, kafka_topic: str, scan: Scan | None = None) -> tuple[int, int]:
         """The first offset in the log, and the offset of the next record."""
@@ -206,6 +213,31 @@ class PastReader:
             retracted += self.retractions.among(raws, offset)
             start = raws[-1].offset + 1
         return stamps, retracted
+
+
+@contextlib.asynccontextmanager
+async def _ended_unless(available: Callable[[], bool], kafka_topic: str) -> AsyncIterator[None]:
+    """A block that ends with LeaderNotAvailableError soon after the topic is no longer available."""
+    loop = asyncio.get_running_loop()
+    next_look: asyncio.TimerHandle
+
+    def look() -> None:
+        nonlocal next_look
+        if available():
+            next_look = loop.call_later(LOOK, look)
+        else:
+            limit.reschedule(loop.time())
+
+    next_look = loop.call_later(LOOK, look)
+    try:
+        async with asyncio.timeout(None) as limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise LeaderNotAvailableError(kafka_topic) from None
+    finally:
+        next_look.cancel()
 
 
 async def _records(raws: list[Any], stamps: Stamps, scan: Scan | None) -> list[FeedRecord]:

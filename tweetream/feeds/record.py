@@ -3,6 +3,8 @@
 A reader remembers the highest stamp of each partition and skips records that are not above it: constant memory, and
 the same answer on every worker. A reader that starts in the middle reads the dedup window first, to know the stamps.
 Only values of one line of ASCII JSON are passed on, and only a flat object, since others can write to Kafka too.
+
+A record with the header `gap` is no post: it says that posts may be missing at this place of the feed.
 """
 
 import struct
@@ -15,6 +17,8 @@ from tweetream.models.backfill import ARCHIVED
 from tweetream.models.epoch import is_plausible
 from tweetream.models.feed import Stamp
 
+GAP_HEADER = "gap"
+GAP = "\0gap"  # stands as the label of such a record; no model has it
 # What an event can be. Nested values are refused, since deep ones would exceed the recursion limits of its readers.
 _event = msgspec.json.Decoder(dict[str, str | int | float | bool | None])
 
@@ -36,7 +40,8 @@ class Filter(msgspec.Struct, frozen=True):
     min_score: float = 0.0
 
     def passes(self, record: FeedRecord) -> bool:
-        return (self.label is None or record.label == self.label) and record.score >= self.min_score
+        label = record.label
+        return (self.label is None or label == self.label) and record.score >= self.min_score and label != GAP
 
 
 EVERY_POST = Filter()
@@ -55,6 +60,11 @@ class Stamps:
             return False
         self._highest[stamp.partition] = stamp
         return True
+
+    def take(self, others: "Stamps") -> None:
+        """Take in all of these."""
+        for stamp in others.each():
+            self.admit(stamp)
 
     def highest(self, partition: int) -> Stamp | None:
         return self._highest.get(partition)
@@ -80,6 +90,8 @@ def read_record(raw: Any, stamps: Stamps, *, past: bool = False) -> FeedRecord |
     """
     try:
         headers = dict(raw.headers)
+        if GAP_HEADER in headers:
+            return FeedRecord(raw.offset, b"", GAP, 0.0, raw.timestamp)
         stamp = Stamp.unpack(headers["origin"])
         label, score = headers["label"].decode(), float(headers["score"])
         data = raw.value

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tweetream.feeds.cursor import Cursor, CursorState
-from tweetream.feeds.record import EVERY_POST, FeedRecord, Filter
+from tweetream.feeds.record import EVERY_POST, GAP, FeedRecord, Filter
 from tweetream.feeds.ring import FeedRing
 from tweetream.models.feed import Position
 
@@ -17,7 +17,7 @@ CursorStates = tuple[CursorState, ...]
 
 
 class Delivery(NamedTuple):
-    """What one feed delivers: retracted ids, as written in data, and records that pass the filter.
+    """What one feed delivers: retracted ids, as written in data, and records that are gaps or pass the filter.
 
     `before` and `after` are the positions of the stream's other feeds, in the order of the stream.
     """
@@ -105,7 +105,7 @@ class Subscription:
 
     def _deliver(self, found: list[Delivery], nth: int, retracted: list[bytes], records: list[FeedRecord]) -> None:
         """Add to `found` what a cursor has just given, unless nothing of it is to be sent."""
-        passing = [record for record in records if self.post_filter.passes(record)]
+        passing = [record for record in records if self.post_filter.passes(record) or record.label == GAP]
         if passing or retracted:
             cursor, before, after = self.cursors[nth], self.cursors[:nth], self.cursors[nth + 1 :]
             positions = _positions(before), _positions(after)

@@ -1,14 +1,16 @@
 """What the feeds have, so that no post is written to a feed twice, however far back its worker begins again.
 
 A reader skips a record whose stamp is not above the highest of its partition in the feed, so it need not be written. A
-worker reads the end of a feed once after each rebalance, since another worker may have written to it. Where retention
-has taken the end too, the stamps that were counted say what the feed has had.
+worker reads the end of a feed once after each rebalance, since another worker may have written to it. What a log had
+and has no more, because of retention or because somebody deleted it, is known by the stamps that were counted: a post
+is counted when its feed has it, or when it is noted that the feed lacks it.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -28,15 +30,23 @@ log = logging.getLogger(__name__)
 TIMEOUT = 5.0  # seconds for the end of a feed; then it is tried again
 GROWTH = 8  # each block is so many times larger than the one after it
 Records = list[tuple[bytes, Headers]]
-Counted = Callable[[str, int], Stamp | None]  # the highest stamp counted of a feed's partition
+ALL_TIME = 2**62  # ms since 1970
+
+
+class KnownOfFeeds(NamedTuple):
+    """What else a worker knows of a feed, by its Kafka topic."""
+
+    counted: Callable[[str, int], Stamp | None]  # the highest stamp counted, of a partition
+    remade: Callable[[str], int]  # when its log was last made again (ms since 1970; 0: never)
+    readable: Callable[[str], bool]  # whether Kafka can read it now
 
 
 class FeedEnd(msgspec.Struct):
-    """The highest stamps of a feed. It is `whole` if the feed has never had other records."""
+    """The highest stamps of a feed. It may have lost posts that were received before `lost_until` (ms since 1970)."""
 
     rebalance: int
     stamps: Stamps
-    whole: bool
+    lost_until: int
 
 
 class _Received(msgspec.Struct):
@@ -46,9 +56,9 @@ class _Received(msgspec.Struct):
 class WrittenStamps:
     """Knows what the feeds have. `partitions` is the number of partitions of posts; `retention` is in seconds."""
 
-    def __init__(self, kafka: Connection, partitions: int, retention: float, counted: Counted) -> None:
+    def __init__(self, kafka: Connection, partitions: int, retention: float, known: KnownOfFeeds) -> None:
         self._readers = Readers(kafka)
-        self._partitions, self._retention, self._counted = partitions, retention, counted
+        self._partitions, self._retention, self._known = partitions, retention, known
         self._ends: dict[str, FeedEnd] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._reminder = Reminder(log)
@@ -57,11 +67,18 @@ class WrittenStamps:
         await self._readers.stop()
 
     async def unwritten(
-        self, kafka_topic: str, records: Records, rebalance: int, still_assigned: StillAssigned
+        self,
+        kafka_topic: str,
+        records: Records,
+        rebalance: int,
+        still_assigned: StillAssigned,
+        *,
+        lacking: bool = False,
     ) -> Records:
-        """Those of the records, which are of one partition and in order, that the feed does not have.
+        """Those of the records, which are of one partition and in order, that the feed does not have and never had.
 
-        Calls for a feed return in their order. `rebalance` is the number of rebalances until now. Raises Abandoned.
+        Calls for a feed return in their order. `rebalance` is the number of rebalances until now. `lacking` records are
+        known to be no part of what the feed has lost. Raises Abandoned.
         """
         async with self._locks.setdefault(kafka_topic, asyncio.Lock()):
             end = self._ends.get(kafka_topic)
@@ -71,24 +88,31 @@ class WrittenStamps:
             highest = end.stamps.highest(first.partition)
             if highest is not None:
                 return records if first > highest else [record for record in records if _stamp(record) > highest]
-            counted = None if end.whole else self._counted(kafka_topic, first.partition)
+            lost_until = max(end.lost_until, self._known.remade(kafka_topic))
+            counted = None if lacking or not lost_until else self._known.counted(kafka_topic, first.partition)
             if counted is None or first > counted:
                 return records
-            oldest = rfc3339(round((time.time() - self._retention) * 1000))
+            oldest = rfc3339(lost_until)
             return [record for record in records if _stamp(record) > counted or _received_at(record) > oldest]
 
     async def _read(self, kafka_topic: str, rebalance: int, still_assigned: StillAssigned) -> FeedEnd:
+        before = self._ends.get(kafka_topic)
         while still_assigned():
+            if not self._known.readable(kafka_topic):
+                return _unreadable(rebalance, before)
             try:
                 async with asyncio.timeout(TIMEOUT), self._readers.lend() as reader:
                     if kafka_topic not in await reader.topics():
-                        return FeedEnd(rebalance, Stamps(), whole=True)  # not for long: it is not remembered
+                        return _unreadable(rebalance, before)
                     stamps, whole = await stamps_at_end(reader, kafka_topic, self._partitions)
             except (KafkaError, OSError, TimeoutError, MemoryError) as error:
                 self._reminder.warn("%s waits until its end can be read: %r", kafka_topic, error)
                 await asyncio.sleep(PAUSE)
             else:
-                found = self._ends[kafka_topic] = FeedEnd(rebalance, stamps, whole)
+                if before is not None and self._known.remade(kafka_topic):  # the log before had these
+                    stamps.take(before.stamps)
+                lost_until = 0 if whole else round((time.time() - self._retention) * 1000)
+                found = self._ends[kafka_topic] = FeedEnd(rebalance, stamps, lost_until)
                 return found
         raise Abandoned(f"{kafka_topic} is no longer assigned to this worker")
 
@@ -122,6 +146,11 @@ async def stamps_at_end(reader: AIOKafkaConsumer, kafka_topic: str, partitions: 
                 read_record(raw, stamps, past=True)
             offset = raws[-1].offset + 1
     return stamps, top == 0 or stamps.highest(ARCHIVED) is not None
+
+
+def _unreadable(rebalance: int, before: FeedEnd | None) -> FeedEnd:
+    """The end of a feed that Kafka cannot read, or does not have: not for long, so it is not remembered."""
+    return FeedEnd(rebalance, Stamps() if before is None else before.stamps, ALL_TIME)
 
 
 def _stamp(record: tuple[bytes, Headers]) -> Stamp:

@@ -16,6 +16,7 @@ from tweetream.ingest.backpressure import Backpressure
 from tweetream.ingest.takeover import MAX_IDS, TakeoverState
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.fencing import highest
 from tweetream.kafka.readers import last_records
 from tweetream.models import codec
 from tweetream.models.post import MAX_POSITIONS, TaggedBatch, read_tagged
@@ -57,7 +58,7 @@ class SettledPositions:
 async def recall(kafka: Connection, takeover: TakeoverState, settled: dict[str, Settled], partitions: int) -> None:
     """Go back to the settled positions if posts has not the batches that they are of. Raises KafkaError."""
     newest = max(((one.epoch, one.sequence) for one in settled.values()), default=(0, 0))
-    if newest <= takeover.last:
+    if newest <= takeover.last and not (settled and await _begins_after(kafka, newest)):
         return
     positions = takeover.positions | {url: one.position for url, one in settled.items()}
     if sum([len(url) + len(position) for url, position in positions.items()]) > MAX_POSITIONS:  # forged
@@ -65,6 +66,11 @@ async def recall(kafka: Connection, takeover: TakeoverState, settled: dict[str, 
     log.warning("%s was cut or made anew: reading the sources again from where all posts were tagged", POSTS)
     takeover.positions = positions
     takeover.ids |= await known_ids(kafka, partitions, newest)
+
+
+async def _begins_after(kafka: Connection, newest: tuple[int, int]) -> bool:
+    """Whether posts was made anew since that batch, although it has a later one: one that was on its way meanwhile."""
+    return await highest(kafka, POSTS, 0, 0, 1) > newest
 
 
 async def known_ids(kafka: Connection, partitions: int, newest: tuple[int, int]) -> dict[str, None]:

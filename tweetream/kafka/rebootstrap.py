@@ -21,6 +21,8 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import TopicPartition
 
+from tweetream.kafka.group_errors import heed_group_errors
+
 log = logging.getLogger(__name__)
 PAUSE = 0.5  # seconds between two attempts of a client that finds no broker
 MISSING_PAUSE = 0.1  # seconds between two questions for a topic that cannot be used: aiokafka would make none
@@ -30,7 +32,7 @@ Client = TypeVar("Client", AIOKafkaConsumer, AIOKafkaProducer)
 def rebootstrapping(client: Client) -> Client:
     """The consumer or producer, made to ask the bootstrap servers again when all the brokers it knows are gone.
 
-    It does not make Kafka create the topics that it asks for.
+    It does not make Kafka create the topics that it asks for, and heeds the errors of its group's coordinator.
     """
     connections: AIOKafkaClient = client.client if isinstance(client, AIOKafkaProducer) else client._client
 
@@ -51,6 +53,7 @@ def rebootstrapping(client: Client) -> Client:
 
     connections._metadata_update = ask
     _keep_topics(connections.cluster)
+    heed_group_errors(connections)
     return client
 
 

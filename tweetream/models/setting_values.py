@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
+from pydantic_core import ErrorDetails
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST = 36_500 * 86400.0  # a hundred years; Kafka and timers take no infinite time
@@ -16,6 +17,25 @@ _PORTS = {"http": 80, "https": 443}
 SIGNING_PREFIX = "whsec_"  # begins a secret that is written in base64, as in Standard Webhooks
 LEAST_SECRET = 16  # bytes
 Values = tuple[str, ...]
+# What to write instead, by the kind of pydantic's error.
+_INSTEAD = {
+    "int_parsing": "write a whole number",
+    "int_from_float": "write a whole number",
+    "float_parsing": "write a number",
+    "finite_number": "write a number",
+    "bool_parsing": "write true or false",
+    "greater_than": "write a number above {gt:g}",
+    "greater_than_equal": "write a number from {ge:g} on",
+    "less_than": "write a number below {lt:g}",
+    "less_than_equal": "write a number up to {le:g}",
+    "literal_error": "write {expected}",
+}
+
+
+def what_to_write(error: ErrorDetails) -> str:
+    """The line for a value that a setting cannot have, out of pydantic's error."""
+    instead = _INSTEAD.get(error["type"], error["msg"].removeprefix("Value error, "))
+    return instead.format_map(error["ctx"]) if error["type"] in _INSTEAD and "ctx" in error else instead
 
 
 def seconds(value: Any) -> Any:

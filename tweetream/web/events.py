@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 
 from tweetream.feeds.cursor import Gap
+from tweetream.feeds.record import GAP
 from tweetream.feeds.subscription import Delivery
 from tweetream.models.feed import Position, join_positions
 
@@ -36,8 +37,19 @@ def deliveries(found: Iterable[Delivery]) -> list[bytes]:
             before = "".join(f"{position}," for position in delivery.before)
             after = "".join(f",{position}" for position in delivery.after)
             head, tail = f"id: {before}{delivery.topic}@{delivery.generation}:".encode(), f"{after}\ndata: ".encode()
-            events += [b"%s%d%s%s\n\n" % (head, record.offset, tail, record.data) for record in delivery.records]
+            events += [
+                b"%s%d%s%s\n\n" % (head, record.offset, tail, record.data)
+                if record.label != GAP
+                else b"%s%d%s%s\nevent: gap\n\n" % (head, record.offset, tail, _gap_at(delivery, record.offset))
+                for record in delivery.records
+            ]
     return events
+
+
+def _gap_at(delivery: Delivery, offset: int) -> bytes:
+    """The data of a gap that a feed has at an offset."""
+    before, after = (Position(delivery.topic, delivery.generation, at) for at in (offset - 1, offset + 1))
+    return _gap_data(Gap(delivery.topic, before, after))
 
 
 def retracted(topic: str, ids: Iterable[bytes]) -> list[bytes]:
@@ -50,7 +62,11 @@ def deleted(topic: str) -> bytes:
 
 
 def gap(found: Gap) -> bytes:
-    return _named("gap", {"topic": found.topic, "from": str(found.start), "to": str(found.end)})
+    return b"event: gap\ndata: %s\n\n" % _gap_data(found)
+
+
+def _gap_data(found: Gap) -> bytes:
+    return msgspec.json.encode({"topic": found.topic, "from": str(found.start), "to": str(found.end)})
 
 
 def position(id: bytes) -> bytes:

@@ -1,11 +1,18 @@
-"""The page and its files."""
+"""The page and its files, as a browser needs them: without comments and indentation.
 
+Names stay as they are written, and methods begin on lines of their own, so that a browser's console leads to the
+place of an error.
+"""
+
+import re
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
 from typing import Any
 
+import rcssmin
+import rjsmin
 from aiohttp import web
 from faust.web import View
 from typing_extensions import override
@@ -29,10 +36,24 @@ def read_files(folder: Traversable, prefix: str = "") -> dict[str, bytes]:
     return found
 
 
+def shortened(path: str, content: bytes) -> bytes:
+    """A file of the page with all that a browser needs. What others wrote stays as it is, with its licence."""
+    if path.startswith("vendor/"):
+        return content
+    match PurePosixPath(path).suffix:
+        case ".js":
+            return str(rjsmin.jsmin(content.decode())).encode()
+        case ".css":
+            return str(rcssmin.cssmin(content.decode())).encode()
+        case ".html":
+            return re.sub(rb"\n\s+", b"\n", content)
+    return content
+
+
 @cache
 def _files() -> dict[str, tuple[bytes, str]]:
-    """Each file and its ETag."""
-    found = read_files(files("tweetream.web") / "static")
+    """Each file, shortened, and its ETag."""
+    found = {path: shortened(path, raw) for path, raw in read_files(files("tweetream.web") / "static").items()}
     return {path: (content, tag_of(content)) for path, content in found.items()}
 
 

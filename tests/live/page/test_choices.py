@@ -2,12 +2,13 @@
 
 import csv
 import io
+import json
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 from support.browser.page_load import everyday
-from support.browser.tab import Open, add, said
+from support.browser.tab import Open, Tab, add, said
 from support.kafka.post_writer import PostWriter, post
 from support.workers import Worker
 
@@ -55,34 +56,49 @@ def test_one_click_says_in_the_post_which_words_decided_and_what_was_read_for_wh
         assert page.evaluate("document.activeElement.closest('[data-id]')?.dataset.id") == id, "the focus comes back"
 
 
-def test_what_is_shown_is_saved_as_csv(visit: Open, topic: str, posting: PostWriter) -> None:
-    posts = [post(f'{topic} "satu", dua\ntiga'), post(f"{topic} 🚗 \u2028 =1+1"), *everyday(topic, 5)]
-    ids = posting.write(*posts)
+def saved(tab: Tab, format: str, number: str) -> bytes:
+    """The file that a person saves, after the number was said."""
+    tab.more().get_by_role("button", name="Save all posts").click()
+    dialog = tab.page.get_by_role("dialog", name="Save posts")
+    expect(dialog.get_by_role("status")).to_have_text(f"{number} posts pass the filter.")
+    with tab.page.expect_download() as download:
+        dialog.get_by_role("button", name=format).click()
+    expect(tab.page.locator("#copied")).to_have_text(f"{number} posts saved.")
+    assert download.value.suggested_filename.startswith("tweetream-")
+    return download.value.path().read_bytes()
+
+
+def rows(written: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(written.decode("utf-8-sig"), newline=""), strict=True))
+
+
+def test_all_posts_of_a_filter_are_saved_and_not_only_those_that_the_page_has(
+    visit: Open, topic: str, posting: PostWriter
+) -> None:
+    texts = [f"{topic} laporan {n} {'macet' if n % 3 else 'sepi'}" for n in range(300)]
+    posting.write(*map(post, [f'{topic} "macet", dua\ntiga', f"{topic} 🚗 \u2028 =1+1;macet", *texts]))
+    wanted = [
+        f'{topic} "macet", dua\ntiga',
+        f"{topic} 🚗 \u2028 =1+1;macet",
+        *(text for text in texts if "macet" in text),
+    ]
     with visit(accept_downloads=True) as tab:
-        tab.open(f"/#{topic}").wait_for_post(ids[-1])
-        with tab.page.expect_download() as download:
-            tab.more().get_by_role("button", name="Save as CSV").click()
-        assert download.value.suggested_filename.startswith(f"tweetream-{topic}-")
-        expect(tab.page.locator("#copied")).to_have_text(f"{len(ids)} posts saved.")
-        expect(tab.page.locator("#copied")).to_be_empty()
-        written = download.value.path().read_bytes().decode("utf-8-sig")
-    rows = list(csv.DictReader(io.StringIO(written, newline=""), strict=True))
-    assert [(row["id"], row["text"]) for row in rows] == [(one.id, one.text) for one in reversed(posts)]
-    assert all(row["topic"] == topic and row["label"] and 0 <= float(row["score"]) <= 1 for row in rows)
+        tab.open(f"/?q=macet#{topic}").wait_for("() => document.querySelectorAll('#posts [data-id]').length > 9")
+        table = rows(saved(tab, "Table (CSV)", "202"))
+        assert [row["text"] for row in table] == wanted
+        assert all(row["topic"] == topic and row["label"] and 0 <= float(row["score"]) <= 1 for row in table)
+        lines = saved(tab, "JSON lines", "202").decode().removesuffix("\n").split("\n")
+        assert [json.loads(line)["text"] for line in lines] == wanted
 
 
 def test_a_saved_post_has_all_its_topics(visit: Open, worker: Worker, posting: PostWriter) -> None:
     add(worker, "satu")
     add(worker, "dua")
-    (both,) = posting.write(post("satu dan dua macet"))
+    one, both = posting.write(post("satu saja"), post("satu dan dua macet"))
     with visit(accept_downloads=True) as tab:
-        tab.open("/#satu,dua").wait_for_post(both)
-        expect(tab.page.locator(f'[data-id="{both}"] .topic-chip')).to_have_count(2)
-        with tab.page.expect_download() as download:
-            tab.more().get_by_role("button", name="Save as CSV").click()
-        written = download.value.path().read_bytes().decode("utf-8-sig")
-    (row,) = csv.DictReader(io.StringIO(written, newline=""), strict=True)
-    assert set(row["topic"].split()) == {"satu", "dua"}
+        tab.open("/#satu,dua").wait_for_post(one)
+        found = {row["id"]: set(row["topic"].split()) for row in rows(saved(tab, "Table (CSV)", "2"))}
+    assert found == {one: {"satu"}, both: {"satu", "dua"}}
 
 
 def test_a_person_is_told_of_a_label_only_when_that_was_asked_for(visit: Open, topic: str, posting: PostWriter) -> None:

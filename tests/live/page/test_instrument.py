@@ -73,6 +73,22 @@ def test_posts_that_say_the_same_are_one_entry_that_opens_and_a_switch_shows_all
         tab.wait_for_post(second)
 
 
+def test_the_counts_of_posts_that_say_the_same_stand_in_line_whatever_the_label(
+    visit: Open, topic: str, posting: PostWriter
+) -> None:
+    texts = [TRAFFIC.format(topic), TALK.format(topic), topic]
+    ids = posting.write(*(post(text, author=f"warga{n}") for text in texts for n in range(3)))
+    rect = "(items, side) => items.map(item => Math.round(item.getBoundingClientRect()[side]))"
+    for locale in ("en-GB", "id-ID"):
+        with visit(viewport=LAPTOP, locale=locale) as tab:
+            tab.open(f"/#{topic}").wait_for_post(ids[6])
+            counts, badges = (tab.page.locator(f"#posts {one}:visible") for one in (".count-same", ".badge"))
+            expect(counts).to_have_text(["×3", "×3", "×3"])
+            assert len(set(counts.evaluate_all(rect, "right"))) == 1
+            tops = zip(counts.evaluate_all(rect, "top"), badges.evaluate_all(rect, "top"), strict=True)
+            assert all(abs(count - badge) < 10 for count, badge in tops), "less than half a line"
+
+
 def test_the_filter_knows_words_phrases_exclusions_labels_and_how_sure_and_marks_what_it_found(
     visit: Open, topic: str, posting: PostWriter
 ) -> None:

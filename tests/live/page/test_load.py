@@ -2,19 +2,37 @@
 
 import pytest
 from playwright.sync_api import Browser
-from support.browser.page_load import everyday, first_content, flood, measure, steady
+from support.browser.page_load import OWN, OWN_FILES, everyday, first_content, flood, measure, steady
 from support.browser.tab import Open
 from support.kafka.post_writer import PostWriter
+from support.paths import STATIC
 from support.workers import Worker
 
+RULES = """text => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(text);
+  return [...sheet.cssRules].map(rule => rule.cssText.replace(/, +/g, ','));
+}"""
 BUSY = 3  # a machine that does other things too
 
 
-def test_the_first_content_is_there_at_once(browser: Browser, visit: Open, topic: str, posting: PostWriter) -> None:
+def test_the_first_content_is_there_at_once_and_the_page_is_light(
+    browser: Browser, visit: Open, topic: str, posting: PostWriter
+) -> None:
     posting.write(*everyday(topic, 60))
     with visit() as tab:
         trace = first_content(browser, tab, f"/#{topic}")
+        assert 100_000 < tab.page.evaluate(OWN_FILES) <= OWN
     assert trace.first_paint is not None and trace.first_paint < 500 * BUSY
+
+
+def test_the_styles_that_a_browser_gets_say_what_was_written(visit: Open) -> None:
+    with visit() as tab:
+        page = tab.open("/").page
+        for path in sorted((STATIC / "styles").glob("*.css")):
+            served = page.evaluate("path => fetch(`static/styles/${path}`).then(answer => answer.text())", path.name)
+            assert len(served) < path.stat().st_size
+            assert page.evaluate(RULES, served) == page.evaluate(RULES, path.read_text())
 
 
 def test_however_many_posts_come_it_holds_no_more(visit: Open, topic: str, posting: PostWriter) -> None:

@@ -158,14 +158,14 @@ class Report:
 
     def faults_found(self) -> list[str]:
         """What must not be, a line each."""
-        lists: dict[str, list[Any]] = {
+        numbers = {
             "lost in the feed": self.missing_in_feed,
             "lost at the client": self.missing_at_client,
             "doubled to the client": self.doubled_at_client,
-            "gaps": self.gaps[self.gaps_told :],
-            "events of another name": self.odd,
         }
-        found = [f"{name}: {some[:10]}, {len(some)} in all" for name, some in lists.items() if some]
+        texts = {"gaps": self.gaps[self.gaps_told :], "events of another name": self.odd}
+        found = [f"{name}: {ranges(some)}, {len(some)} in all" for name, some in numbers.items() if some]
+        found += [f"{name}: {some[:10]}, {len(some)} in all" for name, some in texts.items() if some]
         if not self.sent - self.destroyed <= self.counted <= self.sent:
             found.append(f"counted {self.counted} of {self.sent}")
         return found
@@ -173,6 +173,17 @@ class Report:
     def check(self) -> None:
         """Everything came, and a client saw nothing twice."""
         assert not self.faults_found(), self.faults_found()
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Numbers in their order, as ranges: the first 20 of them."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return ", ".join(f"{low}-{high}" if low < high else f"{low}" for low, high in found[:20])
 
 
 class Seen(NamedTuple):

@@ -1,7 +1,7 @@
 """Faults that delete Kafka topics under a running group, a function each: what they destroy, and that all recovers.
 
 A feed's topic destroys what its clients have not read. That cannot be read afterwards, so it is known only as a span of
-numbers around the last post that a client had then: SPREAD posts to each side, that is a second at 2,000 a second.
+numbers around the last posts that a client had before and after it: SPREAD to each side, a second at 2,000 a second.
 """
 
 import asyncio
@@ -23,10 +23,11 @@ def feed_deleted(
     """The feed's Kafka topic is deleted: it is made again, without what it had, and the client gets a gap."""
     feed = until(lambda: group[0].topics().get(TOPIC), 30, "the topic")["kafka_topic"]
     until(lambda: _in_order(client.seen), 60, "no older posts are read again", 0.5)
-    gaps, last = len(client.gaps), max(client.seen, default=0)
+    gaps, before = len(client.gaps), max(client.seen, default=0)
     asyncio.run(delete_topics(kafka.bootstrap, feed))
-    destroyed.in_feed = max(destroyed.in_feed, last + SPREAD)
-    destroyed.spans.append((last - SPREAD, last + SPREAD))
+    after = max(client.seen, default=0)  # posts go on while Kafka deletes
+    destroyed.in_feed = max(destroyed.in_feed, after + SPREAD)
+    destroyed.spans.append((before - SPREAD, after + SPREAD))
     until(lambda: len(client.gaps) > gaps, 60, "a gap")
     destroyed.gaps += len(client.gaps) - gaps
     _wait(group)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from support.kafka.class_archive import archived
 from support.kafka.jars import LIBS, ApacheKafkaError, fetch
 from support.kafka.storage import formatted
 from support.paths import ROOT, TESTS
@@ -66,7 +67,7 @@ class ApacheKafka(KafkaAddress):
     ) -> None:
         self.count = brokers
         self.users = users
-        self.quick = quick
+        self._flags = list(QUICK if quick else ())
         self.settings = dict(settings or {})
         self.folder = Path()
         *ports, self.spare = free_ports(2 * brokers + 1)  # `spare` is free, for a broker that moves
@@ -78,6 +79,8 @@ class ApacheKafka(KafkaAddress):
     def start(self) -> None:
         """Return when every broker answers and knows all of them. On failure nothing is left behind."""
         fetch()
+        if self._flags == list(QUICK):
+            self._flags += archived(_write_archive)
         self.folder = Path(tempfile.mkdtemp(prefix="tweetream-kafka-"))
         self._preexec = dies_with_parent()
         try:
@@ -122,10 +125,10 @@ class ApacheKafka(KafkaAddress):
         process.kill()
         process.wait()
 
-    def stop(self, i: int = 0) -> None:
+    def stop(self, i: int = 0, timeout: float = STOP_TIMEOUT) -> None:
         """SIGTERM, and wait: leaders move away first."""
         self.resume(i)  # or a paused one would not hear it
-        end_process(self._processes.pop(i), STOP_TIMEOUT)
+        end_process(self._processes.pop(i), timeout)
 
     def restart(self, *brokers: int) -> None:
         """Stop those that run; start them again with the same ports and data; return when they answer.
@@ -197,12 +200,12 @@ class ApacheKafka(KafkaAddress):
 
     def _java(self, i: int, *arguments: str) -> subprocess.Popen[bytes]:
         heap = "-Xmx512m" if self.count == 1 else "-Xmx384m"
-        flags = [heap, *(QUICK if self.quick else ()), f"-Dkafka.log={self.folder / f'{i}.log'}"]
+        flags = [heap, *self._flags, f"-Dkafka.log={self.folder / f'{i}.log'}"]
         flags.append(f"-Dlog4j2.configurationFile={LOGGING}")
         with (self.folder / f"{i}.out").open("ab") as out:
             try:
                 return subprocess.Popen(
-                    ["java", *flags, "-cp", f"{LIBS}/*", *arguments],
+                    ["java", *flags, "-cp", f"{LIBS.resolve()}/*", *arguments],
                     cwd=self.folder,
                     stdin=subprocess.DEVNULL,
                     stdout=out,
@@ -239,3 +242,11 @@ class ApacheKafka(KafkaAddress):
         lines = [line for line in text.splitlines() if line.strip() and not line.startswith(("\tat ", "    at "))]
         telling = [line for line in lines if "Exception" in line or " ERROR " in line or " FATAL " in line]
         return (telling or lines or ["it says nothing"])[-1].strip()
+
+
+def _write_archive(archive: Path) -> None:
+    """Java writes it when the broker has ended."""
+    broker = ApacheKafka()
+    broker._flags.append(f"-XX:ArchiveClassesAtExit={archive}")
+    with broker:
+        broker.stop(timeout=START_TIMEOUT)

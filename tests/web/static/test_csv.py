@@ -17,7 +17,8 @@ COLUMNS = ["id", "topic", "source", "url", "author", "text", "lang", "created_at
 
 
 def exported(posts: list[dict[str, Any]]) -> str:
-    script = f'import {{ csvOf }} from "#page/posts/csv.js"; console.log(JSON.stringify(csvOf({json.dumps(posts)})));'
+    script = f"""import {{ csvHead, csvRows }} from "#page/posts/csv.js";
+    console.log(JSON.stringify(csvHead() + csvRows({json.dumps(posts)})));"""
     return page_modules.run(script)
 
 

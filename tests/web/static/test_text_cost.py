@@ -16,7 +16,7 @@ const { pieces } = await import("#page/posts/post.js");
 const { foundRanges, passing } = await import("#page/posts/query.js");
 const { printOf } = await import("#page/posts/folding.js");
 const { placesOf } = await import("#page/posts/reasons.js");
-const { csvOf } = await import("#page/posts/csv.js");
+const { csvRows } = await import("#page/posts/csv.js");
 const texts = %s;
 const marker = new Marker(["macet", `${"macet ".repeat(15)}x`, "*anjir*", "banjir*", "\\u6e0b\\u6ede", "a", "\\u0e23"]);
 const query = `macet "\\u00e9 macet" -tol`;
@@ -29,7 +29,7 @@ const steps = {
   found: (text) => foundRanges(query, text),
   fold: (text) => printOf(text),
   reasons: (text) => placesOf(text, [["macet", 1], ["tol", 1], ["macet", 1]]),
-  csv: (text) => csvOf([{ text }]),
+  csv: (text) => csvRows([{ text }]),
 };
 const seconds = (run, text, times = 2) => Math.min(...Array.from({ length: times }, () => {
   const before = process.cpuUsage();

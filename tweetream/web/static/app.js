@@ -9,40 +9,41 @@ import { FeedConnection } from "./feed/connection.js";
 import { StateView, waitingText } from "./feed/state-view.js";
 import { addressOf, isName, noFilter, plansWithout, toggled, viewOf } from "./lib/address.js";
 import { controls } from "./lib/controls.js";
+import { sayBriefly } from "./lib/copy.js";
 import { setText } from "./lib/elements.js";
 import { showHead } from "./lib/head.js";
-import { listenToMenus } from "./lib/menu.js";
+import { lazy } from "./lib/lazy.js";
 import { Sheets } from "./lib/sheets.js";
+import { sum } from "./lib/sum.js";
 import { welcome } from "./lib/welcome.js";
 import { Columns } from "./posts/columns.js";
 import { postOf } from "./posts/entry.js";
 import { Filters } from "./posts/filters.js";
-import { Why } from "./posts/why.js";
 import { Api } from "./server/api.js";
 import { tokenAsker } from "./server/token.js";
 import { Sources } from "./sources/sources.js";
-import { AddForm } from "./topics/add.js";
+import { adding } from "./topics/adding.js";
 import { TopicList } from "./topics/list.js";
 import { Rates } from "./topics/rates.js";
 import { Undo } from "./topics/undo.js";
-import { Wall } from "./wall/wall.js";
 import { knowLabels, UNSURE } from "./words/format.js";
-import { chooseLanguageBy } from "./words/language.js";
 import { onLanguage, t, translate } from "./words/words.js";
 
 const REFRESH = 4000;
 
-const sum = (counts) => Object.values(counts ?? {}).reduce((all, count) => all + count, 0);
-
 const byId = (id) => document.getElementById(id);
+const note = (text) => setText(byId("topics-note"), text);
 const toFeed = () => byId("feed-title").focus({ preventScroll: true });
 const api = new Api(tokenAsker(document));
 const announcer = new Announcer(byId("announcer"));
 const now = () => Date.now() + api.clockOffset;
-const why = new Why(api, (text, item) => columns.all.find(({ element }) => element.contains(item))?.posts.ranges(text) ?? []);
+const away = () => sayBriefly(byId("copied"), t("server.away"));
+const ranges = (text, item) => columns.all.find(({ element }) => element.contains(item))?.posts.rows.ranges(text) ?? [];
+const openWhy = (...asked) => why.use((part) => part.toggle(...asked));
+const why = lazy(async () => new (await import("./posts/why.js")).Why(api, ranges), away, "why");
 const columns = new Columns(
   byId("posts"),
-  { head: byId("feed-head"), acts: { why: (item, post, opener) => why.toggle(item, post, opener) }, now, changed: showState },
+  { head: byId("feed-head"), acts: { why: openWhy }, now, changed: showState, search: (...asked) => api.search(...asked) },
   { chose: showCurrent, planned: (plans) => go({ ...view, columns: plans }) },
 );
 const feed = new FeedConnection({
@@ -66,19 +67,21 @@ const state = new StateView(document, feed, columns, sources);
 const rates = new Rates();
 const filters = new Filters(document, (filter) => planCurrent({ filter }));
 const undo = new Undo(byId("undo"), { changed: showTopics, away: toFeed });
-const stats = (name) => api.stats(name);
+const stats = (name) => api.stats(name); // of the last hour
+const toggle = (name) => planCurrent({ topics: toggled(columns.current.topics, name) }, { push: true });
 const topicList = new TopicList(byId("topics"), { toggle, edit: (name) => addForm.edit(find(name)), remove, stats });
 const edit = changing((...change) => api.edit(...change));
-const addForm = new AddForm(document, { add, edit, preview: (name, track) => api.preview(name, track) });
+const preview = (...asked) => api.preview(...asked);
+const addForm = adding(document, { add, edit, preview }, away);
 const charts = new Charts(byId("charts"), api, {
   posts: () => columns.current.posts.all,
-  minute: (ms) => columns.current.posts.goTo(ms + 60000),
+  until: (ms) => columns.current.posts.goTo(ms),
   label: (label) => filters.toggle(label),
 });
 const muted = (name) => topicList.marks.muted(name);
 const save = changing((name, rule) => api.setAlert(name, rule));
 const alerts = new Alerts(byId("alerts"), { show: () => columns.each((posts) => posts.toTop()), muted, save, stats });
-const wall = new Wall(document, columns);
+const wall = lazy(async () => new (await import("./wall/wall.js")).Wall(document, columns), away, "wall");
 const sheets = new Sheets(document, (name) => {
   if (name === "filters") return filters.text.focus();
   /** @type {HTMLDetailsElement} */ (byId(name).querySelector("details")).open = true;
@@ -114,10 +117,10 @@ function lost(name) {
 
 // Shows what the view says. `anew`: reads everything again.
 function show(anew = false) {
-  why.close();
+  why.part?.close();
   shown = addressOf(view);
   columns.apply(view.columns);
-  wall.set(view.wall, view.turn);
+  if (view.wall || wall.part) wall.use((part) => part.set(view.wall, view.turn));
   if (anew) {
     columns.forget();
     lastKnown = {};
@@ -167,10 +170,6 @@ function fromAddress() {
   show();
 }
 
-function toggle(name) {
-  planCurrent({ topics: toggled(columns.current.topics, name) }, { push: true });
-}
-
 function addColumn() {
   const free = (topics ?? []).find(({ name }) => !columns.topics.includes(name)) ?? topics?.[0];
   if (!free || columns.full) return;
@@ -202,17 +201,14 @@ function showTopics() {
 }
 
 function showState() {
-  state.show({ topics });
+  state.show({ topics, stored: api.stored });
+  filters.search(api.stored);
 }
 
 // A deleted topic that was added again is followed again.
 function followAgain() {
   const there = (name) => find(name) && find(name).kafka_topic !== lastKnown[name];
   if (state.gone.some((name) => columns.topics.includes(name) && there(name))) show(true);
-}
-
-function note(text) {
-  setText(byId("topics-note"), text);
 }
 
 async function refresh() {
@@ -248,7 +244,7 @@ async function add(name, track) {
   changes += 1;
   const { topics: chosen } = columns.current;
   if (chosen.includes(name)) show(true);
-  else planCurrent({ topics: toggled(chosen, name) }, { push: true });
+  else toggle(name);
   toFeed();
   refresh();
 }
@@ -280,18 +276,21 @@ onLanguage(() => {
   columns.say();
   showTopics();
 });
-listenToMenus();
 addEventListener("hashchange", fromAddress);
 addEventListener("popstate", fromAddress);
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
-byId("column-add").addEventListener("click", addColumn);
-const leaveWall = () => go({ ...view, wall: false, turn: 0 }, { push: true });
-const sayPanel = controls({ announcer, columns, feed, filters, sheets, wall, why, leaveWall, plan: planCurrent, toFeed });
-chooseLanguageBy(byId("language"));
+const sayPanel = controls({
+  ...{ announcer, columns, feed, filters, sheets, wall, toFeed },
+  addColumn,
+  closeWhy: () => why.part?.close(),
+  file: (...asked) => api.file(...asked),
+  leaveWall: () => go({ ...view, wall: false, turn: 0 }, { push: true }),
+  plan: planCurrent,
+});
 setInterval(() => {
   columns.letGo();
   state.tick();
-  wall.tick(feed.state.name, now());
+  wall.part?.tick(feed.state.name, now());
 }, 500);
 
 translate(document);

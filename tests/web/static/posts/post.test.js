@@ -44,14 +44,14 @@ test("a post of links and marks alone makes few elements and keeps its text", ()
   assert.ok(400 < parts.length && parts.length < 1000);
 });
 
-test("a post whose time is not known says so, and not the time at which it was read", () => {
+test("a post whose time is not known says so, and not the time at which it was read", async () => {
   const post = { created_at: null, received_at: "2026-01-05T08:00:00.000Z" };
-  const words = (language) => {
-    setLanguage(language);
+  const words = async (language) => {
+    await setLanguage(language);
     return timeOf(post, Date.parse(post.received_at));
   };
-  assert.deepEqual([words("en").words, words("en").tag], ["time unknown", "span"]);
-  assert.equal(words("id").words, "waktu tidak diketahui");
-  assert.match(words("en").title, /read it at/);
+  assert.deepEqual([(await words("en")).words, (await words("en")).tag], ["time unknown", "span"]);
+  assert.equal((await words("id")).words, "waktu tidak diketahui");
+  assert.match((await words("en")).title, /read it at/);
   assert.equal(timeOf({ ...post, created_at: "2026-01-05T07:00:00Z" }, Date.parse(post.received_at)).tag, "time");
 });

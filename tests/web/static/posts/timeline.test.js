@@ -164,3 +164,27 @@ test("an older post that says the same is the first of its entry when it is read
   assert.deepEqual(ids(timeline.entries), ["a0"]);
   assert.equal(firstOf(timeline.entries[0]).id, "older");
 });
+
+test("what waits can come in by parts, the oldest first, and nothing is lost between them", () => {
+  const timeline = new Timeline(false);
+  for (const at of [0, 1, 2, 3, 4]) timeline.add(live("a", at), true);
+  assert.deepEqual(ids(timeline.release(2)), ["a1", "a0"]);
+  assert.deepEqual([timeline.queued, timeline.waiting], [3, 0]);
+  assert.deepEqual(ids(timeline.release()), ["a4", "a3", "a2"]);
+  assert.deepEqual(ids(timeline.entries), ["a4", "a3", "a2", "a1", "a0"]);
+});
+
+test("a list that was left for another time begins again with the newest, which can be read again", async () => {
+  const { feeds, page } = server();
+  feeds.a = 5;
+  const past = new Past(page, ["a"]);
+  const timeline = new Timeline(false);
+  timeline.addOlder(await past.next(50), past.ended);
+  timeline.leave(0);
+  timeline.addOlder([{ ...live("a", 0, { id: "old" }), positions: [""], stored: true }], false);
+  timeline.add(live("a", 5), true);
+  assert.deepEqual(ids(timeline.entries), ["old"]);
+  assert.equal(timeline.overflowing, true);
+  feeds.a = 6;
+  assert.deepEqual(await all(timeline, past), ["a5", "a4", "a3", "a2", "a1", "a0"]);
+});

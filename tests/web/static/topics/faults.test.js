@@ -22,11 +22,11 @@ test("a fault stands at its field, and names what is meant", () => {
   assert.equal(faultOf(problem(409, "Conflict: all topics together may track 10000 characters: track fewer")).field, "track");
 });
 
-test("it is in Indonesian too", () => {
-  setLanguage("id");
+test("it is in Indonesian too", async () => {
+  await setLanguage("id");
   assert.equal(said("the term '-tol' has only words not to have: write what").text.startsWith("“-tol” hanya menyebut"), true);
   assert.match(said("this is an estimate from 20000 posts, 12.5% of the last hour").text, /perkiraan dari 20\.000 kiriman, 12\.5 %/);
-  setLanguage("en");
+  await setLanguage("en");
 });
 
 test("a sentence that is not known is shown as it is", () => {

@@ -7,10 +7,10 @@ import { setLanguage } from "#page/words/words.js";
 
 globalThis.document = { documentElement: {}, querySelectorAll: () => [] };
 
-test("a post without a label is unsure, in the language of the page and without a colour", () => {
-  setLanguage("en");
+test("a post without a label is unsure, in the language of the page and without a colour", async () => {
+  await setLanguage("en");
   assert.equal(labelText(UNSURE), "unsure");
-  setLanguage("id");
+  await setLanguage("id");
   assert.equal(labelText(UNSURE), "tidak yakin");
   assert.equal(labelTone(UNSURE), "none");
 });

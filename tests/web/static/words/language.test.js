@@ -26,8 +26,8 @@ for (const [at, [languages, kept, spoken]] of CASES.entries()) {
     const heard = [];
     onLanguage((now) => heard.push(now));
     const other = spoken === "en" ? "id" : "en";
-    setLanguage(other);
-    setLanguage(other);
+    await setLanguage(other);
+    await setLanguage(other);
     assert.deepEqual([language(), document.documentElement.lang, store.get("tweetream-language")], [other, other, other]);
     assert.deepEqual(heard, [other]);
   });

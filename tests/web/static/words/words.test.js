@@ -16,7 +16,7 @@ const holes = (entry) => {
 };
 const ours = pageFiles().filter(({ path }) => !path.startsWith("vendor/"));
 const modules = ours.filter(({ path }) => path.endsWith(".js"));
-const asking = modules.filter(({ path }) => !["words/en.js", "words/id.js"].includes(path));
+const asking = modules.filter(({ path }) => !/^words\/(en|id)\b/.test(path));
 
 test("each language has every text and no other, in the same order", () => {
   assert.ok(Object.keys(en).length);
@@ -57,10 +57,10 @@ test("every text that the page asks for is there", () => {
   assert.deepEqual(asked.filter((key) => !(key in en)), []);
 });
 
-test("the page's HTML says the same in English before its scripts run", () => {
+test("what the page's HTML says before its scripts run is the same in English", () => {
   const { text } = ours.find(({ path }) => path === "index.html");
   const written = [...text.matchAll(/\bdata-t="([^"]+)"[^>]*>([^<]+)</g)];
-  assert.ok(written.length > 30);
+  assert.ok(written.length > 8);
   for (const [, key, said] of written) assert.equal(said, en[key], key);
 });
 
@@ -78,18 +78,18 @@ test("a key that is put together has texts behind it", () => {
   assert.deepEqual(beginnings.filter((one) => !Object.keys(en).some((key) => key.startsWith(one))), []);
 });
 
-test("a text is said in the language chosen with its plural and its numbers", () => {
+test("a text is said in the language chosen with its plural and its numbers", async () => {
   const say = () => [
     ...[t("topics.perMinute", { n: 1 }), t("topics.perMinute", { n: 1234 })],
     ...[number(1234.5), relative(-5, "minute"), list(["a", "b"])],
     ...[t("topics.menu", { name: "{n} $& <b>" }), t("no such key"), has("no such key"), has("toString")],
   ];
-  setLanguage("en");
+  await setLanguage("en");
   assert.deepEqual(say(), [
     ...["1 post a minute", "1,234 posts a minute", "1,234.5", "5 min ago", "a and b"],
     ...["More for {n} $& <b>", "no such key", false, false],
   ]);
-  setLanguage("id");
+  await setLanguage("id");
   assert.deepEqual(say(), [
     ...["1 kiriman per menit", "1.234 kiriman per menit", "1.234,5", "5 mnt lalu", "a dan b"],
     ...["Lainnya untuk {n} $& <b>", "no such key", false, false],

@@ -3,35 +3,28 @@
 // the person turns them on. One comes every few seconds at most, with the number of posts. The choice is kept on this device.
 
 import { element, setText } from "../lib/elements.js";
+import { lazy } from "../lib/lazy.js";
+import { keep, kept } from "../lib/storage.js";
 import { labelText, UNSURE } from "../words/format.js";
 import { onLanguage, t, translate } from "../words/words.js";
 import { Rules } from "./rules.js";
-import { RulesForm } from "./rules-form.js";
 import { Sound } from "./sound.js";
 import { Surges } from "./surges.js";
 import { Throttle } from "./throttle.js";
 
-const KEY = "tweetream-alerts";
+const KEY = "alerts";
 const PAUSE = 5000;
 const LONGEST = 160;
 const ANY = ""; // as the chosen label
 
-function kept() {
+function chosen() {
   const nothing = { label: ANY, notify: false, sound: false };
   try {
-    const choice = JSON.parse(localStorage.getItem(KEY) ?? "{}");
+    const choice = JSON.parse(kept(KEY) ?? "{}");
     const label = typeof choice.label === "string" ? choice.label : ANY;
     return { label, notify: choice.notify === true, sound: choice.sound === true };
   } catch {
-    return nothing; // storage can be forbidden, or hold something else
-  }
-}
-
-function keep(choice) {
-  try {
-    localStorage.setItem(KEY, JSON.stringify(choice));
-  } catch {
-    // see kept()
+    return nothing; // something else was kept there
   }
 }
 
@@ -45,7 +38,7 @@ function box(id, key) {
 }
 
 export class Alerts {
-  #choice = kept();
+  #choice = chosen();
   #labels = [];
   #sound = new Sound();
   #rules = new Rules();
@@ -61,7 +54,13 @@ export class Alerts {
   constructor(section, { show = () => {}, muted = () => false, save, stats }) {
     this.show = show;
     this.muted = muted;
-    this.form = new RulesForm(this.#rules, { save, changed: () => this.#say() });
+    const changed = () => this.#say();
+    this.form = lazy(async () => {
+      const form = new (await import("./rules-form.js")).RulesForm(this.#rules, { save, changed });
+      this.details.append(...form.parts);
+      translate(section);
+      return form;
+    }, () => {}); // it comes when the alerts are opened again
     const tell = (rule, { posts, usual }) => this.#surge(rule, posts, usual);
     this.surges = new Surges(this.#rules, { topics: () => this.#topics, stats, tell });
     this.throttle = new Throttle((post, count) => this.#tell(post, count), PAUSE);
@@ -88,7 +87,7 @@ export class Alerts {
   // The topics there are.
   topics(topics) {
     this.#topics = topics;
-    this.form.show(topics, this.#labels);
+    this.form.part?.show(topics, this.#labels);
   }
 
   get #on() {
@@ -140,8 +139,10 @@ export class Alerts {
     this.note.id = "alerts-note";
     this.note.role = "status";
     const inner = element("div", "alerts", element("div", "alerts-for", name, this.select), notify.label, sound.label);
-    const details = element("details", "", element("summary", "", title), inner, this.note, hint, ...this.form.parts);
+    const details = element("details", "", element("summary", "", title), inner, this.note, hint);
     details.id = "alerts-details";
+    details.addEventListener("toggle", () => details.open && this.form.use((form) => form.show(this.#topics, this.#labels)));
+    this.details = details;
     section.setAttribute("aria-labelledby", "alerts-title");
     section.append(details);
     translate(section);
@@ -157,7 +158,7 @@ export class Alerts {
   #set(change) {
     this.#choice = { ...this.#choice, ...change };
     this.throttle.clear();
-    keep(this.#choice);
+    keep(KEY, JSON.stringify(this.#choice));
     this.#say();
   }
 

@@ -1,7 +1,7 @@
 // @ts-check
-// The charts: posts a minute by label for the last hour, share by label and by source. The numbers are the server's counts,
-// so they are right after a reload and on every worker; with a filter by score or text they are those of the posts that the
-// page has, and this is said. The table has the same numbers.
+// The charts: posts by label over an hour, a day or a week, share by label and by source. The numbers are the server's
+// counts, of longer times those of its archive; so they are right after a reload and on every worker. With a filter by score
+// or text they are those of the posts that the page has, and this is said. The table has the same numbers.
 
 import { button, element, setText } from "../lib/elements.js";
 import { keep, kept } from "../lib/storage.js";
@@ -11,10 +11,9 @@ import { list, number, onLanguage, t, time, translate } from "../words/words.js"
 import { showBars } from "./bars.js";
 import { counted, fitted, ofLabels, summed } from "./counts.js";
 import { looks } from "./patterns.js";
+import { inBars, SPANS, sinceOf } from "./spans.js";
 
-const REFRESH = 5000;
 const OPEN = "charts";
-const minuteText = (ms) => time(ms, { hour: "2-digit", minute: "2-digit" });
 const share = (part) => number(part, { style: "percent", maximumFractionDigits: part < 0.1 ? 1 : 0 });
 const name = (label) => (label ? labelText(label) : t("charts.otherLabels"));
 
@@ -34,15 +33,17 @@ export class Charts {
   #counts = null; // null: not known yet
   #chart = null;
   #pointed = null;
+  #span = /** @type {import("./spans.js").SpanName} */ (Object.hasOwn(SPANS, kept("span") ?? "") ? kept("span") : "hour");
+  #notStored = false; // the server has no archive
 
-  // posts() are those that the page has; minute(ms) is called when a person chooses a bar of a minute, label(name) one of a
-  // label.
-  constructor(section, api, { posts, minute, label }) {
+  // posts() are those that the page has; until(ms) is called with the end of a bar when a person chooses it, label(name)
+  // when it is one of a label.
+  constructor(section, api, { posts, until, label }) {
     this.api = api;
     this.posts = posts;
-    this.minute = minute;
+    this.until = (ms) => until(ms + this.#step);
     this.label = label;
-    this.poll = new Poll(() => this.#ask(), REFRESH);
+    this.poll = new Poll(() => this.#ask(), SPANS[this.#span].every);
     this.#build(section);
     this.details.open = wasOpen();
     this.details.addEventListener("toggle", () => {
@@ -90,13 +91,43 @@ export class Charts {
     this.bySource = element("div", "", worded("h3", "", "charts.bySource"), this.sources);
     this.shares = element(
       "div", "", worded("h3", "", "charts.share"), this.share, this.bySource, table);
-    this.filled = element("div", "", worded("h3", "", "charts.minutes"), this.box, this.readout, this.shares);
-    this.details = element("details", "charts-details", summary, this.note, this.filled);
+    this.title = worded("h3", "", "");
+    this.filled = element("div", "", this.title, this.box, this.readout, this.shares);
+    this.spans = Object.keys(SPANS).map((name) => this.#choice(name));
+    const spans = element("div", "spans", ...this.spans);
+    spans.role = "group";
+    spans.dataset.tLabel = "charts.time";
+    this.details = element("details", "charts-details", summary, spans, this.note, this.filled);
     this.details.id = "charts-details";
     section.setAttribute("aria-labelledby", "charts-title");
     section.append(this.details);
     translate(section);
     this.#show();
+  }
+
+  // The button of a span.
+  #choice(name) {
+    const made = button("button small", "");
+    made.id = `charts-${name}`;
+    made.dataset.t = `charts.${name}`;
+    made.addEventListener("click", () => {
+      if (name === this.#span) return;
+      this.#span = name;
+      keep("span", name);
+      [this.#counts, this.#notStored, this.poll.delay] = [null, false, SPANS[name].every];
+      this.#show();
+      this.poll.now();
+    });
+    return made;
+  }
+
+  get #step() {
+    return SPANS[this.#span].step;
+  }
+
+  #text(ms) {
+    const clock = { hour: "2-digit", minute: "2-digit" };
+    return time(ms, this.#span === "week" ? { weekday: "short", day: "numeric", ...clock } : clock);
   }
 
   #follow() {
@@ -110,23 +141,24 @@ export class Charts {
   }
 
   async #ask() {
-    const topics = this.#topics;
+    const [topics, span, now] = [this.#topics, this.#span, Date.now() + this.api.clockOffset];
     const { labels } = this.#filter;
     if (this.#own) {
       this.fault = "";
-      this.#counts = summed([counted(this.posts(), Date.now() + this.api.clockOffset)]);
+      this.#counts = summed([counted(this.posts(), now, span)]);
       return this.#draw();
     }
-    let fault = "";
+    let [fault, notStored] = ["", false];
     const stats = (topic) =>
-      this.api.stats(topic).catch((problem) => {
+      this.api.stats(topic, span === "hour" ? 0 : sinceOf(span, now)).catch((problem) => {
         if (problem.status !== 404) fault ||= t("charts.old", { reason: problem.message });
+        else notStored = span !== "hour";
         return []; // a topic that is gone has no posts
       });
     const counts = await Promise.all(topics.map(stats));
-    if (topics !== this.#topics) return this.poll.now();
-    this.fault = fault;
-    if (!fault) this.#counts = summed(counts.map((answer) => ofLabels(answer, labels)));
+    if (topics !== this.#topics || span !== this.#span) return this.poll.now();
+    [this.fault, this.#notStored] = [fault, notStored];
+    if (!fault) this.#counts = summed(counts.map((answer) => ofLabels(inBars(answer, span), labels)));
     await this.#draw();
   }
 
@@ -144,17 +176,19 @@ export class Charts {
       this.#pointed = ms;
       this.#showReadout();
     };
-    this.#chart ??= new loaded.TimeChart(this.box, pointed, this.minute);
+    this.#chart ??= new loaded.TimeChart(this.box, pointed, this.until);
   }
 
   #show() {
     const { total } = this.#counts ?? {};
+    for (const one of this.spans) one.ariaPressed = String(one.id === `charts-${this.#span}`);
     this.filled.hidden = !total; // without posts the note says more than empty axes
     setText(this.note, this.fault || this.#noteText(total));
     this.note.hidden = !this.note.textContent;
     if (this.filled.hidden) return;
     const { series, sources } = this.#counts;
-    this.#chart?.show(fitted(this.#counts));
+    this.#chart?.show(this.#span === "hour" ? fitted(this.#counts) : this.#counts, this.#step);
+    setText(this.title, t(`charts.title.${this.#span}`));
     this.box.ariaLabel = this.#summary();
     const styles = looks(series);
     const bar = (key, said, part) => {
@@ -170,20 +204,30 @@ export class Charts {
 
   #noteText(total) {
     if (!this.#topics.length) return t("charts.noTopic");
+    if (this.#notStored) return t("charts.notStored");
     if (total === undefined) return t("charts.asking");
-    if (!total) return t("charts.none");
+    if (!total) return t("charts.none", { span: t(`charts.span.${this.#span}`) });
     if (this.#own) return t("charts.own", { n: total });
-    return this.#topics.length > 1 ? t("charts.several", { topics: list(this.#topics) }) : "";
+    const several = this.#topics.length > 1 ? t("charts.several", { topics: list(this.#topics) }) : "";
+    return [several, this.#missing()].filter(Boolean).join(" ");
+  }
+
+  // From when on the archive has posts, where that is later than the first bar.
+  #missing() {
+    const { minutes, series } = this.#counts;
+    const first = minutes.findIndex((_, at) => series.some(({ counts }) => counts[at] > 0));
+    return this.#span !== "hour" && first > 0 ? t("charts.storedFrom", { time: this.#text(minutes[first]) }) : "";
   }
 
   #summary() {
     const { minutes, series, total } = this.#counts;
     const sums = minutes.map((_, at) => series.reduce((sum, { counts }) => sum + counts[at], 0));
     const most = Math.max(...sums);
-    return t("charts.summary", { n: total, most, at: minuteText(minutes[sums.indexOf(most)]), now: sums.at(-1) });
+    const span = t(`charts.span.${this.#span}`);
+    return t("charts.summary", { n: total, span, most, at: this.#text(minutes[sums.indexOf(most)]), now: sums.at(-1) });
   }
 
-  // Shows the minute at the pointer, else the current one.
+  // Shows the bar at the pointer, else the last one.
   #showReadout() {
     if (!this.#counts?.total) return;
     const { minutes, series } = this.#counts;
@@ -191,7 +235,7 @@ export class Charts {
     const at = pointed < 0 ? minutes.length - 1 : pointed;
     const parts = series.map(({ label, counts }) => `${name(label)} ${number(counts[at])}`);
     const running = at === minutes.length - 1 ? ` (${t("charts.running")})` : "";
-    setText(this.readout, `${minuteText(minutes[at])}${running}: ${parts.join(", ")}`);
+    setText(this.readout, `${this.#text(minutes[at])}${running}: ${parts.join(", ")}`);
   }
 
   #showTable() {
@@ -203,19 +247,19 @@ export class Charts {
       if (scope) made.scope = scope;
       return made;
     };
-    const head = [t("charts.minute"), ...series.map(({ label }) => name(label))].map((text) => cell("th", text, "col"));
+    const head = [t("charts.from"), ...series.map(({ label }) => name(label))].map((text) => cell("th", text, "col"));
     const rows = minutes.map((ms, at) =>
-      element("tr", "", cell("th", this.#minuteButton(ms), "row"), ...series.map(({ counts }) => cell("td", number(counts[at])))));
+      element("tr", "", cell("th", this.#barButton(ms), "row"), ...series.map(({ counts }) => cell("td", number(counts[at])))));
     this.table.replaceChildren(
-      element("caption", "", t("charts.minutes")),
+      element("caption", "", t(`charts.title.${this.#span}`)),
       element("thead", "", element("tr", "", ...head)),
       element("tbody", "", ...rows.reverse()),
     );
   }
 
-  #minuteButton(ms) {
-    const made = button("as-link", minuteText(ms));
-    made.addEventListener("click", () => this.minute(ms));
+  #barButton(ms) {
+    const made = button("as-link", this.#text(ms));
+    made.addEventListener("click", () => this.until(ms));
     return made;
   }
 }

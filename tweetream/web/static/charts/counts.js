@@ -2,6 +2,7 @@
 // Adds up and orders what the server counted by minute, label and source. Knows no DOM and no server.
 
 import { labelTone, UNSURE } from "../words/format.js";
+import { SPANS, sinceOf, startOf } from "./spans.js";
 
 const LEAST_MINUTES = 10; // of an axis
 
@@ -65,15 +66,15 @@ export function ofLabels(answer, chosen) {
   });
 }
 
-// Counts posts as the server does, for the hour before `now`.
-/** @param {{label?: unknown, source?: unknown, received_at?: unknown}[]} posts @param {number} now */
-export function counted(posts, now) {
-  const last = Math.floor(now / 60000) * 60000;
-  const minutes = Array.from({ length: 60 }, (_, at) => last - (59 - at) * 60000);
-  const empty = minutes.map((ms) => ({ minute: new Date(ms).toISOString(), labels: {}, sources: {} }));
+// Counts posts as the server does, for the bars of a span.
+/** @param {{label?: unknown, source?: unknown, received_at?: unknown}[]} posts @param {number} now @param {import("./spans.js").SpanName} span */
+export function counted(posts, now, span = "hour") {
+  const { step, bars } = SPANS[span];
+  const starts = Array.from({ length: bars }, (_, at) => sinceOf(span, now) + at * step);
+  const empty = starts.map((ms) => ({ minute: new Date(ms).toISOString(), labels: {}, sources: {} }));
   const own = posts.map(({ label, source, received_at }) => {
-    const minute = new Date(Math.floor(Date.parse(String(received_at)) / 60000) * 60000 || 0).toISOString();
+    const minute = new Date(startOf(Date.parse(String(received_at)) || 0, step)).toISOString();
     return { minute, labels: { [String(label ?? UNSURE)]: 1 }, sources: { [String(source)]: 1 } };
   });
-  return [...empty, ...own.filter(({ minute }) => Date.parse(minute) >= minutes[0] && Date.parse(minute) <= last)];
+  return [...empty, ...own.filter(({ minute }) => empty.some((bar) => bar.minute === minute))];
 }

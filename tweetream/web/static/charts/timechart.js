@@ -1,5 +1,5 @@
 // @ts-check
-// Draws posts a minute as bars, stacked by label, with uPlot. Built again when the series change.
+// Draws counts as bars, stacked by label, with uPlot. Built again when the series or the time of a bar change.
 
 import uPlot from "../vendor/uPlot.esm.js";
 import { number, time } from "../words/words.js";
@@ -9,16 +9,17 @@ import { fill, looks } from "./patterns.js";
 const UPlot = /** @type {any} */ (uPlot); // its file has no types
 const HEIGHT = 180;
 const WHOLE = [1, 2, 5].flatMap((n) => [1, 10, 100, 1000, 10000, 100000].map((ten) => n * ten)).sort((a, b) => a - b);
-const clock = (seconds) => time(seconds * 1000, { hour: "2-digit", minute: "2-digit" });
+const TICKS = [1, 5, 10, 15, 30, 60, 120, 180, 360].map((minutes) => minutes * 60); // s
 
 export class TimeChart {
   #plot = null;
   #made = "";
   #looks = [];
   #minutes = [];
+  #step = 60; // s, of a bar
   #place = /** @type {number | null} */ (null);
 
-  // pointed(ms or null) is told which minute the pointer is at, chosen(ms) which one was clicked.
+  // pointed(ms or null) is told which bar the pointer is at, chosen(ms) which one was clicked.
   constructor(box, pointed, chosen) {
     this.box = box;
     box.addEventListener("click", () => this.#place !== null && chosen(this.#minutes[this.#place]));
@@ -33,9 +34,11 @@ export class TimeChart {
     this.#plot?.redraw(true, true);
   }
 
-  show({ minutes, series: known }) {
+  // `step` is the time of a bar in ms.
+  show({ minutes, series: known }, step) {
     const series = known.length ? known : [{ label: "", counts: minutes.map(() => 0) }];
-    const made = JSON.stringify(series.map(({ label }) => label));
+    const made = JSON.stringify([step, ...series.map(({ label }) => label)]);
+    this.#step = step / 1000;
     if (made !== this.#made) this.clear();
     this.#looks = looks(series);
     this.#plot ??= new UPlot(this.#options(series), null, this.box);
@@ -78,9 +81,9 @@ export class TimeChart {
       padding: [8, 20, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
-      scales: { x: { range: (_, from, to) => [from, to + 60] }, y: { range: (_, __, most) => [0, Math.max(most * 1.05, 1)] } },
+      scales: { x: { range: (_, from, to) => [from, to + this.#step] }, y: { range: (_, __, most) => [0, Math.max(most * 1.05, 1)] } },
       axes: [
-        { ...axis, size: 26, space: 60, values: (_, ticks) => ticks.map(clock) },
+        { ...axis, size: 26, space: 60, incrs: this.#step > 3600 ? [86400, 172800] : TICKS, values: (_, ticks) => ticks.map((at) => this.#tick(at * 1000)) },
         { ...axis, size: 44, space: 28, incrs: WHOLE, values: (_, ticks) => ticks.map((n) => number(n)) },
       ],
       series: [{}, ...series.map(line)],
@@ -88,10 +91,14 @@ export class TimeChart {
     };
   }
 
-  // The current minute is drawn pale, since it is not complete.
+  #tick(ms) {
+    return time(ms, this.#step > 3600 ? { weekday: "short", day: "numeric" } : { hour: "2-digit", minute: "2-digit" });
+  }
+
+  // The last bar is drawn pale, since it is not complete.
   #veil(plot) {
     const last = plot.data[0].at(-1);
-    const [from, to] = [last, last + 60].map((at) => plot.valToPos(at, "x", true));
+    const [from, to] = [last, last + this.#step].map((at) => plot.valToPos(at, "x", true));
     plot.ctx.save();
     plot.ctx.globalAlpha = 0.6;
     plot.ctx.fillStyle = this.#colour("--card");
@@ -99,7 +106,7 @@ export class TimeChart {
     plot.ctx.restore();
   }
 
-  // The pointer chooses the minute that it is in, not the nearest beginning of a minute.
+  // The pointer chooses the bar that it is in, not the nearest beginning of one.
   #point(plot) {
     const { left } = plot.cursor;
     const inside = left >= 0;

@@ -25,7 +25,8 @@ export class StateView {
     return this.columns.paused ? "paused" : this.columns.held ? "held" : name;
   }
 
-  show({ topics }) {
+  // `stored`: whether the server has an archive, or null.
+  show({ topics, stored }) {
     const { byId, columns } = this;
     byId("state").dataset.state = this.name;
     const rule = STATES[this.feed.state.name];
@@ -38,7 +39,7 @@ export class StateView {
     const one = columns.all.length === 1;
     for (const column of columns.all) {
       const words = this.#emptyText(column, topics);
-      column.show({ one, current: column === columns.current, words, over: Boolean(rule.over) });
+      column.show({ one, current: column === columns.current, words, over: Boolean(rule.over), stored: stored !== false });
     }
     this.tick();
   }

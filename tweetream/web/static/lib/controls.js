@@ -1,10 +1,11 @@
 // @ts-check
 // What a person does that changes nothing of the view: newest, pause, copy, save, fold, panel; and the keys.
 
-import { save } from "../posts/csv.js";
+import { chooseLanguageBy } from "../words/language.js";
 import { t } from "../words/words.js";
-import { topicsOf } from "./address.js";
+import { isName, topicsOf } from "./address.js";
 import { copyButton, sayBriefly } from "./copy.js";
+import { listenToMenus } from "./menu.js";
 import { shortcuts } from "./shortcuts.js";
 import { keep, kept } from "./storage.js";
 
@@ -47,8 +48,8 @@ function topicLinks(columns, plan) {
 }
 
 // `toFeed` moves the focus to the posts' heading, `plan` changes the current column. Returns what says whether the panel is
-// shown.
-export function controls({ announcer, columns, feed, filters, sheets, wall, why, leaveWall, plan, toFeed }) {
+// shown. `file` is the Api's.
+export function controls({ addColumn, announcer, columns, feed, file, filters, sheets, wall, closeWhy, leaveWall, plan, toFeed }) {
   const pause = () => {
     const { paused } = columns;
     columns.each((posts) => (paused ? posts.resume() : posts.pause()));
@@ -65,16 +66,21 @@ export function controls({ announcer, columns, feed, filters, sheets, wall, why,
     event.preventDefault(); // the fragment of the address holds the topics
     toFeed();
   });
-  on("csv", () => {
-    const shown = columns.current.posts.all;
-    if (shown.length) save(shown, columns.current.topics);
-    sayBriefly(byId("copied"), shown.length ? t("csv.saved", { n: shown.length }) : t("csv.nothing"));
+  on("export", async () => {
+    const { topics, filter } = columns.current;
+    const saved = (n) => sayBriefly(byId("copied"), t("export.saved", { n }));
+    const loaded = await import("../posts/export.js").catch(() => null);
+    if (loaded) loaded.exportPosts({ topics: topics.filter(isName), filter, file, saved });
+    else sayBriefly(byId("copied"), t("server.away"));
   });
+  on("column-add", addColumn);
   copyButton(byId("copy"), byId("copied"));
+  listenToMenus();
+  chooseLanguageBy(byId("language"));
   addEventListener("online", () => feed.resume());
   addEventListener("pagehide", () => feed.suspend());
   addEventListener("pageshow", (event) => event.persisted && feed.resume());
-  shortcuts({ columns, filters, sheets, why, wall, pause, leaveWall });
+  shortcuts({ columns, filters, sheets, closeWhy, wall, pause, leaveWall });
   folding(columns);
   topicLinks(columns, plan);
   return panel();

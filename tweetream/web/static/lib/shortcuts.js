@@ -4,7 +4,7 @@
 import { listen } from "./keys.js";
 import { closeMenu } from "./menu.js";
 
-export function shortcuts({ columns, filters, sheets, why, wall, pause, leaveWall }) {
+export function shortcuts({ columns, filters, sheets, closeWhy, wall, pause, leaveWall }) {
   const step = (by) => columns.current.posts.step(by);
   listen(document, {
     "/": () => {
@@ -17,8 +17,8 @@ export function shortcuts({ columns, filters, sheets, why, wall, pause, leaveWal
     // closes what is open, or leaves the post; words are cleared only where they are typed
     Escape: ({ target }) => {
       if (target === filters.text && filters.text.value) return filters.clearText();
-      if (closeMenu() || sheets.close() || why.close()) return undefined;
-      if (wall.on) return leaveWall();
+      if (closeMenu() || sheets.close() || closeWhy()) return undefined;
+      if (wall.part?.on) return leaveWall();
       if (!target.matches("input, select, .post *, .post")) return false;
       target.blur();
     },

@@ -7,7 +7,7 @@ import { labelText, percent } from "../words/format.js";
 import { t } from "../words/words.js";
 import { PostList } from "./list.js";
 import { Marker } from "./match.js";
-import { foundRanges, passing } from "./query.js";
+import { archiveQuery, foundRanges, passing } from "./query.js";
 
 /** @typedef {import("../lib/address.js").ColumnPlan} ColumnPlan */
 
@@ -25,8 +25,10 @@ export class Column {
   #marker = new Marker([]);
   #track = "";
 
-  // done(act, column) is called for "choose", "left", "right" and "close", changed() after each draw.
-  constructor({ head, acts, now, changed, done }) {
+  // done(act, column) is called for "choose", "left", "right" and "close", changed() after each draw; search(name, place,
+  // query) is the Api's.
+  constructor({ head, acts, now, changed, done, search }) {
+    this.search = search;
     this.title = button("column-title", "", "choose");
     this.said = element("span", "column-filter");
     this.fresh = button("column-new", "", "newest");
@@ -44,9 +46,7 @@ export class Column {
     this.body = element("div", "column-body", this.empty, above, this.list, this.last, this.more);
     this.element = element("section", "column", this.head, this.body);
     this.posts = new PostList({ list: this.list, above, head, box: this.body }, changed);
-    this.posts.acts = acts;
-    this.posts.now = now;
-    this.posts.ranges = (text) => this.#ranges(text);
+    Object.assign(this.posts.rows, { acts, now, ranges: (text) => this.#ranges(text) });
     this.head.addEventListener("click", ({ target }) => {
       const name = target.closest("[data-act]")?.dataset.act;
       if (name === "newest") this.posts.toTop();
@@ -81,8 +81,14 @@ export class Column {
   // Reads the past; `page(query)` gives the Api's page with a filter.
   async begin(page) {
     const plan = this.plan;
-    const [passes, searching] = [passing(this.filter), Boolean(this.filter.text || this.filter.labels.length > 1)];
-    const position = await this.posts.begin(this.topics, { page: page(serverQuery(this.filter)), passes, searching });
+    const query = archiveQuery(this.filter);
+    const position = await this.posts.begin(this.topics, {
+      page: page(serverQuery(this.filter)),
+      search: (name, place) => this.search(name, place, query),
+      passes: passing(this.filter),
+      searching: Boolean(this.filter.text || this.filter.labels.length > 1),
+      deep: isActive(this.filter),
+    });
     if (position === null || !this.is(plan)) return "";
     [this.begun, this.position] = [true, position];
     return position;
@@ -97,8 +103,8 @@ export class Column {
     this.posts.rebuild();
   }
 
-  // Shows what there is to say: `state` is the feed's, `words` where the list is empty.
-  show({ one, current, words, over }) {
+  // Shows what there is to say: `words` where the list is empty; `stored`: the archive can be asked.
+  show({ one, current, words, over, stored }) {
     const { posts } = this;
     this.head.hidden = one;
     this.element.classList.toggle("current", current && !one);
@@ -106,12 +112,13 @@ export class Column {
     this.list.classList.toggle("over", over);
     this.empty.hidden = !(posts.empty && !posts.pager.loading && words);
     setText(this.empty, this.empty.hidden ? "" : words);
-    const { failed, loading, tired } = posts.pager;
+    const { failed, loading, tired, past } = posts.pager;
+    const end = past.absent && isActive(this.filter) ? "feed.endAbsent" : past.deep && !past.absent ? "feed.endStored" : "feed.end";
     const text = loading ? t("feed.loading") : failed ? t("feed.olderFailed", { reason: failed.message })
-      : posts.ended && !posts.empty ? t("feed.end") : "";
+      : posts.ended && (past.deep || !posts.empty) ? t(end) : "";
     setText(this.last, text);
-    this.more.hidden = !tired;
-    setText(this.more, t(failed ? "feed.tryNow" : "feed.lookBack"));
+    this.more.hidden = !tired || (past.ended && !stored);
+    setText(this.more, t(failed ? "feed.tryNow" : past.ended ? "feed.archive" : "feed.lookBack"));
     this.fresh.hidden = !(posts.held && posts.waiting);
     setText(this.fresh, t("feed.new", { n: posts.waiting }));
   }

@@ -25,23 +25,16 @@ function cell(value) {
   return /[",\r\n]/.test(safe) || safe.trim() !== safe ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-export function csvOf(posts) {
-  const rows = [COLUMNS, ...posts.map((post) => COLUMNS.map((column) => post[column]))];
-  return BOM + rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
-}
+const lines = (rows) => rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
+
+export const csvHead = () => BOM + lines([COLUMNS]);
+
+export const csvRows = (posts) => lines(posts.map((post) => COLUMNS.map((column) => post[column])));
 
 // "tweetream-jakarta-20260101-0930.csv", in local time.
-export function fileName(topics, now) {
+export function fileName(topics, now, format = "csv") {
   const two = (n) => String(n).padStart(2, "0");
   const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
   const names = topics.join("-").replace(/[^a-z0-9_-]/g, "").slice(0, 80);
-  return `${["tweetream", names, day, two(now.getHours()) + two(now.getMinutes())].filter(Boolean).join("-")}.csv`;
-}
-
-export function save(posts, topics) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([csvOf(posts)], { type: "text/csv;charset=utf-8" }));
-  link.download = fileName(topics, new Date());
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60000); // the browser reads it after the click
+  return `${["tweetream", names, day, two(now.getHours()) + two(now.getMinutes())].filter(Boolean).join("-")}.${format}`;
 }

@@ -15,6 +15,7 @@ import { UNSURE } from "../words/format.js";
  * @property {number} [time] ms
  * @property {number} [key] The order: newer is greater.
  * @property {object} [gap]
+ * @property {boolean} [stored] Whether it came from the archive.
  * @property {boolean} [changed] Whether a topic or a repeat was added or taken away.
  * @property {Entry[]} [same] The posts that repeat it.
  * @property {Entry} [host] The post that it repeats.

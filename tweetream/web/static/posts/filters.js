@@ -25,6 +25,7 @@ export class Filters {
     this.text = byId("filter-text");
     this.clear = byId("filter-clear");
     this.short = byId("filter-said");
+    this.where = byId("filter-where");
     this.value = noFilter();
     this.list.addEventListener("change", () => this.#read());
     this.score.addEventListener("change", () => this.#read());
@@ -52,6 +53,11 @@ export class Filters {
   clearText() {
     this.text.value = "";
     this.#read();
+  }
+
+  // Says what the words are searched in; `archive` tells whether there is one, or null.
+  search(archive) {
+    setText(this.where, t(archive === null ? "filter.where" : archive ? "filter.whereStored" : "filter.whereAbsent"));
   }
 
   // The labels that can be chosen.

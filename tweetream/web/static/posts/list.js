@@ -7,27 +7,27 @@
 
 import { lastHand } from "../lib/hand.js";
 import { Drawing, focusOn, isRead, itemAt, MANY } from "./drawing.js";
-import { entryOf, firstOf, postOf } from "./entry.js";
+import { entryOf, postOf } from "./entry.js";
 import { Folding } from "./folding.js";
 import { Pager } from "./pager.js";
-import { gapElement, postElement, sayCount, showSame, tellTime, toggleText, topicChips } from "./post.js";
+import { tellTime } from "./post.js";
+import { Rows } from "./rows.js";
 import { Timeline } from "./timeline.js";
 import { Window } from "./window.js";
 
 const HELD = 30000; // ms
+const AT_ONCE = 40; // new posts in one draw; a browser that had no time for a while gets more, and would stand still
 const FAR = 40; // pages that are read to reach a time
+const FAR_STORED = 4; // the same where the archive has that time too
 
 export class PostList {
   paused = false;
   held = false;
   still = false; // never held, for a wall
-  now = Date.now; // corrected by the server's clock
-  ranges = (_text) => /** @type {any[]} */ ([]); // what to mark in a text
-  acts = {}; // {act: run(item, post, button)}, for buttons that carry `data-act`
-  #timeline = new Timeline(false);
+  rows = new Rows();
   pager = new Pager();
-  #topics = [];
-  #topicsOf = (entry) => this.#topics.filter((name) => entry.topics.includes(name)); // in one order, whichever came first
+  #timeline = new Timeline(false);
+  #left = /** @type {Pager | null} */ (null); // where reading goes on after a jump into the past
   #folds = true;
   #drawing = new Drawing((quiet) => this.#draw(quiet));
   #turn = 0;
@@ -40,9 +40,9 @@ export class PostList {
   constructor({ list, above, head, box }, changed) {
     this.list = list;
     this.changed = changed;
-    this.window = new Window(list, above, head, (entry) => this.#build(entry));
-    list.addEventListener("click", (event) => this.#clicked(event));
-    list.addEventListener("pointerover", ({ target }) => target.tagName === "TIME" && tellTime(target, this.now()));
+    this.window = new Window(list, above, head, (entry) => this.rows.build(entry));
+    list.addEventListener("click", (event) => this.rows.clicked(event, this.#timeline.entries));
+    list.addEventListener("pointerover", ({ target }) => target.tagName === "TIME" && tellTime(target, this.rows.now()));
     for (const type of ["focusin", "focusout"]) list.addEventListener(type, () => this.#drawing.schedule());
     const { signal } = this.#alive;
     document.addEventListener("selectionchange", () => this.#drawing.schedule(), { signal });
@@ -83,19 +83,19 @@ export class PostList {
     return Math.max(this.#waitsSince, lastHand()) + HELD;
   }
 
-  // Starts again with the newest posts of these topics; the old list stays until they are read. Resolves to the position
-  // after the newest, or to null when it was begun again; rejects with the Api's Problem. `passes(entry)` chooses the posts to show, `page` is the Api's.
-  async begin(topics, { page, passes, searching }) {
+  // Starts again with the newest posts of these topics; the old list stays until they are read. `how` is the Pager's.
+  // Resolves to the position after the newest, or to null when it was begun again; rejects with the Api's Problem.
+  async begin(topics, how) {
     this.#turn += 1;
     const turn = this.#turn;
-    const pager = new Pager(page, topics, passes, searching);
+    const pager = new Pager(how, topics);
     this.#arrived = [];
     const found = await pager.first();
     if (turn !== this.#turn) return null;
     const arrived = this.#arrived;
     this.#arrived = null;
     this.#timeline = new Timeline(topics.length > 1, this.#folds ? new Folding(postOf) : null);
-    [this.pager, this.#topics] = [pager, topics];
+    [this.pager, this.rows.topics, this.#left] = [pager, topics, null];
     this.#timeline.addOlder(found, pager.past.ended);
     for (const [data, position] of arrived) this.add(data, position);
     this.window.show(this.#timeline.entries, true);
@@ -108,7 +108,7 @@ export class PostList {
   add(data, position) {
     this.#arrived?.push([data, position]);
     const entry = entryOf(data, position);
-    if (!entry || !this.#topics.includes(entry.topics[0]) || !this.pager.passes(entry)) return null;
+    if (!entry || !this.rows.topics.includes(entry.topics[0]) || !this.pager.passes(entry)) return null;
     const fresh = this.#timeline.add(entry, this.paused || this.held);
     this.#drawing.schedule();
     return fresh ? entry : null;
@@ -137,14 +137,13 @@ export class PostList {
 
   // A topic was deleted: its older posts cannot be read.
   drop(name) {
-    this.pager.past.drop(name);
+    for (const pager of [this.pager, this.#left]) pager?.past.drop(name);
   }
 
   clear() {
     this.#turn += 1;
     this.#timeline = new Timeline(false);
-    this.pager = new Pager();
-    this.#topics = [];
+    [this.pager, this.rows.topics, this.#left] = [new Pager(), [], null];
     this.window.clear();
     this.resume();
   }
@@ -175,7 +174,7 @@ export class PostList {
     if (this.list.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
     if (this.list.contains(getSelection()?.anchorNode)) getSelection().removeAllRanges();
     this.held = false;
-    this.#letIn();
+    this.#letIn({ most: Infinity });
     this.window.show(this.#timeline.entries, true);
     this.window.top();
     this.#drawing.schedule();
@@ -186,12 +185,34 @@ export class PostList {
     focusOn(itemAt(this.list, this.window.edge, step));
   }
 
-  // Goes to the newest post before this time, and reads older ones until it is there.
+  // Goes to the newest post before this time: reads older ones until it is there, or goes there in the archive.
   async goTo(ms) {
     const turn = this.#turn;
+    const { past } = this.pager;
     const at = () => this.#timeline.entries.findIndex(({ time }) => time < ms);
-    for (let page = 0; page < FAR && at() < 0 && !this.pager.past.ended && turn === this.#turn; page += 1) await this.older(true);
+    const stored = past.search !== null && !past.absent;
+    for (let page = 0; page < (stored ? FAR_STORED : FAR) && at() < 0 && !past.ended && turn === this.#turn; page += 1) await this.older(true);
+    if (at() < 0 && stored && turn === this.#turn) await this.#jump(ms);
     if (turn === this.#turn && !this.empty) focusOn(this.window.reveal(at() < 0 ? this.#timeline.entries.length - 1 : at()));
+  }
+
+  // The list goes on from this time, if the archive has posts there; the newest ones come back with `toTop`.
+  async #jump(ms) {
+    const [turn, before] = [this.#turn, this.#left ?? this.pager];
+    const pager = before.from(ms);
+    try {
+      const found = await pager.first();
+      before.past.absent ||= pager.past.absent;
+      if (!found.length || turn !== this.#turn) return;
+      [this.#left, this.pager] = [before, pager];
+      this.#timeline.leave(ms);
+      this.#timeline.addOlder(found, pager.past.ended);
+      this.window.show(this.#timeline.entries, true);
+    } catch (problem) {
+      if (!("status" in problem)) throw problem;
+      this.pager.failed = problem;
+    }
+    this.#drawing.schedule();
   }
 
   rebuild() {
@@ -215,32 +236,6 @@ export class PostList {
     await pager.more(again, add, changed);
   }
 
-  #build(entry) {
-    if (entry.gap) return gapElement(entry.gap);
-    const post = postOf(entry);
-    [entry.changed, entry.first] = [false, firstOf(entry)];
-    const item = postElement(post, {
-      topics: this.#topics.length > 1 ? this.#topicsOf(entry) : [],
-      ranges: this.ranges(String(post.text ?? "")),
-      now: this.now(),
-      count: 1 + (entry.same?.length ?? 0),
-      first: postOf(entry.first),
-    });
-    if (entry.open) toggleText(item);
-    return item;
-  }
-
-  #clicked(event) {
-    const button = event.target.closest("[data-act]");
-    const item = button?.closest("li.post");
-    const entry = item && this.#timeline.entries.find((one) => one.node === item);
-    if (!entry) return;
-    const { act } = button.dataset;
-    if (act === "more") entry.open = toggleText(item);
-    else if (act === "same") showSame(item, [entry, ...(entry.same ?? [])].sort((a, b) => a.time - b.time).map(postOf), this.now());
-    else this.acts[act]?.(item, postOf(entry), button);
-  }
-
   #onScroll() {
     if (this.#scrolled) return;
     this.#scrolled = true;
@@ -258,23 +253,25 @@ export class PostList {
   // Returns how many posts are new.
   #draw(quiet) {
     const was = this.held;
-    this.held = !this.still && isRead(this.list, this.window.atTop);
+    this.held = !this.still && (this.#left !== null || isRead(this.list, this.window.atTop));
     if (this.held && !was && !this.paused) this.#timeline.hold();
     // A person who scrolls back to the top reads on upwards: the waiting posts go above, and nothing moves.
     const back = was && !this.held && this.waiting > 0;
     let fresh = 0;
-    if (!this.paused && !this.held && !(back && this.overflowing)) fresh = this.#letIn(quiet, back);
+    if (!this.paused && !this.held && !(back && this.overflowing)) fresh = this.#letIn({ quiet, back });
     else if (back) this.held = true;
     this.#waitsSince = this.waiting ? this.#waitsSince || performance.now() : 0;
-    this.#update();
+    for (const entry of this.#timeline.entries) if (entry.changed) this.rows.update(entry, this.window);
     this.#look();
     this.changed();
     return fresh;
   }
 
-  #letIn(quiet = false, back = false) {
+  #letIn({ quiet = false, back = false, most = AT_ONCE }) {
     const first = this.#timeline.entries.length === 0;
-    const fresh = this.#timeline.release();
+    if (this.#left) [this.pager, this.#left] = [this.#left, null];
+    const fresh = this.#timeline.release(back ? Infinity : most);
+    if (this.#timeline.queued) this.#drawing.schedule();
     this.#timeline.trim();
     for (const [name, before] of this.#timeline.takeDropped()) this.pager.past.back(name, before);
     if (back) {
@@ -283,17 +280,5 @@ export class PostList {
     } else this.window.show(this.#timeline.entries, true);
     if (quiet && !first && fresh.length < MANY && !back) for (const { node } of fresh) node?.classList.add("fresh");
     return fresh.length;
-  }
-
-  // What came to entries that are shown: another topic, another post that says the same.
-  #update() {
-    for (const entry of this.#timeline.entries) {
-      if (!entry.changed) continue;
-      entry.changed = false;
-      if (!entry.node) continue;
-      if (firstOf(entry) !== entry.first && !entry.node.contains(document.activeElement)) this.window.renew(entry);
-      if (this.#topics.length > 1) entry.node.querySelector(".topic-chips").replaceChildren(...topicChips(this.#topicsOf(entry)));
-      sayCount(entry.node, 1 + (entry.same?.length ?? 0));
-    }
   }
 }

@@ -12,16 +12,26 @@ export class Pager {
   failed = null; // the Problem of the last page
   #vain = 0;
 
-  // page(name, {before, last}) is the Api's; passes(entry) chooses the posts.
-  constructor(page = null, topics = [], passes = (_entry) => true, searching = false) {
-    this.past = new Past(page, topics);
+  // page(name, {before, last}) and search(…) are the Api's; passes(entry) chooses the posts. With a filter (`deep`) the
+  // archive is read at once, without one when the person asks.
+  constructor({ page = null, search = null, passes = (_entry) => true, searching = false, deep = false } = {}, topics = []) {
+    this.past = new Past(page, topics, search);
+    this.past.deep = deep;
     this.passes = passes;
     this.size = searching ? WIDE_PAGE : PAGE;
   }
 
+  // One that reads from a time (ms) on, out of the archive.
+  from(ms) {
+    const pager = new Pager();
+    Object.assign(pager, { past: this.past.from(ms), passes: this.passes, size: this.size });
+    return pager;
+  }
+
   // Whether older posts are read only when the person asks for them.
   get tired() {
-    return !this.past.ended && !this.loading && (this.#vain >= VAIN || this.failed !== null);
+    if (this.loading) return false;
+    return this.past.ended ? this.past.offers : this.#vain >= VAIN || this.failed !== null;
   }
 
   async first() {
@@ -30,7 +40,7 @@ export class Pager {
 
   // The next older posts, or null; `again`: the person asks for more. add(entries) returns how many are new.
   async more(again, add, changed) {
-    if (again) [this.#vain, this.failed] = [0, null];
+    if (again) [this.#vain, this.failed, this.past.deep] = [0, null, this.past.deep || this.past.ended];
     if (this.loading || this.past.ended || this.tired) return;
     this.loading = true;
     changed();

@@ -2,17 +2,22 @@
 // The filter's language: words in any order, "phrases", -words that must not be there. A word also finds longer words that
 // begin with it. Text and author are looked at. Knows no DOM.
 
+import { serverQuery } from "../lib/address.js";
 import { postOf } from "./entry.js";
 import { IS_SPACELESS, wordsOf } from "./match.js";
 
-/** @typedef {{words: string[], exact: boolean, not: boolean}} Part A phrase is exact, a word may go on. */
+/**
+ * @typedef {{words: string[], exact: boolean, not: boolean, asked: string}} Part A phrase is exact, a word may go on; `asked`
+ *   is the same in the language of the archive.
+ */
 
 /** @param {string} text @returns {Part[]} */
 export function partsOf(text) {
   const parts = [];
   for (const [, minus, phrase, word] of text.matchAll(/(-*)(?:"([^"]*)"?|([^\s"]+))/g)) {
     const words = wordsOf(phrase ?? word, true).map((one) => one.word);
-    if (words.length) parts.push({ words, exact: phrase !== undefined, not: minus !== "" });
+    const asked = phrase === undefined ? `${word.replace(/\*+$/, "")}*` : `"${phrase}"`;
+    if (words.length) parts.push({ words, exact: phrase !== undefined, not: minus !== "", asked: (minus && "-") + asked });
   }
   return parts;
 }
@@ -52,6 +57,17 @@ export function passing({ labels, minScore, text }) {
     (entry) => !minScore || Number(postOf(entry).score ?? 0) >= minScore,
   ];
   return (entry) => tests.every((passes) => passes(entry));
+}
+
+/**
+ * A filter as a query of the archive, as far as that knows it.
+ * @param {import("../lib/address.js").Filter} filter
+ */
+export function archiveQuery(filter) {
+  const query = new URLSearchParams(serverQuery(filter));
+  const q = partsOf(filter.text).map(({ asked }) => asked).join(" ");
+  if (q) query.set("q", q);
+  return query.toString();
 }
 
 // [[start, end], …] of what a filter's text finds in a post's text.

@@ -19,7 +19,7 @@ export class Timeline {
   #queue = /** @type {Entry[]} */ ([]); // oldest first
   #ids = /** @type {Map<string, Entry>} */ (new Map()); // of entries and queue
   #gone = new Set();
-  #dropped = new Map(); // topic: the newest position dropped
+  #dropped = new Map(); // topic: the newest position dropped, or the time where only stored posts were
   #floor = -Infinity;
   #cutAt = null; // the next floor, when entries were dropped from the queue or from the newest end
   #top = 0;
@@ -82,16 +82,15 @@ export class Timeline {
     this.waiting ||= this.#queue.filter((entry) => !entry.gap).length;
   }
 
-  // Moves the queue into the list. Returns the new entries, newest first.
-  release() {
+  // Moves the queue into the list, or its first `most`. Returns the new entries, newest first.
+  release(most = Infinity) {
     this.waiting = 0;
     if (this.overflowing) {
       this.#floor = this.#cutAt;
       this.#cutAt = null;
       this.#dropBelow(this.entries.findIndex((entry) => entry.key <= this.#floor));
     }
-    const fresh = this.#queue.reverse();
-    this.#queue = [];
+    const fresh = this.#queue.splice(0, most).reverse();
     if (this.several) fresh.sort((a, b) => b.key - a.key);
     return this.#insert(fresh);
   }
@@ -114,6 +113,12 @@ export class Timeline {
       this.#drop(over);
     }
     return fresh.length;
+  }
+
+  // Drops all entries, so that the list goes on before another time: posts are missing between it and the queue.
+  leave(ms) {
+    this.#cutAt ??= this.entries[0]?.key ?? (this.several ? ms : 0);
+    this.#drop(this.entries.splice(0).reverse());
   }
 
   // Drops old entries while the newest are read.
@@ -144,9 +149,9 @@ export class Timeline {
     return entry;
   }
 
-  // [[topic, position], …]: from there dropped posts can be read again. Each drop is told once.
+  // [[topic, position or time], …]: from there dropped posts can be read again. Each drop is told once.
   takeDropped() {
-    const found = [...this.#dropped].map(([topic, { generation, offset }]) => [topic, positionText(topic, { generation, offset: offset + 1 })]);
+    const found = [...this.#dropped].map(([topic, place]) => [topic, place.generation ? positionText(topic, { ...place, offset: place.offset + 1 }) : place.until]);
     this.#dropped.clear();
     return found;
   }
@@ -202,6 +207,7 @@ export class Timeline {
       entry.topics.forEach((topic, nth) => {
         const position = positionsOf(entry.positions[nth])[topic];
         const last = this.#dropped.get(topic);
+        if (entry.stored && (!last || last.until < entry.time)) this.#dropped.set(topic, { until: (entry.time || 0) + 1 });
         const newer = !last || last.generation !== position?.generation || last.offset < position.offset;
         if (position && newer) this.#dropped.set(topic, position);
       });

@@ -49,7 +49,8 @@ async function problemOf(response) {
   return new Problem(response.status, message, retryAfter(response.headers.get("Retry-After"), Date.now()));
 }
 
-async function call(method, path, { body = undefined, bearer = "", timeout = 10000, cache = /** @type {RequestCache} */ ("no-store") } = {}) {
+// Of a file (`signal` ends it) the answer itself is returned.
+async function call(method, path, { body = undefined, bearer = "", timeout = 10000, cache = /** @type {RequestCache} */ ("no-store"), signal = /** @type {AbortSignal | null} */ (null) } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (bearer) headers.Authorization = `Bearer ${bearer}`;
@@ -59,7 +60,7 @@ async function call(method, path, { body = undefined, bearer = "", timeout = 100
       method,
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.timeout(timeout),
+      signal: signal ?? AbortSignal.timeout(timeout),
       cache,
     });
   } catch (error) {
@@ -67,12 +68,26 @@ async function call(method, path, { body = undefined, bearer = "", timeout = 100
     throw new Problem(0, t(late ? "server.late" : "server.away"));
   }
   if (!response.ok) throw await problemOf(response);
+  if (signal) return response;
   if (response.status === 204) return { status: 204, data: null };
   const date = Date.parse(response.headers.get("Date") ?? "");
   try {
     return { status: response.status, data: await response.json(), date };
   } catch {
     throw new Problem(0, t("server.unreadable"));
+  }
+}
+
+// The lines of an answer, some at a time. Rejects if it ends too early.
+export async function* linesOf(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    yield lines;
   }
 }
 
@@ -89,6 +104,7 @@ export class Api {
   // askToken(reason) resolves to a token, or to "" when the person cancels.
   constructor(askToken) {
     this.askToken = askToken;
+    this.stored = /** @type {boolean | null} */ (null); // whether the server has an archive; null: not known
     this.clockOffset = 0; // ms from our clock to the server's; the header Date has whole seconds
   }
 
@@ -97,9 +113,9 @@ export class Api {
     return this.#list("/topics", "no-cache"); // the browser has it, and the server says whether it is still so
   }
 
-  /** The last minute is still running. @returns {Promise<Minute[]>} */
-  stats(name) {
-    return this.#list(`/topics/${encodeURIComponent(name)}/stats?minutes=60`);
+  /** The last hour by minutes, of which the last is still running; `since` (ms) on by hours. @returns {Promise<Minute[]>} */
+  stats(name, since = 0) {
+    return this.#list(`/topics/${encodeURIComponent(name)}/stats?${since ? `since=${since}&step=hour` : "minutes=60"}`);
   }
 
   sources() {
@@ -130,6 +146,36 @@ export class Api {
     const { data } = await this.#read("GET", path, { timeout: 20000 });
     if (!Array.isArray(data?.posts)) throw new Problem(0, t("server.unreadable"));
     return data;
+  }
+
+  // A page of the archive, newest first: {posts, before}; `query` is a filter, `until` ms. Null if the server has no archive.
+  async search(name, { before = "", until = Infinity, last }, query = "") {
+    const place = before ? `&before=${encodeURIComponent(before)}` : Number.isFinite(until) ? `&until=${until}` : "";
+    try {
+      const { data } = await this.#read("GET", `/search?topic=${encodeURIComponent(name)}&last=${last}${place}${query && `&${query}`}`, { timeout: 20000 });
+      if (!Array.isArray(data?.posts)) throw new Problem(0, t("server.unreadable"));
+      this.stored = true;
+      return data;
+    } catch (problem) {
+      if (problem.status !== 404) throw problem;
+      this.stored = false;
+      return null;
+    }
+  }
+
+  // All posts that the feed of a topic keeps, oldest first, for `linesOf`; `query` is a filter.
+  async file(name, query, signal) {
+    return this.#read("GET", `/topics/${encodeURIComponent(name)}/posts.jsonl${query && `?${query}`}`, { signal });
+  }
+
+  // {state, lag, reason} of the archive; the state is "none" where there is none
+  async archive() {
+    try {
+      return (await this.#read("GET", "/archive")).data ?? { state: "none" };
+    } catch (problem) {
+      if (problem.status !== 404) throw problem;
+      return { state: "none" }; // an older worker
+    }
   }
 
   // Whether the past of a topic can be read, which needs Kafka

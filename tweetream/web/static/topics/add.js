@@ -26,7 +26,6 @@ function trackFault(track) {
 export class AddForm {
   #timer = 0;
   #asked = false;
-  #offered = false;
   #editing = ""; // the name of the topic whose words are changed
 
   // add(name, track) and edit(name, track) resolve when it is done, and reject with a Problem; preview(name, track) is for
@@ -59,12 +58,12 @@ export class AddForm {
       if (!this.details.open && this.#editing) this.#end();
     });
     this.details.firstElementChild.addEventListener("click", () => (this.#asked = true));
+    for (const control of [...Object.values(this.fields), this.button]) control.disabled = false;
   }
 
-  // Opens the form, once: a person who closes it has seen it.
-  offer() {
-    if (!this.#offered) this.details.open = true;
-    this.#offered = true;
+  // A person has opened the form before it was there.
+  asked() {
+    requestAnimationFrame(() => this.details.open && this.fields.name.focus());
   }
 
   // Opens the form with the words of a topic, to change them.

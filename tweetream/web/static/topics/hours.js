@@ -1,13 +1,14 @@
 // @ts-check
 // The last hour of the topics whose rows can be seen: asked for once a minute, one topic after the other.
 
+import { sum } from "../lib/sum.js";
 import { Poll } from "../server/poll.js";
 
 const EVERY = 60000;
 const AT_ONCE = 20; // topics of one round: a list can be long
 
 // The posts of each minute, oldest first, of an answer of /topics/NAME/stats.
-export const minutesOf = (rows) => rows.map(({ labels }) => Object.values(labels ?? {}).reduce((sum, count) => sum + count, 0));
+export const minutesOf = (rows) => rows.map(({ labels }) => sum(labels));
 
 // The points of a line through `counts` in a box of that size; a flat one for nothing.
 export function line(counts, width, height) {

@@ -3,6 +3,7 @@
 // that were not seen, and a menu. A refresh keeps the rows, so that the focus stays where it is.
 
 import { button, element, setText } from "../lib/elements.js";
+import { sum } from "../lib/sum.js";
 import { labelDot } from "../posts/post.js";
 import { labelText, number } from "../words/format.js";
 import { t } from "../words/words.js";
@@ -82,7 +83,7 @@ class Row {
       const posts = (hour ?? []).reduce((sum, count) => sum + count, 0);
       setText(this.hour, [hour && t("topics.hour", { n: posts }), muted && t("topics.muted")].filter(Boolean).join(" · "));
       this.counts.replaceChildren(...countsOf(topic));
-      this.link.dataset.total = number(Object.values(topic.posts ?? {}).reduce((sum, count) => sum + count, 0));
+      this.link.dataset.total = number(sum(topic.posts));
       this.rate.textContent = rate === null ? "" : t("topics.rate", { rate });
       this.rate.title = rate === null ? "" : t("topics.perMinute", { n: rate });
     }

@@ -2,8 +2,7 @@
 // What this device remembers of topics: how many posts a person has seen of each, and which are muted. Knows no DOM.
 
 import { keep, kept } from "../lib/storage.js";
-
-const total = (topic) => Object.values(topic.posts ?? {}).reduce((sum, count) => sum + count, 0);
+import { sum } from "../lib/sum.js";
 
 function read(key) {
   try {
@@ -25,7 +24,7 @@ export class Marks {
     const seen = {};
     for (const topic of topics) {
       const before = this.#seen[topic.kafka_topic];
-      seen[topic.kafka_topic] = chosen.includes(topic.name) || !Number.isInteger(before) ? total(topic) : before;
+      seen[topic.kafka_topic] = chosen.includes(topic.name) || !Number.isInteger(before) ? sum(topic.posts) : before;
     }
     if (JSON.stringify(seen) === JSON.stringify(this.#seen)) return;
     this.#seen = seen;
@@ -34,7 +33,7 @@ export class Marks {
 
   // Whether the topic has posts that were not seen, and may say so.
   fresh(topic) {
-    return !this.muted(topic.name) && total(topic) > (this.#seen[topic.kafka_topic] ?? total(topic));
+    return !this.muted(topic.name) && sum(topic.posts) > (this.#seen[topic.kafka_topic] ?? sum(topic.posts));
   }
 
   muted(name) {

@@ -1,10 +1,10 @@
 // @ts-check
 // Posts a minute of each topic, from how its counts grow between two answers of the server. Knows no DOM.
 
+import { sum } from "../lib/sum.js";
+
 const SPAN = 60000; // ms that a rate covers, at most
 const LEAST = 3500; // ms of samples before there is a rate
-
-const total = (topic) => Object.values(topic.posts ?? {}).reduce((sum, count) => sum + count, 0);
 
 export class Rates {
   #samples = new Map(); // kafka_topic: [{at, count}], oldest first
@@ -13,7 +13,7 @@ export class Rates {
     const kept = new Map();
     for (const topic of topics) {
       const samples = (this.#samples.get(topic.kafka_topic) ?? []).filter(({ at }) => at <= now && now - at <= SPAN);
-      kept.set(topic.kafka_topic, [...samples, { at: now, count: total(topic) }]);
+      kept.set(topic.kafka_topic, [...samples, { at: now, count: sum(topic.posts) }]);
     }
     this.#samples = kept;
   }

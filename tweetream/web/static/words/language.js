@@ -5,6 +5,6 @@ import { language, onLanguage, setLanguage } from "./words.js";
 
 export function chooseLanguageBy(select) {
   select.value = language();
-  select.addEventListener("change", () => setLanguage(select.value));
+  select.addEventListener("change", () => setLanguage(select.value).catch(() => (select.value = language())));
   onLanguage((now) => (select.value = now));
 }

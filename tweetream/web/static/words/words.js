@@ -6,13 +6,11 @@
 // texts are not translated. Runs in Node too, without a document.
 
 import { keep, kept } from "../lib/storage.js";
-import english from "./en.js";
-import indonesian from "./id.js";
 
 const KEY = "language";
 const LANGUAGES = {
-  en: { words: english, locale: "en-GB" },
-  id: { words: indonesian, locale: "id-ID" },
+  en: { load: () => import("./en.js"), locale: "en-GB" },
+  id: { load: () => import("./id.js"), locale: "id-ID" },
 };
 const ATTRIBUTES = { "data-t-label": "aria-label", "data-t-placeholder": "placeholder", "data-t-title": "title" };
 
@@ -25,6 +23,7 @@ function preferred() {
 }
 
 let current = Object.hasOwn(LANGUAGES, kept(KEY) ?? "") ? kept(KEY) : preferred();
+let words = /** @type {Record<string, string | Record<string, string>>} */ ((await LANGUAGES[current].load()).default);
 if (globalThis.document) document.documentElement.lang = current;
 
 export const languages = Object.keys(LANGUAGES);
@@ -34,11 +33,13 @@ export const language = () => current;
 // For Intl: days and months are written as in Britain, not in America.
 export const locale = () => LANGUAGES[current].locale;
 
-export function setLanguage(wanted) {
+// Resolves when the words are there, and rejects with a TypeError where they cannot be loaded.
+export async function setLanguage(wanted) {
   if (!Object.hasOwn(LANGUAGES, wanted)) throw new RangeError(`no words in ${wanted}`);
+  const loaded = (await LANGUAGES[wanted].load()).default;
   keep(KEY, wanted);
   if (wanted === current) return;
-  current = wanted;
+  [current, words] = [wanted, loaded];
   formats = new Map();
   if (globalThis.document) {
     document.documentElement.lang = wanted;
@@ -70,12 +71,12 @@ export const relative = (value, unit) =>
   format("RelativeTimeFormat", { style: "short", numeric: "always" }).format(value, unit);
 
 // Whether a key has a text. Labels and networks are names from outside, and may have none.
-export const has = (key) => Object.hasOwn(LANGUAGES[current].words, key);
+export const has = (key) => Object.hasOwn(words, key);
 
 // The text of a key. Where it has plural forms, values.n chooses; values that are numbers are written by Intl.
 export function t(key, values = {}) {
   if (!has(key)) return key;
-  const entry = LANGUAGES[current].words[key];
+  const entry = words[key];
   const text = typeof entry === "string" ? entry : (entry[format("PluralRules").select(values.n ?? 0)] ?? entry.other);
   return text.replace(/\{(\w+)\}/g, (hole, name) => {
     const value = values[name];

@@ -1,0 +1,29 @@
+"""What is done in order waits for those before in its partition, however they end, and for no other partition."""
+
+import asyncio
+
+from tweetream.agents.order import InOrder
+
+
+async def test_a_delivery_waits_for_all_before_it_in_its_partition() -> None:
+    order, done = InOrder(), list[str]()
+    free = {name: asyncio.Event() for name in ("slow", "failing", "quick", "other")}
+
+    async def delivery(name: str, partition: int) -> None:
+        with order.place(partition) as its_turn:
+            await free[name].wait()
+            if name == "failing":
+                raise OSError
+            await its_turn()
+            done.append(name)
+
+    tasks = [asyncio.create_task(delivery(name, int(name == "other"))) for name in free]
+    await asyncio.sleep(0)
+    for name in ("quick", "other", "failing"):
+        free[name].set()
+    await asyncio.wait(tasks[1:2])
+    await tasks[3]
+    assert done == ["other"]
+    free["slow"].set()
+    await tasks[2]
+    assert done == ["other", "slow", "quick"]

@@ -1,0 +1,100 @@
+// @ts-check
+// Saves all posts that a filter lets through, not only those that the page has: reads what the feeds keep, says the number,
+// and then saves it as the person chooses. Loaded when it is asked for.
+
+import { serverQuery } from "../lib/address.js";
+import { button, element, setText } from "../lib/elements.js";
+import { linesOf } from "../server/api.js";
+import { t } from "../words/words.js";
+import { csvHead, csvRows, fileName } from "./csv.js";
+import { entryOf, postOf } from "./entry.js";
+import { passing } from "./query.js";
+
+const MOST = 200000; // posts that the page holds
+const PART = 5000; // posts of a part of the file
+const SAID = 200; // ms between two numbers
+
+/** @typedef {import("./entry.js").Entry} Entry */
+
+// The entries of all posts, by id, oldest first; null: there are more than the page holds. said(n) is told how many there are.
+async function gather({ topics, filter, file }, signal, said) {
+  const [found, passes] = [/** @type {Map<string, Entry>} */ (new Map()), passing(filter)];
+  let next = performance.now() + SAID;
+  for (const name of topics) {
+    for await (const lines of linesOf(await file(name, serverQuery(filter), signal))) {
+      for (const line of lines) {
+        const entry = entryOf(line, "");
+        const there = entry && found.get(entry.id);
+        if (there) there.topics.push(name);
+        else if (entry && passes(entry)) found.set(entry.id, entry);
+      }
+      if (found.size > MOST) return null;
+      if (performance.now() < next) continue;
+      next = performance.now() + SAID;
+      said(found.size);
+    }
+  }
+  const entries = [...found.values()];
+  return topics.length > 1 ? entries.sort((a, b) => (a.time || 0) - (b.time || 0)) : entries;
+}
+
+function* parts(entries, format) {
+  if (format === "csv") yield csvHead();
+  for (let at = 0; at < entries.length; at += PART) {
+    const posts = entries.slice(at, at + PART).map((entry) => ({ ...postOf(entry), topic: entry.topics }));
+    if (format === "csv") yield csvRows(posts);
+    else yield posts.map((post) => `${JSON.stringify({ ...post, topic: post.topic[0], topics: post.topic })}\n`).join("");
+  }
+}
+
+function save(entries, topics, format) {
+  const link = document.createElement("a");
+  const type = format === "csv" ? "text/csv;charset=utf-8" : "application/x-ndjson";
+  link.href = URL.createObjectURL(new Blob([...parts(entries, format)], { type }));
+  link.download = fileName(topics, new Date(), format);
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000); // the browser reads it after the click
+}
+
+/**
+ * Opens the dialog. `file(name, query, signal)` is the Api's; saved(n) is called at the end.
+ * @param {{topics: string[], filter: import("../lib/address.js").Filter, file: Function, saved: (n: number) => void}} asked
+ */
+export async function exportPosts(asked) {
+  const ending = new AbortController();
+  const said = element("p", "", t("export.reading", { n: 0 }));
+  said.role = "status";
+  const title = element("h2", "", t("export.title"));
+  title.id = "export-title";
+  const choices = ["csv", "jsonl"].map((format) => {
+    const choice = button("button primary", t(`export.${format}`), format);
+    choice.disabled = true;
+    return choice;
+  });
+  const cancel = button("button", t("cancel"));
+  const dialog = element("dialog", "dialog", title, said, element("p", "hint", t("export.hint")), element("div", "actions", cancel, ...choices));
+  dialog.id = "export";
+  dialog.setAttribute("aria-labelledby", title.id);
+  cancel.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => {
+    ending.abort();
+    dialog.remove();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  try {
+    const entries = await gather(asked, ending.signal, (n) => setText(said, t("export.reading", { n })));
+    setText(said, entries ? t("export.number", { n: entries.length }) : t("export.tooMany", { most: MOST, names: asked.topics.join(",") }));
+    for (const choice of choices) {
+      choice.disabled = !entries?.length;
+      choice.addEventListener("click", () => {
+        save(entries, asked.topics, choice.dataset.act);
+        dialog.close();
+        asked.saved(entries.length);
+      });
+    }
+  } catch (problem) {
+    if (ending.signal.aborted) return;
+    setText(said, t("export.failed", { reason: "status" in problem ? problem.message : t("server.away") }));
+  }
+}

@@ -1,0 +1,53 @@
+// @ts-check
+// The elements of a list's entries: builds them, does what their buttons say, and brings them up to date.
+
+import { firstOf, postOf } from "./entry.js";
+import { gapElement, postElement, sayCount, showSame, toggleText, topicChips } from "./post.js";
+
+export class Rows {
+  topics = /** @type {string[]} */ ([]); // of the list
+  now = Date.now; // corrected by the server's clock
+  ranges = (_text) => /** @type {any[]} */ ([]); // what to mark in a text
+  acts = {}; // {act: run(item, post, button)}, for buttons that carry `data-act`
+
+  build(entry) {
+    if (entry.gap) return gapElement(entry.gap);
+    const post = postOf(entry);
+    [entry.changed, entry.first] = [false, firstOf(entry)];
+    const item = postElement(post, {
+      topics: this.#chips(entry),
+      ranges: this.ranges(String(post.text ?? "")),
+      now: this.now(),
+      count: 1 + (entry.same?.length ?? 0),
+      first: postOf(entry.first),
+    });
+    if (entry.open) toggleText(item);
+    return item;
+  }
+
+  // A click on the list of these entries.
+  clicked(event, entries) {
+    const button = event.target.closest("[data-act]");
+    const item = button?.closest("li.post");
+    const entry = item && entries.find((one) => one.node === item);
+    if (!entry) return;
+    const { act } = button.dataset;
+    if (act === "more") entry.open = toggleText(item);
+    else if (act === "same") showSame(item, [entry, ...(entry.same ?? [])].sort((a, b) => a.time - b.time).map(postOf), this.now());
+    else this.acts[act]?.(item, postOf(entry), button);
+  }
+
+  // Shows what came to an entry: another topic, another post that says the same.
+  update(entry, window) {
+    entry.changed = false;
+    if (!entry.node) return;
+    if (firstOf(entry) !== entry.first && !entry.node.contains(document.activeElement)) window.renew(entry);
+    entry.node.querySelector(".topic-chips").replaceChildren(...topicChips(this.#chips(entry)));
+    sayCount(entry.node, 1 + (entry.same?.length ?? 0));
+  }
+
+  // The topics to name in an entry where several are followed, in one order, whichever came first.
+  #chips(entry) {
+    return this.topics.length > 1 ? this.topics.filter((name) => entry.topics.includes(name)) : [];
+  }
+}
