@@ -114,6 +114,9 @@ def _add_topics(commands: Any) -> None:
             verb.add_argument(
                 "--track", action="append", metavar="TERM", help="a word or phrase, * for all; repeatable"
             )
+            verb.add_argument(
+                "--backfill", metavar="TIME", help="first add what the archive has of so long ago, such as 7d"
+            )
         if name == "edit":
             verb.add_argument(
                 "--track", action="extend", nargs="+", required=True, metavar="TERM",
