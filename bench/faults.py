@@ -103,11 +103,16 @@ def _run(folder: Path, options: argparse.Namespace) -> chaos.Report:
             worker.wait_ready()
         for fault in rng.sample(FAULTS, len(FAULTS)):
             done.append(fault(kafka, group, NAMESPACE))
-            print(f"           {done[-1]}", flush=True)
+            _print(client, done[-1])
         for delete in rng.sample(TOPIC_FAULTS, len(TOPIC_FAULTS)):
             done.append(delete(kafka, group, NAMESPACE, client, destroyed))
-            print(f"           {done[-1]}", flush=True)
+            _print(client, done[-1])
         return chaos.finish(kafka.bootstrap, group, client, sent, done, destroyed)
+
+
+def _print(client: chaos.Client, done: str) -> None:
+    """What was done, and the longest time without a post at the client until now."""
+    print(f"           {done:<24}longest pause until now: {client.longest_pause:.1f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
 from support.kafka.deployment import Deployment, entry
 from support.waiting import until_async
 
+from tweetream.archive import feed_reader
 from tweetream.kafka import admin
 from tweetream.models.codec import json_line
 
@@ -92,6 +94,22 @@ async def test_a_feed_that_kafka_does_not_have_holds_no_other(
     await deployment.write_numbers(hujan, range(10), "hujan")
     async with archiving():
         await until_async(lambda: len(rows()) == 10, what="the other feed")
+
+
+async def test_a_feed_that_is_made_again_is_read_from_its_start(
+    deployment: Deployment, archiving: Any, rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its new log may be longer than the old one was when the archive comes to it."""
+    monkeypatch.setattr(feed_reader, "ASK_TIMEOUT", 1.0)
+    macet = await deployment.add("macet")
+    await deployment.write_numbers(macet, range(10))
+    async with archiving():
+        await until_async(lambda: len(rows()) == 10, what="the posts")
+        await admin.delete(deployment.kafka, [macet])
+        await deployment.remake("macet", macet)
+        await deployment.write_numbers(macet, range(5, 40))
+        await until_async(lambda: ids([39])[0] in rows(), what="the last post")
+    assert rows() == ids(range(40))
 
 
 async def test_posts_older_than_the_retention_are_deleted(deployment: Deployment, archiving: Any, rows: Any) -> None:

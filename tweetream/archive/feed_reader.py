@@ -53,6 +53,7 @@ class FeedReader:
         self._compacted.follow(self._changelog, self._take_topics)
         self._retractions = TopicPartition(retractions_of(namespace), 0)
         self._feeds: dict[str, str] = {}  # user topic → Kafka topic
+        self._logs: dict[str, str] = {}  # Kafka topic → its log, as positions name it
         self._states: dict[str, FeedState] = {}
         self._consumer: AIOKafkaConsumer | None = None
         self._assigned: set[TopicPartition] = set()
@@ -80,6 +81,10 @@ class FeedReader:
                 topic = codec.decode(record.value, Topic)
                 if topic.alive and check_entry(topic) == name:
                     self._feeds[name] = topic.kafka_topic
+                    if self._logs.setdefault(topic.kafka_topic, topic.log) != topic.log:  # made again
+                        self._logs[topic.kafka_topic] = topic.log
+                        self._lost.add(TopicPartition(topic.kafka_topic, 0))
+                        self._assigned, self._passed_over = set(), set()
             except codec.TooNew as error:
                 self.failure = str(error)
             except ValueError:
@@ -178,7 +183,7 @@ class FeedReader:
             if missing > 0 or tp in self._lost:  # the log was cut: it is read again, and the stamps tell what is new
                 state.next_offset = start
             consumer.seek(tp, state.next_offset)
-        self._assigned, self._lost = wanted, set()
+        self._assigned, self._lost = wanted, self._lost & self._passed_over
         metrics.archive_lag.clear()
 
     def _lag(self, consumer: AIOKafkaConsumer) -> int:

@@ -56,10 +56,18 @@ class Deployment:
         """Add a topic; its Kafka topic."""
         self._generation += 1
         kafka_topic = f"{self.namespace}-feed-{FeedName(name, self._generation)}"
-        config = {"message.timestamp.type": "LogAppendTime"}
-        await admin.create(self.kafka, [TopicSpec(kafka_topic, 1, config)], 1)
+        await self._create(kafka_topic)
         await self._put(Topic(name, (name,), 0, self._generation, kafka_topic, 0))
         return kafka_topic
+
+    async def _create(self, kafka_topic: str) -> None:
+        config = {"message.timestamp.type": "LogAppendTime"}
+        await admin.create(self.kafka, [TopicSpec(kafka_topic, 1, config)], 1)
+
+    async def remake(self, name: str, kafka_topic: str) -> None:
+        """Somebody has deleted the topic's Kafka topic: it is made again."""
+        await self._put(Topic(name, (name,), 0, self._generation, kafka_topic, 0, remade=self._generation + 1))
+        await self._create(kafka_topic)
 
     async def delete(self, name: str, kafka_topic: str) -> None:
         generation = FeedName.parse(kafka_topic.removeprefix(f"{self.namespace}-feed-")).generation
