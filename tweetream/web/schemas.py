@@ -117,11 +117,12 @@ class ArchiveAnswer(msgspec.Struct):
     """The archive that this worker reads. `lag` are the records of the feeds that it lacked at `seen_at`.
 
     That is when its archiver last said so. `behind` is a lag of 10,000 or more. An archiver is `stopped` when it was
-    silent for 15 s. The archive is `missing` when none has written it yet. `reason` says what to do.
+    silent for 15 s. The archive is `missing` when none has written it yet, and `none` says that the worker
+    has no archive. `reason` says what to do.
     """
 
-    kind: str
-    state: Literal["archiving", "behind", "stopped", "missing", "unreachable"]
+    kind: str | None
+    state: Literal["none", "archiving", "behind", "stopped", "missing", "unreachable"]
     lag: Annotated[int, Meta(ge=0)] | None
     seen_at: Time | None
     reason: str | None
