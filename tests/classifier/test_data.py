@@ -108,15 +108,14 @@ def test_a_breach_is_found(
     ids=["label", "third", "kind", "answer", "twice"],
 )
 def test_a_label_of_a_real_post_follows_from_its_readers_answers(
-    check: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], row: str, reason: str
+    check: ModuleType, tmp_path: Path, row: str, reason: str
 ) -> None:
     copy(tmp_path, lambda part, lines: lines)
     header, _, *rest = (DATA / "real-labels.csv").read_text("utf-8").split("\n")
     (tmp_path / "real-labels.csv").write_text("\n".join([header, row, *rest]), "utf-8")
     vars(check)["HERE"] = tmp_path
-    with pytest.raises(SystemExit):
-        check.main()
-    assert reason in capsys.readouterr().err
+    # The other checks, which take most of the time, are those of the test above.
+    assert any(reason in breach for breach in check._real())
 
 
 def test_real_posts_are_in_the_repository_by_id_and_label_alone() -> None:
