@@ -104,7 +104,7 @@ async def _do(command: Command, offset: int, made_at: int, still_assigned: Still
         topic = Topic(command.name, command.track, made_at, generation, feed_topic(command.name, generation), offset)
         if entry is not None:  # deleted a moment ago: the sweep may not have run
             topic = msgspec.structs.replace(topic, former=(*entry.former, entry.kafka_topic))
-        topic = _to_be_filled(topic, command, offset)
+        topic = edited(_to_be_filled(topic, command, offset), command, made_at)
         if not _has_room(topic):
             topics_table.apply(offset)
             return

@@ -36,7 +36,8 @@ def run(options: argparse.Namespace) -> None:
     elif options.verb == "add":
         track = {"track": options.track} if options.track else {}
         backfill = {"backfill": options.backfill} if options.backfill else {}
-        topic = _call("POST", f"{base}/topics", token, _Topic, {"name": options.name, **track, **backfill})
+        alert = _alert(options)
+        topic = _call("POST", f"{base}/topics", token, _Topic, {"name": options.name, **track, **backfill, **alert})
         print(_printable(f"{topic.name}: {', '.join(topic.track)}"))
         if topic.backfill is not None:
             _follow(topic, f"{base}/topics/{options.name}", token)
@@ -46,6 +47,16 @@ def run(options: argparse.Namespace) -> None:
     else:
         _call("DELETE", f"{base}/topics/{options.name}", token, None)
         print(f"{options.name} deleted")
+
+
+def _alert(options: argparse.Namespace) -> dict[str, Any]:
+    """The rule for alerts of the options, as a part of the body."""
+    if options.alert is None:
+        if options.alert_label is not None:
+            fail("--alert-label belongs to --alert every or --alert surge")
+        return {}
+    label = {} if options.alert_label is None else {"label": options.alert_label}
+    return {"alert": {"when": options.alert, **label}}
 
 
 def _follow(topic: "_Topic", url: str, token: str) -> None:

@@ -16,9 +16,9 @@ class Command(msgspec.Struct, frozen=True):
     `remake` says that somebody deleted the Kafka topic of `generation`: it is about to be made again.
 
     `edit` gives an active topic another track, unless it is empty, and another rule for alerts, if `alert` is set; its
-    feed stays. With `missing`, `add` applies only to a name that has neither an entry nor a tombstone. With `backfill`,
-    it also looks that many seconds back in the archive, and `filled` says what came of that for the topic of
-    `generation` (`outcome`). `by` and `address` tell who sent it, and from where.
+    feed stays. With `missing`, `add` applies only to a name that has neither an entry nor a tombstone. With `alert`, it
+    gives the new topic a rule too. With `backfill`, it also looks that many seconds back in the archive, and `filled`
+    says what came of that for the topic of `generation` (`outcome`). `by` and `address` tell who sent it.
     """
 
     action: Literal["add", "edit", "delete", "forget", "remake", "filled"]

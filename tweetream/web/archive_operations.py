@@ -17,8 +17,8 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
         "get": Operation(
             "The state of the archive",
             {200: ArchiveAnswer},
-            problems=(404, 503),
-            about="A worker looks every 5 s at most. 404 says that it has no archive.",
+            problems=(503,),
+            about="A worker looks every 5 s at most.",
         )
     },
     "/search": {

@@ -14,7 +14,7 @@ from tweetream.archive.address import parse_address
 from tweetream.archive.errors import ArchiveMissing
 from tweetream.models.feed import rfc3339
 from tweetream.models.printable import printable
-from tweetream.web.archive_reads import ArchiveReads
+from tweetream.web.archive_reads import NONE, ArchiveReads
 from tweetream.web.problems import Problem
 from tweetream.web.schemas import ArchiveAnswer
 
@@ -43,8 +43,9 @@ class ArchiveWatch:
         self._again_at = 0.0
 
     async def state(self) -> ArchiveAnswer:
-        """Raises Problem if this worker has no archive."""
-        self._reads.require()
+        """The state; `none` without an archive, since a browser's console would name each answer 404."""
+        if not self._url:
+            return ArchiveAnswer(None, "none", None, None, NONE)
         async with self._turn:
             if self._answer is None or time.monotonic() >= self._again_at:
                 self._answer = await self._look()

@@ -46,14 +46,6 @@ class ProblemAnswer(msgspec.Struct):
     detail: str
 
 
-class TopicBody(msgspec.Struct, forbid_unknown_fields=True):
-    """The topic to add. Without `track` it tracks its own name. With `backfill`, stored posts come first."""
-
-    name: Name
-    track: Track | None = None
-    backfill: Back | None = None
-
-
 class AlertBody(msgspec.Struct, forbid_unknown_fields=True):
     """When a topic gives an alert: at `every` post, or at a `surge`. Without `label`, posts of all labels count.
 
@@ -71,6 +63,18 @@ class AlertBody(msgspec.Struct, forbid_unknown_fields=True):
         str | None, Meta(extra_json_schema={"pattern": "^[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]$"})
     ] = None
     zone: Annotated[str, Meta(extra_json_schema={"maxLength": 64})] = "UTC"
+
+
+class TopicBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The topic to add. Without `track` it tracks its own name. With `backfill`, stored posts come first.
+
+    `alert` is the rule for alerts to TWEETREAM_ALERT_URL.
+    """
+
+    name: Name
+    track: Track | None = None
+    backfill: Back | None = None
+    alert: AlertBody | None = None
 
 
 class EditBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -117,11 +121,12 @@ class ArchiveAnswer(msgspec.Struct):
     """The archive that this worker reads. `lag` are the records of the feeds that it lacked at `seen_at`.
 
     That is when its archiver last said so. `behind` is a lag of 10,000 or more. An archiver is `stopped` when it was
-    silent for 15 s. The archive is `missing` when none has written it yet. `reason` says what to do.
+    silent for 15 s. The archive is `missing` when none has written it yet, and `none` says that the worker
+    has no archive. `reason` says what to do.
     """
 
-    kind: str
-    state: Literal["archiving", "behind", "stopped", "missing", "unreachable"]
+    kind: str | None
+    state: Literal["none", "archiving", "behind", "stopped", "missing", "unreachable"]
     lag: Annotated[int, Meta(ge=0)] | None
     seen_at: Time | None
     reason: str | None

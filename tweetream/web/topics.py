@@ -123,14 +123,14 @@ class Topics(View):
         caller = authorize_change(request, settings)
         if query.flag(request, "dry_run"):
             return json_response(await _preview(request))
-        name, track, backfill = _topic(await read_body(request))
+        given = await _add(await read_body(request))
+        name, track, backfill = given.name, given.track, given.backfill
         entry = topics_table.entry(name)
         if entry is None or not entry.alive:
             _check_room(name, track)
             if backfill:  # whoever asks is told at once what is wrong with the archive
                 await archive_reads().run(lambda reader: reader.lag())
-        given = Command("add", name, track, backfill=backfill, by=caller.by, address=caller.address)
-        offset = await command(given)
+        offset = await command(msgspec.structs.replace(given, by=caller.by, address=caller.address))
         topic = topics_table.entry(name)
         if topic is None or not topic.alive:
             _check_room(name, track)  # others were quicker
@@ -144,18 +144,45 @@ class Topics(View):
             raise Problem(
                 409, f"topic {name} exists without this backfill, which only a new topic gets; delete it first"
             )
+        if given.alert and given.alert != topic.alert:
+            raise Problem(
+                409, f"topic {name} exists without this alert; to change its alert, send PATCH /topics/{name}"
+            )
         return json_response(shown(topic))
 
 
-def _given(body: bytes) -> tuple[str, list[str], int]:
-    """The name and the track of a body, as they were written, and the seconds of its backfill (0: none)."""
+def _given(body: bytes) -> TopicBody:
+    """The body; its track is as it was written."""
     try:
         given = msgspec.json.decode(body, type=TopicBody)
         name = check_name(given.name)
-        backfill = 0 if given.backfill is None else backfill_seconds(given.backfill)
-        return name, [name] if given.track is None else given.track, backfill
+        return msgspec.structs.replace(given, track=[name] if given.track is None else given.track)
     except ValueError as error:
         raise Problem(400, str(error)) from None
+
+
+async def _add(body: bytes) -> Command:
+    """The command of a new topic's body."""
+    given = _given(body)
+    try:
+        track = normalise_track(given.track or ())
+        backfill = 0 if given.backfill is None else backfill_seconds(given.backfill)
+    except ValueError as error:
+        raise Problem(400, str(error)) from None
+    alert = msgspec.UNSET if given.alert is None else await _rule(given.alert, [])
+    return Command("add", given.name, track, alert=alert, backfill=backfill)
+
+
+async def _rule(given: AlertBody, topics: list[Topic]) -> AlertRule:
+    """The rule for alerts of one of these topics, or of a new one. Raises Problem."""
+    try:
+        rule = check_alert(AlertRule(**msgspec.structs.asdict(given)))
+    except BadAlert as error:
+        raise Problem(400, str(error)) from None
+    if not is_zone(rule.zone):
+        raise Problem(400, "zone is the name of a time zone, such as UTC or Asia/Jakarta")
+    await check_label(Filter(rule.label), topics)
+    return rule
 
 
 async def _edit(topic: Topic, body: bytes) -> Command:
@@ -167,13 +194,9 @@ async def _edit(topic: Topic, body: bytes) -> Command:
         track = () if given.track is msgspec.UNSET else normalise_track(given.track)
         if given.alert is msgspec.UNSET or given.alert is None:  # null takes the rule away
             return Command("edit", topic.name, track, alert=given.alert)
-        rule = check_alert(AlertRule(**msgspec.structs.asdict(given.alert)))
-    except (msgspec.DecodeError, UnicodeDecodeError, BadTopic, BadAlert) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, BadTopic) as error:
         raise Problem(400, str(error)) from None
-    if not is_zone(rule.zone):
-        raise Problem(400, "zone is the name of a time zone, such as UTC or Asia/Jakarta")
-    await check_label(Filter(rule.label), [topic])
-    return Command("edit", topic.name, track, alert=rule)
+    return Command("edit", topic.name, track, alert=await _rule(given.alert, [topic]))
 
 
 def _is_so(topic: Topic, edit: Command) -> bool:
@@ -181,18 +204,9 @@ def _is_so(topic: Topic, edit: Command) -> bool:
     return edit.track in ((), topic.track) and edit.alert in (msgspec.UNSET, topic.alert)
 
 
-def _topic(body: bytes) -> tuple[str, tuple[str, ...], int]:
-    name, track, backfill = _given(body)
-    try:
-        return name, normalise_track(track), backfill
-    except BadTopic as error:
-        raise Problem(400, str(error)) from None
-
-
 async def _preview(request: web.Request) -> PreviewAnswer:
     previews().count(request)
-    _, track, _ = _given(await read_body(request))
-    return await previews().of(track)
+    return await previews().of(_given(await read_body(request)).track or [])
 
 
 @app.page("/topics/{name}")
