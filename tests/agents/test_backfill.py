@@ -1,5 +1,6 @@
 """Backfills: live posts wait, none of them is a stored one again, and only the end of this very backfill counts."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -66,6 +67,7 @@ async def test_a_live_post_that_is_stored_too_is_left_out_and_no_other(
     ids = stored.StoredIds()
     monkeypatch.setattr(stored, "stored_ids", lambda: ids)
     monkeypatch.setattr(stored, "feed_name", lambda feed: FeedName("macet", CREATED))
+    monkeypatch.setattr(stored, "is_live", lambda feed: True)
     monkeypatch.setattr(topics_table, "entry", {"macet": topic}.get)
     found = await stored.without_stored(batch(writer.topic, UNTIL - 11, UNTIL - 10, UNTIL, UNTIL + 1), yes)
     assert [bool(post.feeds) for post in found.posts] == [True, False, True, True]
@@ -73,6 +75,31 @@ async def test_a_live_post_that_is_stored_too_is_left_out_and_no_other(
     assert [bool(post.feeds) for post in earlier.posts] == [True, False], "further back than was read before"
     later = batch(writer.topic, UNTIL, UNTIL + 5)
     assert await stored.without_stored(later, yes) is later, "nothing is read for these"
+
+
+@pytest.mark.parametrize("leaderless", [False, True])
+async def test_a_feed_that_was_deleted_or_cannot_be_read_holds_no_other(
+    leaderless: bool, readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = msgspec.structs.replace(RUNNING, state="done", posts=9, end=9)
+    topic = msgspec.structs.replace(TOPIC, backfill=done, deleted_at=0 if leaderless else 1)
+    monkeypatch.setattr(topics_table, "entry", {"macet": topic}.get)
+    monkeypatch.setattr(services.producer, "is_leaderless", lambda feed: leaderless)
+    given = batch(FEED, UNTIL - 10)
+    async with asyncio.timeout(3):
+        assert await stored.without_stored(given, yes) is given
+        assert await stored.StoredIds().of(topic, UNTIL - 10, yes) == set()
+
+
+def test_a_deleted_topic_is_filled_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = {"macet": TOPIC}
+    monkeypatch.setattr(module, "owns_commands", yes)
+    monkeypatch.setattr(app, "is_flowing", yes)
+    monkeypatch.setattr(topics_table, "entry", entries.get)
+    filling = Filling(TOPIC, RUNNING, SimpleNamespace())  # type: ignore[arg-type]
+    assert filling.topic() is TOPIC
+    entries["macet"] = msgspec.structs.replace(TOPIC, deleted_at=1)
+    assert filling.topic() is None and not entries["macet"].is_filling
 
 
 async def test_the_last_stamp_says_where_to_go_on(writer: Writer, readers: Readers) -> None:

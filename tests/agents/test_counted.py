@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tweetream.agents import counted as module
-from tweetream.agents.counted import counted
+from tweetream.agents.counted import CountedStamps
+from tweetream.app import app
 from tweetream.models import codec
 from tweetream.models.counts import CountRecord, Counts
 from tweetream.models.feed import Stamp
@@ -25,15 +26,22 @@ async def test_the_last_records_of_counts_are_above_the_table(monkeypatch: pytes
     ]
     values = [*map(codec.encode, records), b"junk"]
 
+    reads = 0
+
     async def last_records(kafka: object, topic: str, number: int) -> list[Any]:
+        nonlocal reads
         assert topic == COUNTS
+        reads += 1
         return [SimpleNamespace(value=value, timestamp=NOW) for value in values]
 
     missing: set[str] = set()
     monkeypatch.setattr(module, "last_records", last_records)
     monkeypatch.setattr(services.producer, "is_missing", missing.__contains__)
     monkeypatch.setattr(counts_table, "entry", lambda feed: Counts(stamps={0: (NOW, 1, 5), 2: (NOW, 7, 7)}))
-    found = {stamp.partition: stamp for stamp in (await counted(FEED)).each()}
+    counted = CountedStamps()
+    found = {stamp.partition: stamp for stamp in (await counted.of(FEED)).each()}
     assert found == {0: Stamp(0, NOW, 1, 9), 1: Stamp(1, NOW, 2, 9), 2: Stamp(2, NOW, 7, 7)}
+    assert (await counted.of(OTHER)).highest(1) == Stamp(1, NOW, 3, 9) and reads == 1, "once for all feeds"
     missing.add(COUNTS)
-    assert (await counted(FEED)).highest(0) == Stamp(0, NOW, 1, 5)
+    monkeypatch.setattr(app, "rebalancing_count", app.rebalancing_count + 1)
+    assert (await counted.of(FEED)).highest(0) == Stamp(0, NOW, 1, 5)

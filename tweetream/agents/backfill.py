@@ -75,7 +75,7 @@ class Filling:
         return self.topic() is not None
 
     async def run(self) -> None:
-        """Fill the feed, and tell the end. Raises Abandoned, RecordRejected or KafkaError."""
+        """Fill the feed, and tell the end. Raises Abandoned, RecordRejected, Unwritable or KafkaError."""
         state, reason = "done", ""
         try:
             await self._fill()
@@ -165,7 +165,8 @@ class Filling:
         records = [
             record(post, self._given.name, stamp.pack()) for post, stamp in zip(posts, stamps, strict=True)
         ]  # fmt: skip
-        for nth in await services.producer.send_all(feed, 0, records, still_assigned=self._may_send):
+        limit = services.producer.limit(feed)
+        for nth in await services.producer.send_all(feed, 0, records, still_assigned=self._may_send, limit=limit):
             await dead_letter(feed, records[nth][0], f"{len(records[nth][0])} bytes are too many for Kafka")
         self._number += len(posts)
         metrics.posts_fed.labels(self._given.name).inc(len(posts))

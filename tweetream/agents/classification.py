@@ -18,7 +18,7 @@ from faust.types import EventT
 
 from tweetream import metrics
 from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
-from tweetream.agents.counted import counted
+from tweetream.agents.counted import CountedStamps
 from tweetream.agents.order import InOrder
 from tweetream.agents.preprocessing import tagger
 from tweetream.agents.stored import without_stored
@@ -93,7 +93,7 @@ def model() -> Model:
 @cache
 def written() -> WrittenStamps:
     """What the feeds have, for this worker."""
-    known = KnownOfFeeds(counted, _remade, lambda feed: not services.producer.is_leaderless(feed))
+    known = KnownOfFeeds(CountedStamps().of, _remade, lambda feed: not services.producer.is_leaderless(feed))
     return WrittenStamps(kafka, settings.partitions, settings.feed_retention, known)
 
 

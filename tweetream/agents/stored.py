@@ -24,7 +24,7 @@ from tweetream.kafka.send_queue import StillAssigned
 from tweetream.models.backfill import ARCHIVED
 from tweetream.models.post import TaggedBatch
 from tweetream.models.topic import Topic
-from tweetream.topology import feed_name, topics_table
+from tweetream.topology import feed_name, is_live, services, topics_table
 
 TIMEOUT = 10.0  # seconds
 PAUSE = 0.5  # seconds between two attempts
@@ -62,22 +62,30 @@ class StoredIds:
 
     def __init__(self) -> None:
         self._found: OrderedDict[str, tuple[int, set[str]]] = OrderedDict()
-        self._lock = asyncio.Lock()
+        self._locks: dict[str, asyncio.Lock] = {}
 
     async def of(self, topic: Topic, since: int, still_assigned: StillAssigned) -> set[str]:
-        """Waits for a broker that is away. Raises Abandoned."""
-        async with self._lock:
-            while still_assigned():
-                known, ids = self._found.get(topic.kafka_topic, (since + 1, set()))
+        """None of them if the feed cannot be read now. Waits for a broker that is away. Raises Abandoned."""
+        feed = topic.kafka_topic
+        async with self._locks.setdefault(feed, asyncio.Lock()):
+            while can_be_read(feed):
+                known, ids = self._found.get(feed, (since + 1, set()))
                 if known <= since:
                     return ids
+                if not still_assigned():
+                    raise Abandoned("a rebalance came before the stored posts were known")
                 try:
-                    self._found[topic.kafka_topic] = since, await _read(topic, since)
+                    self._found[feed] = since, await _read(topic, since)
                 except (KafkaError, OSError, TimeoutError, MemoryError):
                     await asyncio.sleep(PAUSE)
                 while len(self._found) > KEPT:
-                    self._found.popitem(last=False)
-            raise Abandoned("a rebalance came before the stored posts were known")
+                    self._locks.pop(self._found.popitem(last=False)[0], None)
+        return set()
+
+
+def can_be_read(feed: str) -> bool:
+    """Whether the feed is there and has a leader. Without one its posts wait, and are looked at later."""
+    return is_live(feed) and not services.producer.is_leaderless(feed)
 
 
 async def _read(topic: Topic, since: int) -> set[str]:
@@ -119,6 +127,8 @@ async def without_stored(batch: TaggedBatch, still_assigned: StillAssigned) -> T
     for number, feed in enumerate(batch.feeds):
         topic = topics_table.entry(feed_name(feed).topic)
         if topic is None or topic.backfill is None or topic.kafka_topic != feed or topic.is_filling:
+            continue
+        if not can_be_read(feed):
             continue
         times = [post.post.received_at for post in batch.posts if number in post.feeds]
         early = [time for time in times if time < topic.backfill.until]

@@ -31,6 +31,8 @@ _WRITING = (
 _READING = ("PRAGMA query_only = ON", f"PRAGMA cache_size = -{SEARCH_CACHE_KIB}")
 # PostgreSQL's words for what waiting does not change, since a failed connection has no code.
 _FINAL = ("authentication failed", "does not exist", "permission denied", "no pg_hba.conf entry")
+# A server that is cut off says nothing: without these the system waits for its answer for hours.
+_SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 
 
 def engine_of(address: Address, *, write: bool, timeout: float = 0.0) -> Engine:
@@ -48,7 +50,7 @@ def engine_of(address: Address, *, write: bool, timeout: float = 0.0) -> Engine:
     try:
         return create_engine(
             url, pool_size=4, max_overflow=4, pool_pre_ping=not write,
-            connect_args={"options": options, "connect_timeout": 5},
+            connect_args={"options": options, "connect_timeout": 5} | _SILENCE,
         )  # fmt: skip
     except (SQLAlchemyError, NoSuchModuleError, ValueError) as error:
         raise BadArchive(f"the archive's address is not right: {printable(error)}") from None

@@ -28,6 +28,7 @@ from tweetream.models.feed import Stamp, rfc3339
 
 log = logging.getLogger(__name__)
 TIMEOUT = 5.0  # seconds for the end of a feed; then it is tried again
+COUNTED_TIMEOUT = 30.0  # seconds for what was counted, of all feeds
 GROWTH = 8  # each block is so many times larger than the one after it
 Records = list[tuple[bytes, Headers]]
 ALL_TIME = 2**62  # ms since 1970
@@ -126,7 +127,7 @@ class WrittenStamps:
             if not still_assigned():
                 raise Abandoned(f"{kafka_topic} is no longer assigned to this worker")
             try:
-                async with asyncio.timeout(TIMEOUT):
+                async with asyncio.timeout(COUNTED_TIMEOUT):
                     known = self._counted[kafka_topic] = rebalance, await self._known.counted(kafka_topic)
             except (KafkaError, OSError, TimeoutError, MemoryError) as error:
                 self._reminder.warn("%s waits until its counts can be read: %r", kafka_topic, error)

@@ -53,7 +53,7 @@ class Topic(msgspec.Struct, frozen=True):
     @property
     def is_filling(self) -> bool:
         """Whether the feed gets stored posts now, so that live ones wait."""
-        return self.backfill is not None and self.backfill.is_running
+        return self.alive and self.backfill is not None and self.backfill.is_running
 
     @property
     def alive(self) -> bool:
