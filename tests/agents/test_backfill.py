@@ -1,7 +1,9 @@
 """Backfills: live posts wait, none of them is a stored one again, and only the end of this very backfill counts."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,7 +27,7 @@ from tweetream.models.command import Command
 from tweetream.models.feed import FeedName
 from tweetream.models.post import Post, TaggedBatch, TaggedPost
 from tweetream.models.topic import Topic
-from tweetream.topology import FEED_PREFIX, services, topics_table
+from tweetream.topology import FEED_PREFIX, now_ms, services, topics_table
 
 CREATED, UNTIL = 1_000_000, 1_002_000  # ms
 FEED = f"{FEED_PREFIX}{FeedName('macet', CREATED)}"
@@ -148,7 +150,7 @@ class Fails(Filling):
 
     error: Exception = BadArchive("")
 
-    async def _fill(self) -> None:
+    async def _fill(self) -> str:
         raise self.error
 
 
@@ -187,3 +189,34 @@ async def test_a_worker_that_lost_the_commands_writes_nothing_more(monkeypatch: 
     filling = Filling(TOPIC, RUNNING, SimpleNamespace())  # type: ignore[arg-type]
     with pytest.raises(Abandoned):
         await filling._look(UNTIL)
+
+
+@pytest.mark.parametrize(
+    ("lag", "seen_before", "told"),
+    [(0, 0, ""), (7, 0, "the archiver is 7 records behind"), (0, 60_000, "the archiver is away")],
+)
+async def test_what_the_archive_lacks_is_told(
+    lag: int, seen_before: int, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filling = Filling(TOPIC, RUNNING, SimpleNamespace())  # type: ignore[arg-type]
+
+    async def read(what: str, until: int) -> tuple[int, int]:
+        return lag, now_ms() - seen_before
+
+    monkeypatch.setattr(filling, "_read", read)
+    monkeypatch.setattr(module, "ARCHIVER_TIMEOUT", 1.0)
+    line = await filling._await_archiver(now_ms() - 30_000)
+    assert line.startswith(told) and bool(line) == bool(told)
+
+
+async def test_an_archive_that_does_not_answer_is_waited_for_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(module, "archive_reader", lambda: SimpleNamespace(lag=ended.wait))
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    monkeypatch.setattr(Filling, "topic", lambda self: TOPIC)
+    with ThreadPoolExecutor(1) as threads:
+        try:
+            with pytest.raises(ArchiveUnavailable, match="no answer"):
+                await Filling(TOPIC, RUNNING, threads)._read("lag", 0)
+        finally:
+            ended.set()

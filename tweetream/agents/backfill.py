@@ -78,8 +78,8 @@ class Filling:
         """Fill the feed, and tell the end. Raises Abandoned, RecordRejected, Unwritable or KafkaError."""
         state, reason = "done", ""
         try:
-            await self._fill()
-            if not self._number:
+            reason = await self._fill()
+            if not self._number and not reason:
                 since = rfc3339(self._backfill.since)
                 reason = f"no stored post since {since} matches: track other words, or look further back"
         except (BadArchive, ArchiveUnavailable) as error:
@@ -91,16 +91,19 @@ class Filling:
         sent = await services.producer.send(COMMANDS, 0, codec.encode(told), still_assigned=self._may_send)
         await topics_table.applied_within(sent.offset, PATIENCE)
 
-    async def _fill(self) -> None:
+    async def _fill(self) -> str:
+        """Write all stored posts that match. Returns what the archive lacked, and what to do; empty: nothing."""
         if not settings.archive.get_secret_value():
             raise BadArchive(NO_ARCHIVE)
         stamps, _ = await stamps_in(self._given.kafka_topic)
         if last := stamps.highest(ARCHIVED):
             self._after, self._number = last.sequence, last.post_index + 1
+        await self._await_archiver(0)  # what it has still to write can be older than what it has written
         await self._look(self._backfill.until - SETTLE)
-        await self._await_archiver()
+        lacking = await self._await_archiver(self._backfill.until)
         await self._look(self._backfill.until)
         await self._write()
+        return lacking
 
     async def _look(self, until: int) -> None:
         """Look at what was received before a time (ms), and write what matches."""
@@ -115,13 +118,17 @@ class Filling:
                 return
             self._after = seen
 
-    async def _await_archiver(self) -> None:
-        """Wait until the archiver has written what was received, unless it is away."""
+    async def _await_archiver(self, until: int) -> str:
+        """Wait until the archiver has written what was received before a time (ms). Returns why it has not, if so."""
         began = time.monotonic()
-        while time.monotonic() < began + ARCHIVER_TIMEOUT:
+        while True:
             lag, seen_at = await self._read("lag", 0)
-            if seen_at < now_ms() - ARCHIVER_TIMEOUT * 1000 or (not lag and seen_at > self._backfill.until):
-                return
+            if not lag and seen_at > until:
+                return ""
+            if seen_at < now_ms() - ARCHIVER_TIMEOUT * 1000:
+                return "the archiver is away: what it has not stored is missing; start it, and add the topic anew"
+            if time.monotonic() > began + ARCHIVER_TIMEOUT:
+                return f"the archiver is {lag} records behind: what it has not stored is missing; add the topic anew"
             await asyncio.sleep(INTERVAL)
 
     async def _read(self, what: str, until: int) -> Any:
@@ -135,7 +142,10 @@ class Filling:
                 self._matcher = topic.track, Matcher({topic.kafka_topic: topic.track})
             work = (lambda: archive_reader().lag()) if what == "lag" else (lambda: self._page(until))
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+                async with asyncio.timeout(PATIENCE):
+                    return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            except TimeoutError:
+                raise ArchiveUnavailable(f"no answer in {PATIENCE:.0f} s") from None
             except ArchiveUnavailable as error:
                 if time.monotonic() > began + PATIENCE:
                     raise
