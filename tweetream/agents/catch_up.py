@@ -1,4 +1,4 @@
-"""Writes to feeds what they lack from the time when Kafka could not write them (`waiting`).
+"""Writes to feeds what they lack from the time when Kafka could not write them, or they got stored posts (`waiting`).
 
 Each second it looks for a backlog of this worker whose feed can be written. It reads tagged from there, classifies the
 posts again, and writes those of the feed. Their stamps are the same, so readers skip what the feed has already.
@@ -16,6 +16,7 @@ from mode import Service
 
 from tweetream import metrics
 from tweetream.agents.classification import classify, model, write
+from tweetream.agents.stored import without_stored
 from tweetream.agents.waiting import Backlog, waiting
 from tweetream.app import app, kafka
 from tweetream.feeds.written import Records
@@ -26,7 +27,7 @@ from tweetream.kafka.retry import wait_at_most
 from tweetream.kafka.write_watch import Unwritable
 from tweetream.models import codec
 from tweetream.models.post import TaggedBatch, read_tagged
-from tweetream.topology import TAGGED, feed_name, is_live, recovered, services, topics_table
+from tweetream.topology import TAGGED, feed_name, is_filling, is_live, recovered, services, topics_table
 
 log = logging.getLogger(__name__)
 INTERVAL = 1.0  # seconds
@@ -67,7 +68,7 @@ class CatchUp(Service):
 
     def _tell(self, mine: list[Backlog]) -> None:
         """Say which feeds wait, when that changes and once a minute."""
-        feeds = tuple(sorted({backlog.feed for backlog in mine}))
+        feeds = tuple(sorted({backlog.feed for backlog in mine if not is_filling(backlog.feed)}))
         metrics.feeds_waiting.set(len(feeds))
         broken = tuple(feed for feed in feeds if services.producer.is_unwritable(feed))
         if broken and (broken != self._told or time.monotonic() > self._told_at + REMIND_EVERY):
@@ -89,7 +90,7 @@ async def _turn(backlog: Backlog, turns: asyncio.Semaphore) -> None:
         backlog.start = backlog.until
         await waiting().end(backlog, waiting().is_current)
         return
-    if entry is None or services.producer.is_leaderless(backlog.feed):
+    if entry is None or is_filling(backlog.feed) or services.producer.is_leaderless(backlog.feed):
         return
     async with turns:
         consumer = readers.consumer(kafka)
@@ -135,6 +136,7 @@ async def _records(raws: list[Any], backlog: Backlog) -> None:
         # Where posts were tagged again, records come again.
         if batch.posts and (batch.epoch, batch.sequence, batch.posts[0].index) > last:
             last = (batch.epoch, batch.sequence, batch.posts[-1].index)
+            batch = await without_stored(batch, waiting().is_current)
             records, _ = classify(await model().get(), backlog.partition, batch)
             found += records.get(backlog.feed, [])
     if not found:

@@ -23,6 +23,7 @@ from tweetream.kafka.producer import Abandoned
 from tweetream.kafka.readers import FETCH_RECORDS, MAX_DEDUP_RECORDS, Readers, next_records
 from tweetream.kafka.retry import PAUSE, Reminder
 from tweetream.kafka.send_queue import Headers, StillAssigned
+from tweetream.models.backfill import ARCHIVED
 from tweetream.models.feed import Stamp, rfc3339
 
 log = logging.getLogger(__name__)
@@ -146,14 +147,14 @@ class WrittenStamps:
 
 
 async def stamps_at_end(reader: AIOKafkaConsumer, kafka_topic: str, partitions: int) -> tuple[Stamps, bool]:
-    """The highest stamps of a feed, and whether its log was read from offset 0.
+    """The highest stamps of a feed, and whether it has never had other posts of a source.
 
-    Reads backwards until each partition has come, or MAX_DEDUP_RECORDS have.
+    Reads backwards until each partition has come, or a stored post, which is before all others, or MAX_DEDUP_RECORDS.
     """
     tp = TopicPartition(kafka_topic, 0)
     first, end = await readers.bounds(reader, tp)
     stamps, top, size = Stamps(), end, FETCH_RECORDS
-    while top > first and end - top < MAX_DEDUP_RECORDS and len(stamps) < partitions:
+    while top > first and end - top < MAX_DEDUP_RECORDS and len(stamps) < partitions and not stamps.highest(ARCHIVED):
         offset, until = max(first, top - size), top
         top, size = offset, GROWTH * size
         reader.seek(tp, offset)
@@ -162,7 +163,7 @@ async def stamps_at_end(reader: AIOKafkaConsumer, kafka_topic: str, partitions: 
             for raw in raws:
                 read_record(raw, stamps, past=True)
             offset = raws[-1].offset + 1
-    return stamps, top == 0
+    return stamps, top == 0 or stamps.highest(ARCHIVED) is not None
 
 
 def _unreadable(rebalance: int, before: FeedEnd | None) -> FeedEnd:
