@@ -88,7 +88,7 @@ async def test_only_what_posts_has_lost_is_recalled(
     assert list(state.ids) == (["x:1", "x:3"] if recalled else ["x:1"])
 
 
-async def test_the_ids_of_all_partitions_of_tagged_come_in_the_order_of_their_batches(
+async def test_the_ids_of_all_partitions_of_tagged_come_in_the_order_of_their_batches_and_then_those_of_feeds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = now_ms()
@@ -103,10 +103,14 @@ async def test_the_ids_of_all_partitions_of_tagged_come_in_the_order_of_their_ba
         assert topic == TAGGED
         return tails[partition]
 
+    async def in_feeds(kafka: Connection) -> list[str]:
+        return ["x:0", "x:4"]
+
     monkeypatch.setattr(module, "last_records", last_records)
-    assert list(await known_ids(KAFKA, 2, (now, 4))) == ["x:1", "x:2", "x:3", "x:4"]
+    monkeypatch.setattr(module, "_ids_in_feeds", in_feeds)
+    assert list(await known_ids(KAFKA, 2)) == ["x:1", "x:2", "x:3", "x:4", "x:0"]
     monkeypatch.setattr(module, "MAX_IDS", 2)
-    assert list(await known_ids(KAFKA, 2, (now, 4))) == ["x:3", "x:4"]
+    assert list(await known_ids(KAFKA, 2)) == ["x:3", "x:4", "x:0"]
 
 
 async def test_when_tagged_was_deleted_too_the_feeds_tell_the_ids(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,4 +129,4 @@ async def test_when_tagged_was_deleted_too_the_feeds_tell_the_ids(monkeypatch: p
     monkeypatch.setattr("tweetream.ingest.settled.admin.names", names)
     feeds = [SimpleNamespace(kafka_topic=name) for name in (*values, "f-gone-1")]
     monkeypatch.setattr("tweetream.ingest.settled.topics_table.alive", lambda: feeds)
-    assert list(await known_ids(KAFKA, 2, (1, 1))) == ["x:1", "x:2"]
+    assert list(await known_ids(KAFKA, 2)) == ["x:1", "x:2"]

@@ -15,7 +15,7 @@ from tweetream.sources.base import Chunk
 
 LINGER = 0.05  # seconds that a post waits for others
 REWRITE_POSITIONS = 3600.0  # seconds without a post; then the positions are sent again, or retention deletes them
-MAX_IDS = 50_000  # ids of the last posts, to drop posts that a source gives twice
+MAX_IDS = 100_000  # ids of the last posts, to drop posts that a source gives twice: those of `settled.known_ids`
 
 
 class Batch(msgspec.Struct):

@@ -21,7 +21,7 @@ from tweetream.kafka.readers import last_records
 from tweetream.models import codec
 from tweetream.models.post import MAX_POSITIONS, TaggedBatch, read_tagged
 from tweetream.sources.status import MAX_POSITION, Settled
-from tweetream.topology import POSTS, TAGGED, topics_table
+from tweetream.topology import POSTS, TAGGED, services, topics_table
 
 log = logging.getLogger(__name__)
 EVERY = 1.0  # seconds between two positions that are noted
@@ -65,7 +65,7 @@ async def recall(kafka: Connection, takeover: TakeoverState, settled: dict[str, 
         return
     log.warning("%s was cut or made anew: reading the sources again from where all posts were tagged", POSTS)
     takeover.positions = positions
-    takeover.ids |= await known_ids(kafka, partitions, newest)
+    takeover.ids |= await known_ids(kafka, partitions)
 
 
 async def _begins_after(kafka: Connection, newest: tuple[int, int]) -> bool:
@@ -73,8 +73,11 @@ async def _begins_after(kafka: Connection, newest: tuple[int, int]) -> bool:
     return await highest(kafka, POSTS, 0, 0, 1) > newest
 
 
-async def known_ids(kafka: Connection, partitions: int, newest: tuple[int, int]) -> dict[str, None]:
-    """The ids of the last posts that were tagged. `newest` is the epoch and sequence of a batch that was tagged."""
+async def known_ids(kafka: Connection, partitions: int) -> dict[str, None]:
+    """The ids of the last posts that were tagged, and of the last posts in the feeds.
+
+    Where offsets were lost too, posts are tagged again, and a tail of tagged may have old ones alone.
+    """
     tails = await asyncio.gather(*(last_records(kafka, TAGGED, TAIL, partition) for partition in range(partitions)))
     batches: list[TaggedBatch] = []
     for raw in [raw for tail in tails for raw in tail]:
@@ -82,15 +85,14 @@ async def known_ids(kafka: Connection, partitions: int, newest: tuple[int, int])
             batches.append(read_tagged(raw.value, raw.timestamp))
     batches.sort(key=lambda batch: (batch.epoch, batch.sequence))
     ids = [tagged.post.id for batch in batches for tagged in batch.posts]
-    if not batches or (batches[-1].epoch, batches[-1].sequence) < newest:  # tagged was deleted too
-        ids = await _ids_in_feeds(kafka) + ids
-    return dict.fromkeys(ids[-MAX_IDS:])
+    return dict.fromkeys(ids[-MAX_IDS:] + await _ids_in_feeds(kafka))
 
 
 async def _ids_in_feeds(kafka: Connection) -> list[str]:
-    """The ids of the last posts of all feeds that Kafka has."""
+    """The ids of the last posts of all feeds that Kafka can read."""
     present = await admin.names(kafka)
     feeds = [topic.kafka_topic for topic in topics_table.alive() if topic.kafka_topic in present]
+    feeds = [feed for feed in feeds if not services.producer.is_leaderless(feed)]
     ids = []
     for feed in feeds:
         for raw in await last_records(kafka, feed, MAX_IDS // len(feeds)):
