@@ -150,10 +150,3 @@ def test_a_worker_that_is_killed_while_it_fills_loses_and_doubles_nothing(
     apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     kill_while_filling(apache_kafka, namespace, tmp_path, 1, 1)
-
-
-@pytest.mark.soak
-def test_three_workers_and_ten_kills_while_a_feed_fills(
-    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
-) -> None:
-    kill_while_filling(apache_kafka, namespace, tmp_path, 3, 10, 300_000)
