@@ -1,20 +1,25 @@
 """Each alert fires at a real fault and clears when the fault is mended; prints a table. Two workers, Apache Kafka."""
 
 import asyncio
-import contextlib
-import os
-import signal
-import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from support.alert_receiver import SECRET, AlertReceiver, alert_receiver
 from support.faults import chaos
 from support.faults.moody_network import MoodyNetwork
+from support.faults.of_workers import (
+    again_and_again,
+    alerts_of_each_post,
+    connections,
+    killed,
+    of_another_release,
+    open_connection,
+    stopped,
+)
 from support.kafka.apache_kafka import ApacheKafka
 from support.kafka.plain_clients import write_values
 from support.prometheus import RULES, Prometheus, hastened
@@ -29,17 +34,22 @@ PACE = 60
 # What counts in time, or in what a test can make.
 THRESHOLDS = {"> 600": "> 6", "> 20 or": "> 2 or", "> 1000": "> 100"}
 STREAMS, EACH = 20, 60
-ELSEWHERE = {"AlertsNotDelivered"}  # its fault needs a receiver of alerts: tests/live has one
 NAMESPACE = "alerts"
 
 
 class Scene:
-    """Two workers, their Kafka, a network that can be made to fail, and Prometheus."""
+    """Two workers, their Kafka, a network and a receiver that can be made to fail, and Prometheus."""
 
     def __init__(
-        self, kafka: ApacheKafka, workers: list[Worker], network: MoodyNetwork, prometheus: Prometheus
+        self,
+        kafka: ApacheKafka,
+        workers: list[Worker],
+        network: MoodyNetwork,
+        receiver: AlertReceiver,
+        prometheus: Prometheus,
     ) -> None:
         self.kafka, self.workers, self.network, self.prometheus = kafka, workers, network, prometheus
+        self.receiver = receiver
         self.tried: set[str] = set()
 
     def calm(self, timeout: float = 90.0) -> None:
@@ -75,7 +85,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("alerts")
     posts = folder / "posts.txt"
     posts.write_text("".join(f"macet nomor {number} {'x' * 800}\n" for number in range(1000)))
-    with ApacheKafka() as kafka, MoodyNetwork() as network:
+    with ApacheKafka() as kafka, MoodyNetwork() as network, alert_receiver() as receiver:
         settings = {
             "SOURCES": f"replay:{posts}?rate=100&loop=true bluesky:?url={network.url}",
             "TOPICS": "macet,sepi",
@@ -83,6 +93,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             "MAX_STREAMS_PER_ADDRESS": EACH,
             "SLOW_CLIENT_TIMEOUT": "2s",
             "SESSION_TIMEOUT": "20s",
+            "ALERT_URL": receiver.url,
+            "ALERT_SECRET": SECRET,
         }
         group = [Worker(kafka.url, NAMESPACE, folder, **settings).start() for _ in range(2)]
         try:
@@ -91,84 +103,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             with Prometheus(folder, group, hastened(RULES.read_text(), PACE, THRESHOLDS)) as prometheus:
                 until(lambda: len(prometheus.ask("tweetream_source_silence_seconds")) == 2, 30, "both sources are seen")
                 print()
-                yield Scene(kafka, group, network, prometheus)
+                yield Scene(kafka, group, network, receiver, prometheus)
         finally:
             for worker in group:
                 worker.kill()
-
-
-@contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    """A process that stands still within the block."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
-@contextmanager
-def killed(worker: Worker) -> Iterator[None]:
-    """A worker that is dead within the block."""
-    worker.kill()
-    try:
-        yield
-    finally:
-        worker.start().wait_ready()
-
-
-@contextmanager
-def again_and_again(act: Callable[[], object], pause: float) -> Iterator[None]:
-    """Do something in a thread until the block ends."""
-    ended = threading.Event()
-
-    def run() -> None:
-        while not ended.wait(pause):
-            act()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-def open_connection(worker: Worker, path: str) -> socket.socket:
-    """A connection that asks for a path, and reads nothing."""
-    made = socket.socket()
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1024)
-    made.connect(("127.0.0.1", worker.port))
-    with contextlib.suppress(OSError):
-        made.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-    return made
-
-
-@contextmanager
-def connections(worker: Worker, path: str, count: int) -> Iterator[None]:
-    with ExitStack() as stack:
-        for _ in range(count):
-            stack.enter_context(open_connection(worker, path))
-        yield
-
-
-@contextmanager
-def of_another_release(worker: Worker, folder: Path) -> Iterator[None]:
-    """The worker as another release of Tweetream within the block."""
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text("import tweetream\ntweetream.__version__ = '9.9.9'\n")
-    worker.kill()
-    usual = worker.environment.get("PYTHONPATH", "")
-    worker.environment["PYTHONPATH"] = f"{folder}:{usual}"
-    worker.start().wait_ready()
-    try:
-        yield
-    finally:
-        worker.kill()
-        worker.environment["PYTHONPATH"] = usual
-        worker.start().wait_ready()
 
 
 def kafka_stands_still(scene: Scene, seconds: float) -> None:
@@ -280,6 +218,15 @@ def test_faults_of_workers(scene: Scene, tmp_path: Path) -> None:
     )
 
 
+def test_a_receiver_that_takes_no_alerts(scene: Scene) -> None:
+    scene.receiver.status = lambda: 410
+    scene.try_out(
+        "a receiver of alerts answers 410",
+        lambda stack: stack.enter_context(alerts_of_each_post(scene.workers[0], "macet")),
+        "AlertsNotDelivered",
+    )
+
+
 def test_without_any_worker_every_alert_fires(scene: Scene) -> None:
     names = sorted(rule["name"].removeprefix("Tweetream") for rule in scene.prometheus.rules())
     before = set(scene.tried)
@@ -287,4 +234,4 @@ def test_without_any_worker_every_alert_fires(scene: Scene) -> None:
         "both workers are dead", lambda stack: [stack.enter_context(killed(worker)) for worker in scene.workers], *names
     )
     assert [rule for rule in scene.prometheus.rules() if rule["health"] != "ok"] == []
-    assert before in (set(names) - ELSEWHERE, set()), "each has a fault of its own, where the tests before this one ran"
+    assert before in (set(names), set()), "each has a fault of its own, where the tests before this one ran"

@@ -19,6 +19,7 @@ from tweetream.agents.classification import classify, model, write
 from tweetream.agents.stored import without_stored
 from tweetream.agents.waiting import Backlog, waiting
 from tweetream.app import app, kafka
+from tweetream.feeds.written import Records
 from tweetream.kafka import readers
 from tweetream.kafka.admin import CLOSE_TIMEOUT
 from tweetream.kafka.producer import Abandoned, RecordRejected
@@ -31,6 +32,7 @@ from tweetream.topology import TAGGED, feed_name, is_filling, is_live, recovered
 log = logging.getLogger(__name__)
 INTERVAL = 1.0  # seconds
 AT_ONCE = 4  # backlogs
+TOGETHER = 20  # records of tagged whose posts are written together
 TURN = 200  # records of tagged; then it is another backlog's turn
 REMIND_EVERY = 60.0  # seconds
 
@@ -112,10 +114,9 @@ async def _write(consumer: AIOKafkaConsumer, backlog: Backlog) -> None:
     until = min(backlog.until, backlog.start + TURN)
     try:
         while backlog.start < until:
-            for raw in await readers.next_records(consumer, tp, TURN):
-                if raw.offset < until:
-                    await _record(raw, backlog)
-                backlog.start = min(raw.offset + 1, until)
+            raws = await readers.next_records(consumer, tp, TOGETHER)
+            await _records([raw for raw in raws if raw.offset < until], backlog)
+            backlog.start = min(raws[-1].offset + 1, until)
     finally:
         if waiting().is_current() and backlog.start < backlog.until:
             await waiting().note(backlog, waiting().is_current)
@@ -123,20 +124,26 @@ async def _write(consumer: AIOKafkaConsumer, backlog: Backlog) -> None:
         await waiting().end(backlog, waiting().is_current)
 
 
-async def _record(raw: Any, backlog: Backlog) -> None:
-    """Write the posts of a record of tagged to the feed."""
-    try:
-        batch = of_feed(read_tagged(raw.value, raw.timestamp), backlog.feed)
-    except codec.Undecodable:  # it became a dead letter when it was passed over
+async def _records(raws: list[Any], backlog: Backlog) -> None:
+    """Write the posts of records of tagged to the feed, together: one after the other would take as many answers."""
+    found: Records = []
+    last = (0, 0, 0)
+    for raw in raws:
+        try:
+            batch = of_feed(read_tagged(raw.value, raw.timestamp), backlog.feed)
+        except codec.Undecodable:  # it became a dead letter when it was passed over
+            continue
+        # Where posts were tagged again, records come again.
+        if batch.posts and (batch.epoch, batch.sequence, batch.posts[0].index) > last:
+            last = (batch.epoch, batch.sequence, batch.posts[-1].index)
+            batch = await without_stored(batch, waiting().is_current)
+            records, _ = classify(await model().get(), backlog.partition, batch)
+            found += records.get(backlog.feed, [])
+    if not found:
         return
-    if not batch.posts:
-        return
-    batch = await without_stored(batch, waiting().is_current)
-    records, _ = classify(await model().get(), backlog.partition, batch)
     try:
-        for feed, found in records.items():
-            limit = services.producer.limit(feed, probe=True)
-            await write(feed, found, partial(_may_write, backlog), limit, lacking=True)
+        limit = services.producer.limit(backlog.feed, probe=True)
+        await write(backlog.feed, found, partial(_may_write, backlog), limit, lacking=True)
     except RecordRejected as error:
         log.error("%s lacks posts: %s", backlog.feed, error)
 

@@ -18,6 +18,7 @@ from faust.types import EventT
 
 from tweetream import metrics
 from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
+from tweetream.agents.counted import counted
 from tweetream.agents.order import InOrder
 from tweetream.agents.preprocessing import tagger
 from tweetream.agents.stored import without_stored
@@ -30,12 +31,11 @@ from tweetream.kafka.write_watch import Unwritable
 from tweetream.models import codec
 from tweetream.models.codec import json_line
 from tweetream.models.counts import CountRecord
-from tweetream.models.feed import UNSURE, Stamp, feed_entry, pack_stamp
+from tweetream.models.feed import UNSURE, feed_entry, pack_stamp
 from tweetream.models.model_info import ModelInfo
 from tweetream.models.post import TaggedBatch, read_tagged
 from tweetream.topology import (
     COUNTS,
-    counts_table,
     dead_letter,
     feed_name,
     is_feed,
@@ -93,7 +93,7 @@ def model() -> Model:
 @cache
 def written() -> WrittenStamps:
     """What the feeds have, for this worker."""
-    known = KnownOfFeeds(_counted, _remade, lambda feed: not services.producer.is_leaderless(feed))
+    known = KnownOfFeeds(counted, _remade, lambda feed: not services.producer.is_leaderless(feed))
     return WrittenStamps(kafka, settings.partitions, settings.feed_retention, known)
 
 
@@ -106,11 +106,6 @@ def counting_order() -> InOrder:
 def _remade(feed: str) -> int:
     entry = topics_table.entry(feed_name(feed).topic)
     return 0 if entry is None else entry.remade
-
-
-def _counted(feed: str, partition: int) -> Stamp | None:
-    stamp = counts_table.entry(feed).stamps.get(partition)
-    return None if stamp is None else Stamp(partition, *stamp)
 
 
 @app.after
