@@ -12,7 +12,7 @@ PARALLEL := -n $(JOBS) --dist loadgroup
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test suite test-fast test-docker check coverage soak kafka data model bench bench-scaling bench-sse bench-page
-.PHONY: bench-autoscale screenshots lock pin-images wheel sbom clean load
+.PHONY: bench-autoscale screenshots notebook lock pin-images wheel sbom clean load
 
 help: ## these lines
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -80,6 +80,13 @@ load: .venv-load/done ## users who read, 10 to 1,000; make load LOADERS=2 HOST=h
 screenshots: .venv/test ## take the pictures of the page in docs/ anew; needs Chromium
 	PYTHONPATH=tests $(BIN)/python -m support.browser.screenshots
 
+notebook: .venv/test ## run the notebook in docs/ anew, against a demo
+	$(PYTHON) -m venv .venv-notebook
+	.venv-notebook/bin/pip install --quiet --disable-pip-version-check nbclient ipykernel
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+		"$$(.venv-notebook/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/shared.pth"
+	PYTHONPATH=.:tests .venv-notebook/bin/python -m support.notebook
+
 lock: .venv/test ## the newest versions that setup.cfg allows, with their hashes, into requirements/
 	$(LOCK) --extra demo --extra test setup.cfg -o requirements/develop.txt
 	echo setuptools | $(LOCK) --constraints requirements/develop.txt - -o requirements/build.txt
@@ -103,7 +110,7 @@ sbom: .venv/test ## the bill of materials of a release (CycloneDX), into dist/
 	$(BIN)/python deploy/sbom.py dist/tweetream-$$($(BIN)/python -c 'import tweetream; print(tweetream.__version__)').cdx.json
 
 clean: ## remove all that is not in the repository
-	rm -rf .venv .venv-load .kafka .node build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .coverage*
+	rm -rf .venv .venv-load .venv-notebook .kafka .node build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .coverage*
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Tweetream needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'

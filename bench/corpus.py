@@ -68,6 +68,15 @@ def make(lines: list[str], posts: int) -> Corpus:
     return Corpus([next(endless[number]) for number in matches], topics, matches)
 
 
+def make_many(lines: list[str], posts: int, number: int) -> Corpus:
+    """As `make`, but with so many topics, each matched as often as any other: a made word stands in the posts."""
+    topics = [f"topik{nth:05}" for nth in range(number)]
+    turn = cycle(topics)
+    matches = list(islice(cycle(_spread()), posts))
+    found = [" ".join([line, *islice(turn, count)]) for line, count in zip(cycle(lines), matches, strict=False)]
+    return Corpus(found, topics, matches)
+
+
 def choose(lines: list[frozenset[str]]) -> list[str]:
     """The words that stand for topics; each could be a topic's name."""
     topics: list[str] = []

@@ -41,16 +41,18 @@ class Fed:
                 REBALANCE_TIMEOUT="10s",
                 SOURCES=f"replay:{quote(str(self._place))}?rate={rate}&loop=true",
                 TOPICS=",".join(corpus.topics),
+                MAX_TOPICS=max(1_000, len(corpus.topics)),
             )
             for _ in range(count)
         ]
 
     def __enter__(self) -> Self:
+        count = len(self._corpus.topics)
         try:
             for worker in self.workers:
                 worker.start().wait_ready()
             for worker in self.workers:
-                until(lambda worker=worker: len(worker.topics()) == len(self._corpus.topics), 60, "the topics")
+                until(lambda worker=worker: len(worker.topics()) == count, 60 + count, "the topics")
         except BaseException:  # Ctrl-C too must leave no process
             self.__exit__()
             raise

@@ -46,6 +46,11 @@ def cpu(pids: Iterable[int]) -> float:
     return sum(time.user + time.system for time in times)
 
 
+def memory(pids: Iterable[int]) -> float:
+    """MiB that processes hold in memory."""
+    return sum(psutil.Process(pid).memory_info().rss for pid in pids) / 2**20
+
+
 def wait_calm(pids: Sequence[int], timeout: float = 60.0) -> None:
     """Return when the processes have begun all they do at their start."""
     deadline = time.monotonic() + timeout

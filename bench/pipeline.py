@@ -22,7 +22,7 @@ from pathlib import Path
 
 import measure
 import sampling
-from corpus import BadCorpus, Corpus, make, read
+from corpus import BadCorpus, Corpus, make, make_many, read
 from fed import Fed, write
 from measure import Failed, Measured
 
@@ -56,6 +56,8 @@ def main() -> int:
     if options.profile and sampling.missing():
         return _refuse("--profile needs py-spy: pip install py-spy")
     try:
+        if options.topics:
+            return _many_topics(read(options.files), options)
         corpus = make(read(options.files), options.posts)
         print(f"{options.posts} posts; {corpus.shares()}\ntopics: {', '.join(corpus.topics)}", flush=True)
         runs = _run_all(corpus, options)
@@ -72,6 +74,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="posts, one a line")
     parser.add_argument("--posts", type=_positive, default=200_000, help="for worker and floor (default %(default)s)")
     parser.add_argument("--naive-posts", type=_positive, default=10_000, help="of them (default %(default)s)")
+    parser.add_argument(
+        "--topics", type=_positive, action="append", metavar="N",
+        help="instead, so many topics, each with as many posts as any other; repeatable: one after the other",
+    )  # fmt: skip
     parser.add_argument("--partitions", type=_positive, default=8, help="of each topic (default %(default)s)")
     parser.add_argument("--profile", type=Path, metavar="FILE", help="write the worker's stacks there, by py-spy")
     options = parser.parse_args()
@@ -98,6 +104,26 @@ def _run_all(corpus: Corpus, options: argparse.Namespace) -> tuple[Measured, Mea
         worker = _worker(corpus, kafka, folder, options)
         naive = _naive(corpus, kafka, folder, options)
     return worker, naive, floor
+
+
+def _many_topics(lines: list[str], options: argparse.Namespace) -> int:
+    """The worker and the bare work with each number of topics, in one table."""
+    print(
+        f"{'topics':>8}{'posts':>10}{'posts/s':>10}{'CPU µs/post':>14}{'floor':>8}{'MiB':>8}{'ready s':>9}", flush=True
+    )
+    for number in options.topics:
+        corpus = make_many(lines, options.posts, number)
+        floor = _floor(corpus)
+        with tempfile.TemporaryDirectory(prefix="tweetream-bench-") as name, ApacheKafka(quick=False) as kafka:
+            began = time.monotonic()
+            with Fed(corpus, kafka, Path(name).resolve(), 1, options.partitions) as fed:
+                ready = time.monotonic() - began
+                fed.warm()
+                run = Measured(len(corpus.lines), *fed.run(corpus.lines, sum(corpus.matches)))
+                size = measure.memory(fed.pids)
+        row = f"{number:>8,}{run.posts:>10,}{run.rate:>10,.0f}{run.cpu_each:>14.1f}"
+        print(f"{row}{floor.cpu_each:>8.1f}{size:>8.0f}{ready:>9.1f}", flush=True)
+    return 0
 
 
 def _floor(corpus: Corpus) -> Measured:

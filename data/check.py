@@ -48,7 +48,7 @@ def main() -> None:
     parts = {part: read([str(HERE / f"posts-{part}.csv")]) for part in PARTS}
     breaches = [*_sizes(parts), *_likeness([*parts["train"], *parts["test"]]), *_overlap(parts["train"], parts["test"])]
     _agreement(parts["test"])
-    breaches += _real()
+    breaches += [*_real(), *_later_reading()]
     for breach in breaches:
         print(f"data/check.py: {breach}", file=sys.stderr)
     raise SystemExit(bool(breaches))
@@ -177,6 +177,22 @@ def _real() -> list[str]:
         (not wrong, f"labels of real posts that do not follow from their readers' answers: {wrong[:3]}"),
     ]
     return [breach for good, breach in checks if not good]
+
+
+def _later_reading() -> list[str]:
+    """Print how a later reading of the posts of Manila compares with their labels; returns the breaches."""
+    labels = {post.id: post for post in read_labels(HERE)}
+    with (HERE / "later-reading.csv").open(encoding="utf-8", newline="") as file:
+        rows = [(row["id"], row["label"]) for row in csv.DictReader(file)]
+    readings = (*LABELS, UNDECIDED)
+    unknown = [post for post, reading in rows if post not in labels or reading not in readings]
+    found = Counter((labels[post].part, labels[post].label, reading) for post, reading in rows if post in labels)
+    print(f"\n{'later reading':<21} " + " ".join(f"{reading:>12}" for reading in readings))
+    for part in (TRAIN, HELD_OUT):
+        for label in LABELS:
+            counts = " ".join(f"{found[part, label, reading]:>12}" for reading in readings)
+            print(f"{part + ' ' + label:<21} {counts}")
+    return [f"later-reading.csv has posts or labels that are unknown: {unknown[:3]}"] if unknown else []
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from support import tls_contexts
 from support.kafka.apache_kafka import KafkaAddress
@@ -26,6 +27,9 @@ def pytest_configure() -> None:
     """Tests send SIGINT; where pytest was started in the background it is ignored, and children inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     tls_contexts.share()
+    # How long an example takes is the machine's; what must be quick has a test of its own that measures CPU time.
+    hypothesis.settings.register_profile("tests", deadline=None)
+    hypothesis.settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,7 @@ app = App(
         "tweetream.agents.preprocessing",
         "tweetream.agents.classification",
         "tweetream.agents.catch_up",
+        "tweetream.agents.backfill",
         "tweetream.agents.counting",
         "tweetream.web.session",
         "tweetream.web.topics",

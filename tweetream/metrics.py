@@ -90,6 +90,17 @@ archive_posts = Counter("tweetream_archive_posts", "Posts that this archiver has
 archive_removed = Counter(
     "tweetream_archive_removed", "Posts that this archiver has deleted since they were too old", registry=registry
 )
+archive_up = Gauge(
+    "tweetream_archive_up", "1 while an archiver writes the archive that this worker reads", ["kind"], registry=registry
+)
+archive_behind = Gauge(
+    "tweetream_archive_behind", "Records of all feeds that the archive lacked when its archiver last said so",
+    ["kind"], registry=registry,
+)  # fmt: skip
+archive_silence = Gauge(
+    "tweetream_archive_silence_seconds", "Time since the archiver gave its last sign of life in the archive",
+    ["kind"], registry=registry,
+)  # fmt: skip
 tasks = Gauge("tweetream_tasks", "Tasks of the worker's event loop", registry=registry)
 build = Info("tweetream_build", "The release of Tweetream, and of Python", registry=registry)
 build.info({"version": __version__, "python": platform.python_version()})

@@ -150,6 +150,12 @@ def is_live(kafka_topic: str) -> bool:
     return entry is not None and entry.alive and entry.kafka_topic == kafka_topic
 
 
+def is_filling(kafka_topic: str) -> bool:
+    """Whether the feed gets stored posts first, so that live ones wait."""
+    entry = topics_table.entry(feed_name(kafka_topic).topic)
+    return entry is not None and entry.is_filling and entry.kafka_topic == kafka_topic
+
+
 def _feed_segment() -> int:
     """The ms for which Kafka writes one file of a feed. A post may stay that much longer than it should."""
     return int(min(settings.feed_retention * 1000, 7 * 24 * _HOUR_MS))

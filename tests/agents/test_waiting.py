@@ -14,9 +14,10 @@ from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.kafka.write_watch import Unwritable
 from tweetream.models import codec
 from tweetream.models.counts import CountRecord
+from tweetream.models.feed import Stamp
 from tweetream.models.post import Post, TaggedBatch, TaggedPost
 from tweetream.models.waiting import Waiting
-from tweetream.topology import FEED_PREFIX, TAGGED, services
+from tweetream.topology import FEED_PREFIX, TAGGED, now_ms, services
 
 FEED, OTHER = f"{FEED_PREFIX}macet-1", f"{FEED_PREFIX}banjir-1"
 
@@ -161,6 +162,33 @@ def test_only_the_posts_of_the_feed_are_written_again() -> None:
     found = catch_up.of_feed(TaggedBatch(9, 3, 2, [OTHER, FEED], posts), FEED)
     assert (found.epoch, found.sequence, found.feeds) == (9, 3, [FEED])
     assert [(post.index, post.feeds) for post in found.posts] == [(4, (0,)), (6, (0,))], "each keeps its stamp"
+
+
+async def test_what_waited_is_written_together_in_order_and_what_was_tagged_again_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = now_ms()
+
+    def record(sequence: int, *indices: int, feed: str = FEED) -> Any:
+        posts = [TaggedPost(index, Post(f"x:{index}", "x", "macet", 1, 1), "macet", (0,)) for index in indices]
+        return SimpleNamespace(value=codec.encode(TaggedBatch(now, sequence, 2, [feed], posts)), timestamp=now)
+
+    written: list[list[Stamp]] = []
+
+    async def write(feed: str, records: Any, *_: object, lacking: bool) -> None:
+        assert feed == FEED and lacking
+        written.append([Stamp.unpack(dict(headers)["origin"]) for _, headers in records])
+
+    async def get() -> Any:
+        return SimpleNamespace(predict=lambda texts: (["traffic"] * len(texts), [0.5] * len(texts)))
+
+    monkeypatch.setattr(catch_up, "write", write)
+    monkeypatch.setattr(catch_up, "model", lambda: SimpleNamespace(get=get))
+    monkeypatch.setattr(classification, "is_live", lambda feed: True)
+    junk = SimpleNamespace(value=b"junk", timestamp=now)
+    raws = [record(1, 0, 1), record(1, 2), junk, record(2, 0, feed=OTHER), record(1, 0, 1), record(3, 5)]
+    await catch_up._records(raws, Backlog(0, FEED, 7, 20))
+    assert written == [[Stamp(0, now, *rest) for rest in ((1, 0), (1, 1), (1, 2), (3, 5))]]
 
 
 COUNTS_OF = CountRecord(0, 1, 1, 0, {FEED: {}})

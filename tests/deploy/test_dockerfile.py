@@ -79,6 +79,16 @@ def test_the_image_has_the_package_from_the_build_and_neither_tests_nor_broker(b
     assert built.run(["python", "-c", absent], 60).stdout.strip() == "[]"
 
 
+@pytest.mark.soak
+def test_pip_itself_gives_the_packages_that_the_other_tests_copy(built: image.Stage, tmp_path: Path) -> None:
+    """By their hashes, and from wheels alone."""
+    real = image.build(tmp_path, pip=True)
+    packages = ["python", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"]
+    found = real.run(packages, 60).stdout
+    assert "aiokafka==" in found and found == built.run(packages, 60).stdout
+    assert real.run(["tweetream", "explain", "macet total di kuningan"], 120).returncode == 0
+
+
 @contextmanager
 def container(built: image.Stage, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
     """The image's CMD, with its ENV and these settings; ended as an engine ends it."""

@@ -1,7 +1,6 @@
 """A worker, its archiver and its exports together: what is in the feed is in the archive, in searches and in files."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,10 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
+from support.archives import archiver
 from support.waiting import until
 from support.workers import Worker, workers
 
-from tweetream.kafka.embedded import EmbeddedBroker, dies_with_parent
+from tweetream.kafka.embedded import EmbeddedBroker
 
 POSTS = 60
 NAMESPACE = "archived"
@@ -34,29 +34,13 @@ def worker(folder: Path) -> Iterator[Worker]:
         "TOPICS": "semua,genap",
         "ARCHIVE": f"sqlite:///{folder}/posts.db",
     }
-    with EmbeddedBroker(folder) as broker, workers(1, broker.url, NAMESPACE, folder, **settings) as group:
-        environment = {"TWEETREAM_BROKER": broker.url, "TWEETREAM_NAMESPACE": NAMESPACE}
-        with archiver(folder, environment):
-            until(lambda: len(search(group[0], last=1000)) == POSTS, 30, "all posts in the archive")
-            yield group[0]
-
-
-class archiver:  # noqa: N801 - used as a function
-    """The process, within a block."""
-
-    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
-        command = [sys.executable, "-m", "tweetream", "archive", "--to", f"sqlite:///{folder}/posts.db"]
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("TWEETREAM_")}
-        self._process = subprocess.Popen(
-            command, env=clean | settings, cwd=folder, stdout=subprocess.DEVNULL, preexec_fn=dies_with_parent()
-        )
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *error: object) -> None:
-        self._process.terminate()
-        assert self._process.wait(15) == 0
+    with (
+        EmbeddedBroker(folder) as broker,
+        workers(1, broker.url, NAMESPACE, folder, **settings) as group,
+        archiver(folder, broker.url, NAMESPACE),
+    ):
+        until(lambda: len(search(group[0], last=1000)) == POSTS, 30, "all posts in the archive")
+        yield group[0]
 
 
 def search(worker: Worker, **query: Any) -> list[dict[str, Any]]:
@@ -94,3 +78,36 @@ def test_an_export_has_every_post_once_with_all_its_topics(worker: Worker, folde
     assert len({post["id"] for post in posts}) == len(posts) == POSTS
     assert sum(len(post["topics"]) for post in posts) == POSTS + POSTS // 2
     assert [path.name for path in folder.iterdir() if path.name.startswith(f".{origin}")] == []
+
+
+def add(worker: Worker, *options: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "tweetream", "topics", "add", *options, "--url", worker.url]
+    return subprocess.run(command, capture_output=True, text=True, timeout=90)
+
+
+def test_a_backfill_brings_the_stored_posts_that_match_with_their_times_and_labels(worker: Worker) -> None:
+    done = add(worker, "nomor", "--backfill", "7d")
+    assert (done.returncode, done.stderr) == (0, "") and f"nomor: {POSTS} stored posts since" in done.stdout
+    feed = httpx.get(f"{worker.url}/topics/nomor/posts?last=1000").json()["posts"]
+    origin = {post["id"]: post for post in httpx.get(f"{worker.url}/topics/semua/posts?last=1000").json()["posts"]}
+    assert len(feed) == POSTS
+    for post in feed:
+        assert post == {**origin[post["id"]], "topic": "nomor", "position": post["position"]}
+    assert [post["received_at"] for post in feed] == sorted(post["received_at"] for post in feed)
+    until(lambda: worker.count("nomor") == POSTS, 20, "all are counted")
+    until(lambda: len(search(worker, topic="nomor", last=1000)) == POSTS, 20, "the archive knows their new topic")
+
+
+def test_a_backfill_that_finds_nothing_says_so_in_one_line_and_the_topic_goes_on(worker: Worker) -> None:
+    done = add(worker, "kosong", "--track", "tidakada", "--backfill", "2h")
+    assert (done.returncode, done.stdout) == (0, "kosong: tidakada\n")
+    assert done.stderr.count("\n") == 1 and "track other words, or look further back" in done.stderr
+    found = worker.topics()["kosong"]["backfill"]
+    assert (found["state"], found["posts"]) == ("done", 0)
+
+
+@pytest.mark.parametrize("wrong", ["soon", "5s", "99999d", ""])
+def test_a_backfill_that_is_no_time_is_refused_with_what_to_write(worker: Worker, wrong: str) -> None:
+    answer = httpx.post(f"{worker.url}/topics", json={"name": "salah", "backfill": wrong})
+    assert answer.status_code == 400 and "such as 12h or 7d" in answer.json()["detail"]
+    assert "salah" not in worker.topics()

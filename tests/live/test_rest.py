@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +68,27 @@ def test_a_topic_that_is_added_gets_its_posts_and_one_that_is_deleted_ends(worke
     assert httpx.get(f"{worker.url}/topics/jalan").status_code == 404
     assert delete(worker, "jalan").status_code == 404
     assert httpx.get(f"{worker.url}/feeds/jalan").status_code == 204, "a browser must not come back"
+
+
+def test_a_new_topic_can_have_its_rule_for_alerts(worker: Worker) -> None:
+    rule = {"when": "surge", "label": "traffic", "least": 3}
+    made = post(worker, {"name": "siaga", "alert": rule})
+    assert made.status_code == 201
+    assert made.json()["alert"] == {**rule, "factor": 3.0, "minutes": 10, "quiet": None, "zone": "UTC"}
+    assert worker.topics()["siaga"]["alert"] == made.json()["alert"]
+    for same in ({"alert": rule}, {}, {"alert": None}):
+        assert post(worker, {"name": "siaga", **same}).status_code == 200
+    other = post(worker, {"name": "siaga", "alert": {"when": "every"}})
+    assert other.status_code == 409 and "PATCH /topics/siaga" in other.json()["detail"]
+    for bad in ({}, {"when": "sometimes"}, {"when": "every", "zone": "Nowhere"}, {"when": "every", "label": "no"}):
+        assert post(worker, {"name": "lain", "alert": bad}).status_code == 400
+    assert "lain" not in worker.topics()
+    command = ["topics", "add", "awas", "--alert", "every", "--alert-label", "traffic", "--url", worker.url]
+    environment = os.environ | {"TWEETREAM_API_TOKEN": TOKEN}
+    subprocess.run([sys.executable, "-m", "tweetream", *command], env=environment, check=True, timeout=60)
+    assert worker.topics()["awas"]["alert"]["label"] == "traffic"
+    for name in ("siaga", "awas"):
+        delete(worker, name)
 
 
 def test_the_same_topic_twice_is_harmless_and_another_track_is_a_conflict(worker: Worker) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -202,24 +203,31 @@ def test_a_folder_of_another_namespace_or_an_emptied_changelog_leaves_nothing_st
             again.kill()
 
 
+@pytest.fixture(scope="module")
+def working(apache_kafka: KafkaAddress, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """A worker that nobody stops."""
+    with workers(1, apache_kafka.url, f"t{uuid.uuid4().hex[:12]}", tmp_path_factory.mktemp("working")) as (worker,):
+        yield worker
+
+
 @pytest.mark.parametrize("kind", ["in use", "a file", "not to be written"])
 def test_a_folder_that_cannot_be_used_is_one_line(
-    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path, kind: str
+    apache_kafka: KafkaAddress, working: Worker, tmp_path: Path, kind: str
 ) -> None:
     (tmp_path / "taken").write_text("")
-    with workers(1, apache_kafka.url, namespace, tmp_path) as (first,):
-        folder = {
-            "in use": tmp_path / f"data-{first.port}",
-            "a file": tmp_path / "taken",
-            "not to be written": Path("/proc/1/tweetream"),
-        }[kind]
-        second = Worker(apache_kafka.url, namespace, tmp_path, DATA_DIR=folder).start()
-        try:
-            assert second.process is not None
-            assert second.process.wait(30) == 2
-        finally:
-            second.kill()
-        said = [line for line in second.log.read_text().splitlines() if "TWEETREAM_DATA_DIR" in line]
-        assert len(said) == 1 and said[0].startswith("tweetream: ") and str(folder) in said[0]
-        assert "Traceback" not in second.log.read_text()
-        assert first.get("/readyz") == 200
+    namespace = working.environment["TWEETREAM_NAMESPACE"]
+    folder = {
+        "in use": Path(working.environment["TWEETREAM_DATA_DIR"]),
+        "a file": tmp_path / "taken",
+        "not to be written": Path("/proc/1/tweetream"),
+    }[kind]
+    refused = Worker(apache_kafka.url, namespace, tmp_path, DATA_DIR=folder).start()
+    try:
+        assert refused.process is not None
+        assert refused.process.wait(30) == 2
+    finally:
+        refused.kill()
+    said = [line for line in refused.log.read_text().splitlines() if "TWEETREAM_DATA_DIR" in line]
+    assert len(said) == 1 and said[0].startswith("tweetream: ") and str(folder) in said[0]
+    assert "Traceback" not in refused.log.read_text()
+    assert working.get("/readyz") == 200

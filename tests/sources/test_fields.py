@@ -81,7 +81,7 @@ def posts(form: object) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", FORMS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_no_value_of_an_optional_field_costs_the_post_and_a_recording_gives_it_again(name: str, data: Any) -> None:
     form, needed = FORMS[name]
@@ -105,7 +105,7 @@ def test_no_value_of_an_optional_field_costs_the_post_and_a_recording_gives_it_a
 @pytest.mark.parametrize(
     "field", ["geo", "entities", "attachments", "embed", "facets", "card", "quote", "poll", "place"]
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(value=JSON)
 def test_no_value_of_a_field_that_is_added_costs_the_post(field: str, value: Any) -> None:
     for form in (V1, {"data": TWEET | {field: value}}, TWEET, OWN, TOOT):

@@ -17,9 +17,11 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
-from support.paths import ROOT
+from support.paths import ROOT, TESTS
 
 DOCKERFILE = ROOT / "Dockerfile"
+INSTALLED = TESTS / "support" / "installed.py"
+_INSTALL = re.compile(r"(\S+)/bin/pip install [^&]*?-r (\S+)")  # of a lock file
 _PATH = re.compile(r"(?<![\w./:-])/(?:opt|src|var|data|root|archive)\b")
 _KNOWN = {"FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "CMD"}
 
@@ -91,8 +93,11 @@ class Stage:
         )
 
 
-def build(folder: Path) -> Stage:
-    """Do what the Dockerfile says; the last stage."""
+def build(folder: Path, pip: bool = False) -> Stage:
+    """Do what the Dockerfile says; the last stage.
+
+    What it installs from a lock file is copied from the environment of the tests; `pip` has pip itself do it.
+    """
     stages: dict[str, Stage] = {}
     stage: Stage | None = None
     for name, rest in instructions(DOCKERFILE.read_text()):
@@ -101,7 +106,7 @@ def build(folder: Path) -> Stage:
             stage = stages[alias] = _from_scratch(folder / alias.replace(" ", "-"))
         else:
             assert stage is not None
-            _do(stage, name, rest, stages)
+            _do(stage, name, rest, stages, pip)
     assert stage is not None
     return stage
 
@@ -119,7 +124,7 @@ def _from_scratch(root: Path) -> Stage:
     return Stage(root, {**outside, "PATH": str(python)})
 
 
-def _do(stage: Stage, name: str, rest: str, stages: dict[str, Stage]) -> None:
+def _do(stage: Stage, name: str, rest: str, stages: dict[str, Stage], pip: bool) -> None:
     if name == "WORKDIR":
         stage.workdir = rest
         Path(stage.within(rest)).mkdir(parents=True, exist_ok=True)
@@ -127,7 +132,10 @@ def _do(stage: Stage, name: str, rest: str, stages: dict[str, Stage]) -> None:
         _copy(stage, shlex.split(rest), stages)
     elif name == "RUN":
         command = re.sub(r"^(--mount=\S+\s+)+", "", rest)
-        done = stage.run(["sh", "-c", stage.within(command)], timeout=900)
+        command = stage.within(command)
+        if not pip:
+            command = _INSTALL.sub(rf"{sys.executable} {INSTALLED} \1 \2", command)
+        done = stage.run(["sh", "-c", command], timeout=900)
         assert done.returncode == 0, done.stderr[-2000:]
     elif name == "ENV":
         for setting in shlex.split(rest):

@@ -5,6 +5,7 @@ collected, and one line at the end says so. Where CI is set in the environment t
 may be left out.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -42,6 +43,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if tool.marker in absent and (count := _leave_out(config, items, tool.marker)):
             tests = "test that needs" if count == 1 else "tests that need"
             config.stash[LEFT_OUT].append(f"{count} {tests} {tool.name} ({absent[tool.marker]})")
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay to the end; a test that collects garbage need not look through them: 0.3 s each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def _mark(item: pytest.Item) -> None:

@@ -101,7 +101,8 @@ async def test_many_cancelled_calls_leave_all_later_answers_right() -> None:
     for begin in range(40):
         call = asyncio.create_task(explainer.explain(texts[begin:] + texts[:begin]))
         await asyncio.sleep(0.001)
-        await cancel(call)
+        with contextlib.suppress(Problem):  # on a busy machine those before it may have all places
+            await cancel(call)
     answers = None
     while answers is None:
         with contextlib.suppress(Problem):

@@ -1,4 +1,4 @@
-"""Writes to feeds what they lack from the time when Kafka could not write them (`waiting`).
+"""Writes to feeds what they lack from the time when Kafka could not write them, or they got stored posts (`waiting`).
 
 Each second it looks for a backlog of this worker whose feed can be written. It reads tagged from there, classifies the
 posts again, and writes those of the feed. Their stamps are the same, so readers skip what the feed has already.
@@ -16,8 +16,10 @@ from mode import Service
 
 from tweetream import metrics
 from tweetream.agents.classification import classify, model, write
+from tweetream.agents.stored import without_stored
 from tweetream.agents.waiting import Backlog, waiting
 from tweetream.app import app, kafka
+from tweetream.feeds.written import Records
 from tweetream.kafka import readers
 from tweetream.kafka.admin import CLOSE_TIMEOUT
 from tweetream.kafka.producer import Abandoned, RecordRejected
@@ -25,11 +27,12 @@ from tweetream.kafka.retry import wait_at_most
 from tweetream.kafka.write_watch import Unwritable
 from tweetream.models import codec
 from tweetream.models.post import TaggedBatch, read_tagged
-from tweetream.topology import TAGGED, feed_name, is_live, recovered, services, topics_table
+from tweetream.topology import TAGGED, feed_name, is_filling, is_live, recovered, services, topics_table
 
 log = logging.getLogger(__name__)
 INTERVAL = 1.0  # seconds
 AT_ONCE = 4  # backlogs
+TOGETHER = 20  # records of tagged whose posts are written together
 TURN = 200  # records of tagged; then it is another backlog's turn
 REMIND_EVERY = 60.0  # seconds
 
@@ -65,7 +68,7 @@ class CatchUp(Service):
 
     def _tell(self, mine: list[Backlog]) -> None:
         """Say which feeds wait, when that changes and once a minute."""
-        feeds = tuple(sorted({backlog.feed for backlog in mine}))
+        feeds = tuple(sorted({backlog.feed for backlog in mine if not is_filling(backlog.feed)}))
         metrics.feeds_waiting.set(len(feeds))
         broken = tuple(feed for feed in feeds if services.producer.is_unwritable(feed))
         if broken and (broken != self._told or time.monotonic() > self._told_at + REMIND_EVERY):
@@ -87,7 +90,7 @@ async def _turn(backlog: Backlog, turns: asyncio.Semaphore) -> None:
         backlog.start = backlog.until
         await waiting().end(backlog, waiting().is_current)
         return
-    if entry is None or services.producer.is_leaderless(backlog.feed):
+    if entry is None or is_filling(backlog.feed) or services.producer.is_leaderless(backlog.feed):
         return
     async with turns:
         consumer = readers.consumer(kafka)
@@ -111,10 +114,9 @@ async def _write(consumer: AIOKafkaConsumer, backlog: Backlog) -> None:
     until = min(backlog.until, backlog.start + TURN)
     try:
         while backlog.start < until:
-            for raw in await readers.next_records(consumer, tp, TURN):
-                if raw.offset < until:
-                    await _record(raw, backlog)
-                backlog.start = min(raw.offset + 1, until)
+            raws = await readers.next_records(consumer, tp, TOGETHER)
+            await _records([raw for raw in raws if raw.offset < until], backlog)
+            backlog.start = min(raws[-1].offset + 1, until)
     finally:
         if waiting().is_current() and backlog.start < backlog.until:
             await waiting().note(backlog, waiting().is_current)
@@ -122,19 +124,26 @@ async def _write(consumer: AIOKafkaConsumer, backlog: Backlog) -> None:
         await waiting().end(backlog, waiting().is_current)
 
 
-async def _record(raw: Any, backlog: Backlog) -> None:
-    """Write the posts of a record of tagged to the feed."""
-    try:
-        batch = of_feed(read_tagged(raw.value, raw.timestamp), backlog.feed)
-    except codec.Undecodable:  # it became a dead letter when it was passed over
+async def _records(raws: list[Any], backlog: Backlog) -> None:
+    """Write the posts of records of tagged to the feed, together: one after the other would take as many answers."""
+    found: Records = []
+    last = (0, 0, 0)
+    for raw in raws:
+        try:
+            batch = of_feed(read_tagged(raw.value, raw.timestamp), backlog.feed)
+        except codec.Undecodable:  # it became a dead letter when it was passed over
+            continue
+        # Where posts were tagged again, records come again.
+        if batch.posts and (batch.epoch, batch.sequence, batch.posts[0].index) > last:
+            last = (batch.epoch, batch.sequence, batch.posts[-1].index)
+            batch = await without_stored(batch, waiting().is_current)
+            records, _ = classify(await model().get(), backlog.partition, batch)
+            found += records.get(backlog.feed, [])
+    if not found:
         return
-    if not batch.posts:
-        return
-    records, _ = classify(await model().get(), backlog.partition, batch)
     try:
-        for feed, found in records.items():
-            limit = services.producer.limit(feed, probe=True)
-            await write(feed, found, partial(_may_write, backlog), limit, lacking=True)
+        limit = services.producer.limit(backlog.feed, probe=True)
+        await write(backlog.feed, found, partial(_may_write, backlog), limit, lacking=True)
     except RecordRejected as error:
         log.error("%s lacks posts: %s", backlog.feed, error)
 

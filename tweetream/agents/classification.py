@@ -3,7 +3,7 @@
 The record is the JSON that browsers get; the label, the score, the stamp and the model are its headers. The header
 of a post without a label is `unsure`, and its score 0. Only feeds of active topics are written: for a deleted one a
 send would wait, or bring its Kafka topic back. A batch that names another Kafka topic is forged. A feed that Kafka
-cannot write is passed over (`waiting`), so that it holds no other.
+cannot write, or that gets stored posts first (`backfill`), is passed over (`waiting`), so that it holds no other.
 """
 
 import asyncio
@@ -18,8 +18,10 @@ from faust.types import EventT
 
 from tweetream import metrics
 from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
+from tweetream.agents.counted import counted
 from tweetream.agents.order import InOrder
 from tweetream.agents.preprocessing import tagger
+from tweetream.agents.stored import without_stored
 from tweetream.agents.waiting import waiting
 from tweetream.app import app, kafka, settings
 from tweetream.feeds.written import KnownOfFeeds, WrittenStamps
@@ -29,15 +31,15 @@ from tweetream.kafka.write_watch import Unwritable
 from tweetream.models import codec
 from tweetream.models.codec import json_line
 from tweetream.models.counts import CountRecord
-from tweetream.models.feed import UNSURE, Stamp, feed_entry, pack_stamp
+from tweetream.models.feed import UNSURE, feed_entry, pack_stamp
 from tweetream.models.model_info import ModelInfo
 from tweetream.models.post import TaggedBatch, read_tagged
 from tweetream.topology import (
     COUNTS,
-    counts_table,
     dead_letter,
     feed_name,
     is_feed,
+    is_filling,
     is_live,
     services,
     tagged,
@@ -91,7 +93,7 @@ def model() -> Model:
 @cache
 def written() -> WrittenStamps:
     """What the feeds have, for this worker."""
-    known = KnownOfFeeds(_counted, _remade, lambda feed: not services.producer.is_leaderless(feed))
+    known = KnownOfFeeds(counted, _remade, lambda feed: not services.producer.is_leaderless(feed))
     return WrittenStamps(kafka, settings.partitions, settings.feed_retention, known)
 
 
@@ -104,11 +106,6 @@ def counting_order() -> InOrder:
 def _remade(feed: str) -> int:
     entry = topics_table.entry(feed_name(feed).topic)
     return 0 if entry is None else entry.remade
-
-
-def _counted(feed: str, partition: int) -> Stamp | None:
-    stamp = counts_table.entry(feed).stamps.get(partition)
-    return None if stamp is None else Stamp(partition, *stamp)
 
 
 @app.after
@@ -139,6 +136,7 @@ async def _work(event: EventT[Any], still_assigned: StillAssigned) -> Delivery |
         await tagger().catch_up(batch.command, still_assigned)
     if not waiting().is_current():
         await waiting().read(still_assigned)
+    batch = await without_stored(batch, still_assigned)
     records, counts = classify(await model().get(), event.message.partition, batch)
     return partial(_send, records, counts, event.message.offset, still_assigned)
 
@@ -207,8 +205,13 @@ async def _feed(
 ) -> None:
     """Send the records of one feed, made of a record of tagged. They are dropped if the feed is deleted meanwhile.
 
-    While Kafka cannot write the feed, and until it has what it lacks from that time, the records wait in tagged.
+    While Kafka cannot write the feed, or it gets stored posts, and until it has what it lacks from that time, the
+    records wait in tagged.
     """
+    if is_filling(feed):
+        if not waiting().pass_over(partition, feed, offset):
+            await waiting().begin(partition, feed, offset, still_assigned)
+        return
 
     def may_send() -> bool:
         return still_assigned() and is_live(feed) and not waiting().is_behind(partition, feed)

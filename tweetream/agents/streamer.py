@@ -26,6 +26,7 @@ from tweetream.kafka.send_queue import StillAssigned
 from tweetream.matching import normalise_track
 from tweetream.models import codec
 from tweetream.models.alert import BadAlert, check_alert
+from tweetream.models.backfill import Backfill
 from tweetream.models.change import UNKNOWN, Change
 from tweetream.models.command import Command
 from tweetream.models.epoch import is_plausible
@@ -48,6 +49,7 @@ from tweetream.topology import (
 log = logging.getLogger(__name__)
 LET_GO = 3.0  # seconds that writers and readers have to see a tombstone
 REMAKE_TIMEOUT = 5.0  # seconds
+OVERLAP = 2_000  # ms after which a post that comes is certain to be matched with a new topic
 _feeds_lock = asyncio.Lock()  # no feed is created while the sweep deletes
 _told_gone: dict[str, float] = {}  # Kafka topics of feeds that are gone, and when all workers were told
 
@@ -102,6 +104,7 @@ async def _do(command: Command, offset: int, made_at: int, still_assigned: Still
         topic = Topic(command.name, command.track, made_at, generation, feed_topic(command.name, generation), offset)
         if entry is not None:  # deleted a moment ago: the sweep may not have run
             topic = msgspec.structs.replace(topic, former=(*entry.former, entry.kafka_topic))
+        topic = edited(_to_be_filled(topic, command, offset), command, made_at)
         if not _has_room(topic):
             topics_table.apply(offset)
             return
@@ -126,7 +129,10 @@ async def _do(command: Command, offset: int, made_at: int, still_assigned: Still
             "the Kafka topic %s of %s is gone: it is made again, without its posts", entry.kafka_topic, entry.name
         )
         remade = max(made_at, entry.generation + 1, entry.remade + 1)
-        topics_table.apply(offset, msgspec.structs.replace(entry, command=offset, remade=remade))
+        backfill = entry.backfill and msgspec.structs.replace(entry.backfill, end=0)  # the new log has none of it
+        topics_table.apply(offset, msgspec.structs.replace(entry, command=offset, remade=remade, backfill=backfill))
+    elif command.action == "filled" and entry is not None and _is_filled(entry, command):
+        topics_table.apply(offset, msgspec.structs.replace(entry, command=offset, backfill=command.outcome))
     elif command.action == "forget" and entry is not None and entry.generation == command.generation:
         if entry.alive:
             topics_table.apply(offset, msgspec.structs.replace(entry, former=()))
@@ -134,6 +140,30 @@ async def _do(command: Command, offset: int, made_at: int, still_assigned: Still
             topics_table.apply(offset, forgotten=entry.name)
     else:
         topics_table.apply(offset)
+
+
+def _to_be_filled(topic: Topic, command: Command, offset: int) -> Topic:
+    """The topic with the backfill that was asked for.
+
+    It takes what was received until a moment after this. Of those posts some come live too, and are told by their ids.
+    """
+    if not command.backfill:
+        return topic
+    since, until = topic.created_at - command.backfill * 1000, now_ms() + OVERLAP
+    return msgspec.structs.replace(topic, backfill=Backfill(command.backfill, offset, max(0, since), until))
+
+
+def _is_filled(entry: Topic, command: Command) -> bool:
+    """Whether the command tells the end of this topic's backfill."""
+    outcome, there = command.outcome, entry.backfill
+    return (
+        entry.alive
+        and entry.is_filling
+        and entry.generation == command.generation
+        and outcome is not None
+        and there is not None
+        and (outcome.command, outcome.until) == (there.command, there.until)
+    )
 
 
 def edited(entry: Topic, command: Command, made_at: int) -> Topic:

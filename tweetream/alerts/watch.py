@@ -57,6 +57,8 @@ class Watch:
         `now` is ms since 1970. Call it again only when the alert is done.
         """
         assert topic.alert is not None
+        if topic.is_filling:  # what was stored is no news
+            return None
         found = await (self._posts if topic.alert.when == "every" else self._surge)(topic, topic.alert, counts, now)
         if found is not None:
             self._state = found
@@ -111,7 +113,8 @@ class Watch:
         first, end = await self._past.bounds(feed)
         if self._stamps is None:
             since = await self._past.offset_of_time(feed, max(topic.alert_since, now - LATE))
-            self._read_to = max(first, self._state.offset, end if since is None else since)
+            stored = 0 if topic.backfill is None else topic.backfill.end
+            self._read_to = max(first, self._state.offset, end if since is None else since, stored)
             self._stamps = await self._past.stamps_before(feed, self._read_to)
         passes = Filter(rule.label).passes
         while self._read_to < end and not self._waiting:

@@ -7,3 +7,7 @@ class BadArchive(Exception):
 
 class ArchiveUnavailable(Exception):
     """The archive cannot be used now, as when a disk is full; the next attempt may succeed."""
+
+
+class ArchiveMissing(ArchiveUnavailable):
+    """No archiver has written there yet."""

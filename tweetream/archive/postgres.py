@@ -71,8 +71,9 @@ class PostgresStore(SqlStore):
         """The index goes with the rows."""
 
     @override
-    def _set_topics(self, connection: Connection, key: int, topics: list[str]) -> None:
-        connection.exec_driver_sql("UPDATE posts SET topics = %s WHERE key = %s", (topics, key))
+    def _set_topics(self, connection: Connection, changed: list[tuple[int, list[str]]]) -> None:
+        rows = [(topics, key) for key, topics in changed]
+        connection.exec_driver_sql("UPDATE posts SET topics = %s WHERE key = %s", rows)
 
     @override
     def _link(self, connection: Connection, links: list[tuple[str, int]]) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Select, exists, func, literal_column, select,
 
 from tweetream.archive.address import Address
 from tweetream.archive.database import engine_of, explained
-from tweetream.archive.errors import ArchiveUnavailable
+from tweetream.archive.errors import ArchiveMissing
 from tweetream.archive.rows import BITS
 from tweetream.archive.schema import archive, post_counts, post_topics, posts, version_of
 from tweetream.archive.words import Term
@@ -126,7 +126,7 @@ class ArchiveReader:
         """A read-only transaction, which SQLite ends after some seconds; PostgreSQL does so by itself."""
         sqlite = self.address.kind == "sqlite"
         if sqlite and not Path(self.address.place).exists():
-            raise ArchiveUnavailable(f"there is no archive at {self.address} yet")
+            raise ArchiveMissing(f"there is no archive at {self.address} yet")
         with self._engine.connect() as connection:
             if sqlite:
                 end = time.monotonic() + self._timeout
@@ -139,7 +139,7 @@ class ArchiveReader:
         """Once, whether the tables are there and ours."""
         if not self._checked:
             if version_of(connection) is None:
-                raise ArchiveUnavailable(f"there is no archive at {self.address} yet")
+                raise ArchiveMissing(f"there is no archive at {self.address} yet")
             self._checked = True
 
 

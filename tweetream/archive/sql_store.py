@@ -83,12 +83,15 @@ class SqlStore(Store):
         links, counts = _links(new), _counts(row for _, row in new)
         if new:
             self._insert(connection, new)
+        changed: list[tuple[int, list[str]]] = []
         for post, row in more:
             topics = [name for name in row.topics if name not in post.topics]
             if topics:
                 links += [(topic, post.key) for topic in topics]
                 counts += _counted(topics, post.key, post.label, post.source)
-                self._set_topics(connection, post.key, [*post.topics, *topics])
+                changed.append((post.key, [*post.topics, *topics]))
+        if changed:
+            self._set_topics(connection, changed)
         if links:
             self._link(connection, sorted(links))
         self._count(connection, counts)
@@ -193,8 +196,8 @@ class SqlStore(Store):
         """Take posts out of the search index, before they are deleted."""
 
     @abstractmethod
-    def _set_topics(self, connection: Connection, key: int, topics: list[str]) -> None:
-        """A post is in more topics now."""
+    def _set_topics(self, connection: Connection, changed: list[tuple[int, list[str]]]) -> None:
+        """These posts, by their keys, are in more topics now. A backfill makes that of many."""
 
     @abstractmethod
     def _link(self, connection: Connection, links: list[tuple[str, int]]) -> None:

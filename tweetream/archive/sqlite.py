@@ -54,8 +54,9 @@ class SqliteStore(SqlStore):
         connection.exec_driver_sql(_UNINDEX, ordered)
 
     @override
-    def _set_topics(self, connection: Connection, key: int, topics: list[str]) -> None:
-        connection.exec_driver_sql("UPDATE posts SET topics = ? WHERE key = ?", (_json.encode(topics).decode(), key))
+    def _set_topics(self, connection: Connection, changed: list[tuple[int, list[str]]]) -> None:
+        rows = [(_json.encode(topics).decode(), key) for key, topics in changed]
+        connection.exec_driver_sql("UPDATE posts SET topics = ? WHERE key = ?", rows)
 
     @override
     def _link(self, connection: Connection, links: list[tuple[str, int]]) -> None:

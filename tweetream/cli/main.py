@@ -114,6 +114,13 @@ def _add_topics(commands: Any) -> None:
             verb.add_argument(
                 "--track", action="append", metavar="TERM", help="a word or phrase, * for all; repeatable"
             )
+            verb.add_argument(
+                "--backfill", metavar="TIME", help="first add what the archive has of so long ago, such as 7d"
+            )
+            verb.add_argument(
+                "--alert", choices=("every", "surge"), help="alerts at every post, or at a surge of posts"
+            )
+            verb.add_argument("--alert-label", metavar="LABEL", help="of posts with this label alone")
         if name == "edit":
             verb.add_argument(
                 "--track", action="extend", nargs="+", required=True, metavar="TERM",

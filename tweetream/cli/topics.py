@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import re
+import time
 import urllib.error
 import urllib.request
 from http.client import HTTPException
@@ -20,6 +21,8 @@ from tweetream.models.token import exposure
 from tweetream.settings import fail, say
 
 MAX_TOKEN = 64 * 1024  # characters of its file; /dev/zero has no end
+FILLING = 60.0  # seconds that `add --backfill` waits for the stored posts
+LOOK_AGAIN = 0.5  # seconds
 MAX_ANSWER = 64 * 1024 * 1024  # bytes; a worker with all topics that it may have sends less
 
 
@@ -32,14 +35,45 @@ def run(options: argparse.Namespace) -> None:
             print(_printable(f"{topic.name:<24} {counts or '-':<40} {', '.join(topic.track)}"))
     elif options.verb == "add":
         track = {"track": options.track} if options.track else {}
-        topic = _call("POST", f"{base}/topics", token, _Topic, {"name": options.name, **track})
+        backfill = {"backfill": options.backfill} if options.backfill else {}
+        alert = _alert(options)
+        topic = _call("POST", f"{base}/topics", token, _Topic, {"name": options.name, **track, **backfill, **alert})
         print(_printable(f"{topic.name}: {', '.join(topic.track)}"))
+        if topic.backfill is not None:
+            _follow(topic, f"{base}/topics/{options.name}", token)
     elif options.verb == "edit":
         topic = _call("PATCH", f"{base}/topics/{options.name}", token, _Topic, {"track": options.track})
         print(_printable(f"{topic.name}: {', '.join(topic.track)}"))
     else:
         _call("DELETE", f"{base}/topics/{options.name}", token, None)
         print(f"{options.name} deleted")
+
+
+def _alert(options: argparse.Namespace) -> dict[str, Any]:
+    """The rule for alerts of the options, as a part of the body."""
+    if options.alert is None:
+        if options.alert_label is not None:
+            fail("--alert-label belongs to --alert every or --alert surge")
+        return {}
+    label = {} if options.alert_label is None else {"label": options.alert_label}
+    return {"alert": {"when": options.alert, **label}}
+
+
+def _follow(topic: "_Topic", url: str, token: str) -> None:
+    """Wait for the stored posts of a topic, and say how many there are."""
+    end = time.monotonic() + FILLING
+    while topic.backfill is not None and topic.backfill.state == "running" and time.monotonic() < end:
+        time.sleep(LOOK_AGAIN)
+        topic = _call("GET", url, token, _Topic)
+    found = topic.backfill
+    if found is None or found.state == "running":
+        print(f"stored posts are still being added; `tweetream topics list` counts them, {url} says when they are in")
+    elif found.state == "failed":
+        fail(_printable(f"{topic.name} has {found.posts or 0:,} stored posts and not more: {found.reason}"))
+    elif found.posts:
+        print(_printable(f"{topic.name}: {found.posts:,} stored posts since {found.since}"))
+    else:
+        say(_printable(f"{topic.name}: {found.reason}"))
 
 
 def _token(options: argparse.Namespace) -> str:
@@ -71,12 +105,20 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
+class _Backfill(msgspec.Struct):
+    since: str
+    state: str
+    posts: int | None
+    reason: str | None
+
+
 class _Topic(msgspec.Struct):
     """What is shown of a topic. The server may be any, so its answer is checked."""
 
     name: str
     track: list[str]
     posts: dict[str, int] = {}
+    backfill: _Backfill | None = None
 
 
 def _call(method: str, url: str, token: str, wanted: Any, body: object = None) -> Any:

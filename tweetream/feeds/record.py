@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from tweetream import metrics
+from tweetream.models.backfill import ARCHIVED
 from tweetream.models.epoch import is_plausible
-from tweetream.models.feed import MAX_PARTITIONS, Stamp
+from tweetream.models.feed import Stamp
 
 GAP_HEADER = "gap"
 GAP = "\0gap"  # stands as the label of such a record; no model has it
@@ -101,7 +102,8 @@ def read_record(raw: Any, stamps: Stamps, *, past: bool = False) -> FeedRecord |
             raise ValueError("not a probability")
         if not is_plausible(stamp.epoch, raw.timestamp):  # it would make all later posts of its partition duplicates
             raise ValueError("an epoch of the future")
-        if stamp.partition >= MAX_PARTITIONS:  # a stamp is kept for each
+        # A stamp is kept for each partition. Stored posts, and only they, have epoch 0.
+        if stamp.partition > ARCHIVED or (stamp.partition == ARCHIVED and stamp.epoch):
             raise ValueError("a partition that there is not")
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError, struct.error):
         metrics.dead_letters.labels(raw.topic).inc(not past)

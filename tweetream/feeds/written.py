@@ -9,7 +9,7 @@ is counted when its feed has it, or when it is noted that the feed lacks it.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import msgspec
@@ -23,6 +23,7 @@ from tweetream.kafka.producer import Abandoned
 from tweetream.kafka.readers import FETCH_RECORDS, MAX_DEDUP_RECORDS, Readers, next_records
 from tweetream.kafka.retry import PAUSE, Reminder
 from tweetream.kafka.send_queue import Headers, StillAssigned
+from tweetream.models.backfill import ARCHIVED
 from tweetream.models.feed import Stamp, rfc3339
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ ALL_TIME = 2**62  # ms since 1970
 class KnownOfFeeds(NamedTuple):
     """What else a worker knows of a feed, by its Kafka topic."""
 
-    counted: Callable[[str, int], Stamp | None]  # the highest stamp counted, of a partition
+    counted: Callable[[str], Awaitable[Stamps]]  # the highest stamps counted
     remade: Callable[[str], int]  # when its log was last made again (ms since 1970; 0: never)
     readable: Callable[[str], bool]  # whether Kafka can read it now
 
@@ -59,6 +60,7 @@ class WrittenStamps:
         self._readers = Readers(kafka)
         self._partitions, self._retention, self._known = partitions, retention, known
         self._ends: dict[str, FeedEnd] = {}
+        self._counted: dict[str, tuple[int, Stamps]] = {}  # with the number of rebalances then
         self._locks: dict[str, asyncio.Lock] = {}
         self._reminder = Reminder(log)
 
@@ -88,7 +90,9 @@ class WrittenStamps:
             if highest is not None:
                 return records if first > highest else [record for record in records if _stamp(record) > highest]
             lost_until = max(end.lost_until, self._known.remade(kafka_topic))
-            counted = None if lacking or not lost_until else self._known.counted(kafka_topic, first.partition)
+            if lacking or not lost_until:
+                return records
+            counted = (await self._read_counted(kafka_topic, rebalance, still_assigned)).highest(first.partition)
             if counted is None or first > counted:
                 return records
             oldest = rfc3339(lost_until)
@@ -115,6 +119,20 @@ class WrittenStamps:
                 return found
         raise Abandoned(f"{kafka_topic} is no longer assigned to this worker")
 
+    async def _read_counted(self, kafka_topic: str, rebalance: int, still_assigned: StillAssigned) -> Stamps:
+        """The stamps that were counted until the last rebalance. Since then this worker knows what it has written."""
+        known = self._counted.get(kafka_topic)
+        while known is None or known[0] != rebalance:
+            if not still_assigned():
+                raise Abandoned(f"{kafka_topic} is no longer assigned to this worker")
+            try:
+                async with asyncio.timeout(TIMEOUT):
+                    known = self._counted[kafka_topic] = rebalance, await self._known.counted(kafka_topic)
+            except (KafkaError, OSError, TimeoutError, MemoryError) as error:
+                self._reminder.warn("%s waits until its counts can be read: %r", kafka_topic, error)
+                await asyncio.sleep(PAUSE)
+        return known[1]
+
     def add(self, kafka_topic: str, records: Records) -> None:
         """The feed has these records now: the log that they are made of may be read again without a rebalance."""
         end = self._ends.get(kafka_topic)
@@ -124,18 +142,19 @@ class WrittenStamps:
     def forget(self, kafka_topic: str) -> None:
         """The feed was deleted."""
         self._ends.pop(kafka_topic, None)
+        self._counted.pop(kafka_topic, None)
         self._locks.pop(kafka_topic, None)
 
 
 async def stamps_at_end(reader: AIOKafkaConsumer, kafka_topic: str, partitions: int) -> tuple[Stamps, bool]:
-    """The highest stamps of a feed, and whether its log was read from offset 0.
+    """The highest stamps of a feed, and whether it has never had other posts of a source.
 
-    Reads backwards until each partition has come, or MAX_DEDUP_RECORDS have.
+    Reads backwards until each partition has come, or a stored post, which is before all others, or MAX_DEDUP_RECORDS.
     """
     tp = TopicPartition(kafka_topic, 0)
     first, end = await readers.bounds(reader, tp)
     stamps, top, size = Stamps(), end, FETCH_RECORDS
-    while top > first and end - top < MAX_DEDUP_RECORDS and len(stamps) < partitions:
+    while top > first and end - top < MAX_DEDUP_RECORDS and len(stamps) < partitions and not stamps.highest(ARCHIVED):
         offset, until = max(first, top - size), top
         top, size = offset, GROWTH * size
         reader.seek(tp, offset)
@@ -144,7 +163,7 @@ async def stamps_at_end(reader: AIOKafkaConsumer, kafka_topic: str, partitions: 
             for raw in raws:
                 read_record(raw, stamps, past=True)
             offset = raws[-1].offset + 1
-    return stamps, top == 0
+    return stamps, top == 0 or stamps.highest(ARCHIVED) is not None
 
 
 def _unreadable(rebalance: int, before: FeedEnd | None) -> FeedEnd:

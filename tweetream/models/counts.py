@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from tweetream.models import codec
+from tweetream.models.backfill import ARCHIVED
 from tweetream.models.epoch import check_epoch
 from tweetream.models.post import Index, KafkaTopic, Natural, Total
 
@@ -17,8 +18,9 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
 class CountRecord(msgspec.Struct, array_like=True):
     """A record of the counts topic: the posts that one tagged record added to each feed.
 
-    `partition`, `epoch`, `sequence`, `index` are the stamp of its last post. `counts` maps a feed's Kafka topic to
-    its posts by minute (since 1970) and label; `sources` maps it to the same posts by minute and source.
+    Or a part of a backfill did. `partition`, `epoch`, `sequence`, `index` are the stamp of its last post. `counts` maps
+    a feed's Kafka topic to its posts by minute (since 1970) and label; `sources` maps it to the same posts by minute
+    and source.
     """
 
     partition: Natural
@@ -51,5 +53,5 @@ class Counts(msgspec.Struct):
 def check_counts(record: CountRecord, timestamp: int, partitions: int) -> None:
     """Raise Undecodable if none of our workers makes such a record; `timestamp` is the record's, in ms."""
     check_epoch(record.epoch, timestamp)
-    if record.partition >= partitions:
+    if record.partition >= partitions and record.partition != ARCHIVED:
         raise codec.Undecodable(f"there is no partition {record.partition}")

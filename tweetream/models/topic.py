@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 from tweetream.models.alert import AlertRule, BadAlert, check_alert
+from tweetream.models.backfill import Backfill
 from tweetream.models.feed import FeedName, base36
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -28,7 +29,7 @@ class Topic(msgspec.Struct, frozen=True):
     `generation` is the Kafka timestamp (ms) of the command that added the topic, `command` that command's offset.
     `former` are the Kafka topics of earlier generations that may still exist. `remade` is when the Kafka topic, which
     somebody had deleted, was last made again (ms since 1970; 0: never). `alert` is the rule for alerts, and
-    `alert_since` the time (ms since 1970) of the command that set it.
+    `alert_since` the time (ms since 1970) of the command that set it. `backfill` is there if one was asked for.
     """
 
     name: str
@@ -42,11 +43,17 @@ class Topic(msgspec.Struct, frozen=True):
     remade: int = 0
     alert: AlertRule | None = None
     alert_since: int = 0
+    backfill: Backfill | None = None
 
     @property
     def log(self) -> str:
         """What positions name: another one for each generation, and each time that its Kafka topic is made again."""
         return base36(self.remade or self.generation)
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether the feed gets stored posts now, so that live ones wait."""
+        return self.backfill is not None and self.backfill.is_running
 
     @property
     def alive(self) -> bool:

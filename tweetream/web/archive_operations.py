@@ -1,7 +1,7 @@
 """The HTTP operations of the archive and of exports; `operations.py` has all others."""
 
 from tweetream.web.operation import POSITION, Operation, Parameter, label, min_score, name, since, until, whole
-from tweetream.web.schemas import NAME, SearchAnswer
+from tweetream.web.schemas import NAME, ArchiveAnswer, SearchAnswer
 
 SEARCH = """All words of `q` must be in a post, in any order. `"two words"` stand side by side. `-word` and
 `-"two words"` must be missing. `jakar*` is the beginning of a word. Upper and lower case are the same, with accents or
@@ -13,6 +13,14 @@ EXPORT = """It has all posts that the feed has when it begins, oldest first. It 
 is slowed down where that address has read many older posts. If the connection ends early, posts are missing."""
 
 OPERATIONS: dict[str, dict[str, Operation]] = {
+    "/archive": {
+        "get": Operation(
+            "The state of the archive",
+            {200: ArchiveAnswer},
+            problems=(503,),
+            about="A worker looks every 5 s at most.",
+        )
+    },
     "/search": {
         "get": Operation(
             "Search the archive",

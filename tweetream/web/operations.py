@@ -95,7 +95,7 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
                     "make nothing, and answer what the track would have matched in the last hour",
                 ),
             ),
-            (400, 401, 403, 409, 413, 415, 429, 503),
+            (400, 401, 403, 404, 409, 413, 415, 429, 503),
             body=TopicBody,
             token=True,
             about="201: this request added the topic, and this worker can serve it. 200: the topic exists with the "
@@ -103,7 +103,11 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "its settings allow. 503: the change timed out after 15 s and may still be "
             "applied; it is safe to send the request again. "
             "429: this token, or without one this address, makes too many changes. "
-            "With dry_run=true nothing is made, and 200 has a PreviewAnswer.",
+            "With dry_run=true nothing is made, and 200 has a PreviewAnswer. "
+            "With `backfill`, the feed first gets the posts of the archive that match, once, with their times; live "
+            "posts wait until then. The answer does not wait: `backfill` of GET /topics/{name} says how far it is. 404 "
+            "says that this worker has no archive, 503 that it cannot be read now, 409 that the topic is there without "
+            "this backfill.",
         ),
     },
     "/topics/{name}": {

@@ -25,6 +25,13 @@ TRACK: dict[str, Any] = {
 # For the document alone: the functions that check a name or a track give better messages than msgspec.
 Name = Annotated[str, Meta(extra_json_schema=NAME)]
 Track = Annotated[list[str], Meta(extra_json_schema=TRACK)]
+Back = Annotated[
+    str,
+    Meta(
+        description="how far back to look in the archive, such as `12h` or `7d`; 1m to 3650d",
+        extra_json_schema={"pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(s|m|h|d|)\s*$"},
+    ),
+]
 PositionText = Annotated[str, Meta(description="a position in a feed; opaque")]
 Time = Annotated[str, Meta(description="RFC 3339 in UTC with milliseconds", extra_json_schema={"format": "date-time"})]
 Labels = Annotated[dict[str, Annotated[int, Meta(ge=0)]], Meta(description="number of posts, by label")]
@@ -37,13 +44,6 @@ class ProblemAnswer(msgspec.Struct):
     title: str
     status: int
     detail: str
-
-
-class TopicBody(msgspec.Struct, forbid_unknown_fields=True):
-    """The topic to add. Without `track` it tracks its own name."""
-
-    name: Name
-    track: Track | None = None
 
 
 class AlertBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -65,6 +65,18 @@ class AlertBody(msgspec.Struct, forbid_unknown_fields=True):
     zone: Annotated[str, Meta(extra_json_schema={"maxLength": 64})] = "UTC"
 
 
+class TopicBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The topic to add. Without `track` it tracks its own name. With `backfill`, stored posts come first.
+
+    `alert` is the rule for alerts to TWEETREAM_ALERT_URL.
+    """
+
+    name: Name
+    track: Track | None = None
+    backfill: Back | None = None
+    alert: AlertBody | None = None
+
+
 class EditBody(msgspec.Struct, forbid_unknown_fields=True):
     """What a topic shall have instead: one of these, or both. Its feed, and the posts in it, stay.
 
@@ -75,11 +87,24 @@ class EditBody(msgspec.Struct, forbid_unknown_fields=True):
     alert: AlertBody | None | msgspec.UnsetType = msgspec.UNSET
 
 
+class BackfillAnswer(msgspec.Struct):
+    """The stored posts that a topic was to get first: those received from `since` on.
+
+    While it is `running`, live posts wait. Then `posts` says how many stored ones are in the feed. `reason` says what
+    to do if it `failed`, or if there are none.
+    """
+
+    since: Time
+    state: Literal["running", "done", "failed"]
+    posts: Annotated[int, Meta(ge=0)] | None
+    reason: str | None
+
+
 class TopicAnswer(msgspec.Struct):
     """A topic and its counts. `kafka_topic` has another name each time the topic is added.
 
     `problem` is there while Kafka cannot write the topic's feed, and says what to do.
-    `alert` is there if the topic has a rule for alerts.
+    `alert` is there if the topic has a rule for alerts, `backfill` if it was added with one.
     """
 
     name: Name
@@ -89,6 +114,22 @@ class TopicAnswer(msgspec.Struct):
     posts: Labels
     problem: str | msgspec.UnsetType = msgspec.UNSET
     alert: AlertBody | msgspec.UnsetType = msgspec.UNSET
+    backfill: BackfillAnswer | msgspec.UnsetType = msgspec.UNSET
+
+
+class ArchiveAnswer(msgspec.Struct):
+    """The archive that this worker reads. `lag` are the records of the feeds that it lacked at `seen_at`.
+
+    That is when its archiver last said so. `behind` is a lag of 10,000 or more. An archiver is `stopped` when it was
+    silent for 15 s. The archive is `missing` when none has written it yet, and `none` says that the worker
+    has no archive. `reason` says what to do.
+    """
+
+    kind: str | None
+    state: Literal["none", "archiving", "behind", "stopped", "missing", "unreachable"]
+    lag: Annotated[int, Meta(ge=0)] | None
+    seen_at: Time | None
+    reason: str | None
 
 
 class PreviewPost(msgspec.Struct):

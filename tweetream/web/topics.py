@@ -18,6 +18,7 @@ from tweetream.feeds.record import Filter
 from tweetream.matching import normalise_track
 from tweetream.models import codec
 from tweetream.models.alert import AlertRule, BadAlert, check_alert, is_zone
+from tweetream.models.backfill import Backfill, backfill_seconds
 from tweetream.models.change import LOOPBACK
 from tweetream.models.command import Command
 from tweetream.models.feed import rfc3339
@@ -32,7 +33,8 @@ from tweetream.web.labels import check_label
 from tweetream.web.preview import previews
 from tweetream.web.problems import Problem
 from tweetream.web.responses import json_response
-from tweetream.web.schemas import AlertBody, EditBody, PreviewAnswer, TopicAnswer, TopicBody
+from tweetream.web.schemas import AlertBody, BackfillAnswer, EditBody, PreviewAnswer, TopicAnswer, TopicBody
+from tweetream.web.search import archive_reads
 from tweetream.web.topic_list import TopicList
 
 CHANGE_TIMEOUT = 15.0  # seconds that a change may take to reach this worker's table
@@ -49,7 +51,13 @@ def shown(topic: Topic) -> TopicAnswer:
         counts_table.labels(topic.kafka_topic),
         BROKEN if services.producer.is_unwritable(topic.kafka_topic) else msgspec.UNSET,
         msgspec.UNSET if topic.alert is None else AlertBody(**msgspec.structs.asdict(topic.alert)),
+        msgspec.UNSET if topic.backfill is None else _backfill(topic.backfill),
     )
+
+
+def _backfill(found: Backfill) -> BackfillAnswer:
+    posts = None if found.is_running else found.posts
+    return BackfillAnswer(rfc3339(found.since), found.state, posts, found.reason or None)
 
 
 def find(name: str) -> Topic:
@@ -115,31 +123,66 @@ class Topics(View):
         caller = authorize_change(request, settings)
         if query.flag(request, "dry_run"):
             return json_response(await _preview(request))
-        name, track = _topic(await read_body(request))
+        given = await _add(await read_body(request))
+        name, track, backfill = given.name, given.track, given.backfill
         entry = topics_table.entry(name)
         if entry is None or not entry.alive:
             _check_room(name, track)
-        offset = await command(Command("add", name, track, by=caller.by, address=caller.address))
+            if backfill:  # whoever asks is told at once what is wrong with the archive
+                await archive_reads().run(lambda reader: reader.lag())
+        offset = await command(msgspec.structs.replace(given, by=caller.by, address=caller.address))
         topic = topics_table.entry(name)
         if topic is None or not topic.alive:
             _check_room(name, track)  # others were quicker
             raise Problem(503, "another command deleted the topic right after", {"Retry-After": "1"})
-        if topic.command == offset:
+        if offset in (topic.command, topic.backfill and topic.backfill.command):
             return json_response(shown(topic), 201, {"Location": f"/topics/{name}"})
         if set(topic.track) != set(track):
             there = f"topic {name} exists with another track: {', '.join(topic.track)}"
             raise Problem(409, f"{there}; to change its track, send PATCH /topics/{name}")
+        if backfill and (topic.backfill is None or topic.backfill.seconds != backfill):
+            raise Problem(
+                409, f"topic {name} exists without this backfill, which only a new topic gets; delete it first"
+            )
+        if given.alert and given.alert != topic.alert:
+            raise Problem(
+                409, f"topic {name} exists without this alert; to change its alert, send PATCH /topics/{name}"
+            )
         return json_response(shown(topic))
 
 
-def _given(body: bytes) -> tuple[str, list[str]]:
-    """The name and the track of a body, as they were written."""
+def _given(body: bytes) -> TopicBody:
+    """The body; its track is as it was written."""
     try:
         given = msgspec.json.decode(body, type=TopicBody)
         name = check_name(given.name)
-        return name, [name] if given.track is None else given.track
-    except (msgspec.DecodeError, UnicodeDecodeError, BadTopic) as error:
+        return msgspec.structs.replace(given, track=[name] if given.track is None else given.track)
+    except ValueError as error:
         raise Problem(400, str(error)) from None
+
+
+async def _add(body: bytes) -> Command:
+    """The command of a new topic's body."""
+    given = _given(body)
+    try:
+        track = normalise_track(given.track or ())
+        backfill = 0 if given.backfill is None else backfill_seconds(given.backfill)
+    except ValueError as error:
+        raise Problem(400, str(error)) from None
+    alert = msgspec.UNSET if given.alert is None else await _rule(given.alert, [])
+    return Command("add", given.name, track, alert=alert, backfill=backfill)
+
+
+async def _rule(given: AlertBody, topics: list[Topic]) -> AlertRule:
+    """The rule for alerts of one of these topics, or of a new one. Raises Problem."""
+    try:
+        rule = check_alert(AlertRule(**msgspec.structs.asdict(given)))
+    except BadAlert as error:
+        raise Problem(400, str(error)) from None
+    if not is_zone(rule.zone):
+        raise Problem(400, "zone is the name of a time zone, such as UTC or Asia/Jakarta")
+    await check_label(Filter(rule.label), topics)
+    return rule
 
 
 async def _edit(topic: Topic, body: bytes) -> Command:
@@ -151,13 +194,9 @@ async def _edit(topic: Topic, body: bytes) -> Command:
         track = () if given.track is msgspec.UNSET else normalise_track(given.track)
         if given.alert is msgspec.UNSET or given.alert is None:  # null takes the rule away
             return Command("edit", topic.name, track, alert=given.alert)
-        rule = check_alert(AlertRule(**msgspec.structs.asdict(given.alert)))
-    except (msgspec.DecodeError, UnicodeDecodeError, BadTopic, BadAlert) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, BadTopic) as error:
         raise Problem(400, str(error)) from None
-    if not is_zone(rule.zone):
-        raise Problem(400, "zone is the name of a time zone, such as UTC or Asia/Jakarta")
-    await check_label(Filter(rule.label), [topic])
-    return Command("edit", topic.name, track, alert=rule)
+    return Command("edit", topic.name, track, alert=await _rule(given.alert, [topic]))
 
 
 def _is_so(topic: Topic, edit: Command) -> bool:
@@ -165,18 +204,9 @@ def _is_so(topic: Topic, edit: Command) -> bool:
     return edit.track in ((), topic.track) and edit.alert in (msgspec.UNSET, topic.alert)
 
 
-def _topic(body: bytes) -> tuple[str, tuple[str, ...]]:
-    name, track = _given(body)
-    try:
-        return name, normalise_track(track)
-    except BadTopic as error:
-        raise Problem(400, str(error)) from None
-
-
 async def _preview(request: web.Request) -> PreviewAnswer:
     previews().count(request)
-    _, track = _given(await read_body(request))
-    return await previews().of(track)
+    return await previews().of(_given(await read_body(request)).track or [])
 
 
 @app.page("/topics/{name}")

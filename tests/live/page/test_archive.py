@@ -125,9 +125,25 @@ def test_a_server_without_an_archive_says_so_plainly(visit: Open, topic: str, po
         expect(page.locator(".posts-end")).to_contain_text("This server has no archive")
         page.locator("#filter-text").click()
         expect(page.locator("#filter-where")).to_contain_text("no archive")
+        expect(page.locator("#archive-state")).to_be_hidden()
         page.locator("#filter-clear").click()
         page.locator("#charts-day").click()
         expect(page.locator("#charts-note")).to_contain_text("no archive, so only the last hour")
+
+
+def test_a_new_topic_begins_with_what_is_stored_and_the_archives_state_is_told(
+    visit_stored: Open, stored: Stored
+) -> None:
+    with visit_stored(viewport=WIDE) as tab:
+        page = tab.open(f"/#{TOPIC}").page
+        expect(page.locator("#archive-state")).to_contain_text("Archive")
+        page.locator("#add > summary").click()
+        page.get_by_label("Name").fill("jembatan")
+        page.get_by_label("Also look in what is stored").check()
+        page.get_by_role("button", name="Add topic").click()
+        expect(page.locator("#feed-title")).to_have_text(f"{TOPIC}, jembatan")
+        until(lambda: stored.worker.count("jembatan") == RECENT + OLD // 10, 20, "the stored posts")
+        httpx.delete(f"{stored.worker.url}/topics/jembatan", timeout=30)
 
 
 def counts(stored: Stored, since: int) -> int:

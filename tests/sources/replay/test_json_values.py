@@ -30,7 +30,7 @@ def read(document: bytes, size: int = 50) -> list[bytes]:
     return [value for value in values("a.json", pieces) if value is not None]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(OBJECTS, st.integers(1, 60), st.sampled_from([None, 1]), st.booleans())
 def test_the_values_of_an_array_come_out_as_they_were(
     objects: list[dict[str, object]], size: int, indent: int | None, ascii: bool

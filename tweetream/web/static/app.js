@@ -21,6 +21,7 @@ import { postOf } from "./posts/entry.js";
 import { Filters } from "./posts/filters.js";
 import { Api } from "./server/api.js";
 import { tokenAsker } from "./server/token.js";
+import { Archive } from "./sources/archive.js";
 import { Sources } from "./sources/sources.js";
 import { adding } from "./topics/adding.js";
 import { TopicList } from "./topics/list.js";
@@ -63,16 +64,16 @@ const feed = new FeedConnection({
   },
 });
 const sources = new Sources(byId("sources"), api, welcome(document, byId("welcome-close")));
+new Archive(byId("archive"), api, showState);
 const state = new StateView(document, feed, columns, sources);
 const rates = new Rates();
 const filters = new Filters(document, (filter) => planCurrent({ filter }));
 const undo = new Undo(byId("undo"), { changed: showTopics, away: toFeed });
-const stats = (name) => api.stats(name); // of the last hour
+const stats = (name) => api.stats(name);
 const toggle = (name) => planCurrent({ topics: toggled(columns.current.topics, name) }, { push: true });
 const topicList = new TopicList(byId("topics"), { toggle, edit: (name) => addForm.edit(find(name)), remove, stats });
 const edit = changing((...change) => api.edit(...change));
-const preview = (...asked) => api.preview(...asked);
-const addForm = adding(document, { add, edit, preview }, away);
+const addForm = adding(document, { add, edit, preview: (...asked) => api.preview(...asked), stored: () => api.stored }, away);
 const charts = new Charts(byId("charts"), api, {
   posts: () => columns.current.posts.all,
   until: (ms) => columns.current.posts.goTo(ms),
@@ -238,9 +239,9 @@ async function refresh() {
   }
 }
 
-async function add(name, track) {
+async function add(name, track, backfill) {
   undo.keep(name); // a person who adds a topic no longer wants to delete it
-  await api.add(name, track);
+  await api.add(name, track, backfill);
   changes += 1;
   const { topics: chosen } = columns.current;
   if (chosen.includes(name)) show(true);

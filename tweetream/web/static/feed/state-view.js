@@ -39,7 +39,7 @@ export class StateView {
     const one = columns.all.length === 1;
     for (const column of columns.all) {
       const words = this.#emptyText(column, topics);
-      column.show({ one, current: column === columns.current, words, over: Boolean(rule.over), stored: stored !== false });
+      column.show({ one, current: column === columns.current, words, over: Boolean(rule.over), stored: stored === true });
     }
     this.tick();
   }

@@ -113,7 +113,7 @@ export class Column {
     this.empty.hidden = !(posts.empty && !posts.pager.loading && words);
     setText(this.empty, this.empty.hidden ? "" : words);
     const { failed, loading, tired, past } = posts.pager;
-    const end = past.absent && isActive(this.filter) ? "feed.endAbsent" : past.deep && !past.absent ? "feed.endStored" : "feed.end";
+    const end = past.absent && this.filter.text && !posts.still ? "feed.endAbsent" : past.deep && !past.absent ? "feed.endStored" : "feed.end";
     const text = loading ? t("feed.loading") : failed ? t("feed.olderFailed", { reason: failed.message })
       : posts.ended && (past.deep || !posts.empty) ? t(end) : "";
     setText(this.last, text);

@@ -7,6 +7,23 @@ const DELAY = 100;
 const BUSY_DELAY = 200;
 const QUIET = 600; // ms without a draw, after which new posts are highlighted: many highlights cost too much
 
+const due = /** @type {(() => void)[]} */ ([]); // the lists that wait for a frame
+
+// One list draws in a frame: six columns in one frame would be one long task.
+function inFrame(draw) {
+  due.push(draw);
+  if (due.length === 1) requestAnimationFrame(nextFrame);
+}
+
+function nextFrame() {
+  try {
+    due[0]();
+  } finally {
+    due.shift();
+    if (due.length) requestAnimationFrame(nextFrame);
+  }
+}
+
 export class Drawing {
   #scheduled = false;
   #drawn = 0; // when
@@ -20,7 +37,7 @@ export class Drawing {
   schedule() {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    const draw = () => requestAnimationFrame(() => this.#draw());
+    const draw = () => inFrame(() => this.#draw());
     const wait = this.#drawn + (this.#busy ? BUSY_DELAY : DELAY) - performance.now();
     if (wait > 0) setTimeout(draw, wait);
     else draw();

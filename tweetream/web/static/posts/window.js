@@ -5,6 +5,7 @@
 // This module sets `node` and `height` of an entry; build(entry) makes the element.
 
 const FIRST = 80; // entries in the document at the top of the list
+const FIRST_BOXED = 40; // the same of a column; there can be many of them
 const STEP = 40;
 const MOST = 240;
 const GUESS = 48; // the height of an entry that was never in the document
@@ -53,10 +54,11 @@ export class Window {
   }
 
   show(entries, top) {
+    const first = this.box ? FIRST_BOXED : FIRST;
     this.#entries = entries;
-    if (top) [this.#from, this.#to] = [0, FIRST];
+    if (top) [this.#from, this.#to] = [0, first];
     this.#from = Math.max(0, Math.min(this.#from, entries.length - STEP));
-    this.#to = Math.min(Math.max(this.#to, this.#from + FIRST), this.#from + MOST);
+    this.#to = Math.min(Math.max(this.#to, this.#from + first), this.#from + MOST);
     this.#render();
   }
 

@@ -171,10 +171,13 @@ export class Api {
   // {state, lag, reason} of the archive; the state is "none" where there is none
   async archive() {
     try {
-      return (await this.#read("GET", "/archive")).data ?? { state: "none" };
+      const { data } = await this.#read("GET", "/archive");
+      this.stored = data.state !== "none";
+      return data;
     } catch (problem) {
       if (problem.status !== 404) throw problem;
-      return { state: "none" }; // an older worker
+      this.stored = false;
+      return { state: "none" };
     }
   }
 
@@ -212,9 +215,11 @@ export class Api {
     }
   }
 
-  // With an empty track the server uses the name. It may take 15 s to answer.
-  async add(name, track) {
-    const { status, data } = await this.#change("POST", "/topics", track.length ? { name, track } : { name });
+  // With an empty track the server uses the name; `backfill` ("7d") is how far back stored posts are looked for. It may
+  // take 15 s to answer.
+  async add(name, track, backfill = "") {
+    const body = { name, ...(track.length ? { track } : {}), ...(backfill ? { backfill } : {}) };
+    const { status, data } = await this.#change("POST", "/topics", body);
     return { made: status === 201, topic: data };
   }
 

@@ -11,6 +11,7 @@ import { Preview } from "./preview.js";
 
 const MOST_TERMS = 100;
 const LONGEST_TERM = 100;
+const BACKFILL = "7d"; // in which stored posts are looked for
 
 function nameFault(name) {
   if (!name) return t("add.noName");
@@ -28,9 +29,9 @@ export class AddForm {
   #asked = false;
   #editing = ""; // the name of the topic whose words are changed
 
-  // add(name, track) and edit(name, track) resolve when it is done, and reject with a Problem; preview(name, track) is for
-  // Preview.
-  constructor(document, { add, edit, preview }) {
+  // add(name, track, backfill) and edit(name, track) resolve when it is done, and reject with a Problem; preview(name, track)
+  // is for Preview; stored() tells whether the server has an archive.
+  constructor(document, { add, edit, preview, stored }) {
     const byId = (id) => document.getElementById(id);
     this.details = byId("add");
     this.form = byId("add-form");
@@ -43,7 +44,9 @@ export class AddForm {
     this.cancel.hidden = true; // until a topic is edited
     this.button.after(this.cancel);
     this.cancel.addEventListener("click", () => (this.details.open = false));
-    this.acts = { add, edit };
+    this.stored = byId("add-stored");
+    this.storedLine = byId("add-stored-line");
+    this.acts = { add, edit, stored };
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
@@ -56,9 +59,11 @@ export class AddForm {
       if (this.#asked && this.details.open) this.fields.name.focus();
       this.#asked = false;
       if (!this.details.open && this.#editing) this.#end();
+      this.say();
     });
     this.details.firstElementChild.addEventListener("click", () => (this.#asked = true));
     for (const control of [...Object.values(this.fields), this.button]) control.disabled = false;
+    this.say();
   }
 
   // A person has opened the form before it was there.
@@ -85,6 +90,7 @@ export class AddForm {
     this.title.textContent = editing ? t("edit.title", { name: editing }) : t("add.title");
     this.cancel.textContent = t("cancel");
     this.cancel.hidden = !editing;
+    this.storedLine.hidden = Boolean(editing) || !this.acts.stored();
     this.chips.say();
     if (this.button.ariaDisabled !== "true") this.button.textContent = t(editing ? "edit.submit" : "add.submit");
   }
@@ -138,7 +144,7 @@ export class AddForm {
     if (nameFault(name) || wrong) return;
     this.#busy(t(editing ? "edit.saving" : "add.adding"));
     try {
-      await (editing ? this.acts.edit(name, track) : this.acts.add(name, track));
+      await (editing ? this.acts.edit(name, track) : this.acts.add(name, track, this.stored.checked && !this.storedLine.hidden ? BACKFILL : ""));
       this.#end();
       this.details.open = false;
     } catch (problem) {

@@ -22,6 +22,12 @@ function countsOf(topic) {
   );
 }
 
+// What came of the stored posts that were asked for, unless they are there.
+function backfillText({ backfill }) {
+  if (backfill?.state === "failed") return t("topics.backfillFailed", { reason: backfill.reason ?? "" });
+  return backfill?.state === "running" && t("topics.backfilling");
+}
+
 function sparkLine() {
   const [svg, path] = [document.createElementNS(SVG, "svg"), document.createElementNS(SVG, "polyline")];
   svg.setAttribute("viewBox", `-1 -1 ${WIDTH + 2} ${HEIGHT + 2}`);
@@ -77,11 +83,11 @@ class Row {
     setText(this.track, track.includes("*") ? t("feed.followsAll") : track.join(", "));
     this.track.hidden = track.join() === topic.name;
     this.track.title = this.track.textContent;
-    const shown = JSON.stringify([topic.posts ?? {}, rate, hour, muted]);
+    const shown = JSON.stringify([topic.posts ?? {}, rate, hour, muted, topic.backfill]);
     if (shown !== this.#shown) {
       this.spark.path.setAttribute("points", hour ? line(hour, WIDTH, HEIGHT) : "");
       const posts = (hour ?? []).reduce((sum, count) => sum + count, 0);
-      setText(this.hour, [hour && t("topics.hour", { n: posts }), muted && t("topics.muted")].filter(Boolean).join(" · "));
+      setText(this.hour, [hour && t("topics.hour", { n: posts }), muted && t("topics.muted"), backfillText(topic)].filter(Boolean).join(" · "));
       this.counts.replaceChildren(...countsOf(topic));
       this.link.dataset.total = number(sum(topic.posts));
       this.rate.textContent = rate === null ? "" : t("topics.rate", { rate });

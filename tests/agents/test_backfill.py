@@ -1,0 +1,162 @@
+"""Backfills: live posts wait, none of them is a stored one again, and only the end of this very backfill counts."""
+
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+from support.kafka.feed_writer import Writer
+
+from tweetream.agents import backfill as module
+from tweetream.agents import classification, stored, streamer
+from tweetream.agents.backfill import NO_ARCHIVE, Filling
+from tweetream.agents.waiting import WaitingFeeds
+from tweetream.app import app, settings
+from tweetream.archive.errors import ArchiveUnavailable, BadArchive
+from tweetream.archive.rows import BITS
+from tweetream.feeds.record import Stamps
+from tweetream.kafka.producer import Abandoned
+from tweetream.kafka.readers import Readers
+from tweetream.models import codec
+from tweetream.models.backfill import ARCHIVED, Backfill, archived_stamp
+from tweetream.models.command import Command
+from tweetream.models.feed import FeedName
+from tweetream.models.post import Post, TaggedBatch, TaggedPost
+from tweetream.models.topic import Topic
+from tweetream.topology import FEED_PREFIX, services, topics_table
+
+CREATED, UNTIL = 1_000_000, 1_002_000  # ms
+FEED = f"{FEED_PREFIX}{FeedName('macet', CREATED)}"
+RUNNING = Backfill(3600, 7, 0, UNTIL)
+TOPIC = Topic("macet", ("macet",), CREATED, CREATED, FEED, 7, backfill=RUNNING)
+
+
+def yes() -> bool:
+    return True
+
+
+@pytest.fixture
+async def readers(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Readers]:
+    found = Readers(writer.kafka)
+    monkeypatch.setattr(stored, "readers", lambda: found)
+    yield found
+    await found.stop()
+
+
+async def write(writer: Writer, *received: int) -> None:
+    """Stored posts that were received at these times, each with its time as its id."""
+    for number, at in enumerate(received):
+        origin = archived_stamp(at << BITS, number).pack()
+        value = b'{"id":"x:%d","received_at":"-"}' % at
+        await writer.raw(value, [("label", b"traffic"), ("score", b"0.5"), ("origin", origin)])
+
+
+def batch(feed: str, *received: int) -> TaggedBatch:
+    posts = [Post(f"x:{at}", "x", "macet", at, at) for at in received]
+    return TaggedBatch(1, 1, 8, [feed], [TaggedPost(index, post, "macet", (0,)) for index, post in enumerate(posts)])
+
+
+async def test_a_live_post_that_is_stored_too_is_left_out_and_no_other(
+    writer: Writer, readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write(writer, *range(UNTIL - 3000, UNTIL - 1, 2))
+    done = msgspec.structs.replace(RUNNING, state="done", posts=1500, end=1500)
+    topic = msgspec.structs.replace(TOPIC, kafka_topic=writer.topic, backfill=done)
+    ids = stored.StoredIds()
+    monkeypatch.setattr(stored, "stored_ids", lambda: ids)
+    monkeypatch.setattr(stored, "feed_name", lambda feed: FeedName("macet", CREATED))
+    monkeypatch.setattr(topics_table, "entry", {"macet": topic}.get)
+    found = await stored.without_stored(batch(writer.topic, UNTIL - 11, UNTIL - 10, UNTIL, UNTIL + 1), yes)
+    assert [bool(post.feeds) for post in found.posts] == [True, False, True, True]
+    earlier = await stored.without_stored(batch(writer.topic, UNTIL - 2999, UNTIL - 3000), yes)
+    assert [bool(post.feeds) for post in earlier.posts] == [True, False], "further back than was read before"
+    later = batch(writer.topic, UNTIL, UNTIL + 5)
+    assert await stored.without_stored(later, yes) is later, "nothing is read for these"
+
+
+async def test_the_last_stamp_says_where_to_go_on(writer: Writer, readers: Readers) -> None:
+    stamps, end = await stored.stamps_in(writer.topic)
+    assert (stamps.highest(ARCHIVED), end) == (None, 0)
+    await write(writer, 5, 6, 9)
+    stamps, end = await stored.stamps_in(writer.topic)
+    assert (stamps.highest(ARCHIVED), end) == (archived_stamp(9 << BITS, 2), 3)
+
+
+async def test_while_a_feed_fills_its_live_posts_wait_in_tagged(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Any] = []
+
+    class Noted(WaitingFeeds):
+        async def note(self, backlog: Any, still_assigned: Any) -> None:
+            begun.append((backlog.partition, backlog.feed, backlog.start))
+
+    feeds = Noted()
+    monkeypatch.setattr(classification, "waiting", lambda: feeds)
+    monkeypatch.setattr(topics_table, "entry", {"macet": TOPIC}.get)
+    for offset in (4, 5, 6):
+        await classification._feed(FEED, [(b"{}", [])], 0, offset, yes)
+    assert begun == [(0, FEED, 4)] and feeds.is_behind(0, FEED)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counts"),
+    [
+        (msgspec.structs.replace(RUNNING, state="done", posts=3), True),
+        (msgspec.structs.replace(RUNNING, state="failed", reason="why"), True),
+        (msgspec.structs.replace(RUNNING, state="done", command=6), False),  # of another backfill
+        (msgspec.structs.replace(RUNNING, state="done", until=UNTIL + 1), False),
+        (None, False),
+    ],
+)
+def test_only_the_end_of_this_backfill_lets_live_posts_come(outcome: Backfill | None, counts: bool) -> None:
+    told = Command("filled", "macet", generation=CREATED, outcome=outcome)
+    assert streamer._is_filled(TOPIC, told) is counts
+    assert not streamer._is_filled(TOPIC, msgspec.structs.replace(told, generation=CREATED + 1))
+    assert not streamer._is_filled(msgspec.structs.replace(TOPIC, backfill=None), told)
+    assert not streamer._is_filled(msgspec.structs.replace(TOPIC, deleted_at=1), told)
+
+
+class Fails(Filling):
+    """A backfill whose archive is as it is told."""
+
+    error: Exception = BadArchive("")
+
+    async def _fill(self) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error", [BadArchive(NO_ARCHIVE), ArchiveUnavailable("sqlite:///posts.db: database is locked"), None]
+)
+async def test_an_archive_that_cannot_be_read_ends_the_backfill_with_a_line(
+    error: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Command] = []
+
+    async def send(topic: str, partition: int, value: bytes, **_: Any) -> Any:
+        sent.append(codec.decode(value, Command))
+        return SimpleNamespace(offset=9)
+
+    async def nothing(*_: Any) -> Any:
+        return Stamps(), 0
+
+    monkeypatch.setattr(services.producer, "send", send)
+    monkeypatch.setattr(module, "stamps_in", nothing)
+    monkeypatch.setattr(topics_table, "applied_within", nothing)
+    monkeypatch.setattr(app, "rebalancing_count", 1)
+    filling = (Fails if error else Filling)(TOPIC, RUNNING, SimpleNamespace())  # type: ignore[arg-type]
+    if error:
+        Fails.error = error
+    await filling.run()  # without an error: this worker has no archive
+    (told,) = sent
+    assert told.outcome is not None and (told.action, told.outcome.state) == ("filled", "failed")
+    assert told.outcome.reason == str(error or NO_ARCHIVE)
+
+
+async def test_a_worker_that_lost_the_commands_writes_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings.archive, "get_secret_value", lambda: "sqlite:///x.db")
+    monkeypatch.setattr(module, "owns_commands", lambda: False)
+    monkeypatch.setattr(topics_table, "entry", {"macet": TOPIC}.get)
+    filling = Filling(TOPIC, RUNNING, SimpleNamespace())  # type: ignore[arg-type]
+    with pytest.raises(Abandoned):
+        await filling._look(UNTIL)

@@ -1,0 +1,226 @@
+"""Stored posts → the feed of a new topic, before its live posts, which wait meanwhile (`waiting`).
+
+The worker that applies the commands reads the archive in the order of its keys, and writes what matches, with the times
+and the labels as they are stored. The last stamp in the feed says where to go on after a kill. A command tells all
+workers the end; from then on live posts come.
+"""
+
+import asyncio
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from mode import Service
+
+from tweetream import metrics
+from tweetream.agents.stored import stamps_in
+from tweetream.app import app, settings
+from tweetream.archive.address import parse_address
+from tweetream.archive.errors import ArchiveUnavailable, BadArchive
+from tweetream.kafka.producer import Abandoned
+from tweetream.kafka.retry import Reminder
+from tweetream.kafka.send_queue import Headers
+from tweetream.matching import Matcher
+from tweetream.models import codec
+from tweetream.models.backfill import ARCHIVED, MAX_REASON, Backfill, archived_stamp
+from tweetream.models.codec import json_line
+from tweetream.models.command import Command
+from tweetream.models.counts import CountRecord
+from tweetream.models.feed import UNSURE, FeedEntry, rfc3339
+from tweetream.models.topic import Topic
+from tweetream.text import normalise
+from tweetream.topology import COMMANDS, COUNTS, dead_letter, now_ms, owns_commands, recovered, services, topics_table
+
+if TYPE_CHECKING:
+    from tweetream.archive.search import ArchiveReader, Found
+
+log = logging.getLogger(__name__)
+INTERVAL = 0.5  # seconds
+AT_ONCE = 2  # topics
+PAGE = 1_000  # stored posts of one look into the archive
+CHUNK, CHUNK_BYTES = 200, 128 * 1024  # posts, and characters of them, that are counted and written together
+PATIENCE = 60.0  # seconds without an answer of the archive; then live posts wait no longer
+SETTLE = 60_000  # ms before the end of a backfill, whose posts may not be archived yet
+ARCHIVER_TIMEOUT = 15.0  # seconds that the archiver has to write these
+PAUSE = 1.0  # seconds between two attempts
+NO_ARCHIVE = "the worker that fills feeds has no archive: give each worker the same TWEETREAM_ARCHIVE"
+
+
+class Filling:
+    """The backfill of one topic on this worker, until a rebalance."""
+
+    def __init__(self, topic: Topic, backfill: Backfill, threads: ThreadPoolExecutor) -> None:
+        self._given, self._backfill, self._threads = topic, backfill, threads
+        self._rebalances = app.rebalancing_count
+        self._after: int | None = None  # the key of the last stored post that was looked at
+        self._number = 0  # posts in the feed
+        self._chunk: list[Found] = []
+        self._size = 0
+        self._matcher: tuple[tuple[str, ...], Matcher] = (), Matcher({})
+        self._reminder = Reminder(log)
+
+    def topic(self) -> Topic | None:
+        """The topic as it is now; None if this worker has not to fill it any more."""
+        entry, given = topics_table.entry(self._given.name), self._given
+        mine = owns_commands() and app.is_flowing() and app.rebalancing_count == self._rebalances
+        same = (
+            entry is not None and entry.is_filling and (entry.kafka_topic, entry.log) == (given.kafka_topic, given.log)
+        )
+        return entry if mine and same else None
+
+    def _may_send(self) -> bool:
+        return self.topic() is not None
+
+    async def run(self) -> None:
+        """Fill the feed, and tell the end. Raises Abandoned, RecordRejected or KafkaError."""
+        state, reason = "done", ""
+        try:
+            await self._fill()
+            if not self._number:
+                since = rfc3339(self._backfill.since)
+                reason = f"no stored post since {since} matches: track other words, or look further back"
+        except (BadArchive, ArchiveUnavailable) as error:
+            state, reason = "failed", f"{error}"[:MAX_REASON]
+            log.error("topic %s has no more stored posts than %d: %s", self._given.name, self._number, reason)
+        _, end = await stamps_in(self._given.kafka_topic)
+        outcome = msgspec.structs.replace(self._backfill, state=state, posts=self._number, end=end, reason=reason)
+        told = Command("filled", self._given.name, generation=self._given.generation, outcome=outcome)
+        sent = await services.producer.send(COMMANDS, 0, codec.encode(told), still_assigned=self._may_send)
+        await topics_table.applied_within(sent.offset, PATIENCE)
+
+    async def _fill(self) -> None:
+        if not settings.archive.get_secret_value():
+            raise BadArchive(NO_ARCHIVE)
+        stamps, _ = await stamps_in(self._given.kafka_topic)
+        if last := stamps.highest(ARCHIVED):
+            self._after, self._number = last.sequence, last.post_index + 1
+        await self._look(self._backfill.until - SETTLE)
+        await self._await_archiver()
+        await self._look(self._backfill.until)
+        await self._write()
+
+    async def _look(self, until: int) -> None:
+        """Look at what was received before a time (ms), and write what matches."""
+        while True:
+            seen, found = await self._read("read", until)
+            for post in found:
+                self._chunk.append(post)
+                self._size += len(post.text)
+                if len(self._chunk) == CHUNK or self._size >= CHUNK_BYTES:
+                    await self._write()
+            if seen is None:
+                return
+            self._after = seen
+
+    async def _await_archiver(self) -> None:
+        """Wait until the archiver has written what was received, unless it is away."""
+        began = time.monotonic()
+        while time.monotonic() < began + ARCHIVER_TIMEOUT:
+            lag, seen_at = await self._read("lag", 0)
+            if seen_at < now_ms() - ARCHIVER_TIMEOUT * 1000 or (not lag and seen_at > self._backfill.until):
+                return
+            await asyncio.sleep(INTERVAL)
+
+    async def _read(self, what: str, until: int) -> Any:
+        """Read the archive in a thread. Raises Abandoned, BadArchive, or after a while ArchiveUnavailable."""
+        began = time.monotonic()
+        while True:
+            topic = self.topic()
+            if topic is None:
+                raise Abandoned("another worker fills the feed")
+            if self._matcher[0] != topic.track:
+                self._matcher = topic.track, Matcher({topic.kafka_topic: topic.track})
+            work = (lambda: archive_reader().lag()) if what == "lag" else (lambda: self._page(until))
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            except ArchiveUnavailable as error:
+                if time.monotonic() > began + PATIENCE:
+                    raise
+                self._reminder.warn("topic %s and its live posts wait for stored ones: %s", topic.name, error)
+                await asyncio.sleep(PAUSE)
+
+    def _page(self, until: int) -> "tuple[int | None, list[Found]]":
+        """The key of the last of the next posts (None: there are no more), and those that match. Runs in a thread."""
+        from tweetream.archive.search import Search
+
+        search = Search(since=self._backfill.since, until=until, after=self._after)
+        found = archive_reader().oldest(search, PAGE)
+        began, match = time.perf_counter(), self._matcher[1].match
+        matching = [post for post in found if match(normalise(post.text))]
+        time.sleep(time.perf_counter() - began)  # one interpreter serves all threads, also the live posts'
+        return (found[-1].key if found else None), matching
+
+    async def _write(self) -> None:
+        """Count the posts that wait, then write them: after a kill between the two they have the same stamps again."""
+        posts, self._chunk, self._size = self._chunk, [], 0
+        if not posts:
+            return
+        feed = self._given.kafka_topic
+        stamps = [archived_stamp(post.key, number) for number, post in enumerate(posts, self._number)]
+        counts = CountRecord(*stamps[-1], *counted(feed, posts))
+        await services.producer.send(COUNTS, 0, codec.encode(counts), still_assigned=self._may_send)
+        records = [
+            record(post, self._given.name, stamp.pack()) for post, stamp in zip(posts, stamps, strict=True)
+        ]  # fmt: skip
+        for nth in await services.producer.send_all(feed, 0, records, still_assigned=self._may_send):
+            await dead_letter(feed, records[nth][0], f"{len(records[nth][0])} bytes are too many for Kafka")
+        self._number += len(posts)
+        metrics.posts_fed.labels(self._given.name).inc(len(posts))
+
+
+def record(post: "Found", topic: str, stamp: bytes) -> tuple[bytes, Headers]:
+    """The record of a stored post in a topic's feed. No header names a model: which it was is not stored."""
+    entry = FeedEntry(**{name: getattr(post, name) for name in FeedEntry.__struct_fields__} | {"topic": topic})
+    label = (post.label or UNSURE).encode()
+    return json_line(entry), [("label", label), ("score", b"%.4f" % (post.score or 0)), ("origin", stamp)]
+
+
+def counted(feed: str, posts: "list[Found]") -> tuple[dict[str, Any], dict[str, Any]]:
+    """The numbers of posts by minute and label, and by minute and source, of the feed."""
+    by_label: dict[int, dict[str, int]] = {}
+    by_source: dict[int, dict[str, int]] = {}
+    for post in posts:
+        minute = (post.key >> 20) // 60_000
+        for numbers, kind in ((by_label, post.label or UNSURE), (by_source, post.source)):
+            of_minute = numbers.setdefault(minute, {})
+            of_minute[kind] = of_minute.get(kind, 0) + 1
+    return {feed: by_label}, {feed: by_source}
+
+
+@cache
+def archive_reader() -> "ArchiveReader":
+    """This worker's own. Raises BadArchive."""
+    from tweetream.archive.search import ArchiveReader
+
+    return ArchiveReader(parse_address(settings.archive.get_secret_value()))
+
+
+@app.service
+class Backfills(Service):
+    """Fills the feeds that are to be filled, on the worker that applies the commands."""
+
+    @Service.task
+    async def _work(self) -> None:
+        threads = ThreadPoolExecutor(AT_ONCE, "backfill")
+        running: dict[str, asyncio.Task[None]] = {}
+        reminder = Reminder(log)
+        try:
+            while not self.should_stop:
+                await self.sleep(INTERVAL)
+                for name in [name for name, task in running.items() if task.done()]:
+                    error = running.pop(name).exception()
+                    if error is not None and not isinstance(error, Abandoned):
+                        reminder.warn("topic %s waits for its stored posts: %r", name, error)
+                if not recovered() or app.rebalancing or not app.is_flowing() or not owns_commands():
+                    continue
+                for topic in topics_table.alive():
+                    if topic.backfill and topic.is_filling and topic.name not in running and len(running) < AT_ONCE:
+                        filling = Filling(topic, topic.backfill, threads)
+                        running[topic.name] = asyncio.create_task(filling.run())
+        finally:
+            for task in running.values():
+                task.cancel()
+            threads.shutdown(wait=False)
