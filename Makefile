@@ -11,7 +11,7 @@ PARALLEL := -n $(JOBS) --dist loadgroup
 # A run starts hundreds of processes of ours; without its bytecode each would compile the whole package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test suite test-fast check coverage soak kafka data model bench bench-scaling bench-sse bench-page
+.PHONY: help demo test suite test-fast test-docker check coverage soak kafka data model bench bench-scaling bench-sse bench-page
 .PHONY: bench-autoscale screenshots notebook lock pin-images wheel sbom clean load
 
 help: ## these lines
@@ -45,6 +45,9 @@ coverage: .venv/test check ## the whole gate with the branches that it covers, w
 
 soak: .venv/test ## faults at random, for minutes; prints tables
 	$(BIN)/pytest -q -s -m soak $(PYTEST)
+
+test-docker: .venv/test ## docker-compose.yml on a Docker engine of its own; needs root, dockerd, debootstrap, Go; prints a table
+	CI=true $(BIN)/pytest -q -s -m docker tests/deploy/test_docker.py $(PYTEST)
 
 kafka: .venv/test ## Apache Kafka on port 9092, until Ctrl-C; needs Java and Maven
 	PYTHONPATH=tests $(BIN)/python -m support.kafka.run_kafka $(KAFKA)

@@ -16,7 +16,8 @@ from support.tools import TOOLS
 
 LEFT_OUT = pytest.StashKey[list[str]]()
 MISSING = pytest.StashKey[dict[str, str]]()
-SOAK_TIMEOUT = 3600.0  # seconds
+LONG = ("soak", "docker")  # left out unless `-m` names them
+LONG_TIMEOUT = 3600.0  # seconds
 # A test that needs a tool, uses one of these fixtures or lies in one of these folders starts another program.
 PROCESS_FIXTURES = {"embedded_broker", "any_broker"}
 PROCESS_FOLDERS = {"live", "deploy", "cli"}
@@ -31,8 +32,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: _room(item) not in SLOW_FOLDERS)
     yield
     _check_groups(config, items)
-    if "soak" not in config.getoption("markexpr"):
-        _leave_out(config, items, "soak")
+    for marker in LONG:
+        if marker not in config.getoption("markexpr"):
+            _leave_out(config, items, marker)
     absent = {tool.marker: reason for tool in TOOLS if (reason := tool.missing())}
     config.stash[MISSING], config.stash[LEFT_OUT] = absent, []
     if os.environ.get("CI"):
@@ -54,8 +56,8 @@ def _mark(item: pytest.Item) -> None:
     for tool in TOOLS:
         if tool.fixtures & fixtures:
             item.add_marker(tool.marker)
-    if item.get_closest_marker("soak") and not item.get_closest_marker("timeout"):
-        item.add_marker(pytest.mark.timeout(SOAK_TIMEOUT))
+    if any(map(item.get_closest_marker, LONG)) and not item.get_closest_marker("timeout"):
+        item.add_marker(pytest.mark.timeout(LONG_TIMEOUT))
     needs_tool = any(item.get_closest_marker(tool.marker) for tool in TOOLS)
     if needs_tool or fixtures & PROCESS_FIXTURES or _room(item) in PROCESS_FOLDERS:
         item.add_marker("process")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from support import postgres
+from support.docker import engine
 from support.kafka import jars
 
 
@@ -32,6 +33,7 @@ TOOLS = [
     Tool("systemd", "systemd", frozenset(), _no_program("systemd-analyze")),
     Tool("promtool", "Prometheus", frozenset({"prometheus"}), _no_program("promtool")),
     Tool("postgres", "PostgreSQL", frozenset({"postgres"}), postgres.missing),
+    Tool("docker", "a Docker engine of its own", frozenset({"deployment"}), engine.missing),
     Tool("node", "Node with npm", frozenset(), lambda: _no_program("node")() or _no_program("npm")()),
     Tool("browser", "a browser", frozenset({"chromium"}), _no_program(*CHROMIUM)),
 ]

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import httpx
 from httpx_sse import connect_sse
@@ -40,10 +40,16 @@ def number_of(data: str) -> int:
     return int(json.loads(data)["text"].split()[1])
 
 
+class Address(Protocol):
+    """A worker, or the proxy before some."""
+
+    url: str
+
+
 class Client(threading.Thread):
     """Follows the feed over SSE; resumes on whichever worker answers."""
 
-    def __init__(self, workers: Sequence[Worker], seed: int = 0) -> None:
+    def __init__(self, workers: Sequence[Address], seed: int = 0) -> None:
         super().__init__(daemon=True)
         self.seen: list[int] = []
         self.gaps: list[str] = []
@@ -64,7 +70,7 @@ class Client(threading.Thread):
             except (httpx.HTTPError, AssertionError):
                 time.sleep(0.1)
 
-    def _follow(self, worker: Worker) -> None:
+    def _follow(self, worker: Address) -> None:
         headers = {"Last-Event-ID": self._last_id} if self._last_id else {}
         url = f"{worker.url}/feeds/{TOPIC}"
         timeout = httpx.Timeout(5, read=20)
