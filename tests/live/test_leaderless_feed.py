@@ -51,14 +51,14 @@ def test_a_feed_without_a_leader_waits_beside_the_others(tmp_path: Path) -> None
         goes_on(worker, "nomor")
         kafka.kill(2)
         until(lambda: worker.metric("tweetream_feeds_waiting") == 1, 40, f"the feed waits; {worker.tail()}")
-        goes_on(worker, "jalan", 5 * RATE)
+        goes_on(worker, "jalan", 15 * RATE)
         assert "problem" not in worker.topics()["jalan"] and "brokers" in worker.topics()["nomor"]["problem"]
         ready = httpx.get(f"{worker.url}/readyz", timeout=5)
         assert ready.status_code == 200 and "nomor: Kafka cannot write its feed" in ready.text
         assert httpx.get(f"{worker.url}/topics/nomor/posts", timeout=5).status_code == 503, "at once"
         worker.stop()
         worker.start().wait_ready()
-        goes_on(worker, "jalan", 5 * RATE)
+        goes_on(worker, "jalan", 10 * RATE)
         assert worker.metric("tweetream_feeds_waiting") == 1
         kafka.restart(2)
         until(lambda: worker.metric("tweetream_feeds_waiting") == 0, 40, f"the feed has all; {worker.tail()}")
