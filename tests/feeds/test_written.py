@@ -15,7 +15,7 @@ from tweetream.models.feed import Stamp, rfc3339
 
 counted: dict[int, Stamp] = {}
 remade: dict[str, int] = {}  # ms since 1970, by Kafka topic
-unreadable: set[str] = set()
+missing: set[str] = set()
 
 
 async def read_counted(feed: str) -> Stamps:
@@ -28,7 +28,7 @@ async def read_counted(feed: str) -> Stamps:
 KNOWN = KnownOfFeeds(
     read_counted,
     lambda feed: remade.get(feed, 0),
-    lambda feed: feed not in unreadable,
+    lambda feed: feed not in missing,
 )
 RETENTION = 60.0
 
@@ -44,7 +44,7 @@ def numbers_of(records: Records) -> list[int]:
 
 @pytest.fixture
 async def known(writer: Writer) -> AsyncIterator[WrittenStamps]:
-    for facts in (counted, remade, unreadable):
+    for facts in (counted, remade, missing):
         facts.clear()  # type: ignore[attr-defined]
     known = WrittenStamps(writer.kafka, 1, RETENTION, KNOWN)
     yield known
@@ -161,16 +161,16 @@ async def test_what_a_worker_knew_of_the_log_before_counts_after_a_rebalance_too
     assert await unwritten(known, writer, batch(writer, 0, 1, 2), rebalance=2) == [2]
 
 
-async def test_of_a_feed_that_kafka_cannot_read_what_was_counted_is_not_written_again(
+async def test_of_a_feed_that_kafka_does_not_have_what_was_counted_is_not_written_again(
     known: WrittenStamps, writer: Writer
 ) -> None:
     gone = f"{writer.topic}-gone"
-    unreadable.add(writer.topic)
+    missing.add(writer.topic)
     counted[0] = Stamp(0, 1, 0, 1)
     for feed in (gone, writer.topic):
         for _ in range(2):
             found = await known.unwritten(feed, batch(writer, 0, 1, 2, received_at=time.time()), 1, lambda: True)
             assert numbers_of(found) == [2], feed
-    unreadable.clear()
+    missing.clear()
     await writer.write(0, 1, 2, 3)
     assert await unwritten(known, writer, batch(writer, 0, 3, 4)) == [4], "it is read as soon as it can be"

@@ -93,7 +93,7 @@ def model() -> Model:
 @cache
 def written() -> WrittenStamps:
     """What the feeds have, for this worker."""
-    known = KnownOfFeeds(CountedStamps().of, _remade, lambda feed: not services.producer.is_leaderless(feed))
+    known = KnownOfFeeds(CountedStamps().of, _remade, lambda feed: not services.producer.is_missing(feed))
     return WrittenStamps(kafka, settings.partitions, settings.feed_retention, known)
 
 
@@ -241,7 +241,13 @@ async def write(
 
     `lacking` records are part of a backlog. Raises Abandoned or Unwritable.
     """
-    new = await written().unwritten(feed, records, app.rebalancing_count, may_send, lacking=lacking)
+
+    def may_read() -> bool:
+        if may_send() and services.producer.is_leaderless(feed) and not services.producer.is_missing(feed):
+            raise Unwritable(feed)
+        return may_send()
+
+    new = await written().unwritten(feed, records, app.rebalancing_count, may_read, lacking=lacking)
     if len(new) < len(records):
         metrics.duplicates.inc(len(records) - len(new))
     too_large = await services.producer.send_all(feed, 0, new, still_assigned=may_send, limit=limit)

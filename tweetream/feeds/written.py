@@ -39,7 +39,7 @@ class KnownOfFeeds(NamedTuple):
 
     counted: Callable[[str], Awaitable[Stamps]]  # the highest stamps counted
     remade: Callable[[str], int]  # when its log was last made again (ms since 1970; 0: never)
-    readable: Callable[[str], bool]  # whether Kafka can read it now
+    there: Callable[[str], bool]  # whether Kafka has its log
 
 
 class FeedEnd(msgspec.Struct):
@@ -102,12 +102,12 @@ class WrittenStamps:
     async def _read(self, kafka_topic: str, rebalance: int, still_assigned: StillAssigned) -> FeedEnd:
         before = self._ends.get(kafka_topic)
         while still_assigned():
-            if not self._known.readable(kafka_topic):
-                return _unreadable(rebalance, before)
+            if not self._known.there(kafka_topic):
+                return _missing(rebalance, before)
             try:
                 async with asyncio.timeout(TIMEOUT), self._readers.lend() as reader:
                     if kafka_topic not in await reader.topics():
-                        return _unreadable(rebalance, before)
+                        return _missing(rebalance, before)
                     stamps, whole = await stamps_at_end(reader, kafka_topic, self._partitions)
             except (KafkaError, OSError, TimeoutError, MemoryError) as error:
                 self._reminder.warn("%s waits until its end can be read: %r", kafka_topic, error)
@@ -167,8 +167,8 @@ async def stamps_at_end(reader: AIOKafkaConsumer, kafka_topic: str, partitions: 
     return stamps, top == 0 or stamps.highest(ARCHIVED) is not None
 
 
-def _unreadable(rebalance: int, before: FeedEnd | None) -> FeedEnd:
-    """The end of a feed that Kafka cannot read, or does not have: not for long, so it is not remembered."""
+def _missing(rebalance: int, before: FeedEnd | None) -> FeedEnd:
+    """The end of a feed that Kafka does not have: not for long, so it is not remembered."""
     return FeedEnd(rebalance, Stamps() if before is None else before.stamps, ALL_TIME)
 
 
