@@ -102,6 +102,8 @@ def test_the_wall_fills_the_screen_with_type_that_grows_and_no_controls_and_is_n
         (last,) = posting.write(post("satu terbaru"))
         tab.wait_for_post(last)
         assert page.evaluate(IDS, 0)[0] == last
+        seen = page.locator(f'[data-id="{last}"]').bounding_box()
+        assert seen is not None and seen["width"] > 500 and seen["height"] > 30, "at once, while it is fresh"
         posting.write(post("satu terbaru"))
         again = page.locator(f'[data-id="{last}"] .count-same')
         expect(again).to_have_text(re.compile(r"^×2, last \d\d:\d\d:\d\d$"))

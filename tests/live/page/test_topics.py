@@ -14,6 +14,9 @@ from support.workers import Worker
 def test_a_topic_is_added_with_words_phrases_and_hashtags(visit: Open, worker: Worker, posting: PostWriter) -> None:
     with visit() as tab:
         page = tab.open("/").page
+        page.get_by_label("Name").fill("Banjir Jalan")
+        page.get_by_role("button", name="Add topic").click()
+        expect(page.locator("#add-name-error")).to_contain_text("For example: banjir-jalan")
         page.get_by_label("Name").fill("jalan")
         track = page.get_by_label("Words, phrases, #hashtags")
         for term in ("macet", "tol dalam kota", "#jalanrusak"):
