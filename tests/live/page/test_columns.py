@@ -45,6 +45,7 @@ def test_columns_have_their_own_filters_and_one_stream_and_stand_in_the_address(
         page.get_by_role("button", name="Move dua to the left").click()
         tab.wait_for("() => location.hash === '#dua?label=traffic;satu'")
         assert page.evaluate(NAMES) == ["dua", "satu"]
+        expect(page.get_by_role("button", name="Move dua to the left")).to_be_focused()
         with visit() as other:
             other.open(page.url.removeprefix(tab.origin)).wait_for_post(new[0])
             other.wait_for_post(new[2])
@@ -101,6 +102,10 @@ def test_the_wall_fills_the_screen_with_type_that_grows_and_no_controls_and_is_n
         (last,) = posting.write(post("satu terbaru"))
         tab.wait_for_post(last)
         assert page.evaluate(IDS, 0)[0] == last
+        posting.write(post("satu terbaru"))
+        again = page.locator(f'[data-id="{last}"] .count-same')
+        expect(again).to_have_text(re.compile(r"^×2, last \d\d:\d\d:\d\d$"))
+        expect(page.locator(".column-latest").first).to_have_text(re.compile(r"^last post \d\d:\d\d:\d\d$"))
         tab.open("/?view=wall&turn=5#satu;dua").page.reload()
         tab.wait_for("() => document.querySelectorAll('.column.away').length === 1")
         shown = page.locator(".column:not(.away) .column-title").inner_text()

@@ -1,7 +1,7 @@
 """The page under load: it stays as light as it was, and quick. Times may be three times what bench/page.py holds."""
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from support.browser.page_load import OWN, OWN_FILES, everyday, first_content, flood, measure, steady
 from support.browser.tab import Open
 from support.kafka.post_writer import PostWriter
@@ -24,6 +24,18 @@ def test_the_first_content_is_there_at_once_and_the_page_is_light(
         trace = first_content(browser, tab, f"/#{topic}")
         assert 100_000 < tab.page.evaluate(OWN_FILES) <= OWN
     assert trace.first_paint is not None and trace.first_paint < 500 * BUSY
+
+
+def test_a_page_whose_scripts_do_not_come_says_so(visit: Open) -> None:
+    with visit() as tab:
+        tab.page.route("**/app.js*", lambda route: route.abort())
+        said = tab.open("/").page.locator("#unloaded")
+        expect(said).to_be_hidden()
+        tab.page.evaluate("document.getAnimations().forEach((animation) => animation.finish())")  # after 5 s
+        expect(said.get_by_role("link", name="Reload")).to_be_visible()
+        tab.page.unroute_all()
+        said.get_by_role("link", name="Reload").click()
+        expect(said).to_have_count(0)
 
 
 def test_the_styles_that_a_browser_gets_say_what_was_written(visit: Open) -> None:

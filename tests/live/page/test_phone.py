@@ -1,5 +1,7 @@
 """On a phone: the posts are on the first screen, nothing is cut off, and all can be hit with a thumb."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 from support.browser.page_load import everyday
@@ -18,6 +20,13 @@ SMALL = """least => [...document.querySelectorAll("button, summary, select, inpu
   .filter(one => Math.min(one.getBoundingClientRect().width, one.getBoundingClientRect().height) < least)
   .map(one => one.outerHTML)"""
 OVER = "() => document.scrollingElement.scrollWidth - innerWidth"
+# What is seen and does not fit into its own box.
+CUT = """() => [...document.querySelectorAll(
+    "#feed-title, #state-text, #newest, #filter-said, #language, .phone-bar button, .author, .badge")]
+  .filter(one => one.checkVisibility())
+  .filter(one => one.scrollWidth > one.clientWidth + 1 || one.getBoundingClientRect().width < 20
+    || one.getBoundingClientRect().right > innerWidth)
+  .map(one => one.outerHTML)"""
 SEEN = """() => {
   const end = document.querySelector(".phone-bar").getBoundingClientRect().top;
   const boxes = [...document.querySelectorAll("#posts .post")].map(item => item.getBoundingClientRect());
@@ -48,12 +57,28 @@ def test_posts_are_on_the_first_screen_and_all_fits_and_can_be_hit(
             expect(page.locator(f"#{name}")).to_be_visible()
             if name == "charts":
                 page.wait_for_selector("#charts-share li")
+                expect(page.locator("#charts .hint")).to_have_count(1)
             assert page.evaluate(OVER) <= 0, name
             assert page.evaluate(SMALL, TARGET) == [], name
         page.keyboard.press("Escape")
         expect(page.locator("#alerts")).to_be_hidden()
+        tab.open_charts().locator("#charts-table tbody tr button").first.click()
+        expect(page.locator("#charts")).to_be_hidden()
+        expect(page.locator("#visit")).to_contain_text(re.compile(r"\d\d.\d\d \w+ \d\d.\d\d"))
+        assert page.evaluate(OVER) <= 0
+        page.locator("#visit button").click()
+        expect(page.locator("#visit")).to_be_hidden()
+        page.evaluate("history.replaceState(null, '', '/?label=non_traffic' + location.hash)")
+        page.reload()
+        expect(page.locator("#filter-said")).not_to_be_empty()
+        tab.wait_for_post(ids[2])
+        tab.wait_for_state("live")
+        assert page.evaluate(CUT) == []
         page.locator("#bar-pause").click()
         tab.wait_for_state("paused")
+        posting.write(*everyday(topic, 12))
+        expect(page.locator("#bar-pause")).to_contain_text("4")
+        assert page.evaluate(CUT) == []
 
 
 def test_the_topic_that_is_followed_is_seen_among_many(visit: Open, worker: Worker, topic: str) -> None:

@@ -40,12 +40,14 @@ def test_it_says_when_it_tries_again_and_does_and_has_missed_nothing(
         reader.page.evaluate(STATES)
         line.cut()
         reader.wait_for_state("waiting")
+        expect(reader.page).to_have_title(f"⚠ {topic} · Tweetream")
         expect(reader.page.locator("#state")).to_have_text(re.compile(r"Reconnecting\s+in \d+ s"), use_inner_text=True)
         missed = posting.write(post(f"{topic} dua"), post(f"{topic} tiga"))
         line.mend()
         reader.wait_for_post(missed[-1])
         reader.wait_for_state("live")
         assert reader.ids() == [*reversed(missed), *before]
+        expect(reader.page).to_have_title(f"{topic} · Tweetream")
         states = reader.page.evaluate("() => window.states")
         assert states[-2:] == ["catching", "live"] and "waiting" in states, "it catches up before it is live"
 

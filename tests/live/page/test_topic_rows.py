@@ -24,21 +24,21 @@ def test_a_row_tells_the_words_the_last_hour_and_what_was_not_seen(
         expect(row.locator(".hour-count")).to_have_text("7 in the last hour")
         points = row.locator(".spark polyline").get_attribute("points") or ""
         assert len(points.split()) == 60 and len({point.split(",")[1] for point in points.split()}) > 1
-        expect(page.locator(".fresh:visible")).to_have_count(0)
+        expect(page.locator(".topic-fresh:visible")).to_have_count(0)
         posting.write(post("banjir di jalan"))
         until(lambda: worker.count("banjir") == 1, 15, "it is counted")
         tab.later(4500)
-        expect(other.locator(".fresh")).to_be_visible()
+        expect(other.locator(".topic-fresh")).to_be_visible()
         expect(other.get_by_role("link")).to_have_accessible_name(re.compile("new since you last looked"))
         tab.menu("banjir", "mute")
-        expect(other.locator(".fresh")).to_be_hidden()
+        expect(other.locator(".topic-fresh")).to_be_hidden()
         expect(other.locator(".hour-count")).to_contain_text("muted")
         page.reload()
         expect(other).to_have_class(re.compile("muted"))
         tab.menu("banjir", "mute")
-        expect(other.locator(".fresh")).to_be_visible()
+        expect(other.locator(".topic-fresh")).to_be_visible()
         other.get_by_role("link").click()
-        expect(other.locator(".fresh")).to_be_hidden()
+        expect(other.locator(".topic-fresh")).to_be_hidden()
         assert not tab.problems
 
 

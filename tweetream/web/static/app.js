@@ -76,12 +76,16 @@ const edit = changing((...change) => api.edit(...change));
 const addForm = adding(document, { add, edit, preview: (...asked) => api.preview(...asked), stored: () => api.stored }, away);
 const charts = new Charts(byId("charts"), api, {
   posts: () => columns.current.posts.all,
-  until: (ms) => columns.current.posts.goTo(ms),
+  until: (...asked) => {
+    sheets.show("");
+    visit.use((part) => part.to(columns.current, ...asked));
+  },
   label: (label) => filters.toggle(label),
 });
 const muted = (name) => topicList.marks.muted(name);
 const save = changing((name, rule) => api.setAlert(name, rule));
 const alerts = new Alerts(byId("alerts"), { show: () => columns.each((posts) => posts.toTop()), muted, save, stats });
+const visit = lazy(async () => new (await import("./posts/visit.js")).Visit(document), away, "visit");
 const wall = lazy(async () => new (await import("./wall/wall.js")).Wall(document, columns), away, "wall");
 const sheets = new Sheets(document, (name) => {
   if (name === "filters") return filters.text.focus();
@@ -126,7 +130,6 @@ function show(anew = false) {
     columns.forget();
     lastKnown = {};
   }
-  document.title = columns.topics.length ? `${columns.topics.join(", ")} · Tweetream` : "Tweetream";
   follow(anew);
   sayPanel();
   showCurrent();
@@ -194,7 +197,7 @@ function showTopics() {
   for (const topic of columns.topics.map(find).filter(Boolean)) lastKnown[topic.name] ??= topic.kafka_topic;
   filters.labels(labels);
   alerts.labels(labels);
-  alerts.topics(topics ?? []);
+  alerts.topics(topics ?? [], current.topics);
   for (const column of columns.all) column.track(trackOf(column.topics));
   showHead({ columns, trackOf, any: Boolean(topics?.length), wall: addressOf({ ...view, wall: true }) });
   charts.follow(current.topics.filter(find), current.filter);
@@ -203,6 +206,7 @@ function showTopics() {
 
 function showState() {
   state.show({ topics, stored: api.stored });
+  visit.part?.look();
   filters.search(api.stored);
 }
 
@@ -271,14 +275,10 @@ function remove(name) {
 }
 
 onLanguage(() => {
-  topicList.say();
-  filters.say();
-  addForm.say();
-  columns.say();
+  for (const part of [topicList, filters, addForm, columns]) part.say();
   showTopics();
 });
-addEventListener("hashchange", fromAddress);
-addEventListener("popstate", fromAddress);
+for (const type of ["hashchange", "popstate"]) addEventListener(type, fromAddress);
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
 const sayPanel = controls({
   ...{ announcer, columns, feed, filters, sheets, wall, toFeed },

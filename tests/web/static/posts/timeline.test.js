@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { entryOf, firstOf, postOf } from "#page/posts/entry.js";
+import { entryOf, lastOf, postOf } from "#page/posts/entry.js";
 import { Folding } from "#page/posts/folding.js";
 import { Past } from "#page/posts/past.js";
 import { Timeline } from "#page/posts/timeline.js";
@@ -129,7 +129,7 @@ test("posts that say the same within ten minutes are one entry of the first, and
   const timeline = folded(0, 60, 500, 601, 700);
   assert.deepEqual(timeline.entries.map(({ id, same }) => [id, ids(same ?? [])]), [["a3", ["a4"]], ["a0", ["a1", "a2"]]]);
   assert.deepEqual(ids(timeline.all), ["a4", "a3", "a2", "a1", "a0"]);
-  assert.equal(firstOf(timeline.entries[1]).id, "a0");
+  assert.equal(lastOf(timeline.entries[1]).id, "a2");
   timeline.fold(null);
   assert.deepEqual(ids(timeline.entries), ["a4", "a3", "a2", "a1", "a0"]);
   timeline.fold(new Folding(postOf));
@@ -158,11 +158,18 @@ test("repeats of an entry that falls out of the list are not lost with it", () =
   assert.ok(ids(timeline.entries).includes("a350"));
 });
 
-test("an older post that says the same is the first of its entry when it is read", () => {
-  const timeline = folded(100);
-  timeline.addOlder([live("a", 9, { id: "older", at: 50, text: "RT @warga: macet total di Semanggi" })], true);
-  assert.deepEqual(ids(timeline.entries), ["a0"]);
-  assert.equal(firstOf(timeline.entries[0]).id, "older");
+test("an entry stands where its first post is, also when that is read later, and none lasts more than ten minutes", () => {
+  const timeline = folded(500, 700);
+  const older = (id, at, text) => live("a", 9, { id, at, text });
+  const repeat = "RT @warga: macet total di Semanggi";
+  timeline.addOlder([older("other", 400, "lain"), older("older", 300, repeat)], false);
+  assert.deepEqual(timeline.entries.map(({ id, same }) => [id, ids(same ?? [])]), [["other", []], ["older", ["a0", "a1"]]]);
+  timeline.addOlder([older("before", 90, repeat), older("first", 80, repeat)], true);
+  assert.deepEqual(ids(timeline.entries), ["other", "older", "first"], "in the order of their times");
+  assert.deepEqual(ids(timeline.entries[2].same), ["before"]);
+  timeline.retract("older");
+  assert.deepEqual(ids(timeline.entries), ["a0", "other", "first"], "the next of them is the first now");
+  assert.deepEqual(ids(timeline.all), ["a1", "a0", "other", "before", "first"]);
 });
 
 test("what waits can come in by parts, the oldest first, and nothing is lost between them", () => {

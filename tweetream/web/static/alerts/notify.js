@@ -42,6 +42,7 @@ export class Alerts {
   #labels = [];
   #sound = new Sound();
   #rules = new Rules();
+  #followed = /** @type {string[]} */ ([]);
   #topics = [];
   #told = /** @type {string[]} */ ([]); // ids of posts: one of several topics comes several times
 
@@ -60,7 +61,7 @@ export class Alerts {
       this.details.append(...form.parts);
       translate(section);
       return form;
-    }, () => {}); // it comes when the alerts are opened again
+    }, () => {}, "rules"); // it comes when the alerts are opened again
     const tell = (rule, { posts, usual }) => this.#surge(rule, posts, usual);
     this.surges = new Surges(this.#rules, { topics: () => this.#topics, stats, tell });
     this.throttle = new Throttle((post, count) => this.#tell(post, count), PAUSE);
@@ -84,10 +85,10 @@ export class Alerts {
     this.#options();
   }
 
-  // The topics there are.
-  topics(topics) {
-    this.#topics = topics;
-    this.form.part?.show(topics, this.#labels);
+  // The topics there are, and the names of those that are followed.
+  topics(topics, followed) {
+    [this.#topics, this.#followed] = [topics, followed];
+    this.form.part?.show(topics, this.#labels, followed);
   }
 
   get #on() {
@@ -141,7 +142,7 @@ export class Alerts {
     const inner = element("div", "alerts", element("div", "alerts-for", name, this.select), notify.label, sound.label);
     const details = element("details", "", element("summary", "", title), inner, this.note, hint);
     details.id = "alerts-details";
-    details.addEventListener("toggle", () => details.open && this.form.use((form) => form.show(this.#topics, this.#labels)));
+    details.addEventListener("toggle", () => details.open && this.form.use((form) => form.show(this.#topics, this.#labels, this.#followed)));
     this.details = details;
     section.setAttribute("aria-labelledby", "alerts-title");
     section.append(details);

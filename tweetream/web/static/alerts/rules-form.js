@@ -47,6 +47,8 @@ export class RulesForm {
   #topics = [];
   #labels = [];
   #shown = "";
+  #followed = /** @type {string[]} */ ([]);
+  #chosen = false; // whether the person chose a topic
 
   // save(name, rule) gives a topic the rule of the server, or takes it away (null). changed() is called at each change.
   constructor(rules, { save, changed }) {
@@ -56,7 +58,7 @@ export class RulesForm {
     this.list = element("ul", "rules");
     this.topic = element("select");
     this.label = element("select");
-    this.when = choice([["every", "rule.every"], ["surge", "rule.surgeChoice"]]);
+    this.when = choice([["surge", "rule.surgeChoice"], ["every", "rule.every"]]);
     this.least = input("number", String(LEAST));
     [this.least.min, this.least.max, this.least.required] = ["1", String(MOST_LEAST), true];
     this.start = input("time");
@@ -94,6 +96,10 @@ export class RulesForm {
       this.#shown = "";
       this.show(this.#topics, this.#labels);
     });
+    this.topic.addEventListener("change", () => (this.#chosen = true));
+    this.details.addEventListener("toggle", () => {
+      if (!this.details.open) this.#chosen = false;
+    });
     this.#say();
   }
 
@@ -101,10 +107,10 @@ export class RulesForm {
     return [this.list, this.details];
   }
 
-  // The topics and labels there are.
-  show(topics, labels) {
-    [this.#topics, this.#labels] = [topics, labels];
-    const shown = JSON.stringify([topics.map(({ name, alert }) => [name, alert]), labels, this.rules.all]);
+  // The topics and labels there are; a rule is for the first topic that is `followed`, until the person chooses another.
+  show(topics, labels, followed = this.#followed) {
+    [this.#topics, this.#labels, this.#followed] = [topics, labels, followed];
+    const shown = JSON.stringify([followed, topics.map(({ name, alert }) => [name, alert]), labels, this.rules.all]);
     if (shown === this.#shown) return;
     this.#shown = shown;
     const option = (value, text) => Object.assign(element("option", "", text), { value });
@@ -114,6 +120,8 @@ export class RulesForm {
       if ([...select.options].some((one) => one.value === value)) select.value = value;
     };
     options(this.topic, topics.map(({ name }) => option(name, name)));
+    const first = followed.find((name) => topics.some((topic) => topic.name === name));
+    if (first && !this.#chosen) this.topic.value = first;
     options(this.label, [option(ANY, t("notify.anyLabel")), ...labels.map((label) => option(label, labelText(label)))]);
     this.details.hidden = !topics.length;
     const everyones = topics.filter(({ alert }) => alert).map((topic) => ({ ...topic.alert, topic: topic.name }));

@@ -36,12 +36,12 @@ export class Charts {
   #span = /** @type {import("./spans.js").SpanName} */ (Object.hasOwn(SPANS, kept("span") ?? "") ? kept("span") : "hour");
   #notStored = false; // the server has no archive
 
-  // posts() are those that the page has; until(ms) is called with the end of a bar when a person chooses it, label(name)
-  // when it is one of a label.
+  // posts() are those that the page has; until(ms, text) is called with the end of a bar when a person chooses it, and its
+  // time in words; label(name) when it is one of a label.
   constructor(section, api, { posts, until, label }) {
     this.api = api;
     this.posts = posts;
-    this.until = (ms) => until(ms + this.#step);
+    this.until = (ms) => until(ms + this.#step, t("charts.between", { from: this.#text(ms), to: this.#text(ms + this.#step) }));
     this.label = label;
     this.poll = new Poll(() => this.#ask(), SPANS[this.#span].every);
     this.#build(section);
@@ -92,7 +92,7 @@ export class Charts {
     this.shares = element(
       "div", "", worded("h3", "", "charts.share"), this.share, this.bySource, table);
     this.title = worded("h3", "", "");
-    this.filled = element("div", "", this.title, this.box, this.readout, this.shares);
+    this.filled = element("div", "", this.title, this.box, this.readout, worded("p", "", "charts.choose", "hint"), this.shares);
     this.spans = Object.keys(SPANS).map((name) => this.#choice(name));
     const spans = element("div", "spans", ...this.spans);
     spans.role = "group";

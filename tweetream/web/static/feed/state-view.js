@@ -7,6 +7,7 @@ import { number } from "../words/format.js";
 import { list, t } from "../words/words.js";
 import { STATES } from "./states.js";
 
+const GOOD = ["idle", "connecting", "catching", "live"]; // in all others the tab gets a sign before its title
 const SOON = 10000; // ms before a list lets go by itself, in which that is said
 
 export class StateView {
@@ -35,6 +36,8 @@ export class StateView {
     const gone = columns.topics.length > 1 ? this.gone : [];
     byId("gone").hidden = !gone.length;
     setText(byId("gone"), gone.length ? t("feed.gone", { names: list(gone) }) : "");
+    const sign = GOOD.includes(this.feed.state.name) ? "" : "⚠ ";
+    document.title = sign + [columns.topics.join(", "), "Tweetream"].filter(Boolean).join(" · ");
     this.#pause();
     const one = columns.all.length === 1;
     for (const column of columns.all) {
@@ -49,7 +52,9 @@ export class StateView {
     const left = STATES[name].tryNow ? Math.max(1, Math.ceil((until - Date.now()) / 1000)) : 0;
     const free = this.columns.freeAt - performance.now();
     const soon = this.name === "held" && free < SOON ? t("state.goesOn", { n: Math.max(1, Math.ceil(free / 1000)) }) : "";
-    setText(this.byId("state-count"), left ? t("state.in", { n: left }) : soon);
+    const { all } = this.columns;
+    const latest = name === "live" && all.length === 1 ? all[0].latestText : "";
+    setText(this.byId("state-count"), left ? t("state.in", { n: left }) : soon || latest);
   }
 
   #pause() {

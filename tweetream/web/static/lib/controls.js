@@ -69,7 +69,10 @@ export function controls({ addColumn, announcer, columns, feed, file, filters, s
   on("export", async () => {
     const { topics, filter } = columns.current;
     const saved = (n) => sayBriefly(byId("copied"), t("export.saved", { n }));
+    const opener = /** @type {HTMLButtonElement} */ (byId("export"));
+    opener.disabled = true; // a second click would open a second dialog
     const loaded = await import("../posts/export.js").catch(() => null);
+    opener.disabled = false;
     if (loaded) loaded.exportPosts({ topics: topics.filter(isName), filter, file, saved });
     else sayBriefly(byId("copied"), t("server.away"));
   });
@@ -83,5 +86,6 @@ export function controls({ addColumn, announcer, columns, feed, file, filters, s
   shortcuts({ columns, filters, sheets, closeWhy, wall, pause, leaveWall });
   folding(columns);
   topicLinks(columns, plan);
+  byId("unloaded").remove(); // the scripts are here
   return panel();
 }

@@ -3,7 +3,7 @@
 
 import { isActive, noFilter, serverQuery } from "../lib/address.js";
 import { button, element, setText } from "../lib/elements.js";
-import { labelText, percent } from "../words/format.js";
+import { clock, labelText, percent } from "../words/format.js";
 import { t } from "../words/words.js";
 import { PostList } from "./list.js";
 import { Marker } from "./match.js";
@@ -32,9 +32,11 @@ export class Column {
     this.title = button("column-title", "", "choose");
     this.said = element("span", "column-filter");
     this.fresh = button("column-new", "", "newest");
+    this.latest = element("span", "column-latest");
+    this.now = now;
     const act = (name, sign) => button("button quiet", sign, name);
     this.moves = [act("left", "←"), act("right", "→"), act("close", "×")];
-    this.head = element("header", "column-head", element("h3", "", this.title), this.said, this.fresh, ...this.moves);
+    this.head = element("header", "column-head", element("h3", "", this.title), this.said, this.latest, this.fresh, ...this.moves);
     this.empty = element("div", "empty");
     this.empty.hidden = true;
     const above = element("div", "posts-above");
@@ -119,8 +121,14 @@ export class Column {
     setText(this.last, text);
     this.more.hidden = !tired || (past.ended && !stored);
     setText(this.more, t(failed ? "feed.tryNow" : past.ended ? "feed.archive" : "feed.lookBack"));
+    setText(this.latest, this.latestText);
     this.fresh.hidden = !(posts.held && posts.waiting);
     setText(this.fresh, t("feed.new", { n: posts.waiting }));
+  }
+
+  // When the last post came: on the wall, where one that is folded may change nothing else that is seen.
+  get latestText() {
+    return this.posts.still && this.posts.latest ? t("post.last", { time: clock(this.posts.latest, this.now()) }) : "";
   }
 
   // Writes the texts, in the chosen language.

@@ -187,6 +187,7 @@ export class Columns {
     if (act === "left") plans.splice(Math.max(0, at - 1), 0, plan);
     if (act === "right") plans.splice(at + 1, 0, plan);
     this.planned(plans);
-    (act === "close" ? this.current : column).title.focus({ preventScroll: true });
+    const button = { left: column.moves[0], right: column.moves[1] }[act] ?? this.current.title;
+    button.focus({ preventScroll: true });
   }
 }

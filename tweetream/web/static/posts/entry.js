@@ -19,7 +19,7 @@ import { UNSURE } from "../words/format.js";
  * @property {boolean} [changed] Whether a topic or a repeat was added or taken away.
  * @property {Entry[]} [same] The posts that repeat it.
  * @property {Entry} [host] The post that it repeats.
- * @property {Entry} [first] The first of it and its repeats, as it is shown.
+ * @property {number} [until] ms; when the last of its repeats came.
  * @property {boolean} [open] Whether all of a long text is shown.
  * @property {number} height
  * @property {HTMLElement | null} node
@@ -68,6 +68,5 @@ export function postOf(entry) {
   return entry.post;
 }
 
-// The first of an entry and its repeats: its author and time are shown.
-export const firstOf = (entry) =>
-  (entry.same ?? []).reduce((first, one) => ((one.time || 0) < (first.time || 0) ? one : first), entry);
+// The last of an entry and its repeats: its time is shown beside their number.
+export const lastOf = (entry) => (entry.same ?? []).reduce((last, one) => (one.key > last.key ? one : last), entry);

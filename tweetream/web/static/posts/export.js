@@ -4,7 +4,7 @@
 
 import { serverQuery } from "../lib/address.js";
 import { button, element, setText } from "../lib/elements.js";
-import { linesOf } from "../server/api.js";
+import { linesOf } from "../server/lines.js";
 import { t } from "../words/words.js";
 import { csvHead, csvRows, fileName } from "./csv.js";
 import { entryOf, postOf } from "./entry.js";

@@ -25,6 +25,7 @@ export class Filters {
     this.text = byId("filter-text");
     this.clear = byId("filter-clear");
     this.short = byId("filter-said");
+    this.save = byId("export");
     this.where = byId("filter-where");
     this.value = noFilter();
     this.list.addEventListener("change", () => this.#read());
@@ -84,6 +85,7 @@ export class Filters {
     this.score.replaceChildren(...scores.map(option));
     this.score.value = String(minScore);
     this.clear.hidden = !this.active;
+    setText(this.save, t(this.active ? "export.these" : "export.save"));
     this.short.hidden = !this.active;
     setText(this.short, this.active ? filterText(this.value) : "");
   }

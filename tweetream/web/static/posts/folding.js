@@ -1,6 +1,6 @@
 // @ts-check
 // The rule for posts that say the same, as reposts do. Two posts are one entry if they have the same label, came within ten
-// minutes of the entry's first post, and their texts are the same or nearly so:
+// minutes of the entry's first post, and their texts are the same or nearly so. The entry stands where its first post is.
 //
 // - Links, @names, a leading "RT" or "via", signs, emoji and capitals do not count.
 // - The same words in the same order are the same text.
@@ -58,7 +58,10 @@ export class Folding {
   place(entry) {
     const print = this.#print(entry);
     const label = `${entry.label}\n`;
-    const inTime = (other) => Math.abs((entry.time || 0) - (other.time || 0)) <= WITHIN;
+    const inTime = (other) => {
+      const [first, time] = [other.time || 0, entry.time || 0];
+      return Math.max(other.until ?? first, time) - Math.min(first, time) <= WITHIN;
+    };
     const there = print.key && (this.#byKey.get(label + print.key) ?? []).find(inTime);
     if (there) return there;
     const common = new Map();

@@ -63,6 +63,10 @@ export class PostList {
     return this.#timeline.waiting;
   }
 
+  get latest() {
+    return this.#timeline.latest; // ms
+  }
+
   get overflowing() {
     return this.#timeline.overflowing; // more posts wait than will be shown
   }
@@ -261,7 +265,7 @@ export class PostList {
     if (!this.paused && !this.held && !(back && this.overflowing)) fresh = this.#letIn({ quiet, back });
     else if (back) this.held = true;
     this.#waitsSince = this.waiting ? this.#waitsSince || performance.now() : 0;
-    for (const entry of this.#timeline.entries) if (entry.changed) this.rows.update(entry, this.window);
+    for (const entry of this.#timeline.entries) if (entry.changed) this.rows.update(entry);
     this.#look();
     this.changed();
     return fresh;

@@ -2,7 +2,7 @@
 // Builds the element of one post: time, author, text and label in columns. Texts from outside become text nodes only, and only http and https become links.
 // Buttons carry `data-act`; the list around them listens for all of them.
 
-import { button, element } from "../lib/elements.js";
+import { button, element, setText } from "../lib/elements.js";
 import { clock, exactTime, labelText, labelTone, network, number, percent, relativeTime, UNSURE } from "../words/format.js";
 import { t } from "../words/words.js";
 
@@ -168,26 +168,31 @@ export function showSame(item, posts, now) {
   return true;
 }
 
-export function sayCount(item, count) {
+// How many posts say the same, and when the last of them was written. Returns whether that is new.
+export function sayCount(item, count, last, now) {
   const opener = item.querySelector('[data-act="same"]');
   opener.hidden = count < 2;
-  opener.textContent = `×${number(count)}`;
-  opener.ariaLabel = t("post.same", { n: count });
-  opener.title = opener.ariaLabel;
+  const ms = [last.created_at, last.received_at].map((at) => Date.parse(string(at))).find((one) => !Number.isNaN(one));
+  const said = t("post.again", { n: number(count), time: ms === undefined ? "–" : clock(ms, now) });
+  const news = opener.textContent !== said;
+  setText(opener, said);
+  opener.title = t("post.same", { n: count });
+  opener.ariaLabel = `${opener.title}, ${said}`;
+  return news;
 }
 
 /**
- * `topics` are shown where several are followed. Of `count` posts that say the same, `first` is the first.
+ * `topics` are shown where several are followed. Of `count` posts that say the same, this is the first, and `last` the last.
  * @param {Record<string, unknown>} post
- * @param {{topics?: string[], ranges?: number[][], now?: number, count?: number, first?: Record<string, unknown>}} shown
+ * @param {{topics?: string[], ranges?: number[][], now?: number, count?: number, last?: Record<string, unknown>}} shown
  */
-export function postElement(post, { topics = [], ranges = [], now = Date.now(), count = 1, first = post } = {}) {
+export function postElement(post, { topics = [], ranges = [], now = Date.now(), count = 1, last = post } = {}) {
   const same = button("button small count-same", "", "same");
   same.ariaExpanded = "false";
   const article = element(
     "article", "post-body",
-    element("div", "when", timeOf(first, now)),
-    element("div", "who", ...whoOf(first)),
+    element("div", "when", timeOf(post, now)),
+    element("div", "who", ...whoOf(post)),
     element("div", "what", ...textOf(post, ranges)),
     element("div", "label-place", ...badgeOf(post), same, element("span", "topic-chips", ...topicChips(topics))),
   );
@@ -196,7 +201,7 @@ export function postElement(post, { topics = [], ranges = [], now = Date.now(), 
   item.dataset.id = string(post.id);
   item.dataset.tone = labelTone(labelOf(post));
   item.classList.toggle("unsure", labelOf(post) === UNSURE);
-  sayCount(item, count);
+  sayCount(item, count, last, now);
   return item;
 }
 

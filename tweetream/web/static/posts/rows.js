@@ -1,7 +1,7 @@
 // @ts-check
 // The elements of a list's entries: builds them, does what their buttons say, and brings them up to date.
 
-import { firstOf, postOf } from "./entry.js";
+import { lastOf, postOf } from "./entry.js";
 import { gapElement, postElement, sayCount, showSame, toggleText, topicChips } from "./post.js";
 
 export class Rows {
@@ -13,13 +13,13 @@ export class Rows {
   build(entry) {
     if (entry.gap) return gapElement(entry.gap);
     const post = postOf(entry);
-    [entry.changed, entry.first] = [false, firstOf(entry)];
+    entry.changed = false;
     const item = postElement(post, {
       topics: this.#chips(entry),
       ranges: this.ranges(String(post.text ?? "")),
       now: this.now(),
       count: 1 + (entry.same?.length ?? 0),
-      first: postOf(entry.first),
+      last: postOf(lastOf(entry)),
     });
     if (entry.open) toggleText(item);
     return item;
@@ -38,12 +38,13 @@ export class Rows {
   }
 
   // Shows what came to an entry: another topic, another post that says the same.
-  update(entry, window) {
+  update(entry) {
     entry.changed = false;
     if (!entry.node) return;
-    if (firstOf(entry) !== entry.first && !entry.node.contains(document.activeElement)) window.renew(entry);
     entry.node.querySelector(".topic-chips").replaceChildren(...topicChips(this.#chips(entry)));
-    sayCount(entry.node, 1 + (entry.same?.length ?? 0));
+    if (!sayCount(entry.node, 1 + (entry.same?.length ?? 0), postOf(lastOf(entry)), this.now())) return;
+    const { dataset } = entry.node; // two names for one animation, so that it begins anew
+    dataset.again = dataset.again === "odd" ? "even" : "odd";
   }
 
   // The topics to name in an entry where several are followed, in one order, whichever came first.

@@ -3,7 +3,8 @@
 //
 // One topic has the order of its feed; several are ordered by time of arrival, and a post of two topics is one entry. No
 // post newer than `floor` is missing: old entries are dropped for all topics at once, and can be read from the server
-// again. A post that repeats another stands with it, not in the list (folding.js).
+// again. A post that repeats another stands with it, not in the list (folding.js), and the first
+// of them is the entry.
 
 import { positionsOf, positionText } from "../feed/positions.js";
 
@@ -16,6 +17,7 @@ const REMEMBERED = 5000; // ids of retracted posts
 export class Timeline {
   entries = /** @type {Entry[]} */ ([]); // newest first
   waiting = 0; // posts that came since `hold`
+  latest = 0; // ms; when the last post that was let in came, also one that is folded
   #queue = /** @type {Entry[]} */ ([]); // oldest first
   #ids = /** @type {Map<string, Entry>} */ (new Map()); // of entries and queue
   #gone = new Set();
@@ -41,7 +43,7 @@ export class Timeline {
     const all = this.all;
     this.folding = folding;
     this.entries = [];
-    for (const entry of all) [entry.same, entry.host, entry.changed] = [undefined, undefined, true];
+    for (const entry of all) [entry.same, entry.host, entry.until, entry.changed] = [undefined, undefined, undefined, true];
     this.#insert(all);
   }
 
@@ -144,8 +146,9 @@ export class Timeline {
       entry.host.changed = true;
       return null;
     }
+    this.entries.splice(this.entries.indexOf(entry), 1);
     const next = this.#heir(entry);
-    this.entries.splice(this.entries.indexOf(entry), 1, ...(next ? [next] : []));
+    if (next) this.entries = this.entries.concat(next).sort((a, b) => b.key - a.key);
     return entry;
   }
 
@@ -156,15 +159,32 @@ export class Timeline {
     return found;
   }
 
-  // Hands the repeats of an entry that goes to the first of them, which takes its place.
+  // Hands the repeats of an entry that goes to the first of them.
   #heir(entry) {
     this.folding?.forget(entry);
-    const [next, ...others] = entry.same ?? [];
+    const [next, ...others] = (entry.same ?? []).sort((a, b) => a.key - b.key);
     if (!next) return null;
-    [next.same, next.host, next.changed] = [others, undefined, true];
-    for (const one of others) one.host = next;
+    [next.host, next.changed] = [undefined, true];
+    [next.same, next.until] = [[], undefined];
+    for (const one of others) this.#join(next, one);
     this.folding?.note(next);
     return next;
+  }
+
+  #join(host, entry) {
+    host.same ??= [];
+    host.same.push(entry);
+    [entry.host, entry.node, host.changed] = [host, null, true];
+    host.until = Math.max(host.until ?? (host.time || 0), entry.time || 0);
+  }
+
+  // An earlier post takes the repeats of an entry, which becomes one of them.
+  #lead(entry, later) {
+    this.folding.forget(later);
+    this.folding.note(entry);
+    this.entries = this.entries.filter((one) => one !== later);
+    for (const one of [later, ...(later.same ?? [])]) this.#join(entry, one);
+    [later.same, later.until] = [undefined, undefined];
   }
 
   // Keys of the feed's own order: above or below all others.
@@ -229,19 +249,23 @@ export class Timeline {
   // Folds away what repeats another, oldest first, so that the first stays.
   #folded(fresh) {
     if (!this.folding) return fresh;
-    const kept = [];
+    const kept = new Set();
     for (const entry of [...fresh].reverse()) {
       const host = entry.gap ? null : this.folding.place(entry);
-      if (host) {
-        host.same = [...(host.same ?? []), entry];
-        [entry.host, host.changed] = [host, true];
-      } else kept.unshift(entry);
+      if (host && host.key <= entry.key) {
+        this.#join(host, entry);
+        continue;
+      }
+      kept.add(entry);
+      if (host) this.#lead(entry, host);
+      kept.delete(host);
     }
-    return kept;
+    return [...kept].reverse();
   }
 
   // `unfolded`, newest first. Returns the new entries.
   #insert(unfolded) {
+    for (const { time } of unfolded) this.latest = Math.max(this.latest, time || 0);
     const fresh = this.#folded(unfolded);
     if (!fresh.length) return fresh;
     const [first, last] = [this.entries[0], this.entries.at(-1)];

@@ -85,13 +85,6 @@ export class Window {
     this.show([], true);
   }
 
-  // Builds one element again.
-  renew(entry) {
-    const made = this.build(entry);
-    entry.node.replaceWith(made);
-    entry.node = made;
-  }
-
   // Builds all elements again, in their places.
   rebuild() {
     this.keep(() => {

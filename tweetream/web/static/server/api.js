@@ -78,19 +78,6 @@ async function call(method, path, { body = undefined, bearer = "", timeout = 100
   }
 }
 
-// The lines of an answer, some at a time. Rejects if it ends too early.
-export async function* linesOf(response) {
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const lines = (rest + value).split("\n");
-    rest = lines.pop();
-    yield lines;
-  }
-}
-
 /**
  * @typedef {{name: string, track: string[], created_at: string, kafka_topic: string, posts: Record<string, number>}} Topic
  * @typedef {{minute: string, labels: Record<string, number>, sources: Record<string, number>}} Minute

@@ -15,7 +15,10 @@ const BACKFILL = "7d"; // in which stored posts are looked for
 
 function nameFault(name) {
   if (!name) return t("add.noName");
-  return isName(name) ? "" : t("add.badName");
+  if (isName(name)) return "";
+  const plain = name.toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "");
+  const near = plain.replace(/[^a-z0-9_]+/g, "-").replace(/^[-_]+|-+$/g, "").slice(0, 64);
+  return isName(near) ? `${t("add.badName")} ${t("add.nearName", { name: near })}` : t("add.badName");
 }
 
 function trackFault(track) {

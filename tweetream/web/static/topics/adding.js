@@ -5,7 +5,7 @@ import { lazy } from "../lib/lazy.js";
 
 // `acts` are AddForm's; failed() is called where the form could not be loaded.
 export function adding(document, acts, failed) {
-  const form = lazy(async () => new (await import("./add.js")).AddForm(document, acts), failed);
+  const form = lazy(async () => new (await import("./add.js")).AddForm(document, acts), failed, "add");
   const details = /** @type {HTMLDetailsElement} */ (document.getElementById("add"));
   let offered = false;
   details.addEventListener("toggle", () => form.use());

@@ -50,7 +50,7 @@ class Row {
     this.link.href = `#${name}`;
     this.counts = element("span", "counts");
     this.rate = element("span", "rate");
-    this.fresh = element("span", "fresh");
+    this.fresh = element("span", "topic-fresh");
     this.track = element("span", "topic-track");
     this.spark = sparkLine();
     this.hour = element("span", "hour-count");

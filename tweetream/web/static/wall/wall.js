@@ -50,6 +50,8 @@ export class Wall {
 
   // A screen that nobody touches would go dark.
   async #stayAwake() {
+    const policy = /** @type {any} */ (document).featurePolicy; // Chromium's; in a frame the page around may forbid it, and asking would be an error in the console
+    if (policy && !policy.allowsFeature("screen-wake-lock")) return;
     try {
       if (this.on && !document.hidden) this.#lock = await navigator.wakeLock?.request("screen");
       else await this.#lock?.release();

@@ -48,6 +48,7 @@ export default {
   "add.adding": "Adding…",
   "add.wait": "Wait…",
   "add.noName": "Give the topic a name.",
+  "add.nearName": "For example: {name}",
   "add.badName": "A name has 1 to 64 small letters (a to z), digits, - or _, and starts with a letter or a digit.",
   "add.tooMany": "At most {most} words or phrases; these are {n}.",
   "add.tooLong": "A phrase has at most {most} characters; this one is longer: “{start}…”",

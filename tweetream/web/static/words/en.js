@@ -107,6 +107,8 @@ export default {
   "post.label": "Label {label}, score {score}",
   "post.more": "Show all",
   "post.less": "Show less",
+  "post.last": "last post {time}",
+  "post.again": "×{n}, last {time}",
   "post.same": { one: "{n} post says this", other: "{n} posts say the same" },
   "post.gap": "Posts are missing here",
   "post.gapTitle": "From {from} to {to}",
@@ -142,6 +144,9 @@ export default {
   "charts.span.day": "the last 24 hours",
   "charts.span.week": "the last 7 days",
   "charts.share": "Share by label",
+  "charts.back": "Back to the newest",
+  "charts.choose": "Choose a bar to see its posts.",
+  "charts.between": "Posts of {from} to {to}",
   "charts.otherLabels": "other labels",
   "charts.table": "As a table",
   "charts.from": "From",
@@ -207,6 +212,7 @@ export default {
   "sources.heard.refused": "refused",
 
   // Export
+  "export.these": "Save these posts…",
   "export.save": "Save all posts…",
   "export.title": "Save posts",
   "export.reading": { one: "Reading… {n} post so far", other: "Reading… {n} posts so far" },

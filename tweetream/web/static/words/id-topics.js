@@ -48,6 +48,7 @@ export default {
   "add.adding": "Menambahkan…",
   "add.wait": "Tunggu…",
   "add.noName": "Beri nama untuk topik ini.",
+  "add.nearName": "Misalnya: {name}",
   "add.badName": "Nama terdiri atas 1 sampai 64 huruf kecil (a sampai z), angka, - atau _, dan diawali huruf atau angka.",
   "add.tooMany": "Paling banyak {most} kata atau frasa; ini ada {n}.",
   "add.tooLong": "Satu frasa paling panjang {most} karakter; yang ini lebih panjang: “{start}…”",

@@ -106,6 +106,8 @@ export default {
   "post.label": "Label {label}, skor {score}",
   "post.more": "Tampilkan semuanya",
   "post.less": "Tampilkan lebih sedikit",
+  "post.last": "kiriman terakhir {time}",
+  "post.again": "×{n}, terakhir {time}",
   "post.same": { other: "{n} kiriman sama isinya" },
   "post.gap": "Ada kiriman yang hilang di sini",
   "post.gapTitle": "Dari {from} sampai {to}",
@@ -141,6 +143,9 @@ export default {
   "charts.span.day": "24 jam terakhir",
   "charts.span.week": "7 hari terakhir",
   "charts.share": "Bagian per label",
+  "charts.back": "Kembali ke yang terbaru",
+  "charts.choose": "Pilih batang untuk melihat kirimannya.",
+  "charts.between": "Kiriman {from} sampai {to}",
   "charts.otherLabels": "label lain",
   "charts.table": "Sebagai tabel",
   "charts.from": "Mulai",
@@ -205,6 +210,7 @@ export default {
   "sources.heard.refused": "ditolak",
 
   // Export
+  "export.these": "Simpan kiriman ini…",
   "export.save": "Simpan semua kiriman…",
   "export.title": "Simpan kiriman",
   "export.reading": { other: "Membaca… {n} kiriman sejauh ini" },
