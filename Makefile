@@ -80,9 +80,7 @@ load: .venv-load/done ## users who read, 10 to 1,000; make load LOADERS=2 HOST=h
 screenshots: .venv/test ## take the pictures of the page in docs/ anew; needs Chromium
 	PYTHONPATH=tests $(BIN)/python -m support.browser.screenshots
 
-notebook: .venv/test ## run the notebook in docs/ anew, against a demo
-	$(PYTHON) -m venv .venv-notebook
-	.venv-notebook/bin/pip install --quiet --disable-pip-version-check nbclient ipykernel
+notebook: .venv/test .venv-notebook/done ## run the notebook in docs/ anew, against a demo
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
 		"$$(.venv-notebook/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/shared.pth"
 	PYTHONPATH=.:tests .venv-notebook/bin/python -m support.notebook
@@ -93,6 +91,7 @@ lock: .venv/test ## the newest versions that setup.cfg allows, with their hashes
 	$(LOCK) --constraints requirements/develop.txt setup.cfg -o requirements/worker.txt
 	$(LOCK) --constraints requirements/develop.txt --extra demo setup.cfg requirements/build.txt -o requirements/demo.txt
 	$(LOCK) load/requirements.in -o load/requirements.txt
+	echo nbclient ipykernel | tr ' ' '\n' | $(LOCK) - -o requirements/notebook.txt
 
 pin-images: ## the digests of the images as their tags are now, into Dockerfile and docker-compose.yml; needs Docker
 	@for image in $$(grep -ohE '[a-z/]+:[0-9a-z.-]+@sha256:[0-9a-f]{64}' Dockerfile load/Dockerfile docker-compose.yml | sort -u); do \
@@ -120,6 +119,11 @@ clean: ## remove all that is not in the repository
 .venv-load/done: load/requirements.txt
 	$(PYTHON) -m venv .venv-load
 	.venv-load/bin/pip install --quiet --disable-pip-version-check --require-hashes -r load/requirements.txt
+	@touch $@
+
+.venv-notebook/done: requirements/notebook.txt
+	$(PYTHON) -m venv .venv-notebook
+	.venv-notebook/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/notebook.txt
 	@touch $@
 
 .venv/demo: .venv/bin/python setup.cfg pyproject.toml requirements/demo.txt

@@ -164,7 +164,7 @@ def streams(worker: Worker, count: int, path: str, client: str = "") -> Iterator
         opened = [stack.enter_context(Stream(worker, path, **headers)) for _ in range(count)]
         assert {stream.status for stream in opened} <= {200}
         yield opened
-    until(lambda: worker.metric("tweetream_sse_clients") == before, 5, "the streams are over")
+    until(lambda: worker.metric("tweetream_sse_clients") == before, 15, "the streams are over")
 
 
 def refusal(worker: Worker, path: str, client: str = "", method: str = "GET") -> int:

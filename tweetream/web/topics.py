@@ -166,11 +166,19 @@ async def _add(body: bytes) -> Command:
     given = _given(body)
     try:
         track = normalise_track(given.track or ())
+    except ValueError as error:
+        raise Problem(400, str(error)) from None
+    alert, backfill = await _wishes(given)
+    return Command("add", given.name, track, alert=alert, backfill=backfill)
+
+
+async def _wishes(given: TopicBody) -> tuple[AlertRule | msgspec.UnsetType, int]:
+    """The rule for alerts and the seconds of the backfill that a new topic is to have. Raises Problem."""
+    try:
         backfill = 0 if given.backfill is None else backfill_seconds(given.backfill)
     except ValueError as error:
         raise Problem(400, str(error)) from None
-    alert = msgspec.UNSET if given.alert is None else await _rule(given.alert, [])
-    return Command("add", given.name, track, alert=alert, backfill=backfill)
+    return msgspec.UNSET if given.alert is None else await _rule(given.alert, []), backfill
 
 
 async def _rule(given: AlertBody, topics: list[Topic]) -> AlertRule:
@@ -206,7 +214,9 @@ def _is_so(topic: Topic, edit: Command) -> bool:
 
 async def _preview(request: web.Request) -> PreviewAnswer:
     previews().count(request)
-    return await previews().of(_given(await read_body(request)).track or [])
+    given = _given(await read_body(request))
+    await _wishes(given)
+    return await previews().of(given.track or [])
 
 
 @app.page("/topics/{name}")

@@ -120,7 +120,7 @@ def test_several_topics_share_a_connection_and_a_worker_says_what_it_has_and_doe
         found = stream.take(20)
         assert {json.loads(event.data)["topic"] for event in found} == {"semua", "genap"}
         assert re.fullmatch(r"semua@\w+:\d+,genap@\w+:\d+", found[-1].id), "one id for them all"
-        assert worker.metric("tweetream_sse_clients") == 1
+        until(lambda: worker.metric("tweetream_sse_clients") == 1, 5, "the stream is counted")
         assert worker.metric("tweetream_sse_sent_total") == sent + 20
     with Stream(worker, "/feeds/hidup") as stream:
         stream.take(3)

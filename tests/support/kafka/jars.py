@@ -21,15 +21,16 @@ class ApacheKafkaError(Exception):
 
 def missing() -> str | None:
     """One line naming what is not installed; None when Apache Kafka can run here."""
-    tools = ["java"] if _fetched() else ["java", "mvn"]
+    tools = ["java"] if _fetched(LIBS, POM) else ["java", "mvn"]
     absent = [tool for tool in tools if shutil.which(tool) is None]
     if not absent:
         return None
     return f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not installed"
 
 
-def fetch(libs: Path = LIBS, pom: Path = POM) -> None:
+def fetch(libs: Path | None = None, pom: Path = POM) -> None:
     """Have the jars of a pom in a folder. Several processes may call it at once: one fetches, the others wait."""
+    libs = libs or LIBS
     if _fetched(libs, pom):
         return
     CACHE.mkdir(exist_ok=True)
@@ -46,7 +47,7 @@ def fetch(libs: Path = LIBS, pom: Path = POM) -> None:
             shutil.rmtree(new, ignore_errors=True)
 
 
-def _fetched(libs: Path = LIBS, pom: Path = POM) -> bool:
+def _fetched(libs: Path, pom: Path) -> bool:
     """Whether the folder holds what the pom of today asks for: the pom they were fetched with lies among the jars."""
     kept = libs / pom.name
     return kept.exists() and kept.read_bytes() == pom.read_bytes()
