@@ -1,5 +1,6 @@
 """When posts has lost batches, the sources are read again from where all posts were tagged, and none is sent twice."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,9 @@ from tweetream.ingest import settled as module
 from tweetream.ingest.backpressure import Backpressure
 from tweetream.ingest.settled import SettledPositions, known_ids, recall
 from tweetream.ingest.takeover import TakeoverState
+from tweetream.kafka.admin import TopicSpec
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.required import RequiredTopics
 from tweetream.models import codec
 from tweetream.models.post import Post, TaggedBatch, TaggedPost
 from tweetream.sources.status import MAX_POSITION, Settled
@@ -130,3 +133,28 @@ async def test_when_tagged_was_deleted_too_the_feeds_tell_the_ids(monkeypatch: p
     feeds = [SimpleNamespace(kafka_topic=name) for name in (*values, "f-gone-1")]
     monkeypatch.setattr("tweetream.ingest.settled.topics_table.alive", lambda: feeds)
     assert list(await known_ids(KAFKA, 2)) == ["x:1", "x:2"]
+
+
+async def test_the_ids_are_read_when_no_worker_tags_the_old_log_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = RequiredTopics()
+    watched.declare([TopicSpec(POSTS, 2)], [POSTS])
+    lacking, read = {POSTS}, asyncio.Event()
+    producer: Any = SimpleNamespace(is_missing=lacking.__contains__, is_leaderless=lambda topic: False)
+
+    async def known(kafka: Connection, partitions: int) -> dict[str, None]:
+        read.set()
+        return {"x:1": None}
+
+    monkeypatch.setattr(module, "known_ids", known)
+    monkeypatch.setattr(module, "required", lambda: watched)
+    monkeypatch.setattr(module, "PAUSE", 0.01)
+    watched.look(producer, 7, lambda topic: False)
+    takeover = TakeoverState(2, {URL: "newer"}, {}, {}, (0, 0))
+    recalled = asyncio.create_task(recall(KAFKA, takeover, {URL: Settled(1, 9, "settled")}, 2))
+    lacking.clear()
+    watched.look(producer, 7, lambda topic: False)  # it is there again, and the group has not rebalanced
+    await asyncio.sleep(0.1)
+    assert not read.is_set()
+    watched.look(producer, 8, lambda topic: False)
+    await asyncio.wait_for(recalled, 5)
+    assert takeover.ids == {"x:1": None} and takeover.positions == {URL: "settled"}

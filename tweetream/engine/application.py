@@ -109,6 +109,10 @@ class Producer(driver.Producer):
         return rebootstrapping(super()._new_producer(transactional_id))
 
     @override
+    async def create_topic(self, *_: Any, **__: Any) -> None:
+        """Nothing: all topics are there when Faust asks for them. A broker that is just back would end the worker."""
+
+    @override
     async def on_stop(self) -> None:
         await wait_at_most(patience(self.app), super().on_stop())
 

@@ -18,6 +18,7 @@ from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.fencing import highest
 from tweetream.kafka.readers import last_records
+from tweetream.kafka.required import required
 from tweetream.models import codec
 from tweetream.models.post import MAX_POSITIONS, TaggedBatch, read_tagged
 from tweetream.sources.status import MAX_POSITION, Settled
@@ -26,6 +27,7 @@ from tweetream.topology import POSTS, TAGGED, services, topics_table
 log = logging.getLogger(__name__)
 EVERY = 1.0  # seconds between two positions that are noted
 MOST_NOTED = 600  # that wait until the group has committed
+PAUSE = 0.2  # seconds between two looks whether the group reads posts
 TAIL = 200  # records of each partition of tagged: more than are sent between two commits
 
 
@@ -65,6 +67,8 @@ async def recall(kafka: Connection, takeover: TakeoverState, settled: dict[str, 
         return
     log.warning("%s was cut or made anew: reading the sources again from where all posts were tagged", POSTS)
     takeover.positions = positions
+    while required().is_unread(POSTS):  # workers still tag what they have fetched of its old log, until they rebalance
+        await asyncio.sleep(PAUSE)
     takeover.ids |= await known_ids(kafka, partitions)
 
 

@@ -35,6 +35,10 @@ class RequiredTopics:
     def is_gone(self, topic: str) -> bool:
         return topic in self._gone
 
+    def is_unread(self, topic: str) -> bool:
+        """Whether it is gone, or was made again and the group does not read it yet."""
+        return topic in self._gone or topic in self._unread
+
     def reason(self) -> str:
         """Why the worker is not ready; empty if nothing is lacking."""
         if self._gone:
