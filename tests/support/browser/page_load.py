@@ -60,6 +60,8 @@ def first_content(browser: Browser, tab: Tab, address: str) -> Trace:
 
     def work() -> None:
         tab.open(address).page.wait_for_selector("#posts [data-id]")
+        # A busy machine draws later than it makes the elements.
+        tab.page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
         tab.page.wait_for_timeout(500)  # for later paints
 
     return traced(browser, tab.page, work)
