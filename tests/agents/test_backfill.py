@@ -200,7 +200,7 @@ async def test_what_the_archive_lacks_is_told(
 ) -> None:
     filling = Filling(TOPIC, RUNNING, SimpleNamespace())  # type: ignore[arg-type]
 
-    async def read(what: str, until: int) -> tuple[int, int]:
+    async def read(work: Any) -> tuple[int, int]:
         return lag, now_ms() - seen_before
 
     monkeypatch.setattr(filling, "_read", read)
@@ -216,7 +216,7 @@ async def test_an_archive_that_does_not_answer_is_waited_for_no_longer(monkeypat
     monkeypatch.setattr(Filling, "topic", lambda self: TOPIC)
     with ThreadPoolExecutor(1) as threads:
         try:
-            with pytest.raises(ArchiveUnavailable, match="no answer"):
-                await Filling(TOPIC, RUNNING, threads)._read("lag", 0)
+            with pytest.raises(ArchiveUnavailable, match="does not answer"):
+                await Filling(TOPIC, RUNNING, threads)._read(module.archive_reader().lag)
         finally:
             ended.set()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from support import rest
 from support.paths import TESTS
 from support.waiting import until
 
@@ -76,18 +77,11 @@ class Worker:
 
     def get(self, path: str) -> int:
         """The status of a GET; 0 without an answer."""
-        try:
-            return httpx.get(self.url + path, timeout=5).status_code
-        except httpx.HTTPError:
-            return 0
+        return rest.status(self.url + path)
 
     def topics(self) -> dict[str, dict[str, Any]]:
         """The topics by name; none while the worker does not answer."""
-        try:
-            answer = httpx.get(f"{self.url}/topics", timeout=5)
-        except httpx.HTTPError:
-            return {}
-        return {topic["name"]: topic for topic in answer.json()} if answer.status_code == 200 else {}
+        return rest.topics(self.url)
 
     def count(self, name: str) -> int:
         """How many posts a topic has had, as REST says."""

@@ -8,9 +8,10 @@ workers the end; from then on live posts come.
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from mode import Service
@@ -20,6 +21,7 @@ from tweetream.agents.stored import stamps_in
 from tweetream.app import app, settings
 from tweetream.archive.address import parse_address
 from tweetream.archive.errors import ArchiveUnavailable, BadArchive
+from tweetream.archive.rows import BITS
 from tweetream.kafka.producer import Abandoned
 from tweetream.kafka.retry import Reminder
 from tweetream.kafka.send_queue import Headers
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from tweetream.archive.search import ArchiveReader, Found
 
 log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 INTERVAL = 0.5  # seconds
 AT_ONCE = 2  # topics
 PAGE = 1_000  # stored posts of one look into the archive
@@ -108,7 +111,7 @@ class Filling:
     async def _look(self, until: int) -> None:
         """Look at what was received before a time (ms), and write what matches."""
         while True:
-            seen, found = await self._read("read", until)
+            seen, found = await self._read(lambda: self._page(until))
             for post in found:
                 self._chunk.append(post)
                 self._size += len(post.text)
@@ -122,7 +125,7 @@ class Filling:
         """Wait until the archiver has written what was received before a time (ms). Returns why it has not, if so."""
         began = time.monotonic()
         while True:
-            lag, seen_at = await self._read("lag", 0)
+            lag, seen_at = await self._read(lambda: archive_reader().lag())
             if not lag and seen_at > until:
                 return ""
             if seen_at < now_ms() - ARCHIVER_TIMEOUT * 1000:
@@ -131,7 +134,7 @@ class Filling:
                 return f"the archiver is {lag} records behind: what it has not stored is missing; add the topic anew"
             await asyncio.sleep(INTERVAL)
 
-    async def _read(self, what: str, until: int) -> Any:
+    async def _read(self, work: Callable[[], Answer]) -> Answer:
         """Read the archive in a thread. Raises Abandoned, BadArchive, or after a while ArchiveUnavailable."""
         began = time.monotonic()
         while True:
@@ -140,12 +143,13 @@ class Filling:
                 raise Abandoned("another worker fills the feed")
             if self._matcher[0] != topic.track:
                 self._matcher = topic.track, Matcher({topic.kafka_topic: topic.track})
-            work = (lambda: archive_reader().lag()) if what == "lag" else (lambda: self._page(until))
             try:
                 async with asyncio.timeout(PATIENCE):
                     return await asyncio.get_running_loop().run_in_executor(self._threads, work)
             except TimeoutError:
-                raise ArchiveUnavailable(f"no answer in {PATIENCE:.0f} s") from None
+                raise ArchiveUnavailable(
+                    f"the archive does not answer in {PATIENCE:.0f} s: look at its server"
+                ) from None
             except ArchiveUnavailable as error:
                 if time.monotonic() > began + PATIENCE:
                     raise
@@ -194,7 +198,7 @@ def counted(feed: str, posts: "list[Found]") -> tuple[dict[str, Any], dict[str, 
     by_label: dict[int, dict[str, int]] = {}
     by_source: dict[int, dict[str, int]] = {}
     for post in posts:
-        minute = (post.key >> 20) // 60_000
+        minute = (post.key >> BITS) // 60_000
         for numbers, kind in ((by_label, post.label or UNSURE), (by_source, post.source)):
             of_minute = numbers.setdefault(minute, {})
             of_minute[kind] = of_minute.get(kind, 0) + 1

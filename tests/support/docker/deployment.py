@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
+from support import rest
 from support.docker.engine import Engine, run
 from support.paths import ROOT
 from support.waiting import until
@@ -94,18 +94,11 @@ class Deployment:
 
     def get(self, path: str) -> int:
         """The status of a GET through the proxy; 0 without an answer."""
-        try:
-            return httpx.get(self.url + path, timeout=5).status_code
-        except httpx.HTTPError:
-            return 0
+        return rest.status(self.url + path)
 
     def topics(self) -> dict[str, dict[str, Any]]:
         """The topics by name; none while no worker answers."""
-        try:
-            answer = httpx.get(f"{self.url}/topics", timeout=5)
-        except httpx.HTTPError:
-            return {}
-        return {topic["name"]: topic for topic in answer.json()} if answer.status_code == 200 else {}
+        return rest.topics(self.url)
 
     @contextmanager
     def in_foreground(self, script: str) -> Iterator["subprocess.Popen[str]"]:
