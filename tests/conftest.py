@@ -1,5 +1,6 @@
 """Brokers and browsers for all tests; how a run is shared out and what it leaves out stands in `support/run.py`."""
 
+import os
 import shutil
 import signal
 import tempfile
@@ -16,6 +17,7 @@ from support.kafka.secure_kafka import SecureKafka
 from support.kafka.shared import shared_kafka, shared_secure_kafka
 from support.postgres import PostgresServer, running
 from support.tools import CHROMIUM
+from support.workers import Worker
 
 from tweetream.feeds.hub import Hub
 from tweetream.kafka.embedded import EmbeddedBroker
@@ -23,9 +25,11 @@ from tweetream.kafka.embedded import EmbeddedBroker
 pytest_plugins = ["support.run"]
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Tests send SIGINT; where pytest was started in the background it is ignored, and children inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The long tests measure what a user starts, and coverage is measured from a worker's start on.
+    Worker.forks = not (config.getoption("markexpr") or "COVERAGE_PROCESS_CONFIG" in os.environ)
     tls_contexts.share()
     # How long an example takes is the machine's; what must be quick has a test of its own that measures CPU time.
     hypothesis.settings.register_profile("tests", deadline=None)

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 from support import rest
+from support.forked import Forked, Process
 from support.paths import TESTS
 from support.waiting import until
 
@@ -27,6 +28,8 @@ READY = 60.0  # seconds; an idle machine needs 4
 
 class Worker:
     """One worker process; its log is in the folder."""
+
+    forks = False  # in a run of tests: started by `support.forked` where that makes no difference
 
     def __init__(self, broker: str, namespace: str, folder: Path, **settings: Any) -> None:
         self.port = free_ports(1)[0]
@@ -45,7 +48,7 @@ class Worker:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("TWEETREAM_")}
         self.environment = clean | {f"TWEETREAM_{name}": str(value) for name, value in given.items()}
         self.auth = {"Authorization": f"Bearer {settings['API_TOKEN']}"} if "API_TOKEN" in settings else {}
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
 
     def set_clock(self, ahead: float) -> None:
         """From the next start on, its clock is so many seconds ahead."""
@@ -54,9 +57,13 @@ class Worker:
 
     def start(self, *options: str) -> "Worker":
         """Start it with these options of the command line in place of `-l info`."""
+        options = options or ("-l", "info")
+        if self.forks and self.environment.get("PYTHONPATH") == os.environ.get("PYTHONPATH"):
+            self.process = Forked(options, self.environment, self.log)
+            return self
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tweetream", "worker", *(options or ("-l", "info"))],
+                [sys.executable, "-m", "tweetream", "worker", *options],
                 env=self.environment,
                 cwd=self.log.parent,
                 stdin=subprocess.DEVNULL,
@@ -142,8 +149,12 @@ class Worker:
 @contextmanager
 def workers(count: int, broker: str, namespace: str, folder: Path, **settings: Any) -> Iterator[list[Worker]]:
     """A group of workers, ready; they end with the block."""
-    group = [Worker(broker, namespace, folder, **settings).start() for _ in range(count)]
+    group = [Worker(broker, namespace, folder, **settings) for _ in range(count)]
+    if count > 1:
+        group[-1].forks = False
     try:
+        for worker in group:
+            worker.start()
         for worker in group:
             worker.wait_ready()
         yield group
