@@ -80,7 +80,7 @@ def test_the_image_has_the_package_from_the_build_and_neither_tests_nor_broker(b
 
 
 @pytest.mark.soak
-def test_pip_itself_gives_the_packages_that_the_other_tests_copy(built: image.Stage, tmp_path: Path) -> None:
+def test_pip_itself_gives_the_packages_that_the_other_tests_link_to(built: image.Stage, tmp_path: Path) -> None:
     """By their hashes, and from wheels alone."""
     real = image.build(tmp_path, pip=True)
     packages = ["python", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"]

@@ -96,7 +96,7 @@ class Stage:
 def build(folder: Path, pip: bool = False) -> Stage:
     """Do what the Dockerfile says; the last stage.
 
-    What it installs from a lock file is copied from the environment of the tests; `pip` has pip itself do it.
+    What it installs from a lock file is linked to the environment of the tests; `pip` has pip itself do it.
     """
     stages: dict[str, Stage] = {}
     stage: Stage | None = None

@@ -1,11 +1,10 @@
 """`installed.py FOLDER LOCK`: what `pip install -r LOCK` gives the virtual environment FOLDER, without pip's work.
 
-The packages are copied from the environment that runs the tests: it has those of every lock file, by the same hashes. A
-package that is not there in the version of the lock ends it. Limits: modules and data alone, no scripts.
+The packages are links to those of the environment that runs the tests: it has those of every lock file, by the same
+hashes. A package that is not there in the version of the lock ends it. Limits: modules and data alone, no scripts.
 """
 
 import re
-import shutil
 import sys
 from importlib.metadata import distribution
 from pathlib import Path
@@ -23,9 +22,9 @@ def install(folder: Path, lock: Path) -> None:
         if not wanted.specifier.contains(found.version):
             raise SystemExit(f"{line} is wanted, {found.version} is installed")
         for file in found.files or ():
-            if ".." not in file.parts:
+            if ".." not in file.parts and not (place / file).exists():
                 (place / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(str(found.locate_file(file)), place / file)
+                (place / file).symlink_to(str(found.locate_file(file)))
 
 
 if __name__ == "__main__":
