@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # More processes than cores: most tests wait for a worker or a broker.
-JOBS ?= 4
+JOBS ?= 6
 HOST ?= http://127.0.0.1:6066
 LOADERS ?= 1
 LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -23,7 +23,9 @@ demo: .venv/demo ## everything on this machine: broker, worker, page
 test: .venv/test ## the whole gate: style, types, tests; ten minutes on two cores
 	$(MAKE) --no-print-directory --jobs 2 check suite
 
+# The tests' bytecode is written once before the processes, each of which collects all tests, would all write it.
 suite: .venv/test
+	@$(BIN)/pytest -q --collect-only >/dev/null
 	$(BIN)/pytest -q $(PARALLEL) $(PYTEST)
 
 test-fast: .venv/test ## the tests that start no other program; a minute
