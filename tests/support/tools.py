@@ -33,7 +33,7 @@ TOOLS = [
     Tool("systemd", "systemd", frozenset(), _no_program("systemd-analyze")),
     Tool("promtool", "Prometheus", frozenset({"prometheus"}), _no_program("promtool")),
     Tool("postgres", "PostgreSQL", frozenset({"postgres"}), postgres.missing),
-    Tool("docker", "a Docker engine of its own", frozenset({"deployment"}), engine.missing),
+    Tool("docker", "a Docker engine of its own", frozenset(), engine.missing),
     Tool("node", "Node with npm", frozenset(), lambda: _no_program("node")() or _no_program("npm")()),
     Tool("browser", "a browser", frozenset({"chromium"}), _no_program(*CHROMIUM)),
 ]
