@@ -9,6 +9,7 @@ from support.waiting import until_async
 from tweetream.archive import feed_reader
 from tweetream.kafka import admin
 from tweetream.models.codec import json_line
+from tweetream.models.feed import base36
 
 
 def ids(numbers: Any) -> list[str]:
@@ -96,20 +97,34 @@ async def test_a_feed_that_kafka_does_not_have_holds_no_other(
         await until_async(lambda: len(rows()) == 10, what="the other feed")
 
 
+@pytest.mark.parametrize("runs", [True, False], ids=["while-it-runs", "while-it-is-down"])
 async def test_a_feed_that_is_made_again_is_read_from_its_start(
-    deployment: Deployment, archiving: Any, rows: Any, monkeypatch: pytest.MonkeyPatch
+    runs: bool, deployment: Deployment, archiving: Any, rows: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its new log may be longer than the old one was when the archive comes to it."""
     monkeypatch.setattr(feed_reader, "ASK_TIMEOUT", 1.0)
     macet = await deployment.add("macet")
     await deployment.write_numbers(macet, range(10))
-    async with archiving():
-        await until_async(lambda: len(rows()) == 10, what="the posts")
+
+    async def make_again() -> None:
         await admin.delete(deployment.kafka, [macet])
         await deployment.remake("macet", macet)
         await deployment.write_numbers(macet, range(5, 40))
+
+    async with archiving():
+        await until_async(lambda: len(rows()) == 10, what="the posts")
+        if runs:
+            await make_again()
+            await until_async(lambda: ids([39])[0] in rows(), what="the last post")
+    if not runs:
+        await make_again()
+    async with archiving():
         await until_async(lambda: ids([39])[0] in rows(), what="the last post")
-    assert rows() == ids(range(40))
+        assert rows() == ids(range(40))
+        await deployment.write_numbers(macet, [40])
+        await until_async(lambda: len(rows()) == 41, what="and those after it")
+    log = base36(deployment.generation + 1)
+    assert rows("SELECT log, next_offset FROM feeds WHERE topic = 'macet'") == [(log, 36)]
 
 
 async def test_posts_older_than_the_retention_are_deleted(deployment: Deployment, archiving: Any, rows: Any) -> None:

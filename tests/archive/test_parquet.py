@@ -103,6 +103,33 @@ def test_a_kill_between_two_files_loses_and_doubles_nothing(
     assert numbers(folder) == [0, 1, 2, 3, 4]
 
 
+def test_a_feed_that_is_made_again_has_files_of_its_own(archive: Any, folder: Path) -> None:
+    """Its offsets begin at 0 again, and may never come as far as the old ones."""
+    archive.write(batch(*range(10)))
+    again = batch(10, 11)
+    again.days[FEED, DAY].next_offset, again.days[FEED, DAY].log = 2, "b"
+    assert archive.write(again) == 2 and numbers(folder) == list(range(12))
+    archive.close()
+    second: Any = store(f"parquet:{folder}")
+    state = second.open()[FEED]
+    assert (state.next_offset, state.log) == (2, "b") and state.stamps.each() == [Stamp(0, 1, 0, 11)]
+    more = batch(12)
+    more.days[FEED, DAY].next_offset = 3
+    assert second.write(more) == 1 and numbers(folder) == list(range(13))
+    assert [Path(name).stem for name in names(folder)] == ["1-0-10", "1.1-0-2", "1.1-2-3"]
+    assert second.expire((DAY + 1) * 86_400_000, 1000) == 13
+    second.close()
+    state = store(f"parquet:{folder}").open()[FEED]
+    assert (state.next_offset, state.log) == (3, "")
+
+
+def test_days_that_alternate_lose_nothing(archive: Any, folder: Path) -> None:
+    """Around midnight the clocks of two brokers can differ."""
+    both = batch(0, 1)
+    batch(2, 3, day=DAY + 1, into=both)
+    assert archive.write(batch(4, into=both)) == 5 and numbers(folder) == [0, 1, 2, 3, 4]
+
+
 def test_a_retracted_post_is_in_no_file(archive: Any, folder: Path) -> None:
     archive.write(batch(*range(10)))
     more = batch(10, 11)

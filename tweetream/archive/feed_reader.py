@@ -81,9 +81,8 @@ class FeedReader:
                 topic = codec.decode(record.value, Topic)
                 if topic.alive and check_entry(topic) == name:
                     self._feeds[name] = topic.kafka_topic
-                    if self._logs.setdefault(topic.kafka_topic, topic.log) != topic.log:  # made again
+                    if self._logs.get(topic.kafka_topic) != topic.log:  # new, or made again
                         self._logs[topic.kafka_topic] = topic.log
-                        self._lost.add(TopicPartition(topic.kafka_topic, 0))
                         self._assigned, self._passed_over = set(), set()
             except codec.TooNew as error:
                 self.failure = str(error)
@@ -139,7 +138,7 @@ class FeedReader:
 
     def _copy(self, kafka_topic: str) -> FeedState:
         state = self._states[kafka_topic]
-        return FeedState(state.topic, state.next_offset, state.stamps.copy())
+        return FeedState(state.topic, state.next_offset, state.stamps.copy(), state.log)
 
     def _take(self, state: FeedState, day: int, raws: list[Any], batch: Batch) -> None:
         stamps, topic, rows, kafka_topic = state.stamps, state.topic, batch.rows, raws[0].topic
@@ -177,14 +176,22 @@ class FeedReader:
         consumer.assign(list(wanted))
         for tp, start in starts.items():
             state = self._states.setdefault(tp.topic, FeedState(feeds.get(tp.topic, ""), start))
-            missing = start - state.next_offset
-            if missing > 0 and tp != self._retractions:
-                log.warning("Kafka deleted %d records of %s before they were archived", missing, tp.topic)
-            if missing > 0 or tp in self._lost:  # the log was cut: it is read again, and the stamps tell what is new
-                state.next_offset = start
-            consumer.seek(tp, state.next_offset)
+            consumer.seek(tp, self._place(tp, state, start))
         self._assigned, self._lost = wanted, self._lost & self._passed_over
         metrics.archive_lag.clear()
+
+    def _place(self, tp: TopicPartition, state: FeedState, start: int) -> int:
+        """Where reading goes on. A log that was cut or made again is read from its start; stamps tell what is new."""
+        now, missing = self._logs.get(tp.topic, ""), start - state.next_offset
+        made_again = state.log not in ("", now)
+        if made_again:  # also while no archiver ran
+            log.warning("%s was made again: what its old log had from %d on is lost", tp.topic, state.next_offset)
+        elif missing > 0 and tp != self._retractions:
+            log.warning("Kafka deleted %d records of %s before they were archived", missing, tp.topic)
+        if made_again or missing > 0 or tp in self._lost:
+            state.next_offset = start
+        state.log = now
+        return state.next_offset
 
     def _lag(self, consumer: AIOKafkaConsumer) -> int:
         """Records of the feeds that Kafka has and this reader has not read."""

@@ -1,8 +1,9 @@
 """An archive as a folder of Parquet files, `day=DAY/topic=NAME/GENERATION-START-END.parquet`, which all tools read.
 
 A file has the posts of a feed's offsets START to before END. It appears by rename when it is complete, and holds the
-stamps of its end. So the files say how far each feed is archived, and a kill loses and doubles nothing. A post of two
-topics is in the folder of each. Files whose names begin with `_` or `.` are ours; readers pass over them.
+stamps of its end. So the files say how far each feed is archived, and a kill loses and doubles nothing. A feed that was
+made again has offsets from 0 on anew: its files are named GENERATION.1, then GENERATION.2. A post of two topics is in
+the folder of each. Files whose names begin with `_` or `.` are ours; readers pass over them.
 Limits: `day` is the UTC day of a post's arrival in its feed. A retraction looks through the ids of all files.
 """
 
@@ -14,6 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from typing_extensions import override
@@ -35,6 +37,14 @@ class _Folder(msgspec.Struct):
     namespace: str
     retracted: dict[str, int] = {}  # with the time in ms
     feeds: dict[str, tuple[str, int, str]] = {}  # Kafka topic: user topic, next offset, stamps
+    begun: dict[str, tuple[int, str]] = {}  # Kafka topic: how often its offsets began anew, and its log
+
+
+class _Reach(NamedTuple):
+    """How far the files of a Kafka topic reach: how often its offsets began anew, and the offset."""
+
+    again: int
+    end: int
 
 
 class ParquetStore(Store):
@@ -47,7 +57,7 @@ class ParquetStore(Store):
         self._folder, self._namespace, self._keep_retracted = folder, namespace, int(keep_retracted * 1000)
         self._prefix = f"{namespace}-feed-"
         self._state = _Folder(VERSION, namespace)
-        self._next: dict[str, int] = {}  # offsets, by Kafka topic, that the files reach
+        self._next: dict[str, _Reach] = {}  # by Kafka topic, where the files end
         self._lock: int | None = None
 
     @override
@@ -60,15 +70,15 @@ class ParquetStore(Store):
             self._save()
             for unfinished in self._folder.glob("day=*/topic=*/.*.new"):
                 unfinished.unlink()
-            states = {
-                name: FeedState(topic, offset, read_stamps(stamps))
-                for name, (topic, offset, stamps) in self._state.feeds.items()
-            }
-            for kafka_topic, (end, path) in self._last_files().items():
-                if kafka_topic not in states or end > states[kafka_topic].next_offset:
-                    topic = FeedName.parse(kafka_topic.removeprefix(self._prefix)).topic
-                    states[kafka_topic] = FeedState(topic, end, read_stamps(parquet_files.stamps_of(path)))
-            self._next = {name: state.next_offset for name, state in states.items()}
+            states: dict[str, FeedState] = {}
+            self._next = {}
+            for name, (topic, offset, stamps) in self._state.feeds.items():
+                again, log = self._state.begun.get(name, (0, ""))
+                states[name] = FeedState(topic, offset, read_stamps(stamps), log)
+                self._next[name] = _Reach(again, offset)
+            for name, (reach, path) in self._last_files().items():
+                if reach > self._next.get(name, (0, -1)):
+                    states[name], self._next[name] = self._state_of(name, reach, path), reach
         return states
 
     def _load(self) -> None:
@@ -103,15 +113,25 @@ class ParquetStore(Store):
             self._lock = lock
         return True
 
-    def _last_files(self) -> dict[str, tuple[int, Path]]:
-        """For each Kafka topic the offset that its files reach, and the file that does."""
-        found: dict[str, tuple[int, Path]] = {}
+    def _last_files(self) -> dict[str, tuple[_Reach, Path]]:
+        """For each Kafka topic how far its files reach, and the file that does."""
+        found: dict[str, tuple[_Reach, Path]] = {}
         for path in self._files():
-            generation, _, end = path.stem.rsplit("-", 2)
+            log, _, end = path.stem.rsplit("-", 2)
+            generation, _, again = log.partition(".")
             kafka_topic = f"{self._prefix}{path.parent.name.removeprefix('topic=')}-{generation}"
-            if int(end) > found.get(kafka_topic, (-1, path))[0]:
-                found[kafka_topic] = int(end), path
+            reach = _Reach(int(again or 0), int(end))
+            if kafka_topic not in found or reach > found[kafka_topic][0]:
+                found[kafka_topic] = reach, path
         return found
+
+    def _state_of(self, kafka_topic: str, reach: _Reach, path: Path) -> FeedState:
+        """The state of a feed that reaches as far as this file."""
+        stamps, log = parquet_files.place_of(path)
+        return FeedState(self._name_of(kafka_topic).topic, reach.end, read_stamps(stamps), log)
+
+    def _name_of(self, kafka_topic: str) -> FeedName:
+        return FeedName.parse(kafka_topic.removeprefix(self._prefix))
 
     def _files(self) -> Iterator[Path]:
         return (path for path in self._folder.glob("day=*/topic=*/*.parquet") if not path.name.startswith("."))
@@ -137,21 +157,25 @@ class ParquetStore(Store):
         for row in batch.rows:
             if row.entry.id not in self._state.retracted:
                 rows[row.kafka_topic, row.day].append(row)
-        for (kafka_topic, day), end in batch.days.items():
+        # In the order of offsets, also where the clocks of two brokers make two days alternate.
+        for (kafka_topic, day), end in sorted(batch.days.items(), key=lambda item: item[1].next_offset):
             if not kafka_topic.startswith(self._prefix):
                 continue  # the retractions
             yield kafka_topic, day, end, rows.get((kafka_topic, day), [])
 
     def _put(self, kafka_topic: str, day: int, end: FeedState, rows: list[Row]) -> int:
         """Write a file, unless there is no post: the next one then reaches back that far."""
-        start = self._next.get(kafka_topic, 0)
-        if not rows or end.next_offset <= start:
+        if not rows:
             return 0
-        generation = FeedName.parse(kafka_topic.removeprefix(self._prefix)).generation
-        name = f"{base36(generation)}-{start}-{end.next_offset}.parquet"
+        again, start = self._next.get(kafka_topic, (0, 0))
+        if end.next_offset <= start:  # the feed's log was made again
+            again, start = again + 1, 0
+        log = base36(self._name_of(kafka_topic).generation) + (f".{again}" if again else "")
+        name = f"{log}-{start}-{end.next_offset}.parquet"
         path = self._folder / f"day={_date(day)}" / f"topic={end.topic}" / name
-        parquet_files.write(parquet_files.table_of(rows, stamps_text(end.stamps), self._namespace), path)
-        self._next[kafka_topic] = end.next_offset
+        about = parquet_files.About(self._namespace, stamps_text(end.stamps), end.log)
+        parquet_files.write(parquet_files.table_of(rows, about), path)
+        self._next[kafka_topic] = _Reach(again, end.next_offset)
         return len(rows)
 
     def _take_out(self, ids: Collection[str]) -> int:
@@ -176,10 +200,11 @@ class ParquetStore(Store):
             if not old:
                 return 0
             number = sum(map(parquet_files.number_of_rows, old))
-            for name, (end, path) in self._last_files().items():  # the files alone say how far the feeds are
+            for name, (reach, path) in self._last_files().items():  # the files alone say how far the feeds are
                 if path in old:
-                    topic = FeedName.parse(name.removeprefix(self._prefix)).topic
-                    self._state.feeds[name] = (topic, end, parquet_files.stamps_of(path))
+                    state = self._state_of(name, reach, path)
+                    self._state.feeds[name] = (state.topic, reach.end, stamps_text(state.stamps))
+                    self._state.begun[name] = (reach.again, state.log)
             self._save()
             for path in old:
                 path.unlink()

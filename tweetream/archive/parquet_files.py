@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tweetream.archive.errors import BadArchive
 from tweetream.archive.rows import Row, ms_of
@@ -12,8 +12,13 @@ from tweetream.archive.rows import Row, ms_of
 if TYPE_CHECKING:
     import pyarrow
 
-STAMPS = b"tweetream.stamps"
-NAMESPACE = b"tweetream.namespace"
+
+class About(NamedTuple):
+    """What a file says of itself: the namespace, and the stamps and the log of the feed at its end."""
+
+    namespace: str
+    stamps: str
+    log: str
 
 
 def check_pyarrow() -> None:
@@ -32,7 +37,7 @@ def schema() -> "pyarrow.Schema":
     return pyarrow.schema([*text, *times, pyarrow.field("label", pyarrow.string()), ("score", pyarrow.float64())])
 
 
-def table_of(rows: Sequence[Row], stamps: str, namespace: str) -> "pyarrow.Table":
+def table_of(rows: Sequence[Row], about: About) -> "pyarrow.Table":
     import pyarrow
 
     entries = [row.entry for row in rows]
@@ -41,8 +46,8 @@ def table_of(rows: Sequence[Row], stamps: str, namespace: str) -> "pyarrow.Table
     }
     columns["created_at"] = [None if entry.created_at is None else ms_of(entry.created_at) for entry in entries]
     columns["received_at"] = [row.received for row in rows]
-    about = {STAMPS: stamps.encode(), NAMESPACE: namespace.encode()}
-    return pyarrow.table(columns, schema().with_metadata(about))
+    said = {f"tweetream.{name}": value for name, value in about._asdict().items()}
+    return pyarrow.table(columns, schema().with_metadata(said))
 
 
 def write(table: "pyarrow.Table", path: Path) -> None:
@@ -62,12 +67,12 @@ def write(table: "pyarrow.Table", path: Path) -> None:
         raise
 
 
-def stamps_of(path: Path) -> str:
-    """The stamps at the end of a file. Raises OSError."""
+def place_of(path: Path) -> tuple[str, str]:
+    """The stamps at the end of a file, and the log of its offsets. Raises OSError."""
     from pyarrow import parquet
 
     about: dict[bytes, bytes] = parquet.read_schema(path).metadata or {}
-    return about.get(STAMPS, b"[]").decode()
+    return about.get(b"tweetream.stamps", b"[]").decode(), about.get(b"tweetream.log", b"").decode()
 
 
 def number_of_rows(path: Path) -> int:

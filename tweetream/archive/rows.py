@@ -18,11 +18,15 @@ _entry = msgspec.json.Decoder(FeedEntry)
 
 
 class FeedState(msgspec.Struct):
-    """How far a feed is in the archive: the next offset, and the stamps before it. `topic` is the user topic."""
+    """How far a feed is in the archive: the next offset, and the stamps before it. `topic` is the user topic.
+
+    The offset is one of `log`, as positions name the logs of a Kafka topic that was made again; empty: not known.
+    """
 
     topic: str
     next_offset: int
     stamps: Stamps = msgspec.field(default_factory=Stamps)
+    log: str = ""
 
 
 class Row(msgspec.Struct, gc=False):

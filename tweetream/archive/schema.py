@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import TIMESTAMP, TSVECTOR
 
 from tweetream.archive.errors import BadArchive
 
-VERSION = 1
+VERSION = 2
 metadata = MetaData()
 _key = BigInteger().with_variant(Integer(), "sqlite")  # SQLite's row id must be an INTEGER
 _time = Text().with_variant(TIMESTAMP(timezone=True, precision=3), "postgresql")
@@ -84,6 +84,7 @@ feeds = Table(
     Column("topic", Text, nullable=False),
     Column("next_offset", BigInteger, nullable=False),
     Column("stamps", Text, nullable=False),
+    Column("log", Text, nullable=False, server_default=""),  # which of the topic's logs the offset is of
 )
 retracted = Table(
     "retracted",
@@ -100,8 +101,14 @@ _POSTGRESQL = (
     f"ALTER TABLE posts ADD COLUMN words {TSVECTOR().compile()}",
     "CREATE INDEX posts_words ON posts USING gin (words)",
 )
+
+
+def _name_logs(connection: Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE feeds ADD COLUMN log TEXT NOT NULL DEFAULT ''")
+
+
 # From each older version to the next one.
-MIGRATIONS: Mapping[int, Callable[[Connection], None]] = MappingProxyType({})
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = MappingProxyType({1: _name_logs})
 
 
 def prepare(connection: Connection, namespace: str) -> None:

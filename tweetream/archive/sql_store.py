@@ -57,7 +57,9 @@ class SqlStore(Store):
             self._lock.take(connection)
             self._number = connection.execute(select(archive.c.last_number)).scalar_one()
             found = connection.execute(select(feeds)).all()
-        return {row.kafka_topic: FeedState(row.topic, row.next_offset, read_stamps(row.stamps)) for row in found}
+        return {
+            row.kafka_topic: FeedState(row.topic, row.next_offset, read_stamps(row.stamps), row.log) for row in found
+        }
 
     @override
     def write(self, batch: Batch) -> int:
@@ -139,7 +141,8 @@ class SqlStore(Store):
 
     def _save_feeds(self, connection: Connection, states: Mapping[str, FeedState]) -> None:
         for kafka_topic, state in states.items():
-            values = {"topic": state.topic, "next_offset": state.next_offset, "stamps": stamps_text(state.stamps)}
+            values = {"topic": state.topic, "next_offset": state.next_offset, "log": state.log}
+            values["stamps"] = stamps_text(state.stamps)
             changed = connection.execute(feeds.update().where(feeds.c.kafka_topic == kafka_topic).values(values))
             if not changed.rowcount:
                 connection.execute(feeds.insert().values(kafka_topic=kafka_topic, **values))

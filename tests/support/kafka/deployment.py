@@ -41,7 +41,7 @@ class Deployment:
     def __init__(self, broker: Broker, namespace: str) -> None:
         self.kafka, self.namespace, self.broker = Connection([broker.bootstrap]), namespace, broker
         self.producer = OrderedProducer(self.kafka)
-        self._generation = int(time.time() * 1000)
+        self.generation = int(time.time() * 1000)
 
     async def start(self) -> "Deployment":
         specs = [TopicSpec(name, 1, COMPACT) for name in (changelog_of(self.namespace), retractions_of(self.namespace))]
@@ -54,10 +54,10 @@ class Deployment:
 
     async def add(self, name: str) -> str:
         """Add a topic; its Kafka topic."""
-        self._generation += 1
-        kafka_topic = f"{self.namespace}-feed-{FeedName(name, self._generation)}"
+        self.generation += 1
+        kafka_topic = f"{self.namespace}-feed-{FeedName(name, self.generation)}"
         await self._create(kafka_topic)
-        await self._put(Topic(name, (name,), 0, self._generation, kafka_topic, 0))
+        await self._put(Topic(name, (name,), 0, self.generation, kafka_topic, 0))
         return kafka_topic
 
     async def _create(self, kafka_topic: str) -> None:
@@ -66,7 +66,7 @@ class Deployment:
 
     async def remake(self, name: str, kafka_topic: str) -> None:
         """Somebody has deleted the topic's Kafka topic: it is made again."""
-        await self._put(Topic(name, (name,), 0, self._generation, kafka_topic, 0, remade=self._generation + 1))
+        await self._put(Topic(name, (name,), 0, self.generation, kafka_topic, 0, remade=self.generation + 1))
         await self._create(kafka_topic)
 
     async def delete(self, name: str, kafka_topic: str) -> None:
