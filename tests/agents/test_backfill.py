@@ -12,7 +12,7 @@ import pytest
 from support.kafka.feed_writer import Writer
 
 from tweetream.agents import backfill as module
-from tweetream.agents import classification, stored, streamer
+from tweetream.agents import catch_up, classification, stored, streamer
 from tweetream.agents.backfill import NO_ARCHIVE, Filling
 from tweetream.agents.waiting import WaitingFeeds
 from tweetream.app import app, settings
@@ -24,9 +24,11 @@ from tweetream.kafka.readers import Readers
 from tweetream.models import codec
 from tweetream.models.backfill import ARCHIVED, Backfill, archived_stamp
 from tweetream.models.command import Command
+from tweetream.models.counts import CountRecord
 from tweetream.models.feed import FeedName
 from tweetream.models.post import Post, TaggedBatch, TaggedPost
 from tweetream.models.topic import Topic
+from tweetream.models.waiting import Waiting
 from tweetream.topology import FEED_PREFIX, now_ms, services, topics_table
 
 CREATED, UNTIL = 1_000_000, 1_002_000  # ms
@@ -36,6 +38,10 @@ TOPIC = Topic("macet", ("macet",), CREATED, CREATED, FEED, 7, backfill=RUNNING)
 
 
 def yes() -> bool:
+    return True
+
+
+def yes_to(feed: str) -> bool:
     return True
 
 
@@ -112,19 +118,71 @@ async def test_the_last_stamp_says_where_to_go_on(writer: Writer, readers: Reade
     assert (stamps.highest(ARCHIVED), end) == (archived_stamp(9 << BITS, 2), 3)
 
 
-async def test_while_a_feed_fills_its_live_posts_wait_in_tagged(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[Any] = []
+class Noted(WaitingFeeds):
+    """Backlogs; what Kafka was told of them."""
 
-    class Noted(WaitingFeeds):
-        async def note(self, backlog: Any, still_assigned: Any) -> None:
-            begun.append((backlog.partition, backlog.feed, backlog.start))
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[Waiting] = []
 
-    feeds = Noted()
-    monkeypatch.setattr(classification, "waiting", lambda: feeds)
+    async def note(self, backlog: Any, still_assigned: Any) -> None:
+        self.told.append(backlog.mark)
+
+
+@pytest.fixture
+def feeds(monkeypatch: pytest.MonkeyPatch) -> Noted:
+    found = Noted()
+    for place in (classification, catch_up):
+        monkeypatch.setattr(place, "waiting", lambda: found)
+    return found
+
+
+async def test_while_a_feed_fills_its_live_posts_wait_in_tagged(feeds: Noted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topics_table, "entry", {"macet": TOPIC}.get)
     for offset in (4, 5, 6):
-        await classification._feed(FEED, [(b"{}", [])], 0, offset, yes)
-    assert begun == [(0, FEED, 4)] and feeds.is_behind(0, FEED)
+        assert not await classification._feed(FEED, [(b"{}", [])], 0, offset, yes), "none is counted yet"
+    assert feeds.told == [Waiting(0, FEED, 4, counted=False)] and feeds.is_behind(0, FEED)
+
+
+async def test_what_waited_for_stored_posts_is_counted_once_and_only_if_it_is_no_stored_one(
+    feeds: Noted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A post that is stored and comes live too is in the feed once, and the backfill has counted it."""
+    other, now = f"{FEED_PREFIX}{FeedName('semua', CREATED)}", now_ms()
+    posts = [Post(f"x:{n}", "x", "macet", n, n) for n in range(3)]
+    tagged = TaggedBatch(
+        now, 1, 8, [FEED, other], [TaggedPost(n, posts[n], "macet", (0, 1) if n < 2 else (1,)) for n in range(3)]
+    )
+    sent: list[CountRecord] = []
+
+    async def count(records: list[CountRecord], still_assigned: Any) -> None:
+        sent.extend(record for record in records if record.counts)
+
+    async def without_stored(given: TaggedBatch, *_: Any) -> TaggedBatch:
+        left = [msgspec.structs.replace(post, feeds=()) if post.post.id == "x:0" else post for post in given.posts]
+        return msgspec.structs.replace(given, posts=left)
+
+    async def write(*_: Any, **__: Any) -> None:
+        pass
+
+    async def get() -> Any:
+        return SimpleNamespace(predict=lambda texts: (["traffic"] * len(texts), [0.5] * len(texts)))
+
+    for place in (classification, catch_up):
+        monkeypatch.setattr(place, "count", count)
+        monkeypatch.setattr(place, "write", write)
+    monkeypatch.setattr(catch_up, "without_stored", without_stored)
+    monkeypatch.setattr(catch_up, "model", lambda: SimpleNamespace(get=get))
+    monkeypatch.setattr(classification, "is_live", yes_to)
+    monkeypatch.setattr(classification, "is_filling", FEED.__eq__)
+    records, counts = classification.classify(await get(), 0, tagged)
+    await classification._send(records, counts, 7, yes)
+    assert [(record.index, list(record.counts)) for record in sent] == [(2, [other])]
+    raw = SimpleNamespace(value=codec.encode(tagged), timestamp=now)
+    await catch_up._records([raw], feeds._backlogs[0, FEED])
+    assert len(sent) == 2 and sent[1].counts == {FEED: {0: {"traffic": 1}}}
+    assert sent[1].sources == {FEED: {0: {"x": 1}}}
+    assert sent[1].index == 2, "the stamp of the whole record, as where it comes again"
 
 
 @pytest.mark.parametrize(

@@ -203,14 +203,15 @@ async def test_posts_are_counted_when_their_feed_has_them_or_is_known_to_lack_th
     async def count(*_: object) -> None:
         order.append("counted")
 
-    async def feed(name: str, *_: object) -> None:
+    async def feed(name: str, *_: object) -> bool:
         await asyncio.sleep(0)
         order.append(name)
         if error := failing.get(name):
             raise error
+        return True
 
     failing: dict[str, Exception] = {}
-    monkeypatch.setattr(classification, "_count", count)
+    monkeypatch.setattr(classification, "count", count)
     monkeypatch.setattr(classification, "_feed", feed)
     records: Any = {FEED: [], OTHER: []}
     await classification._send(records, COUNTS_OF, 7, yes)
@@ -232,14 +233,15 @@ async def test_the_posts_of_a_partition_are_counted_in_order_whichever_feed_is_s
     counted: list[int] = []
     slow = asyncio.Event()
 
-    async def count(counts: CountRecord, *_: object) -> None:
-        counted.append(counts.sequence)
+    async def count(records: list[CountRecord], *_: object) -> None:
+        counted.extend(record.sequence for record in records)
 
-    async def feed(name: str, *_: object) -> None:
+    async def feed(name: str, *_: object) -> bool:
         if name == FEED:
             await slow.wait()
+        return True
 
-    monkeypatch.setattr(classification, "_count", count)
+    monkeypatch.setattr(classification, "count", count)
     monkeypatch.setattr(classification, "_feed", feed)
     both: Any = {FEED: [], OTHER: []}
     first = asyncio.create_task(classification._send(both, CountRecord(0, 1, 1, 0, {}), 7, yes))

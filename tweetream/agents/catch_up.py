@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from mode import Service
 
 from tweetream import metrics
-from tweetream.agents.classification import classify, model, write
+from tweetream.agents.classification import classify, count, model, write
 from tweetream.agents.stored import without_stored
 from tweetream.agents.waiting import Backlog, waiting
 from tweetream.app import app, kafka
@@ -26,6 +26,7 @@ from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.kafka.retry import wait_at_most
 from tweetream.kafka.write_watch import Unwritable
 from tweetream.models import codec
+from tweetream.models.counts import CountRecord
 from tweetream.models.post import TaggedBatch, read_tagged
 from tweetream.topology import TAGGED, feed_name, is_filling, is_live, recovered, services, topics_table
 
@@ -127,23 +128,30 @@ async def _write(consumer: AIOKafkaConsumer, backlog: Backlog) -> None:
 async def _records(raws: list[Any], backlog: Backlog) -> None:
     """Write the posts of records of tagged to the feed, together: one after the other would take as many answers."""
     found: Records = []
+    counted: list[CountRecord] = []
     last = (0, 0, 0)
     for raw in raws:
         try:
-            batch = of_feed(read_tagged(raw.value, raw.timestamp), backlog.feed)
+            whole = read_tagged(raw.value, raw.timestamp)
         except codec.Undecodable:  # it became a dead letter when it was passed over
             continue
+        batch = of_feed(whole, backlog.feed)
         # Where posts were tagged again, records come again.
         if batch.posts and (batch.epoch, batch.sequence, batch.posts[0].index) > last:
             last = (batch.epoch, batch.sequence, batch.posts[-1].index)
             batch = await without_stored(batch, waiting().is_current)
-            records, _ = classify(await model().get(), backlog.partition, batch)
+            records, counts = classify(await model().get(), backlog.partition, batch)
             found += records.get(backlog.feed, [])
+            counts.index = whole.posts[-1].index  # as where it comes again for all its feeds
+            counted.append(counts)
     if not found:
         return
+    may_write = partial(_may_write, backlog)
     try:
         limit = services.producer.limit(backlog.feed, probe=True)
-        await write(backlog.feed, found, partial(_may_write, backlog), limit, lacking=True)
+        await write(backlog.feed, found, may_write, limit, lacking=True)
+        if not backlog.counted:
+            await count(counted, may_write)
     except RecordRejected as error:
         log.error("%s lacks posts: %s", backlog.feed, error)
 

@@ -189,35 +189,41 @@ async def _send(records: Records, counts: CountRecord, offset: int, still_assign
         failed = [error for error in sent if isinstance(error, BaseException)]
         failed.sort(key=lambda error: (isinstance(error, RecordRejected), not isinstance(error, Abandoned)))
         if not failed or isinstance(failed[0], RecordRejected):
+            for feed in [feed for feed, counted in zip(records, sent, strict=True) if counted is False]:
+                counts.counts.pop(feed, None)
+                counts.sources.pop(feed, None)
             await its_turn()
-            await _count(counts, still_assigned)
+            await count([counts], still_assigned)
     if failed:
         raise failed[0]
 
 
-async def _count(counts: CountRecord, still_assigned: StillAssigned) -> None:
-    if await services.producer.send_all(COUNTS, 0, [(codec.encode(counts), [])], still_assigned=still_assigned):
+async def count(records: list[CountRecord], still_assigned: StillAssigned) -> None:
+    """Send these counts. Raises RecordRejected or Abandoned."""
+    found = [(codec.encode(record), []) for record in records if record.counts]
+    if found and await services.producer.send_all(COUNTS, 0, found, still_assigned=still_assigned):
         raise RecordRejected("its counts are too large for Kafka")
 
 
 async def _feed(
     feed: str, records: list[tuple[bytes, Headers]], partition: int, offset: int, still_assigned: StillAssigned
-) -> None:
+) -> bool:
     """Send the records of one feed, made of a record of tagged. They are dropped if the feed is deleted meanwhile.
 
     While Kafka cannot write the feed, or it gets stored posts, and until it has what it lacks from that time, the
-    records wait in tagged.
+    records wait in tagged. Returns whether they are to be counted now.
     """
     if is_filling(feed):
         if not waiting().pass_over(partition, feed, offset):
-            await waiting().begin(partition, feed, offset, still_assigned)
-        return
+            await waiting().begin(partition, feed, offset, still_assigned, counted=False)
+        return waiting().is_counted(partition, feed)
 
     def may_send() -> bool:
         return still_assigned() and is_live(feed) and not waiting().is_behind(partition, feed)
 
     try:
         await write(feed, records, may_send, services.producer.limit(feed))
+        return True
     except Unwritable:
         await waiting().begin(partition, feed, offset, still_assigned)
     except Abandoned:
@@ -227,6 +233,7 @@ async def _feed(
             written().forget(feed)
         elif not waiting().pass_over(partition, feed, offset):
             raise
+    return waiting().is_counted(partition, feed)
 
 
 async def write(

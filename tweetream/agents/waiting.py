@@ -32,7 +32,8 @@ TRY_AGAIN = 0.2  # seconds
 class Backlog:
     """The records of a partition of tagged that a feed lacks: those from `start` to before `until`.
 
-    `until` is whole when what was passed over before the last rebalance is known too.
+    `until` is whole when what was passed over before the last rebalance is known too. Posts that wait for stored ones
+    are not `counted` before the feed has them, since they may be among these.
     """
 
     partition: int
@@ -40,6 +41,12 @@ class Backlog:
     start: int
     until: int
     whole: bool = True
+    counted: bool = True
+
+    @property
+    def mark(self) -> Waiting:
+        """What Kafka has of it."""
+        return Waiting(self.partition, self.feed, self.start, self.counted)
 
     def claim(self) -> bool:
         """Whether this worker has the partition now."""
@@ -77,25 +84,31 @@ class WaitingFeeds:
         backlog.until = max(backlog.until, offset + 1)
         return True
 
-    async def begin(self, partition: int, feed: str, offset: int, still_assigned: StillAssigned) -> None:
+    def is_counted(self, partition: int, feed: str) -> bool:
+        """Whether posts that are passed over for the feed are counted at once."""
+        backlog = self._backlogs.get((partition, feed))
+        return backlog is None or backlog.counted
+
+    async def begin(
+        self, partition: int, feed: str, offset: int, still_assigned: StillAssigned, *, counted: bool = True
+    ) -> None:
         """The record at this offset cannot be written to the feed. Without an await before later records are known."""
         if not self.pass_over(partition, feed, offset):
-            self._backlogs[partition, feed] = Backlog(partition, feed, offset, offset + 1)
+            self._backlogs[partition, feed] = Backlog(partition, feed, offset, offset + 1, counted=counted)
         await self.note(self._backlogs[partition, feed], still_assigned)
 
     async def note(self, backlog: Backlog, still_assigned: StillAssigned) -> None:
         """Tell Kafka where the feed's backlog begins."""
-        mark = Waiting(backlog.partition, backlog.feed, backlog.start)
+        mark = backlog.mark
         await services.producer.send(WAITING, 0, codec.encode(mark), key=mark.key, still_assigned=still_assigned)
 
     async def end(self, backlog: Backlog, still_assigned: StillAssigned) -> bool:
         """Let the feed get new records again, unless some were passed over meanwhile. Returns whether it does."""
-        mark = Waiting(backlog.partition, backlog.feed, backlog.start)
         # While this holds the feed's queue, later records wait behind it, and none is written or acknowledged.
         async with services.producer.queue(backlog.feed, 0).turn():
             if backlog.start < backlog.until:
                 return False
-            await services.producer.send(WAITING, 0, None, key=mark.key, still_assigned=still_assigned)
+            await services.producer.send(WAITING, 0, None, key=backlog.mark.key, still_assigned=still_assigned)
             self._backlogs.pop((backlog.partition, backlog.feed), None)
             return True
 
@@ -126,7 +139,7 @@ class WaitingFeeds:
                 metrics.dead_letters.labels(WAITING).inc()
                 continue
             if mark.key == key and is_feed(mark.feed):
-                backlog = Backlog(mark.partition, mark.feed, mark.start, mark.start, whole=False)
+                backlog = Backlog(mark.partition, mark.feed, mark.start, mark.start, whole=False, counted=mark.counted)
                 self._backlogs[mark.partition, mark.feed] = backlog
 
 
