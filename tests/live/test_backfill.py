@@ -150,3 +150,10 @@ def test_a_worker_that_is_killed_while_it_fills_loses_and_doubles_nothing(
     apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     kill_while_filling(apache_kafka, namespace, tmp_path, 1, 1)
+
+
+@pytest.mark.soak
+def test_five_kills_of_three_workers_while_they_fill_lose_and_double_nothing(
+    apache_kafka: KafkaAddress, namespace: str, tmp_path: Path
+) -> None:
+    kill_while_filling(apache_kafka, namespace, tmp_path, 3, 5, 300_000)

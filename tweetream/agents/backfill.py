@@ -37,13 +37,14 @@ from tweetream.text import normalise
 from tweetream.topology import COMMANDS, COUNTS, dead_letter, now_ms, owns_commands, recovered, services, topics_table
 
 if TYPE_CHECKING:
+    from tweetream.archive.prefilter import Prefilter
     from tweetream.archive.search import ArchiveReader, Found
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 INTERVAL = 0.5  # seconds
 AT_ONCE = 2  # topics
-PAGE = 1_000  # stored posts of one look into the archive
+PAGE = 5_000  # stored posts of one look into the archive
 CHUNK, CHUNK_BYTES = 200, 128 * 1024  # posts, and characters of them, that are counted and written together
 PATIENCE = 60.0  # seconds without an answer of the archive; then live posts wait no longer
 SETTLE = 60_000  # ms before the end of a backfill, whose posts may not be archived yet
@@ -62,7 +63,9 @@ class Filling:
         self._number = 0  # posts in the feed
         self._chunk: list[Found] = []
         self._size = 0
-        self._matcher: tuple[tuple[str, ...], Matcher] = (), Matcher({})
+        self._track: tuple[str, ...] = ()
+        self._rule: Prefilter  # what a text needs to match
+        self._matcher: Matcher
         self._reminder = Reminder(log)
 
     def topic(self) -> Topic | None:
@@ -111,15 +114,15 @@ class Filling:
     async def _look(self, until: int) -> None:
         """Look at what was received before a time (ms), and write what matches."""
         while True:
-            seen, found = await self._read(lambda: self._page(until))
+            last, found = await self._read(lambda: self._page(until))
             for post in found:
                 self._chunk.append(post)
                 self._size += len(post.text)
                 if len(self._chunk) == CHUNK or self._size >= CHUNK_BYTES:
                     await self._write()
-            if seen is None:
+            self._after = last or (found[-1].key if found else self._after)
+            if last is None:
                 return
-            self._after = seen
 
     async def _await_archiver(self, until: int) -> str:
         """Wait until the archiver has written what was received before a time (ms). Returns why it has not, if so."""
@@ -141,8 +144,7 @@ class Filling:
             topic = self.topic()
             if topic is None:
                 raise Abandoned("another worker fills the feed")
-            if self._matcher[0] != topic.track:
-                self._matcher = topic.track, Matcher({topic.kafka_topic: topic.track})
+            self._follow(topic.track)
             try:
                 async with asyncio.timeout(PATIENCE):
                     return await asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -156,16 +158,21 @@ class Filling:
                 self._reminder.warn("topic %s and its live posts wait for stored ones: %s", topic.name, error)
                 await asyncio.sleep(PAUSE)
 
+    def _follow(self, track: tuple[str, ...]) -> None:
+        """Look for the words that the topic has now."""
+        if track != self._track:
+            from tweetream.archive.prefilter import Prefilter
+
+            self._track, self._rule, self._matcher = track, Prefilter(track), Matcher({"": track})
+
     def _page(self, until: int) -> "tuple[int | None, list[Found]]":
         """The key of the last of the next posts (None: there are no more), and those that match. Runs in a thread."""
-        from tweetream.archive.search import Search
-
-        search = Search(since=self._backfill.since, until=until, after=self._after)
-        found = archive_reader().oldest(search, PAGE)
-        began, match = time.perf_counter(), self._matcher[1].match
-        matching = [post for post in found if match(normalise(post.text))]
+        after = max(self._after or 0, (self._backfill.since << BITS) - 1)
+        last, texts = archive_reader().scan(self._rule, after, until << BITS, PAGE)
+        began = time.perf_counter()
+        keys = [key for key, text in texts if self._rule.passes(text) and self._matcher.match(normalise(text))]
         time.sleep(time.perf_counter() - began)  # one interpreter serves all threads, also the live posts'
-        return (found[-1].key if found else None), matching
+        return last, archive_reader().by_keys(keys)
 
     async def _write(self) -> None:
         """Count the posts that wait, then write them: after a kill between the two they have the same stamps again."""

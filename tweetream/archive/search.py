@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Select, exists, func, literal_column, select,
 from tweetream.archive.address import Address
 from tweetream.archive.database import engine_of, explained
 from tweetream.archive.errors import ArchiveMissing
+from tweetream.archive.prefilter import Prefilter
 from tweetream.archive.rows import BITS
 from tweetream.archive.schema import archive, post_counts, post_topics, posts, version_of
 from tweetream.archive.words import Term
@@ -84,6 +85,31 @@ class ArchiveReader:
         while found := self.oldest(search, number):
             yield found
             search = msgspec.structs.replace(search, after=found[-1].key)
+
+    def scan(self, rule: Prefilter, after: int, before: int, number: int) -> tuple[int | None, list[tuple[int, str]]]:
+        """Look through the next `number` posts with keys between these two, in order.
+
+        Returns the key of the last one (None: there are no more), and the keys and texts of those that the rule lets
+        pass.
+        """
+        key = posts.c.key
+        with explained(self.address), self._connection() as connection:
+            between = select(key).where(key > after, key < before).order_by(key)
+            last = connection.execute(between.offset(number - 1).limit(1)).scalar()
+            if last is not None:
+                before = last + 1
+            asked = select(key, posts.c.text).where(key > after, key < before)
+            rows = connection.execute(asked.where(rule.condition(connection.dialect.name)).order_by(key)).all()
+        return last, [(row[0], row[1]) for row in rows]
+
+    def by_keys(self, keys: Sequence[int]) -> list[Found]:
+        """The posts with these keys, oldest first."""
+        if not keys:
+            return []
+        with explained(self.address), self._connection() as connection:
+            asked, key = _statement(Search(), connection)
+            rows = connection.execute(asked.where(key.in_(keys)).order_by(key)).all()
+        return [_found(row, None) for row in rows]
 
     def counts(self, topic: str, since: int, until: int, step: int) -> list[tuple[int, str, str, int]]:
         """Posts from minute `since` to before `until`, by step (its first minute), label and source, in order."""
