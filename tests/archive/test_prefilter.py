@@ -25,8 +25,9 @@ TRACKS = [
 ]
 PIECES = [
     "macet", "MACET", "#JalanTolMacet", "banjir", "BANJİR", "banjı̇r", "tol", "jalan tol", "jalan https://t.co/x tol",
-    "渋滞", "渋\u200b滞", "ma\u00adcet", "ｍａｃｅｔ", "𝐦𝐚𝐜𝐞𝐭", "mac&#101;t", "t&ouml;l", "m\u0430cet", "tolª", "５ｇ", "5g",
-    "⁵g", "jalán", "jala\u0301n", "lancar_jaya", "_lancar_jaya_", "ﬁ", "İ", "ı", "🚗", "…", "“tol”", "_", "%", "\\", "K", "ſ",
+    "渋滞", "渋\u200b滞", "ma\u00adcet", "ｍａｃｅｔ", "𝐦𝐚𝐜𝐞𝐭", "mac&#101;t", "t&ouml;l", "m\u0430cet", "tolª",
+    "５ｇ", "5g", "⁵g", "jalán", "jala\u0301n", "lancar_jaya", "_lancar_jaya_", "ﬁ", "İ", "ı", "🚗", "…", "“tol”", "_",
+    "%", "\\", "K", "ſ",
 ]  # fmt: skip
 
 
@@ -67,12 +68,13 @@ def test_a_database_applies_it(track: list[str], database_url: str) -> None:
     written.close()
     reader, rule = ArchiveReader(parse_address(database_url)), Prefilter(track)
     try:
-        found, after, looks = dict[int, str](), 0, 0
-        while after is not None:
-            last, some = reader.scan(rule, after, 2**63 - 1, 200)
+        found, looks = dict[int, str](), 0
+        last: int | None = 0
+        while last is not None:
+            last, some = reader.scan(rule, last, 2**63 - 1, 200)
             assert [key for key, _ in some] == sorted(key for key, _ in some) and not found.keys() & dict(some)
             found |= dict(some)
-            after, looks = last, looks + 1
+            looks += 1
         assert looks == 3
         match = Matcher({"": track}).match
         wanted = [text for text in texts()[:500] if match(normalise(text))]

@@ -200,7 +200,7 @@ async def _send(records: Records, counts: CountRecord, offset: int, still_assign
 
 async def count(records: list[CountRecord], still_assigned: StillAssigned) -> None:
     """Send these counts. Raises RecordRejected or Abandoned."""
-    found = [(codec.encode(record), []) for record in records if record.counts]
+    found: list[tuple[bytes, Headers]] = [(codec.encode(record), []) for record in records if record.counts]
     if found and await services.producer.send_all(COUNTS, 0, found, still_assigned=still_assigned):
         raise RecordRejected("its counts are too large for Kafka")
 
