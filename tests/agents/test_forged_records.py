@@ -19,7 +19,7 @@ from tweetream.models.codec import Undecodable
 from tweetream.models.command import Command
 from tweetream.models.counts import CountRecord, Counts, check_counts
 from tweetream.models.epoch import MAX_AHEAD
-from tweetream.models.feed import FeedName, Stamp, feed_entry
+from tweetream.models.feed import FeedName, Stamp, event_line
 from tweetream.models.post import Post, PostBatch, TaggedBatch, TaggedPost, read_posts, read_tagged
 from tweetream.models.topic import BadTopic, Topic
 from tweetream.sources.status import SourceStatuses, State, Status, StatusReport
@@ -159,7 +159,7 @@ def feed_record(value: bytes, headers: list[tuple[str, bytes]], offset: int = 0)
 
 
 def test_what_a_reader_of_a_feed_passes_on_is_flat_json_that_pages_can_carry() -> None:
-    good = codec.json_line(feed_entry(POST, "macet", "traffic", 0.5))
+    good = event_line(POST, "macet", "traffic", 0.5)
     chance, passed = random.Random(5), 0
     deep = b"[" * 900 + b"]" * 900
     odd = [good[:-1] + b',"x":' + part + b"}" for part in (deep, b"[" * 100_000, b'{"a":' * 100_000, b"[]", b"1e999")]
@@ -183,7 +183,7 @@ def test_what_a_reader_of_a_feed_passes_on_is_flat_json_that_pages_can_carry() -
 
 
 def test_a_forged_stamp_makes_no_later_post_a_duplicate() -> None:
-    stamps, good = Stamps(), codec.json_line(feed_entry(POST, "macet", "traffic", 0.5))
+    stamps, good = Stamps(), event_line(POST, "macet", "traffic", 0.5)
 
     def read(epoch: int) -> object:
         headers = [("label", b"traffic"), ("score", b"0.5"), ("origin", Stamp(0, epoch, 1, 0).pack())]

@@ -37,7 +37,6 @@ def test_readme_is_short_and_what_it_links_to_is_there() -> None:
 
 
 def test_what_readme_says_about_a_feeds_record_and_cleaning_is_so() -> None:
-    assert "def feed_entry(" in (PACKAGE / "models" / "feed.py").read_text()
-    assert "def json_line(" in (PACKAGE / "models" / "codec.py").read_text()
+    assert "def event_line(" in (PACKAGE / "models" / "feed.py").read_text()
     assert "class Cleaner" in (PACKAGE / "text.py").read_text()
     assert re.search(r"\bSCHEMES\b", "".join(path.read_text() for path in (PACKAGE / "sources").glob("*.py")))

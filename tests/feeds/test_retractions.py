@@ -7,8 +7,7 @@ import pytest
 
 from tweetream.feeds.record import FeedRecord
 from tweetream.feeds.retractions import Retracted, Retractions, id_of
-from tweetream.models.codec import json_line
-from tweetream.models.feed import MAX_OFFSET, feed_entry
+from tweetream.models.feed import MAX_OFFSET, event_line
 from tweetream.models.post import Post
 
 HOSTILE = [
@@ -19,7 +18,7 @@ HOSTILE = [
 
 def data_of(id: str) -> bytes:
     """A feed record's data, as classification makes it. The author's text looks like the end of an id."""
-    return json_line(feed_entry(Post(id, "x", '","topic":"', 0, 0), "macet", "traffic", 0.5))
+    return event_line(Post(id, "x", '","topic":"', 0, 0), "macet", "traffic", 0.5)
 
 
 def record(offset: int, id: str) -> FeedRecord:

@@ -4,6 +4,7 @@ import random
 import struct
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from tweetream.models.codec import json_line
@@ -13,7 +14,7 @@ from tweetream.models.feed import (
     Position,
     Stamp,
     base36,
-    feed_entry,
+    event_line,
     parse_positions,
     rfc3339,
 )
@@ -80,12 +81,25 @@ def test_times_are_rfc_3339_in_utc_with_milliseconds() -> None:
 
 def test_an_event_has_its_fields_in_the_documented_order() -> None:
     post = Post("x:1", "x", "macet\r\n", 1_700_000_000_000, 1_700_000_000_250, "https://x.com/1", "kurir", "id")
-    line = json_line(feed_entry(post, "macet", "traffic", 0.123456))
+    line = event_line(post, "macet", "traffic", 0.1235)
     assert line == (
         rb'{"id":"x:1","topic":"macet","source":"x","url":"https://x.com/1","author":"kurir","text":"macet\r\n",'
         rb'"lang":"id","created_at":"2023-11-14T22:13:20.000Z","received_at":"2023-11-14T22:13:20.250Z",'
         rb'"label":"traffic","score":0.1235}'
     )
     untimed = Post("x:1", "x", "macet", None, 1_700_000_000_250)
-    assert b'"created_at":null,"received_at":"2023-' in json_line(feed_entry(untimed, "macet", "traffic", 0.5))
+    assert b'"created_at":null,"received_at":"2023-' in event_line(untimed, "macet", "traffic", 0.5)
     assert FeedEntry.__struct_fields__[0] == "id"
+
+
+def test_the_line_of_an_event_has_the_bytes_that_the_codec_would_give_it() -> None:
+    chance = random.Random(3)
+
+    def text() -> str:
+        return "".join(chance.choices('a"\\/\0\n\r\x7f\x1f\u2028\u00e9\U0001f697u07', k=chance.randrange(12)))
+
+    for score in (None, *(number / 10_000 for number in range(0, 10_001, 7))):
+        created = chance.choice([None, chance.randrange(2**41)])
+        post = Post(text(), text(), text(), created, chance.randrange(2**41), text(), text(), text())
+        line = event_line(post, "macet", None if score is None else text(), score)
+        assert line == json_line(msgspec.json.decode(line, type=FeedEntry))

@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections import Counter
 from contextlib import AbstractContextManager
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from faust.types import EventT
@@ -29,9 +29,8 @@ from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.kafka.send_queue import Headers, StillAssigned
 from tweetream.kafka.write_watch import Unwritable
 from tweetream.models import codec
-from tweetream.models.codec import json_line
 from tweetream.models.counts import CountRecord
-from tweetream.models.feed import UNSURE, feed_entry, pack_stamp
+from tweetream.models.feed import UNSURE, event_line, pack_stamp
 from tweetream.models.model_info import ModelInfo
 from tweetream.models.post import TaggedBatch, read_tagged
 from tweetream.topology import (
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Records = dict[str, list[tuple[bytes, Headers]]]
+ByFeed = dict[str, dict[int, dict[str, int]]]
 
 
 class Model:
@@ -147,24 +147,27 @@ def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tu
     names = [feed_name(feed).topic for feed in batch.feeds]
     dead = {number for number, feed in enumerate(batch.feeds) if not is_live(feed)}
     found: list[list[tuple[bytes, Headers]]] = [[] for _ in batch.feeds]
-    by_label: Counter[tuple[int, int, str]] = Counter()
-    by_source: Counter[tuple[int, int, str]] = Counter()
+    facts: list[tuple[int, int, str, str]] = []  # of each record: the number of its feed, minute, label, source
     label_header = {label: ("label", (label or UNSURE).encode()) for label in set(labels)}
     model = model_headers(services.model)
     stamp = partial(pack_stamp, partition, batch.epoch, batch.sequence)
-    for tagged_post, label, score in zip(batch.posts, labels, scores, strict=True):
+    for tagged_post, label, exact in zip(batch.posts, labels, scores, strict=True):
         post = tagged_post.post
-        headers = [label_header[label], ("score", b"%.4f" % (score or 0)), ("origin", stamp(tagged_post.index)), *model]
+        score = None if exact is None else round(exact, 4)
+        headers = [label_header[label], _score_header(score or 0.0), ("origin", stamp(tagged_post.index)), *model]
         minute = post.received_at // 60_000
         for number in tagged_post.feeds:
             if number not in dead:
-                found[number].append((json_line(feed_entry(post, names[number], label, score)), headers))
-                by_label[number, minute, label or UNSURE] += 1
-                by_source[number, minute, post.source] += 1
+                found[number].append((event_line(post, names[number], label, score), headers))
+                facts.append((number, minute, label or UNSURE, post.source))
     records = {feed: of_feed for feed, of_feed in zip(batch.feeds, found, strict=True) if of_feed}
-    last = batch.posts[-1].index
-    counts, sources = _by_feed(batch.feeds, by_label), _by_feed(batch.feeds, by_source)
-    return records, CountRecord(partition, batch.epoch, batch.sequence, last, counts, sources)
+    counts, sources = _by_feed(batch.feeds, Counter(facts))
+    return records, CountRecord(partition, batch.epoch, batch.sequence, batch.posts[-1].index, counts, sources)
+
+
+@lru_cache(maxsize=16_384)  # more than there are scores of four digits
+def _score_header(score: float) -> tuple[str, bytes]:
+    return "score", b"%.4f" % score
 
 
 def model_headers(model: ModelInfo | None) -> Headers:
@@ -172,12 +175,14 @@ def model_headers(model: ModelInfo | None) -> Headers:
     return [("model", model.name.encode()), ("model_sha256", model.sha256.encode())] if model else []
 
 
-def _by_feed(feeds: list[str], by_label: Counter[tuple[int, int, str]]) -> dict[str, dict[int, dict[str, int]]]:
-    """The numbers of posts by feed, minute and kind (a label or a source)."""
-    counts: dict[str, dict[int, dict[str, int]]] = {}
-    for (number, minute, kind), posts in by_label.items():
-        counts.setdefault(feeds[number], {}).setdefault(minute, {})[kind] = posts
-    return counts
+def _by_feed(feeds: list[str], counted: Counter[tuple[int, int, str, str]]) -> tuple[ByFeed, ByFeed]:
+    """The numbers of posts by feed, minute and label, and by feed, minute and source."""
+    by_label, by_source = ByFeed(), ByFeed()
+    for (number, minute, *kinds), posts in counted.items():
+        for by_feed, kind in zip((by_label, by_source), kinds, strict=True):
+            kinds_there = by_feed.setdefault(feeds[number], {}).setdefault(minute, {})
+            kinds_there[kind] = kinds_there.get(kind, 0) + posts
+    return by_label, by_source
 
 
 async def _send(records: Records, counts: CountRecord, offset: int, still_assigned: StillAssigned) -> None:

@@ -9,11 +9,13 @@ import struct
 import time
 from collections.abc import Iterable
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted  # in C
 from typing import NamedTuple
 
 import msgspec
 from typing_extensions import override
 
+from tweetream.models.codec import json_line
 from tweetream.models.post import Post
 
 UNSURE = "unsure"  # in place of a label, in filters, counts and headers, where the model gives none
@@ -142,10 +144,25 @@ def rfc3339(ms: int) -> str:
     return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
 
 
-def feed_entry(post: Post, topic: str, label: str | None, score: float | None) -> FeedEntry:
-    """The event of `post` in the feed of `topic`."""
+def event_line(post: Post, topic: str, label: str | None, score: float | None) -> bytes:
+    """The event of `post` as one line of ASCII JSON; `score` is rounded already.
+
+    It has the bytes of json_line(FeedEntry(…)) at half the cost, since it runs for each post of each feed.
+    """
     created = None if post.created_at is None else rfc3339(post.created_at)
-    return FeedEntry(
-        post.id, topic, post.source, post.url, post.author, post.text, post.lang,
-        created, rfc3339(post.received_at), label, None if score is None else round(score, 4),
-    )  # fmt: skip
+    written = "null" if created is None else f'"{created}"'
+    received = rfc3339(post.received_at)
+    line = (
+        f'{{"id":{_quoted(post.id)},"topic":"{topic}","source":{_quoted(post.source)},"url":{_quoted(post.url)},'
+        f'"author":{_quoted(post.author)},"text":{_quoted(post.text)},"lang":{_quoted(post.lang)},'
+        f'"created_at":{written},"received_at":"{received}",'
+        f'"label":{"null" if label is None else _quoted(label)},"score":{"null" if score is None else score}}}'
+    )
+    if "\\u007f" in line:  # the other encoder writes this character as it is
+        return json_line(
+            FeedEntry(
+                post.id, topic, post.source, post.url, post.author, post.text, post.lang,
+                created, received, label, score,
+            )
+        )  # fmt: skip
+    return line.encode("ascii")
