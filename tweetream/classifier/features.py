@@ -117,17 +117,18 @@ class Features:
     def place(self, hashes: Hashes) -> tuple[Places, Places]:
         """Which of `hashes` are known features, and the columns of these.
 
-        Known features are sorted. Two tables give, for the first bits of a number, where such features begin and how
-        many there are.
+        Known features are sorted. A table gives, for the first bits of a number, where such features begin.
         """
-        begins = (hashes >> _SHIFT).view(np.int64)
-        likely = np.flatnonzero(self._runs[begins])
-        wanted = hashes[likely]
-        columns = self._starts[begins[likely]].astype(np.intp)
-        for _ in range(int(self._runs.max()) - 1):
-            columns += self._padded[columns] != wanted
-        right = self._padded[columns] == wanted
-        return likely[right], columns[right]
+        columns = self._starts.take((hashes >> _SHIFT).view(np.int64))
+        right = self._padded.take(columns) == hashes
+        open_ = np.flatnonzero(~right)  # most known features are the first of their run
+        for _ in range(self._longest_run - 1):
+            columns[open_] += 1
+            found = self._padded.take(columns.take(open_)) == hashes.take(open_)
+            right[open_] = found
+            open_ = open_[~found]
+        known = np.flatnonzero(right)
+        return known, columns.take(known)
 
     def _kind(self, word: str) -> str:
         """The kind of a word, or else of the word without suffix or prefix; "" if it has none."""
@@ -153,6 +154,10 @@ class Features:
         return prefixes(self._known).astype(np.uint8)
 
     @cached_property
+    def _longest_run(self) -> int:
+        return int(self._runs.max())
+
+    @cached_property
     def _starts(self) -> NDArray[np.int32]:
         """The column of the first such feature."""
         return (np.cumsum(self._runs, dtype=np.int32) - self._runs).astype(np.int32)
@@ -160,7 +165,7 @@ class Features:
     @cached_property
     def _padded(self) -> Hashes:
         """The known features, then zeros for look-ups that run past the last."""
-        return np.append(self._known, np.zeros(int(self._runs.max()), dtype=np.uint64))
+        return np.append(self._known, np.zeros(self._longest_run, dtype=np.uint64))
 
 
 def grown(array: Any, size: int) -> Any:

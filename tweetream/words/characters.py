@@ -116,6 +116,8 @@ def fold(text: str) -> str:
     if unusual:
         text = bounded(_INVISIBLE.sub("", text))
     folded = unicodedata.normalize("NFKC", text)
+    if folded.isascii():  # a text with `…`, for example; NFKC can produce capitals
+        return folded.lower()
     if folded is not text:  # NFKC can produce capitals and tatweel, and folding can decompose letters again
         folded = _DOTTED.sub("i", folded.casefold().replace("ı", "i"))
         folded = unicodedata.normalize("NFKC", bounded(_INVISIBLE.sub("", folded)) if unusual else folded)
