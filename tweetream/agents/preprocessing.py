@@ -113,15 +113,19 @@ class Tagger:
 
     def tag(self, batch: PostBatch) -> TaggedBatch:
         """The posts of a batch that match, each with its feeds."""
-        match, applied = self._current.matcher.match, self._current.applied
+        match, clean = self._current.matcher.match, self._cleaner.clean
+        applied = self._current.applied
         feeds: dict[str, int] = {}
+        numbers: dict[tuple[str, ...], tuple[int, ...]] = {}  # of the feeds; few sets of topics occur in a batch
         tagged = []
         for index, post in enumerate(batch.posts):
             text = normalise(post.text)
             matched = match(words_of(post) if post.also else text)
             if matched:
-                numbers = tuple(feeds.setdefault(feed, len(feeds)) for feed in matched)
-                tagged.append(TaggedPost(index, post, self._cleaner.clean(text), numbers))
+                known = numbers.get(matched)
+                if known is None:
+                    known = numbers[matched] = tuple([feeds.setdefault(feed, len(feeds)) for feed in matched])
+                tagged.append(TaggedPost(index, post, clean(text), known))
         return TaggedBatch(batch.epoch, batch.sequence, applied, list(feeds), tagged)
 
 
@@ -187,6 +191,10 @@ async def _send(partition: int, read: int, tagged: TaggedBatch, still_assigned: 
 
 def encoded(batch: TaggedBatch, limit: int) -> Iterator[bytes]:
     """The records of a batch, of up to `limit` bytes; a single post can be larger."""
+    whole = codec.encode(batch)
+    if len(whole) <= min(limit, MAX_BYTES):  # its texts have no more bytes than that
+        yield whole
+        return
     parts = split(batch)[::-1]
     while parts:
         part = parts.pop()
