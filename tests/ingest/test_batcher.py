@@ -8,7 +8,7 @@ import pytest
 from tweetream.ingest import batcher as module
 from tweetream.ingest.batcher import Batch, Batcher, halves
 from tweetream.models.drop import Drop
-from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post
+from tweetream.models.post import BATCH_POSTS, MAX_BYTES, Post
 from tweetream.sources.base import Chunk
 
 
@@ -31,12 +31,12 @@ def numbers(read: Batch) -> list[int]:
     return [int(post.id.removeprefix("t:")) for post in read.posts]
 
 
-async def test_a_batch_closes_at_200_posts_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_batch_closes_at_600_posts_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LINGER", 60)
     batcher = Batcher({}, {})
-    await put(batcher, chunk("1", 0, 120), chunk("2", 120, 80), chunk("3", 200, 1))
+    await put(batcher, chunk("1", 0, 420), chunk("2", 420, 180), chunk("3", 600, 1))
     read = await first(batcher)
-    assert numbers(read) == list(range(MAX_POSTS)) and read.positions == {"a": "2"}
+    assert numbers(read) == list(range(BATCH_POSTS)) and read.positions == {"a": "2"}
 
 
 async def test_a_batch_closes_after_50_ms_however_little_is_in_it() -> None:
@@ -80,11 +80,11 @@ async def test_a_batch_that_is_full_by_bytes_closes_without_waiting(monkeypatch:
 
 async def test_a_chunk_that_does_not_fit_is_held_back_whole_and_comes_first_in_the_next() -> None:
     batcher = Batcher({}, {})
-    await put(batcher, chunk("1", 0, 150), chunk("2", 150, 60), chunk("3", 210, 5))
+    await put(batcher, chunk("1", 0, 550), chunk("2", 550, 60), chunk("3", 610, 5))
     batches = batcher.batches()
     one, two = await anext(batches), await anext(batches)
-    assert (numbers(one), one.positions) == (list(range(150)), {"a": "1"})
-    assert (numbers(two), two.positions) == (list(range(150, 215)), {"a": "3"})
+    assert (numbers(one), one.positions) == (list(range(550)), {"a": "1"})
+    assert (numbers(two), two.positions) == (list(range(550, 615)), {"a": "3"})
 
 
 async def test_nothing_is_lost_doubled_or_reordered_whatever_the_chunks() -> None:
@@ -101,7 +101,7 @@ async def test_nothing_is_lost_doubled_or_reordered_whatever_the_chunks() -> Non
     filling = asyncio.create_task(fill())
     got: list[int] = []
     async for read in batcher.batches():
-        assert len(read.posts) <= MAX_POSTS
+        assert len(read.posts) <= BATCH_POSTS
         got += numbers(read)
         assert read.positions["a"] == str(len(got)), "a position is not that behind the posts before it"
         if len(got) == total:

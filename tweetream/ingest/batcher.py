@@ -1,4 +1,4 @@
-"""Makes batches from the chunks of several sources: a batch closes at 200 posts, 50 ms or 256 KiB.
+"""Makes batches from the chunks of several sources: a batch closes at 600 posts, 50 ms or 256 KiB.
 
 A chunk is never split, since its position is valid only after all its posts.
 """
@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from tweetream.models.drop import Drop
-from tweetream.models.post import MAX_BYTES, MAX_POSTS, Post, size_of
+from tweetream.models.post import BATCH_POSTS, MAX_BYTES, Post, size_of
 from tweetream.sources.base import Chunk
 
 LINGER = 0.05  # seconds that a post waits for others
@@ -66,13 +66,13 @@ class Batcher:
             self._held = None
             size = self._add(batch, *item)
             closes = loop.time() + LINGER
-            while len(batch.posts) < MAX_POSTS and size < MAX_BYTES:
+            while len(batch.posts) < BATCH_POSTS and size < MAX_BYTES:
                 try:
                     async with asyncio.timeout_at(closes):
                         item = await self._queue.get()
                 except TimeoutError:
                     break
-                if len(batch.posts) + len(item[1].posts) > MAX_POSTS or size + _size(item[1].posts) > MAX_BYTES:
+                if len(batch.posts) + len(item[1].posts) > BATCH_POSTS or size + _size(item[1].posts) > MAX_BYTES:
                     self._held = item
                     break
                 size += self._add(batch, *item)
