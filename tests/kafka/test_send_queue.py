@@ -1,7 +1,7 @@
 """Sends that wait for a partition go out together: in order, each once, and each by its own right."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from aiokafka.structs import RecordMetadata, TopicPartition
 
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.producer import MAX_REQUEST, Abandoned, OrderedProducer, RecordRejected
-from tweetream.kafka.send_queue import Record
+from tweetream.kafka.send_queue import Record, Send
 
 
 class Batch(BatchBuilder):
@@ -170,3 +170,101 @@ async def test_a_producer_that_stops_lets_all_go(producer: OrderedProducer, kafk
     kafka.free.release()
     found = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(error) for error in found] == [Abandoned, Abandoned] and not issubclass(Abandoned, RecordRejected)
+
+
+class Added:
+    """Sends that are added to the queue, and how they ended: the values, and the error or None."""
+
+    def __init__(self, producer: OrderedProducer) -> None:
+        self.ended: list[tuple[list[bytes], Exception | None]] = []
+        self._producer = producer
+
+    def add(self, *names: str, assigned: Callable[[], bool] = lambda: True) -> None:
+        send = Send(records(*names), None, assigned, None, self._note)
+        self._producer.begin_send("t", 0, send)
+
+    def _note(self, send: Send, error: Exception | None) -> None:
+        self.ended.append(([value for value, _ in send.records], error))
+
+    async def wait(self, number: int) -> list[list[bytes]]:
+        async with asyncio.timeout(5):
+            while len(self.ended) < number:
+                await asyncio.sleep(0)
+        return [values for values, _ in self.ended]
+
+
+@pytest.fixture
+async def added(producer: OrderedProducer) -> Added:
+    return Added(producer)
+
+
+async def test_what_is_added_goes_out_in_order_and_together(added: Added, kafka: Kafka) -> None:
+    for names in ("ab", "c", "d"):
+        added.add(*names)
+    for _ in range(3):
+        kafka.free.release()
+    assert await added.wait(3) == [[b"a", b"b"], [b"c"], [b"d"]]
+    assert kafka.batches == [[b"a", b"b", b"c", b"d"]]
+    added.add("e")
+    assert await added.wait(4) and kafka.batches[1:] == [[b"e"]]
+
+
+async def test_what_is_added_keeps_its_place_among_those_that_wait_for_their_turn(
+    added: Added, kafka: Kafka, producer: OrderedProducer
+) -> None:
+    added.add("a")
+    first = await begun(producer, records("b"))
+    added.add("c")
+
+    async def alone() -> None:
+        async with producer.queue("t", 0).turn():
+            kafka.batches.append([b"alone"])
+
+    turn = asyncio.create_task(alone())
+    await asyncio.sleep(0)
+    added.add("d")
+    last = await begun(producer, records("e"))
+    for _ in range(6):
+        kafka.free.release()
+    await asyncio.gather(*first, turn, *last)
+    assert await added.wait(3) == [[b"a"], [b"c"], [b"d"]]
+    assert sum(kafka.batches, []) == [b"a", b"b", b"c", b"alone", b"d", b"e"]
+
+
+async def test_the_end_of_one_by_an_error_is_told_before_the_next_is_sent(added: Added, kafka: Kafka) -> None:
+    """The feed of the first has a backlog from then on, so that the second must not be written."""
+    lost = False
+    added.add("a", assigned=lambda: not lost)
+    added.add("b", assigned=lambda: not any(error for _, error in added.ended))
+    await asyncio.sleep(0)
+    kafka.errors, lost = [RequestTimedOutError()], True
+    kafka.free.release()
+    assert await added.wait(2) == [[b"a"], [b"b"]]
+    assert [type(error) for _, error in added.ended] == [Abandoned, Abandoned] and kafka.batches == []
+
+
+async def test_an_error_in_what_follows_a_send_does_not_hold_the_others(
+    added: Added, kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = added._note
+
+    def fail_once(send: Send, error: Exception | None) -> None:
+        note(send, error)
+        if len(added.ended) == 1:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(added, "_note", fail_once)
+    added.add("a")
+    await asyncio.sleep(0)
+    added.add("b")
+    for _ in range(2):
+        kafka.free.release()
+    assert await added.wait(2) == [[b"a"], [b"b"]]
+
+
+async def test_a_producer_that_stops_ends_what_was_added(added: Added, kafka: Kafka, producer: OrderedProducer) -> None:
+    added.add("a")
+    added.add("b")
+    await asyncio.sleep(0)
+    await producer.stop()
+    assert [type(error) for _, error in added.ended] == [Abandoned, Abandoned] and kafka.batches == []

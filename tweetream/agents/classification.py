@@ -18,13 +18,12 @@ from faust.types import EventT
 
 from tweetream import metrics
 from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
-from tweetream.agents.counted import CountedStamps
+from tweetream.agents.feed_writes import FeedWrites, written
 from tweetream.agents.order import InOrder
 from tweetream.agents.preprocessing import tagger
 from tweetream.agents.stored import without_stored
 from tweetream.agents.waiting import waiting
-from tweetream.app import app, kafka, settings
-from tweetream.feeds.written import KnownOfFeeds, WrittenStamps
+from tweetream.app import app, settings
 from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.kafka.send_queue import Headers, StillAssigned
 from tweetream.kafka.write_watch import Unwritable
@@ -42,7 +41,6 @@ from tweetream.topology import (
     is_live,
     services,
     tagged,
-    topics_table,
 )
 
 if TYPE_CHECKING:
@@ -91,26 +89,9 @@ def model() -> Model:
 
 
 @cache
-def written() -> WrittenStamps:
-    """What the feeds have, for this worker."""
-    known = KnownOfFeeds(CountedStamps().of, _remade, lambda feed: not services.producer.is_missing(feed))
-    return WrittenStamps(kafka, settings.partitions, settings.feed_retention, known)
-
-
-@cache
 def counting_order() -> InOrder:
     """The order in which the posts of a partition are counted, which is that of their stamps."""
     return InOrder()
-
-
-def _remade(feed: str) -> int:
-    entry = topics_table.entry(feed_name(feed).topic)
-    return 0 if entry is None else entry.remade
-
-
-@app.after
-async def _stop() -> None:
-    await written().stop()
 
 
 @app.task
@@ -187,14 +168,20 @@ def _by_feed(feeds: list[str], counted: Counter[tuple[int, int, str, str]]) -> t
 
 async def _send(records: Records, counts: CountRecord, offset: int, still_assigned: StillAssigned) -> None:
     """Write the posts to their feeds, and then count them: what is counted need not be written again."""
-    sends = [_feed(feed, found, counts.partition, offset, still_assigned) for feed, found in records.items()]
     with counting_order().place(counts.partition) as its_turn:
+        writes = FeedWrites(counts.partition, offset, still_assigned)
+        others = [feed for feed, found in records.items() if not writes.begin(feed, found)]
+        steps = [
+            writes.step_by_step(feed, _feed(feed, records[feed], counts.partition, offset, still_assigned))
+            for feed in others
+        ]
         # All of them end before the event is done. An abandoned send brings it again, whatever else was rejected.
-        sent = await asyncio.gather(*sends, return_exceptions=True)
-        failed = [error for error in sent if isinstance(error, BaseException)]
+        sent = await asyncio.gather(*steps, return_exceptions=True)
+        failed = [*await writes.ended(), *(error for error in sent if isinstance(error, BaseException))]
         failed.sort(key=lambda error: (isinstance(error, RecordRejected), not isinstance(error, Abandoned)))
         if not failed or isinstance(failed[0], RecordRejected):
-            for feed in [feed for feed, counted in zip(records, sent, strict=True) if counted is False]:
+            uncounted = [feed for feed, counted in zip(others, sent, strict=True) if counted is False]
+            for feed in uncounted + writes.uncounted:
                 counts.counts.pop(feed, None)
                 counts.sources.pop(feed, None)
             await its_turn()

@@ -7,6 +7,7 @@ their order, whichever worker owns the partition then.
 """
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import cache
 from typing import cast
@@ -89,13 +90,13 @@ class WaitingFeeds:
         backlog = self._backlogs.get((partition, feed))
         return backlog is None or backlog.counted
 
-    async def begin(
+    def begin(
         self, partition: int, feed: str, offset: int, still_assigned: StillAssigned, *, counted: bool = True
-    ) -> None:
-        """The record at this offset cannot be written to the feed. Without an await before later records are known."""
+    ) -> Awaitable[None]:
+        """The record at this offset cannot be written to the feed. Later ones know it at once, Kafka when awaited."""
         if not self.pass_over(partition, feed, offset):
             self._backlogs[partition, feed] = Backlog(partition, feed, offset, offset + 1, counted=counted)
-        await self.note(self._backlogs[partition, feed], still_assigned)
+        return self.note(self._backlogs[partition, feed], still_assigned)
 
     async def note(self, backlog: Backlog, still_assigned: StillAssigned) -> None:
         """Tell Kafka where the feed's backlog begins."""

@@ -9,6 +9,7 @@ is counted when its feed has it, or when it is noted that the feed lacks it.
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -63,6 +64,7 @@ class WrittenStamps:
         self._ends: dict[str, FeedEnd] = {}
         self._counted: dict[str, tuple[int, Stamps]] = {}  # with the number of rebalances then
         self._locks: dict[str, asyncio.Lock] = {}
+        self._asked: Counter[str] = Counter()  # calls of `unwritten` that have not returned, by feed
         self._reminder = Reminder(log)
 
     async def stop(self) -> None:
@@ -82,6 +84,28 @@ class WrittenStamps:
         Calls for a feed return in their order. `rebalance` is the number of rebalances until now. `lacking` records are
         known to be no part of what the feed has lost. Raises Abandoned.
         """
+        self._asked[kafka_topic] += 1
+        try:
+            return await self._unwritten(kafka_topic, records, rebalance, still_assigned, lacking)
+        finally:
+            self._asked[kafka_topic] -= 1
+            if not self._asked[kafka_topic]:
+                del self._asked[kafka_topic]
+
+    def known_unwritten(self, kafka_topic: str, records: Records, rebalance: int) -> Records | None:
+        """As `unwritten`, without an await. None if something must be read first, or other calls come before."""
+        end = self._ends.get(kafka_topic)
+        if end is None or end.rebalance != rebalance or kafka_topic in self._asked:
+            return None
+        first = _stamp(records[0])
+        highest = end.stamps.highest(first.partition)
+        if highest is None:
+            return None if end.lost_until or self._known.remade(kafka_topic) else records
+        return records if first > highest else _above(highest, records)
+
+    async def _unwritten(
+        self, kafka_topic: str, records: Records, rebalance: int, still_assigned: StillAssigned, lacking: bool
+    ) -> Records:
         async with self._locks.setdefault(kafka_topic, asyncio.Lock()):
             end = self._ends.get(kafka_topic)
             if end is None or end.rebalance != rebalance:
@@ -89,7 +113,7 @@ class WrittenStamps:
             first = _stamp(records[0])
             highest = end.stamps.highest(first.partition)
             if highest is not None:
-                return records if first > highest else [record for record in records if _stamp(record) > highest]
+                return records if first > highest else _above(highest, records)
             lost_until = max(end.lost_until, self._known.remade(kafka_topic))
             if lacking or not lost_until:
                 return records
@@ -170,6 +194,11 @@ async def stamps_at_end(reader: AIOKafkaConsumer, kafka_topic: str, partitions: 
 def _missing(rebalance: int, before: FeedEnd | None) -> FeedEnd:
     """The end of a feed that Kafka does not have: not for long, so it is not remembered."""
     return FeedEnd(rebalance, Stamps() if before is None else before.stamps, ALL_TIME)
+
+
+def _above(stamp: Stamp, records: Records) -> Records:
+    """The records with a higher stamp."""
+    return [record for record in records if _stamp(record) > stamp]
 
 
 def _stamp(record: tuple[bytes, Headers]) -> Stamp:

@@ -27,6 +27,7 @@ from aiokafka.errors import (
 from aiokafka.structs import RecordMetadata
 
 from tweetream.kafka import admin
+from tweetream.kafka.batch_rate import BatchRate
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import Reminder, Unavailable, wait_at_most
@@ -38,6 +39,7 @@ MAX_REQUEST = 1_000_000  # bytes: Kafka's default limit, less room for its own f
 MAX_RECORDS = 100_000  # of a batch: more than fit in
 RECORD_BYTES = 1024  # of a record in a batch besides its value
 METADATA_AGE_MS = 5_000  # a deleted topic is noticed after so long, also without a send
+BATCH_RATE, BATCH_BURST = 1_500, 300  # batches to feeds a second, and at once; a batch costs 100 µs or more
 FRAMING = 1024  # bytes of a batch besides its records' keys, values and headers, and some to spare
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 _FINAL = (InvalidTopicError, TopicAuthorizationFailedError)
@@ -74,6 +76,7 @@ class OrderedProducer:
         self._pause = pause
         self._producer: AIOKafkaProducer | None = None
         self._queues: dict[tuple[str, int], SendQueue] = {}
+        self._rate = BatchRate(BATCH_RATE, BATCH_BURST)
         self._failing = False
         self._reminder = Reminder(log)
         self.watch: WriteWatch | None = None
@@ -112,6 +115,8 @@ class OrderedProducer:
         if self._producer is not None:
             producer, self._producer = self._producer, None
             await wait_at_most(timeout, producer.stop(), cancel=True)
+        for queue in self._queues.values():
+            queue.stop(Abandoned("stopped"))
 
     def follow(self, topics: Iterable[str]) -> None:
         """Watch these topics, and ask for the metadata of no others."""
@@ -201,16 +206,31 @@ class OrderedProducer:
         """
         if not records:
             return []
-        send, queue = Send(records, keys, still_assigned), self.queue(topic, partition)
-        async with queue.turn(send):
+        send = Send(records, keys, still_assigned, limit)
+        async with self.queue(topic, partition).turn(send):
             if send.left:
-                with limit or contextlib.nullcontext():
-                    await self._deliver_all(topic, partition, send, queue)
+                await self._deliver_all(topic, partition, send)
         return send.too_large
 
-    async def _deliver_all(self, topic: str, partition: int, send: Send, queue: SendQueue) -> None:
+    def begin_send(self, topic: str, partition: int, send: Send) -> None:
+        """As send_all, but it does not wait: `send.ended` is called with what send_all would raise.
+
+        The batches of all partitions that are sent so share a rate, `BATCH_RATE`.
+        """
+        self.queue(topic, partition).add(send)
+
+    async def _deliver_in_turn(self, topic: str, partition: int, send: Send) -> None:
+        if send.still_assigned():
+            await self._rate.take()
+        await self._deliver_all(topic, partition, send)
+
+    async def _deliver_all(self, topic: str, partition: int, send: Send) -> None:
         """Deliver the records of this send, and what goes along of those behind it."""
-        most = MAX_RECORDS
+        with send.limit or contextlib.nullcontext():
+            await self._deliver_batches(topic, partition, send)
+
+    async def _deliver_batches(self, topic: str, partition: int, send: Send) -> None:
+        queue, most = self.queue(topic, partition), MAX_RECORDS
         while send.left:
             together = queue.together()
             batch, counts = self._fill(together, most)
@@ -231,6 +251,8 @@ class OrderedProducer:
             else:
                 for of_batch, count in zip(together, counts, strict=False):
                     of_batch.sent += count
+                    if not of_batch.left:
+                        queue.end(of_batch)
 
     def _fill(self, sends: Sequence[Send], most: int) -> tuple[Any, list[int]]:
         """A batch of at most so many records of these sends, and how many of each are in it, up to the last that is."""
@@ -260,7 +282,10 @@ class OrderedProducer:
 
     def queue(self, topic: str, partition: int) -> SendQueue:
         """The queue of a partition, in order of arrival; a turn in it ends when all its records were delivered."""
-        return self._queues.setdefault((topic, partition), SendQueue())
+        queue = self._queues.get((topic, partition))
+        if queue is None:
+            queue = self._queues[topic, partition] = SendQueue(partial(self._deliver_in_turn, topic, partition))
+        return queue
 
     async def _deliver(self, topic: str, attempt: Callable[[], Any], still_assigned: StillAssigned) -> RecordMetadata:
         while still_assigned():

@@ -1,0 +1,41 @@
+"""Batches to many partitions share a rate, in order, and a few never wait."""
+
+import asyncio
+
+from support.virtual_time import VirtualTimeLoop
+
+from tweetream.kafka.batch_rate import BatchRate
+
+
+def test_a_burst_goes_at_once_and_the_rest_in_order_at_the_rate() -> None:
+    async def take(rate: BatchRate, number: int, taken: list[tuple[float, int]]) -> None:
+        await rate.take()
+        taken.append((loop.time(), number))
+
+    async def run() -> list[tuple[float, int]]:
+        rate, taken = BatchRate(100, 20), list[tuple[float, int]]()
+        await asyncio.sleep(10)  # what was free before does not add up
+        await asyncio.gather(*(take(rate, number, taken) for number in range(220)))
+        return taken
+
+    loop = VirtualTimeLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        taken = runner.run(run())
+    assert [number for _, number in taken] == list(range(220))
+    assert [at for at, _ in taken][:20] == [10.0] * 20
+    assert 11.9 < taken[-1][0] < 12.2
+
+
+def test_one_that_is_cancelled_takes_nothing() -> None:
+    async def run() -> None:
+        rate = BatchRate(10, 1)
+        await rate.take()
+        waiting = [asyncio.create_task(rate.take()) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        await asyncio.gather(*waiting[1:])
+        assert loop.time() < 0.35
+
+    loop = VirtualTimeLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(run())

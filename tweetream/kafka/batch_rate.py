@@ -1,0 +1,45 @@
+"""Bounds how many batches a second are sent, so that records gather while more partitions have some than that.
+
+A batch costs the same for one record as for ten. With few partitions, or few records, nothing waits.
+"""
+
+import asyncio
+from collections import deque
+
+TICK = 0.05  # seconds between two looks at what waits
+
+
+class BatchRate:
+    """So many batches a second, and so many at once after a pause."""
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self._rate, self._burst = rate, burst
+        self._free, self._at = float(burst), 0.0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def take(self) -> None:
+        """Wait until a batch may be sent; in the order of the calls."""
+        loop = asyncio.get_running_loop()
+        self._refill(loop.time())
+        if self._free >= 1 and not self._waiting:
+            self._free -= 1
+            return
+        turn = loop.create_future()
+        self._waiting.append(turn)
+        if len(self._waiting) == 1:
+            loop.call_later(TICK, self._tick, loop)
+        await turn
+
+    def _refill(self, now: float) -> None:
+        self._free = min(self._burst, self._free + (now - self._at) * self._rate)
+        self._at = now
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._refill(loop.time())
+        while self._waiting and self._free >= 1:
+            turn = self._waiting.popleft()
+            if not turn.done():  # cancelled
+                turn.set_result(None)
+                self._free -= 1
+        if self._waiting:
+            loop.call_later(TICK, self._tick, loop)
