@@ -98,7 +98,7 @@ def _refuse(line: str) -> int:
 
 
 def _run_all(corpus: Corpus, options: argparse.Namespace) -> tuple[Measured, Measured, Measured]:
-    floor = _floor(corpus)
+    floor = bare_work(corpus)
     with tempfile.TemporaryDirectory(prefix="tweetream-bench-") as name, ApacheKafka(quick=False) as kafka:
         folder = Path(name).resolve()
         worker = _worker(corpus, kafka, folder, options)
@@ -113,7 +113,7 @@ def _many_topics(lines: list[str], options: argparse.Namespace) -> int:
     )
     for number in options.topics:
         corpus = make_many(lines, options.posts, number)
-        floor = _floor(corpus)
+        floor = bare_work(corpus)
         with tempfile.TemporaryDirectory(prefix="tweetream-bench-") as name, ApacheKafka(quick=False) as kafka:
             began = time.monotonic()
             with Fed(corpus, kafka, Path(name).resolve(), 1, options.partitions) as fed:
@@ -126,7 +126,7 @@ def _many_topics(lines: list[str], options: argparse.Namespace) -> int:
     return 0
 
 
-def _floor(corpus: Corpus) -> Measured:
+def bare_work(corpus: Corpus) -> Measured:
     """The bare work, in this process."""
     cleaner, classifier = Cleaner(), Classifier.load()
     matcher = Matcher({topic: [topic] for topic in corpus.topics})

@@ -128,7 +128,7 @@ class Features:
             right[open_] = found
             open_ = open_[~found]
         known = np.flatnonzero(right)
-        return known, columns.take(known)
+        return known, columns.take(known).astype(np.intp)
 
     def _kind(self, word: str) -> str:
         """The kind of a word, or else of the word without suffix or prefix; "" if it has none."""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -23,7 +23,7 @@ from tweetream.kafka.connection import Connection
 from tweetream.kafka.producer import Abandoned
 from tweetream.kafka.readers import FETCH_RECORDS, MAX_DEDUP_RECORDS, Readers, next_records
 from tweetream.kafka.retry import PAUSE, Reminder
-from tweetream.kafka.send_queue import Headers, StillAssigned
+from tweetream.kafka.send_queue import Record, StillAssigned
 from tweetream.models.backfill import ARCHIVED
 from tweetream.models.feed import Stamp, rfc3339
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 TIMEOUT = 5.0  # seconds for the end of a feed; then it is tried again
 COUNTED_TIMEOUT = 30.0  # seconds for what was counted, of all feeds
 GROWTH = 8  # each block is so many times larger than the one after it
-Records = list[tuple[bytes, Headers]]
+Records = list[Record]
 ALL_TIME = 2**62  # ms since 1970
 
 
@@ -158,7 +158,7 @@ class WrittenStamps:
                 await asyncio.sleep(PAUSE)
         return known[1]
 
-    def add(self, kafka_topic: str, records: Records) -> None:
+    def add(self, kafka_topic: str, records: Sequence[Record]) -> None:
         """The feed has these records now: the log that they are made of may be read again without a rebalance."""
         end = self._ends.get(kafka_topic)
         if end is not None and records:
@@ -201,9 +201,9 @@ def _above(stamp: Stamp, records: Records) -> Records:
     return [record for record in records if _stamp(record) > stamp]
 
 
-def _stamp(record: tuple[bytes, Headers]) -> Stamp:
+def _stamp(record: Record) -> Stamp:
     return Stamp.unpack(dict(record[1])["origin"])
 
 
-def _received_at(record: tuple[bytes, Headers]) -> str:
+def _received_at(record: Record) -> str:
     return msgspec.json.decode(record[0], type=_Received).received_at
