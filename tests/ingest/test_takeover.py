@@ -168,6 +168,18 @@ async def test_no_more_ids_are_inherited_than_the_limit_and_the_newest_stay(
     assert list((await posts.take_over(1000)).ids) == ["t:8", "t:9", "t:10"]
 
 
+async def test_the_ids_of_a_slow_flow_are_all_in_one_partition(posts: Posts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(takeover, "MAX_IDS", 6)
+    monkeypatch.setattr(takeover, "FIRST_TAIL", 1)
+    for sequence in (3, 6, 9, 12):
+        await posts.batch(500, sequence, f"p{sequence}", [f"t:{sequence}{letter}" for letter in "ab"])
+    state = await posts.take_over(1000)
+    assert list(state.ids) == [f"t:{sequence}{letter}" for sequence in (6, 9, 12) for letter in "ab"]
+    assert (state.partition, state.last) == (0, (500, 12))
+    await posts.batch(1000, 13, "p13", ["t:13"])
+    assert (await posts.take_over(2000)).partition == 1
+
+
 async def test_what_a_fenced_worker_sent_is_not_inherited(posts: Posts) -> None:
     await posts.batch(500, 1, "p1", ["t:1"])
     await posts.take_over(1000)

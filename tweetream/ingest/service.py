@@ -23,6 +23,7 @@ from tweetream.ingest.command_offsets import CommandsLost, continue_offsets
 from tweetream.ingest.lag import watch_group_lag
 from tweetream.ingest.reporter import Reporter
 from tweetream.ingest.settled import SettledPositions, recall
+from tweetream.ingest.spread import Spread
 from tweetream.ingest.takeover import Fenced, TakeoverState, take_over
 from tweetream.kafka.fencing import highest
 from tweetream.kafka.producer import Abandoned, RecordRejected, RecordTooLarge
@@ -138,6 +139,7 @@ class Run:
 
     async def _send(self, batcher: Batcher, takeover: TakeoverState) -> None:
         epoch, sequence, ends, positions = takeover.epoch, 0, takeover.ends, takeover.positions
+        spread = Spread(settings.partitions, takeover.partition)
         async for batch in batcher.batches():
             waiting = [batch]
             while waiting:
@@ -148,7 +150,7 @@ class Run:
                 if len(part.posts) > 1 and len(record) > services.producer.max_record:
                     waiting[:0] = halves(part, positions)
                     continue
-                partition = (sequence + 1) % settings.partitions
+                partition = spread.next(len(part.posts))
                 try:
                     offset = await _until_delivered(self._deliver(partition, record, part))
                 except RecordTooLarge:  # Kafka's limit is lower now

@@ -35,6 +35,7 @@ class TakeoverState(msgspec.Struct):
     ids: dict[str, None]  # in the order they were read
     ends: dict[int, int]  # the offset after the marker, by partition
     last: tuple[int, int]  # the epoch and sequence of the last batch, also of a fenced one; zeros without
+    partition: int = 0  # that of the last batch
 
 
 async def take_over(
@@ -52,6 +53,12 @@ async def take_over(
         sent = await asyncio.gather(*(producer.send(topic, p, marker) for p in range(partitions)))
         markers = {p: metadata.offset for p, metadata in enumerate(sent)}
         tails = [await _tail(kafka, topic, p, markers[p], MAX_IDS // partitions) for p in markers]
+        # While posts come slowly, they stay in one partition: then all ids may be there.
+        sizes = [sum(len(batch.posts) for batch in tail) for tail in tails]
+        fullest = sizes.index(max(sizes))
+        if sizes[fullest] >= MAX_IDS // partitions and sum(sizes) < MAX_IDS:
+            wanted = sizes[fullest] + MAX_IDS - sum(sizes)
+            tails[fullest] = await _tail(kafka, topic, fullest, markers[fullest], wanted)
         highest = max((batch.epoch for tail in tails for batch in tail), default=0)
         if highest < epoch:
             return _state(epoch, tails, {p: offset + 1 for p, offset in markers.items()})
@@ -59,7 +66,10 @@ async def take_over(
 
 
 def _state(epoch: int, tails: list[list[PostBatch]], ends: dict[int, int]) -> TakeoverState:
-    last = max(((batch.epoch, batch.sequence) for tail in tails for batch in tail if batch.sequence), default=(0, 0))
+    last, partition = max(
+        (((batch.epoch, batch.sequence), p) for p, tail in enumerate(tails) for batch in tail if batch.sequence),
+        default=((0, 0), 0),
+    )
     kept = (batch for tail in tails for batch in unfenced(tail))
     batches = sorted(kept, key=lambda batch: (batch.epoch, batch.sequence))
     positions: dict[str, str] = {}
@@ -70,7 +80,7 @@ def _state(epoch: int, tails: list[list[PostBatch]], ends: dict[int, int]) -> Ta
         ids.update((post.id, None) for post in batch.posts)
     for old in list(ids)[: max(0, len(ids) - MAX_IDS)]:
         del ids[old]
-    return TakeoverState(epoch, positions, ids, ends, last)
+    return TakeoverState(epoch, positions, ids, ends, last, partition)
 
 
 async def _tail(kafka: Connection, topic: str, partition: int, marker: int, ids: int) -> list[PostBatch]:
