@@ -41,7 +41,7 @@ class Fed:
                 REBALANCE_TIMEOUT="10s",
                 SOURCES=f"replay:{quote(str(self._place))}?rate={rate}&loop=true",
                 TOPICS=",".join(corpus.topics),
-                MAX_TOPICS=max(1_000, len(corpus.topics)),
+                MAX_TOPICS=max(1_000, len(corpus.topics) + 1),
             )
             for _ in range(count)
         ]

@@ -20,6 +20,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+import httpx
 import measure
 import sampling
 from corpus import BadCorpus, Corpus, make, make_many, read
@@ -108,9 +109,8 @@ def _run_all(corpus: Corpus, options: argparse.Namespace) -> tuple[Measured, Mea
 
 def _many_topics(lines: list[str], options: argparse.Namespace) -> int:
     """The worker and the bare work with each number of topics, in one table."""
-    print(
-        f"{'topics':>8}{'posts':>10}{'posts/s':>10}{'CPU µs/post':>14}{'floor':>8}{'MiB':>8}{'ready s':>9}", flush=True
-    )
+    names = ("topics", "posts", "posts/s", "CPU µs/post", "floor", "MiB", "ready s", "rebuild s", "add s", "list s")
+    print("".join([f"{name:>13}" for name in names]), flush=True)
     for number in options.topics:
         corpus = make_many(lines, options.posts, number)
         floor = bare_work(corpus)
@@ -121,9 +121,21 @@ def _many_topics(lines: list[str], options: argparse.Namespace) -> int:
                 fed.warm()
                 run = Measured(len(corpus.lines), *fed.run(corpus.lines, sum(corpus.matches)))
                 size = measure.memory(fed.pids)
-        row = f"{number:>8,}{run.posts:>10,}{run.rate:>10,.0f}{run.cpu_each:>14.1f}"
-        print(f"{row}{floor.cpu_each:>8.1f}{size:>8.0f}{ready:>9.1f}", flush=True)
+                times = _times(fed.workers[0].url, corpus.topics)
+        row = f"{number:>13,}{run.posts:>13,}{run.rate:>13,.0f}{run.cpu_each:>13.1f}{floor.cpu_each:>13.1f}"
+        print(f"{row}{size:>13.0f}{ready:>13.1f}{''.join([f'{time:>13.3f}' for time in times])}", flush=True)
     return 0
+
+
+def _times(url: str, topics: list[str]) -> tuple[float, float, float]:
+    """Seconds to build the matcher of the topics, to add one to the worker's, and to list them."""
+    clock, began = time.perf_counter, time.perf_counter()
+    Matcher({topic: [topic] for topic in topics})
+    built = clock()
+    httpx.post(f"{url}/topics", json={"name": "one-more"}, timeout=60).raise_for_status()
+    added = clock()
+    httpx.get(f"{url}/topics", timeout=60).raise_for_status()
+    return built - began, added - built, clock() - added
 
 
 def bare_work(corpus: Corpus) -> Measured:
