@@ -65,7 +65,7 @@ class FeedWrites:
         return begun
 
     def _begin(self, feed: str, records: Records) -> bool:
-        if feed in _stepwise or is_filling(feed) or not self._may_send(feed) or services.producer.is_leaderless(feed):
+        if feed in _stepwise or not self._may_send(feed) or is_filling(feed) or services.producer.is_leaderless(feed):
             return False
         new = written().known_unwritten(feed, records, app.rebalancing_count)
         if new is None:
@@ -105,7 +105,7 @@ class FeedWrites:
             self._fail(feed, error)
         else:
             written().add(feed, send.records)
-            metrics.posts_fed.labels(feed_name(feed).topic).inc(len(send.records) - len(send.too_large))
+            metrics.fed(feed_name(feed).topic).inc(len(send.records) - len(send.too_large))
             for nth in send.too_large:
                 value = send.records[nth][0]
                 self._rest.append(dead_letter(feed, value, f"{len(value)} bytes are too many for Kafka"))

@@ -202,7 +202,10 @@ def _above(stamp: Stamp, records: Records) -> Records:
 
 
 def _stamp(record: Record) -> Stamp:
-    return Stamp.unpack(dict(record[1])["origin"])
+    for name, value in record[1]:
+        if name == "origin":
+            return Stamp.unpack(value)
+    raise KeyError("origin")
 
 
 def _received_at(record: Record) -> str:
