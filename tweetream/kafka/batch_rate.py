@@ -6,6 +6,7 @@ A batch costs the same for one record as for ten. With few partitions, or few re
 import asyncio
 from collections import deque
 
+RATE, BURST = 1_500, 300  # batches to feeds a second, and at once; each costs 100 µs of CPU or more
 TICK = 0.05  # seconds between two looks at what waits
 
 

@@ -27,11 +27,11 @@ from aiokafka.errors import (
 from aiokafka.structs import RecordMetadata
 
 from tweetream.kafka import admin
-from tweetream.kafka.batch_rate import BatchRate
+from tweetream.kafka.batch_rate import BURST, RATE, BatchRate
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import Reminder, Unavailable, wait_at_most
-from tweetream.kafka.send_queue import Headers, Record, Send, SendQueue, StillAssigned, all_assigned
+from tweetream.kafka.send_queue import Headers, Record, Send, SendQueue, StillAssigned, all_assigned, fill
 from tweetream.kafka.write_watch import WriteWatch
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,6 @@ MAX_REQUEST = 1_000_000  # bytes: Kafka's default limit, less room for its own f
 MAX_RECORDS = 100_000  # of a batch: more than fit in
 RECORD_BYTES = 1024  # of a record in a batch besides its value
 METADATA_AGE_MS = 5_000  # a deleted topic is noticed after so long, also without a send
-BATCH_RATE, BATCH_BURST = 1_500, 300  # batches to feeds a second, and at once; a batch costs 100 µs or more
 FRAMING = 1024  # bytes of a batch besides its records' keys, values and headers, and some to spare
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 _FINAL = (InvalidTopicError, TopicAuthorizationFailedError)
@@ -76,7 +75,7 @@ class OrderedProducer:
         self._pause = pause
         self._producer: AIOKafkaProducer | None = None
         self._queues: dict[tuple[str, int], SendQueue] = {}
-        self._rate = BatchRate(BATCH_RATE, BATCH_BURST)
+        self._rate = BatchRate(RATE, BURST)
         self._failing = False
         self._reminder = Reminder(log)
         self.watch: WriteWatch | None = None
@@ -213,10 +212,7 @@ class OrderedProducer:
         return send.too_large
 
     def begin_send(self, topic: str, partition: int, send: Send) -> None:
-        """As send_all, but it does not wait: `send.ended` is called with what send_all would raise.
-
-        The batches of all partitions that are sent so share a rate, `BATCH_RATE`.
-        """
+        """As send_all, but nobody waits, and the batches of all partitions share a rate (`batch_rate`)."""
         self.queue(topic, partition).add(send)
 
     async def _deliver_in_turn(self, topic: str, partition: int, send: Send) -> None:
@@ -233,7 +229,8 @@ class OrderedProducer:
         queue, most = self.queue(topic, partition), MAX_RECORDS
         while send.left:
             together = queue.together()
-            batch, counts = self._fill(together, most)
+            batch = self._started().create_batch()
+            counts = fill(batch, together, self.max_record - RECORD_BYTES, most)
             most = MAX_RECORDS
             try:
                 if not any(counts):  # the record alone is too large
@@ -253,17 +250,6 @@ class OrderedProducer:
                     of_batch.sent += count
                     if not of_batch.left:
                         queue.end(of_batch)
-
-    def _fill(self, sends: Sequence[Send], most: int) -> tuple[Any, list[int]]:
-        """A batch of at most so many records of these sends, and how many of each are in it, up to the last that is."""
-        batch, counts = self._started().create_batch(), list[int]()
-        for send in sends:
-            left = send.left
-            counts.append(send.fill(batch, self.max_record - RECORD_BYTES, most - sum(counts)))
-            if counts[-1] < left:
-                break
-        batch.close()
-        return batch, counts
 
     def _started(self) -> AIOKafkaProducer:
         if self._producer is None:

@@ -145,3 +145,15 @@ class SendQueue:
 def all_assigned(sends: Sequence[Send]) -> bool:
     """The StillAssigned of a batch that has records of each of these."""
     return all(send.still_assigned() for send in sends)
+
+
+def fill(batch: Any, sends: Sequence[Send], size: int, most: int) -> list[int]:
+    """Fill a BatchBuilder, up to `size` bytes and `most` records. How many of each send are in it, up to the last."""
+    counts = list[int]()
+    for send in sends:
+        left = send.left
+        counts.append(send.fill(batch, size, most - sum(counts)))
+        if counts[-1] < left:
+            break
+    batch.close()
+    return counts
