@@ -27,7 +27,7 @@ class Send:
     `ended` is called once by the queue that sends the records, with the error that ended it or None.
     """
 
-    __slots__ = ("records", "keys", "still_assigned", "limit", "ended", "sent", "too_large")
+    __slots__ = ("records", "keys", "still_assigned", "limit", "ended", "turn", "sent", "too_large")
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class Send:
     ) -> None:
         self.records, self.keys, self.still_assigned = records, keys, still_assigned
         self.limit, self.ended = limit, ended
+        self.turn: asyncio.Future[None] | None = None  # done when it is the turn of the call that waits
         self.sent = 0
         self.too_large: list[int] = []
 
@@ -72,30 +73,41 @@ class SendQueue:
     """
 
     def __init__(self, deliver: Callable[[Send], Awaitable[None]]) -> None:
-        self._lock = asyncio.Lock()
         self._waiting: deque[Send] = deque()
         self._deliver = deliver
+        self._busy = False  # the first has its turn
         self._sender: asyncio.Task[None] | None = None
 
     def add(self, send: Send) -> None:
         """Send these records when all before them are delivered, and then call `send.ended`."""
-        if self._sender is None:
-            self._sender = asyncio.create_task(self._send_added())
         self._waiting.append(send)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Give the first its turn."""
+        if self._busy or not self._waiting:
+            return
+        turn = self._waiting[0].turn
+        if turn is None:
+            self._sender = asyncio.create_task(self._send_added())
+        elif turn.cancelled():  # it is about to leave, and goes on then
+            return
+        else:
+            turn.set_result(None)
+        self._busy = True
 
     async def _send_added(self) -> None:
         try:
-            while any(send.ended for send in self._waiting):
-                async with self._lock:  # which lets those go first that wait for their turn
-                    while self._waiting and (first := self._waiting[0]).ended:
-                        error = None
-                        try:
-                            await self._deliver(first)
-                        except Exception as found:  # noqa: BLE001 - whatever it is, `ended` decides what becomes of the records
-                            error = found
-                        self.end(first, error)
+            while self._waiting and (first := self._waiting[0]).turn is None:
+                error = None
+                try:
+                    await self._deliver(first)
+                except Exception as found:  # noqa: BLE001 - whatever it is, `ended` decides what becomes of the records
+                    error = found
+                self.end(first, error)
         finally:
-            self._sender = None
+            self._sender, self._busy = None, False
+            self._go_on()
 
     def end(self, send: Send, error: Exception | None = None) -> None:
         """The records were delivered, or an error ended their way. Without an await before the next are sent."""
@@ -118,12 +130,17 @@ class SendQueue:
     async def turn(self, send: Send | None = None) -> AsyncIterator[None]:
         """Wait for all before, and keep out all behind. A send that has gone along meanwhile has nothing left."""
         send = send or Send((), None, bool)
+        turn = send.turn = asyncio.get_running_loop().create_future()
         self._waiting.append(send)
+        self._go_on()
         try:
-            async with self._lock:
-                yield
+            await turn
+            yield
         finally:
             self._waiting.remove(send)
+            if turn.done() and not turn.cancelled():  # it had its turn; a cancellation may have come before it knew
+                self._busy = False
+            self._go_on()
 
     def together(self) -> list[Send]:
         """The sends that may go out in one batch: the first that is not done, and those right behind it.
