@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from tweetream.classifier.model import Classifier
 
 log = logging.getLogger(__name__)
+FORGET_EVERY = 60.0  # seconds
 MAX_FED = 1024 * 1024  # characters of a post in all its feeds; a long text can have the words of a thousand topics
 Records = dict[str, list[tuple[bytes, Headers]]]
 
@@ -108,6 +109,11 @@ def counting_order() -> InOrder:
 def _remade(feed: str) -> int:
     entry = topics_table.entry(feed_name(feed).topic)
     return 0 if entry is None else entry.remade
+
+
+@app.timer(FORGET_EVERY)
+async def _forget_deleted() -> None:
+    written().keep(is_live)
 
 
 @app.after

@@ -141,6 +141,11 @@ class WrittenStamps:
         if end is not None and records:
             end.stamps.admit(_stamp(records[-1]))
 
+    def keep(self, is_live: Callable[[str], bool]) -> None:
+        """Forget the feeds that were deleted. One that is forgotten too early is read again."""
+        for kafka_topic in [topic for topic in self._locks if not is_live(topic)]:
+            self.forget(kafka_topic)
+
     def forget(self, kafka_topic: str) -> None:
         """The feed was deleted."""
         self._ends.pop(kafka_topic, None)
