@@ -24,6 +24,7 @@ from tweetream.kafka.readers import FETCH_RECORDS, Readers, dedup_start, next_re
 SCAN = 20_000  # records that a search for the last posts of a filter reads at most
 LAST_BYTES = 16 * 1024 * 1024  # of the last posts that a stream begins with
 LOOK = 0.5  # seconds between two looks whether Kafka can read a topic that is being read
+FETCH_BYTES = 1024 * 1024  # of the records of one fetch, about
 SLICE, REST = 200, 2  # records that are read without a pause, and how many times as long the pause of a search is
 GROWTH = 8  # each block of a search is so many times larger than the one before, since each reads a dedup window first
 
@@ -237,10 +238,11 @@ async def _ended_unless(available: Callable[[], bool], kafka_topic: str) -> Asyn
 
 
 async def _fetched(reader: AIOKafkaConsumer, tp: TopicPartition, scan: Scan | None) -> list[Any]:
-    """The next records, at least one and at most FETCH_RECORDS, charged to the scan."""
+    """The next records, charged to the scan: at least one, and about FETCH_RECORDS or FETCH_BYTES at most."""
     began = time.thread_time()  # which does not count the wait for Kafka
     found = await next_records(reader, tp, min(SLICE, FETCH_RECORDS))
-    while len(found) < FETCH_RECORDS:
+    sizes = [len(raw.value or b"") for raw in found]
+    while len(found) < FETCH_RECORDS and sum(sizes) < FETCH_BYTES:
         await _rest(scan, began)
         began = time.thread_time()
         size = min(SLICE, FETCH_RECORDS - len(found))
@@ -248,8 +250,9 @@ async def _fetched(reader: AIOKafkaConsumer, tp: TopicPartition, scan: Scan | No
         if not more:
             break
         found += more
+        sizes += [len(raw.value or b"") for raw in more]
     if scan is not None:
-        scan.spend([len(raw.value or b"") for raw in found])
+        scan.spend(sizes)
     return found
 
 
