@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from faust.types import EventT
 
 from tweetream import metrics
@@ -33,7 +34,7 @@ from tweetream.models.codec import json_line
 from tweetream.models.counts import CountRecord
 from tweetream.models.feed import UNSURE, feed_entry, pack_stamp
 from tweetream.models.model_info import ModelInfo
-from tweetream.models.post import TaggedBatch, read_tagged
+from tweetream.models.post import Post, TaggedBatch, read_tagged
 from tweetream.topology import (
     COUNTS,
     dead_letter,
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from tweetream.classifier.model import Classifier
 
 log = logging.getLogger(__name__)
+FORGET_EVERY = 60.0  # seconds
+MAX_FED = 1024 * 1024  # characters of a post in all its feeds; a long text can have the words of a thousand topics
 Records = dict[str, list[tuple[bytes, Headers]]]
 
 
@@ -108,6 +111,11 @@ def _remade(feed: str) -> int:
     return 0 if entry is None else entry.remade
 
 
+@app.timer(FORGET_EVERY)
+async def _forget_deleted() -> None:
+    written().keep(is_live)
+
+
 @app.after
 async def _stop() -> None:
     await written().stop()
@@ -154,6 +162,8 @@ def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tu
     stamp = partial(pack_stamp, partition, batch.epoch, batch.sequence)
     for tagged_post, label, score in zip(batch.posts, labels, scores, strict=True):
         post = tagged_post.post
+        if len(post.text) * len(tagged_post.feeds) > MAX_FED:
+            post = _cut(post, MAX_FED // len(tagged_post.feeds))
         headers = [label_header[label], ("score", b"%.4f" % (score or 0)), ("origin", stamp(tagged_post.index)), *model]
         minute = post.received_at // 60_000
         for number in tagged_post.feeds:
@@ -165,6 +175,10 @@ def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tu
     last = batch.posts[-1].index
     counts, sources = _by_feed(batch.feeds, by_label), _by_feed(batch.feeds, by_source)
     return records, CountRecord(partition, batch.epoch, batch.sequence, last, counts, sources)
+
+
+def _cut(post: Post, most: int) -> Post:
+    return msgspec.structs.replace(post, text=f"{post.text[: most - 1]}…")
 
 
 def model_headers(model: ModelInfo | None) -> Headers:

@@ -114,9 +114,13 @@ class OrderedProducer:
             await wait_at_most(timeout, producer.stop(), cancel=True)
 
     def follow(self, topics: Iterable[str]) -> None:
-        """Watch these topics, and ask for the metadata of no others."""
+        """Watch these topics, ask for the metadata of no others, and forget the queues of others."""
+        followed = frozenset(topics)
         if self.watch is not None:
-            self.watch.follow(topics)
+            self.watch.follow(followed)
+        for place, queue in list(self._queues.items()):
+            if place[0] not in followed and not queue.waits:  # else feeds that come and go would accumulate
+                del self._queues[place]
 
     def is_missing(self, topic: str) -> bool:
         """Whether Kafka has had no such topic for a while."""

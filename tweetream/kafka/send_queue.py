@@ -55,6 +55,11 @@ class SendQueue:
         self._lock = asyncio.Lock()
         self._waiting: deque[Send] = deque()
 
+    @property
+    def waits(self) -> bool:
+        """Whether a send waits, or is in its turn."""
+        return bool(self._waiting)
+
     @asynccontextmanager
     async def turn(self, send: Send | None = None) -> AsyncIterator[None]:
         """Wait for all before, and keep out all behind. A send that has gone along meanwhile has nothing left."""
