@@ -5,7 +5,9 @@
 
 Apache Kafka runs on this machine for as long as it takes (Java 17 or newer, and Maven the first time). The attackers
 (`attackers.py`) are another process on the same cores, with the lowest priority, since true ones have machines of their
-own: it is the worker's own work for them that is measured. Needs Linux.
+own: it is the worker's own work for them that is measured. What they cost through the shared cores and Kafka alone is
+measured too: the table has the latency of a bare consumer of the same feed, and a run in which the attackers have a
+decoy for a target. Needs Linux.
 """
 
 import argparse
@@ -24,10 +26,12 @@ import attackers
 import httpx
 import psutil
 import sse_appender
+import witness
 from beside import Beside, open_files
 from measure import Failed
 from sse_appender import Target
 from sse_runs import Ours, Run, appender, memory, run
+from witness import Seen
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from support.kafka.apache_kafka import ApacheKafka  # noqa: E402
@@ -78,13 +82,35 @@ def _refuse(line: str) -> int:
     return 2
 
 
+class Row(NamedTuple):
+    """A run: what clients of the worker noticed, what a bare consumer did, and the worker's MiB at its end."""
+
+    run: Run
+    bare: Seen
+    memory: float
+
+
 def _attack(kafka: ApacheKafka, folder: Path, options: argparse.Namespace) -> None:
-    runs: dict[str, Run] = {}
     outcomes: Counter[str] = Counter()
-    seconds = options.seconds
-    with Ours(kafka, folder, "attack", rate=POSTS_RATE) as ours, appender(ours) as appending:
+    with (
+        Ours(kafka, folder, "attack", rate=POSTS_RATE) as ours,
+        appender(ours) as appending,
+        Beside(witness.serve, kafka.bootstrap, ours.target.place) as bare,
+    ):
+        bare.answer(30)
+
+        def measured(seconds: float) -> Row:
+            bare.ask("begin")
+            found = run(ours, appending, CLIENTS, RATE, seconds)
+            return Row(found, bare.ask("end"), memory(ours.pids()) / 2**20)
+
         _fill(ours, kafka)
-        runs["without attackers"] = run(ours, appending, CLIENTS, RATE, min(seconds, QUIET))
+        rows = {"without attackers": measured(min(options.seconds, QUIET))}
+        with Beside(witness.serve_decoy) as decoy, Beside(attackers.serve, decoy.answer(30), PAST) as attacking:
+            attacking.tell(*attackers.KINDS)
+            rows["with all of them elsewhere"] = measured(min(options.seconds, QUIET))
+            attacking.tell("stop")
+            attacking.answer(60)
         # The first call loads the model, which then stays.
         httpx.post(f"{ours.worker.url}/classify", json={"texts": ["macet"]}, timeout=30).raise_for_status()
         before = _state(ours)
@@ -93,12 +119,12 @@ def _attack(kafka: ApacheKafka, folder: Path, options: argparse.Namespace) -> No
                 kinds = (kind,) if options.only else attackers.KINDS
                 ours.replace(attackers.hostile_posts(PAST) if "posts" in kinds else [])
                 attacking.tell(*kinds)
-                runs[f"with {kind}"] = run(ours, appending, CLIENTS, RATE, seconds)
+                rows[f"with {kind}"] = measured(options.seconds)
                 attacking.tell("stop")
                 outcomes += attacking.answer(60)
         ours.replace([])
         time.sleep(CALM)
-        _print(runs, before, _state(ours), outcomes)
+        _print(rows, before, _state(ours), outcomes)
 
 
 @contextlib.contextmanager
@@ -138,13 +164,14 @@ def _state(ours: Ours) -> State:
     )
 
 
-def _print(runs: dict[str, Run], before: State, after: State, outcomes: Counter[str]) -> None:
-    quiet = next(iter(runs.values())).collected
-    print(f"{f'{CLIENTS} clients x {RATE} events/s':<28}{'p50 ms':>9}{'p99 ms':>9}{'times':>9}{'clients short':>15}")
-    for name, each in runs.items():
-        found = each.collected
-        times = found.p99 / max(quiet.p99, 1e-9)
-        print(f"{name:<28}{found.p50:>9.1f}{found.p99:>9.1f}{times:>9.1f}{found.short:>15}")
+def _print(rows: dict[str, Row], before: State, after: State, outcomes: Counter[str]) -> None:
+    quiet = next(iter(rows.values())).run.collected
+    heads = ("p50 ms", "p99 ms", "times", "short", "bare p50", "bare p99", "MiB")
+    print(f"{f'{CLIENTS} clients x {RATE} events/s':<28}{''.join(f'{head:>9}' for head in heads)}")
+    for name, (found, bare, size) in rows.items():
+        times = found.collected.p99 / max(quiet.p99, 1e-9)
+        clients = f"{found.collected.p50:>9.1f}{found.collected.p99:>9.1f}{times:>9.1f}{found.collected.short:>9}"
+        print(f"{name:<28}{clients}{bare.p50:>9.1f}{bare.p99:>9.1f}{size:>9.0f}")
     print(f"\n{'worker':<28}{'MiB':>9}{'files':>9}{'dead letters':>15}{'posts lost':>12}")
     for name, state in (("before", before), (f"{CALM:.0f} s after", after)):
         print(f"{name:<28}{state.memory:>9.0f}{state.files:>9}{state.dead_letters:>15.0f}{state.uncounted:>12.0f}")

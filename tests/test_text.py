@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tweetream.text import BadAbbreviations, Cleaner, Words, load_abbreviations, normalise, shorten
+from tweetream.words.normal import _PART, _PARTS
 
 
 @pytest.mark.parametrize(
@@ -189,3 +190,25 @@ def test_the_words_of_capitals_stand_beside_a_text_and_the_classifier_does_not_s
     assert Cleaner().clean(text) == Cleaner().clean(normalise("Parah #jakartamacet!"))
     assert type(normalise("#jakartamacet #Macet")) is str
     assert type(normalise("https://example.org/A?#JakartaMacet")) is str
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "macet parah di jalán ",
+        "e\u0301 " + "\u0301" * 7 + " ",
+        "首都高は渋滞している。事故です！",
+        "#JakartaMacet di jalán &amp; ",
+        "jalán https://example.com/" + "x" * 1_000 + "\n",
+    ],
+)
+def test_a_long_text_has_the_words_of_its_parts(text: str) -> None:
+    """Parts keep each call into C short, so that other threads run. They must cut no word."""
+    once, long = normalise(text).split(), normalise(text * 1_000)
+    assert long.split() == once * 1_000
+    assert max(map(len, _PARTS.findall(text * 1_000))) <= _PART
+
+
+def test_what_has_no_space_is_cut_somewhere() -> None:
+    text = "é" * 5_000
+    assert normalise(text).replace(" ", "") == text and len(normalise(text).split()) == 3

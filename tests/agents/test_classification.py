@@ -3,9 +3,11 @@
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from tweetream.agents import classification
+from tweetream.agents.classification import MAX_FED
 from tweetream.agents.preprocessing import tagger
 from tweetream.agents.waiting import waiting
 from tweetream.feeds.record import Filter, Stamps, read_record
@@ -84,6 +86,19 @@ async def test_an_unsure_post_has_no_label_and_is_counted_and_filtered_as_unsure
     record = read_record(raw, Stamps())
     assert record is not None and Filter("unsure").passes(record) and Filter().passes(record)
     assert not Filter("traffic").passes(record) and not Filter(None, 0.1).passes(record)
+
+
+async def test_a_post_with_the_words_of_all_topics_is_no_flood(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stops a post of 64 KiB that becomes a thousand records as long."""
+    Known(monkeypatch, TOPIC)
+    monkeypatch.setattr(classification, "is_live", lambda feed: True)
+    feeds = [f"{FEED_PREFIX}topic{number}-1" for number in range(1_000)]
+    long, short = (msgspec.structs.replace(POST, text="é" * length) for length in (32_000, 1_000))
+    every = tuple(range(len(feeds)))
+    posts = [TaggedPost(0, long, "macet", every), TaggedPost(1, short, "macet", every), TaggedPost(2, long, "a", (0,))]
+    found, _ = classification.classify(Model(), 0, TaggedBatch(NOW, 1, 3, feeds, posts))  # type: ignore[arg-type]
+    texts = [msgspec.json.decode(value)["text"] for value, _ in found[feeds[0]]]
+    assert [len(text) for text in texts] == [MAX_FED // 1_000, 1_000, 32_000] and texts[0].endswith("é…")
 
 
 async def test_a_record_names_the_model_that_labelled_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,6 +183,22 @@ async def test_a_cancelled_wait_leaves_the_build_to_the_others(table: Table, bui
     assert len(builds.threads) == 1 and tagger.tag(batch("macet")).feeds == ["feed"]
 
 
+async def test_a_long_post_does_not_hold_the_loop(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    tagger, threads = Tagger(Cleaner(None)), list[int]()
+    table.apply(1, "feed", "macet")
+    await tagger.catch_up(1, lambda: True)
+    tag = tagger.tag
+
+    def noted(batch: PostBatch) -> TaggedBatch:
+        threads.append(threading.get_ident())
+        return tag(batch)
+
+    monkeypatch.setattr(tagger, "tag", noted)
+    for text in ("macet", "macet " + "\ufdfa" * 20_000):
+        assert (await tagger.tagged(batch(text))).feeds == ["feed"]
+    assert [thread == threading.get_ident() for thread in threads] == [True, False]
+
+
 async def test_a_forged_command_does_not_end_the_waits_for_real_ones(waits: Waits) -> None:
     tagger = Tagger(Cleaner(None))
     for command in (2**62, COMMAND, 2**62, COMMAND + 1):

@@ -8,6 +8,7 @@ import pytest
 from support.archives import batch, numbered, row, store
 from support.kafka.deployment import BEGIN, entry
 
+from tweetream.archive import search
 from tweetream.archive.address import parse_address
 from tweetream.archive.batch import Batch
 from tweetream.archive.errors import ArchiveUnavailable, BadArchive
@@ -44,11 +45,11 @@ def reader(database_url: str) -> Iterator[ArchiveReader]:
 
 @pytest.fixture
 def ask(reader: ArchiveReader) -> Ask:
-    def search(query: str = "", number: int = 100, **options: Any) -> list[int]:
+    def found(query: str = "", number: int = 100, **options: Any) -> list[int]:
         terms = tuple(parse_query(query)) if query else ()
-        return [int(post.id.rpartition(":")[2]) for post in reader.page(Search(terms, **options), number)]
+        return [int(post.id.rpartition(":")[2]) for post in reader.page(Search(terms, **options), number)[0]]
 
-    return search
+    return found
 
 
 @pytest.mark.parametrize(
@@ -76,10 +77,25 @@ def test_every_filter_goes_with_every_other(ask: Ask) -> None:
     assert ask(min_score=0.8) == [3] and ask("macet", topic="tol", label="non_traffic", min_score=0.4) == [5]
 
 
+def test_a_page_of_long_posts_is_cut_and_says_that_there_are_older_ones(
+    reader: ArchiveReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stops searches whose answers have a thousand posts of 64 KiB each."""
+    monkeypatch.setattr(search, "PAGE_BYTES", len(TEXTS[6]) + len(TEXTS[5]))
+    found, older = reader.page(Search(), 100)
+    assert [post.text for post in found] == [TEXTS[6], TEXTS[5]] and older
+    monkeypatch.setattr(search, "PAGE_BYTES", 1)
+    found, older = reader.page(Search(before=found[1].key), 100)
+    assert [post.text for post in found] == [TEXTS[4]] and older
+    assert [reader.page(Search(topic="tol"), number)[1] for number in (1, 3)] == [True, True]
+    monkeypatch.undo()
+    assert [reader.page(Search(topic="tol"), number)[1] for number in (2, 3)] == [True, False]
+
+
 def test_pages_have_each_post_once(reader: ArchiveReader) -> None:
     terms, before, seen = tuple(parse_query("macet")), None, []
     for _ in range(3):
-        page = reader.page(Search(terms, before=before), 2)
+        page, _ = reader.page(Search(terms, before=before), 2)
         seen += [post.text for post in page]
         before = page[-1].key if page else before
     assert seen == [TEXTS[n] for n in (6, 5, 2, 0)]
@@ -90,11 +106,11 @@ def test_pages_have_each_post_once(reader: ArchiveReader) -> None:
 
 
 def test_a_post_is_as_its_event_with_all_its_topics(reader: ArchiveReader) -> None:
-    (post,) = reader.page(Search(tuple(parse_query("parah")), topic="tol"), 5)
+    ((post,), _) = reader.page(Search(tuple(parse_query("parah")), topic="tol"), 5)
     event = entry(0, "tol", TEXTS[0])
     assert all(getattr(post, name) == getattr(event, name) for name in event.__struct_fields__)
     assert sorted(post.topics) == ["macet", "tol"]
-    assert reader.page(Search(label="unsure"), 1)[0].score is None
+    assert reader.page(Search(label="unsure"), 1)[0][0].score is None
 
 
 def test_counts_are_by_step_label_and_source(reader: ArchiveReader) -> None:
@@ -125,7 +141,7 @@ def test_what_cannot_be_read_now_may_be_later(file: Path) -> None:
     archive = store(f"sqlite:///{file}")
     archive.open()
     archive.write(numbered(1))
-    assert len(found.page(Search(), 1)) == 1
+    assert len(found.page(Search(), 1)[0]) == 1
 
 
 def test_a_search_that_takes_too_long_is_ended(file: Path) -> None:

@@ -79,6 +79,13 @@ def test_a_refusal_says_why_and_a_deleted_topic_ends(url: str) -> None:
     assert list(tweetream.posts("x", url=url)) == []
 
 
+def test_a_token_is_not_taken_along_by_a_redirect(url: str) -> None:
+    Handler.answers[:] = [(302, {"Location": f"{url}/elsewhere"}, b"")]
+    with pytest.raises(ValueError, match="the worker answered 302"):
+        list(tweetream.posts("x", url=url, token="secret"))
+    assert [path for path, _ in Handler.asked] == ["/feeds/x"]
+
+
 def test_texts_get_the_labels_of_the_shipped_model() -> None:
     found = tweetream.classify(["macet parah di tol dalam kota arah cawang", ""])
     assert found[0].label == "traffic" and found[0].score is not None and found[0].score > 0.5

@@ -127,15 +127,15 @@ async def test_a_post_retracted_while_a_feed_is_joined_is_not_in_its_ring(
     writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await post(writer, *range(20))
-    other, whole = Hub(writer.kafka), next_records
+    other = Hub(writer.kafka)
     await other.start()
 
-    async def few_at_once(reader: Any, tp: TopicPartition, most: int) -> list[Any]:
-        found = await whole(reader, tp, 5)
+    async def few_at_once(reader: Any, tp: TopicPartition, scan: object) -> list[Any]:
+        found = await next_records(reader, tp, 5)
         other.retract(str(found[-1].offset), 0)
         return found
 
-    monkeypatch.setattr(past, "next_records", few_at_once)
+    monkeypatch.setattr(past, "_fetched", few_at_once)
     try:
         async with other.follow(writer.topic, asyncio.Event()) as feed:
             assert ids(feed.after(0)) == [n for n in range(20) if n not in (4, 9, 14, 19)]

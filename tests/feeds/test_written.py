@@ -115,6 +115,14 @@ async def test_a_feed_that_is_not_in_kafka_has_nothing_and_is_looked_at_again(
         assert numbers_of(found) == [0]
 
 
+async def test_feeds_that_come_and_go_are_forgotten(known: WrittenStamps, writer: Writer) -> None:
+    await unwritten(known, writer, batch(writer, 0))
+    known.keep(lambda feed: True)
+    assert known._ends.keys() == known._locks.keys() == {writer.topic}
+    known.keep(lambda feed: False)
+    assert not known._ends and not known._locks
+
+
 async def test_a_feed_that_is_no_longer_assigned_is_not_read(known: WrittenStamps, writer: Writer) -> None:
     with pytest.raises(Abandoned):
         await known.unwritten(writer.topic, batch(writer, 0), 1, lambda: False)

@@ -249,6 +249,17 @@ async def test_nothing_to_send_is_nothing_sent(producer: OrderedProducer, namesp
 
 
 @pytest.mark.kafka
+async def test_the_queues_of_feeds_that_come_and_go_do_not_accumulate() -> None:
+    producer = OrderedProducer(Connection(["127.0.0.1:1"]))
+    for number in range(10):
+        producer.queue(f"feed-{number}", 0)
+    async with producer.queue("feed-3", 0).turn():
+        producer.follow(["feed-7"])
+        assert set(producer._queues) == {("feed-3", 0), ("feed-7", 0)}
+    producer.follow(["feed-7"])
+    assert set(producer._queues) == {("feed-7", 0)}
+
+
 async def test_what_is_sent_while_the_broker_is_dead_is_delivered_in_order_when_it_is_back() -> None:
     with ApacheKafka() as broker:
         await admin.create(Connection([broker.bootstrap]), [admin.TopicSpec("t", 1)], 1)

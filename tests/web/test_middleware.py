@@ -14,6 +14,7 @@ from yarl import URL
 from tweetream.settings import Settings
 from tweetream.web import body, middleware
 from tweetream.web.middleware import application_options
+from tweetream.web.unread import Unread
 
 
 async def lacking(request: web.Request) -> web.Response:
@@ -147,3 +148,32 @@ async def test_no_page_may_frame_this_one_but_those_of_the_settings() -> None:
             answer = await client.get("/")
             assert policy in answer.headers["Content-Security-Policy"]
             assert "X-Frame-Options" not in answer.headers
+
+
+async def test_answers_that_a_client_does_not_read_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stops a hundred connections that each ask for megabytes and read none of them."""
+    body, asked = b"x" * 2**24, 0  # more than the system's own buffers take
+
+    async def large(request: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        return web.Response(body=body)
+
+    monkeypatch.setattr(middleware, "Unread", lambda: Unread(most_each=2 * len(body)))
+    app = web.Application(**application_options(Settings()))
+    app.router.add_get("/large", large)
+    async with TestClient(TestServer(app)) as client:
+        held = []
+        for number in (1, 2):
+            _, writer = await asyncio.open_connection(client.host, client.port, limit=1024)
+            writer.write(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            held.append(writer)
+            while asked < number:
+                await asyncio.sleep(0.01)
+        refused = await client.get("/large")
+        assert refused.status == 429 and "does not read" in (await refused.json())["detail"]
+        assert (await client.get("/named")).status == 404
+        for writer in held:
+            writer.transport.abort()
+        await asyncio.sleep(0.1)
+        assert await (await client.get("/large")).read() == body

@@ -102,6 +102,8 @@ async def test_all_parameters_go_together(get: Get) -> None:
         ({"before": "macet@1:5"}, "before is the position of a post in another search"),
         ({"before": "x"}, "not a position"), ({"since": "soon"}, "since is a time in ISO 8601"),
         ({"until": "later"}, "until is a time in ISO 8601"), ({"min_score": "2"}, "min_score is a number from 0 to 1"),
+        ({"author": "a\0"}, "author has at most 512 characters, and no NUL"), ({"source": "x" * 513}, "source has at"),
+        ({"label": "\0"}, "label has at most"),
         ({"topic": "No Topic"}, "a topic's name is 1 to 64"), ({"label": "nonsense"}, "label is one of non_traffic"),
     ],
 )  # fmt: skip
@@ -191,3 +193,29 @@ async def test_a_search_whose_client_leaves_keeps_its_thread_and_no_other_work_w
     finally:
         gate.set()
     await until_async(lambda: reads._waiting == 0)
+
+
+async def test_one_address_never_has_all_threads_also_if_its_clients_leave(url: str, archive: None) -> None:
+    """Stops long searches of one address, left or not, for which everybody else's wait."""
+    nothing: Any = None
+    reads, going, gate = ArchiveReads(Settings(archive=url), nothing), list[int](), threading.Event()
+
+    def work(_: Any) -> None:
+        going.append(1)
+        assert gate.wait(20)
+
+    try:
+        calls = [
+            asyncio.create_task(reads.run_for("1.2.3.4", work))
+            for _ in range(archive_reads.EACH + archive_reads.EACH_WAITING)
+        ]
+        await until_async(lambda: len(going) == archive_reads.EACH)
+        for call in calls[:5]:
+            call.cancel()
+        with pytest.raises(Problem, match="of this address"):
+            await reads.run_for("1.2.3.4", work)
+        assert await asyncio.wait_for(reads.run_for("5.6.7.8", lambda _: "found"), 5) == "found"
+        assert len(going) == archive_reads.EACH
+    finally:
+        gate.set()
+    await until_async(lambda: not reads._of and not reads._turns)

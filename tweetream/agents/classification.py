@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from faust.types import EventT
 
 from tweetream import metrics
@@ -31,7 +32,7 @@ from tweetream.models import codec
 from tweetream.models.counts import CountRecord
 from tweetream.models.feed import UNSURE, event_line, pack_stamp
 from tweetream.models.model_info import ModelInfo
-from tweetream.models.post import TaggedBatch, read_tagged
+from tweetream.models.post import Post, TaggedBatch, read_tagged
 from tweetream.topology import (
     COUNTS,
     dead_letter,
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from tweetream.classifier.model import Classifier
 
 log = logging.getLogger(__name__)
+FORGET_EVERY = 60.0  # seconds
+MAX_FED = 1024 * 1024  # characters of a post in all its feeds; a long text can have the words of a thousand topics
 Records = dict[str, list[tuple[bytes, Headers]]]
 ByFeed = dict[str, dict[int, dict[str, int]]]
 
@@ -94,6 +97,11 @@ def counting_order() -> InOrder:
     return InOrder()
 
 
+@app.timer(FORGET_EVERY)
+async def _forget_deleted() -> None:
+    written().keep(is_live)
+
+
 @app.task
 async def load() -> None:
     """Load the model before the first post comes."""
@@ -134,6 +142,8 @@ def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tu
     stamp = partial(pack_stamp, partition, batch.epoch, batch.sequence)
     for tagged_post, label, exact in zip(batch.posts, labels, scores, strict=True):
         post = tagged_post.post
+        if len(post.text) * len(tagged_post.feeds) > MAX_FED:
+            post = _cut(post, MAX_FED // len(tagged_post.feeds))
         score = None if exact is None else round(exact, 4)
         headers = [label_header[label], _score_header(score or 0.0), ("origin", stamp(tagged_post.index)), *model]
         minute = post.received_at // 60_000
@@ -149,6 +159,10 @@ def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tu
 @lru_cache(maxsize=16_384)  # more than there are scores of four digits
 def _score_header(score: float) -> tuple[str, bytes]:
     return "score", b"%.4f" % score
+
+
+def _cut(post: Post, most: int) -> Post:
+    return msgspec.structs.replace(post, text=f"{post.text[: most - 1]}…")
 
 
 def model_headers(model: ModelInfo | None) -> Headers:

@@ -33,6 +33,7 @@ from tweetream.topology import POSTS, TAGGED, dead_letter, posts, services, topi
 
 log = logging.getLogger(__name__)
 WAIT_FOR_COMMAND = 15.0  # seconds, at most and once for each command
+LONG = 2_048  # characters of a post that is not worked on in the loop
 MOST_WAITS = 5  # without a command that is applied between them
 
 
@@ -111,6 +112,12 @@ class Tagger:
         self._highest[partition] = max(epoch, self._highest[partition])
         return epoch < self._highest[partition]
 
+    async def tagged(self, batch: PostBatch) -> TaggedBatch:
+        """As `tag`. A long post can take 100 ms, so a thread does it, and streams get their events meanwhile."""
+        if any(len(post.text) > LONG for post in batch.posts):
+            return await asyncio.to_thread(self.tag, batch)
+        return self.tag(batch)
+
     def tag(self, batch: PostBatch) -> TaggedBatch:
         """The posts of a batch that match, each with its feeds."""
         match, clean = self._current.matcher.match, self._cleaner.clean
@@ -177,7 +184,8 @@ async def _work(event: EventT[Any], still_assigned: StillAssigned) -> Delivery |
     if not batch.posts:
         return None
     await tagger().catch_up(batch.command, still_assigned)
-    return partial(_send, partition, len(batch.posts), tagger().tag(batch), still_assigned)
+    tagged = await tagger().tagged(batch)
+    return partial(_send, partition, len(batch.posts), tagged, still_assigned)
 
 
 async def _send(partition: int, read: int, tagged: TaggedBatch, still_assigned: StillAssigned) -> None:

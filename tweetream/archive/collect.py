@@ -13,12 +13,12 @@ from http.client import HTTPException
 from urllib.parse import urlencode
 
 import msgspec
-from typing_extensions import override
 
 from tweetream.archive.batch import Batch, Store
 from tweetream.archive.errors import BadArchive
 from tweetream.archive.rows import FeedState, Row, ms_of
 from tweetream.models.feed import BadPosition, FeedEntry, Position, parse_positions
+from tweetream.models.no_redirect import open_url
 from tweetream.models.printable import printable
 
 PAGE = 1_000  # posts of one call
@@ -31,21 +31,12 @@ class _Page(msgspec.Struct):
     after: str | None
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect, which would take the token along."""
-
-    @override
-    def redirect_request(self, *arguments: object) -> None:
-        return None
-
-
 class Worker:
     """A worker's older posts. `sleep` is passed in, so that tests need not wait."""
 
     def __init__(self, url: str, token: str = "", sleep: Callable[[float], None] = time.sleep) -> None:
         self._url, self._sleep = url.rstrip("/"), sleep
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._opener = urllib.request.build_opener(_Stay)
 
     def page(self, topic: str, query: Mapping[str, str]) -> _Page:
         """A page of posts. Raises BadArchive with what the worker said."""
@@ -54,7 +45,7 @@ class Worker:
         while True:
             try:
                 request = urllib.request.Request(url, headers=self._headers)
-                with self._opener.open(request, timeout=30) as answer:
+                with open_url(request, timeout=30) as answer:
                     return msgspec.json.decode(answer.read(MAX_ANSWER), type=_Page)
             except urllib.error.HTTPError as error:
                 with error:

@@ -24,6 +24,7 @@ from tweetream.archive.words import Term
 from tweetream.models.feed import UNSURE, FeedEntry, rfc3339
 
 TIMEOUT = 5.0  # seconds of one search
+PAGE_BYTES = 2 * 1024 * 1024  # of the texts of a page; a page has at least one post
 STEPS = 1_000  # of SQLite's machine between two looks at the clock
 _topics = msgspec.json.Decoder(list[str])
 _index = table("posts_search")
@@ -66,12 +67,22 @@ class ArchiveReader:
     def close(self) -> None:
         self._engine.dispose()
 
-    def page(self, search: Search, number: int) -> list[Found]:
-        """The newest `number` posts, newest first. Raises ArchiveUnavailable or BadArchive."""
+    def page(self, search: Search, number: int) -> tuple[list[Found], bool]:
+        """The newest `number` posts, newest first, or fewer of PAGE_BYTES together; and whether there are older ones.
+
+        Raises ArchiveUnavailable or BadArchive.
+        """
+        found: list[Found] = []
+        size = 0
         with explained(self.address), self._connection() as connection:
             asked, key = _statement(search, connection)
-            rows = connection.execute(asked.order_by(key.desc()).limit(number)).all()
-        return [_found(row, search.topic) for row in rows]
+            for row in connection.execute(asked.order_by(key.desc()).limit(number + 1)):
+                post = _found(row, search.topic)
+                size += len(post.text.encode())
+                if len(found) == number or (found and size > PAGE_BYTES):
+                    return found, True
+                found.append(post)
+        return found, False
 
     def oldest(self, search: Search, number: int) -> list[Found]:
         """The oldest `number` posts, oldest first: all of them come by `after`."""

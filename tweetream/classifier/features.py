@@ -195,7 +195,7 @@ class Table:
     @staticmethod
     def words(text: str) -> list[str]:
         """The words of a cleaned text, cut at LONGEST; `<` marks edges here, and cleaned texts have none."""
-        return [word[:LONGEST_KEPT] for word in text.replace("<", " ").split()[:LONGEST]]
+        return [word[:LONGEST_KEPT] for word in text.replace("<", " ").split(maxsplit=LONGEST)[:LONGEST]]
 
     def number(self, texts: Sequence[str]) -> tuple[Places, Places]:
         """The numbers of all words and of each text's edges, and the number of each word's text."""

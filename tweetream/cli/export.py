@@ -7,6 +7,7 @@ interrupted export goes on. Progress is shown on a terminal.
 import argparse
 import contextlib
 import datetime
+import glob
 import hashlib
 import os
 import sys
@@ -102,7 +103,7 @@ def _collected(options: argparse.Namespace, out: Path | None, topics: list[str],
         collect(worker, store, topics, given, search.until, progress)
     store.close()
     yield Address("sqlite", str(file))
-    for left in file.parent.glob(f"{file.name}*"):
+    for left in file.parent.glob(f"{glob.escape(file.name)}*"):
         left.unlink(missing_ok=True)
 
 

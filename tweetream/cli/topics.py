@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from typing_extensions import override
 
+from tweetream.models.no_redirect import open_url
 from tweetream.models.token import exposure
 from tweetream.settings import fail, say
 
@@ -97,14 +97,6 @@ def _token(options: argparse.Namespace) -> str:
     return token
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: each of them becomes an error."""
-
-    @override
-    def redirect_request(self, *args: Any) -> None:
-        return None
-
-
 class _Backfill(msgspec.Struct):
     since: str
     state: str
@@ -126,7 +118,7 @@ def _call(method: str, url: str, token: str, wanted: Any, body: object = None) -
     data = None if body is None else json.dumps(body).encode()
     try:
         request = urllib.request.Request(url, data, headers, method=method)
-        with urllib.request.build_opener(_Stay).open(request, timeout=20) as answer:
+        with open_url(request, timeout=20) as answer:
             return msgspec.json.decode(answer.read(MAX_ANSWER) or b"null", type=wanted)
     except urllib.error.HTTPError as error:
         with error:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from tweetream.models.feed import FeedEntry
+from tweetream.models.no_redirect import open_url
 
 if TYPE_CHECKING:
     import pandas
@@ -82,7 +83,7 @@ class _Stream:
         if self._position:
             headers["Last-Event-ID"] = self._position
         try:
-            answer = urllib.request.urlopen(urllib.request.Request(self._url, headers=headers), timeout=SILENCE)
+            answer = open_url(urllib.request.Request(self._url, headers=headers), timeout=SILENCE)
         except urllib.error.HTTPError as error:
             with error:
                 if error.code in (429, 502, 503, 504):

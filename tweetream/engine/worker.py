@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from tweetream import __version__
 from tweetream.engine.application import App
+from tweetream.engine.memory import give_back
 from tweetream.models.errors import is_machine_error
 from tweetream.models.log_lines import formatter
 from tweetream.models.printable import PrintableLog, escape_output
@@ -27,7 +28,7 @@ from tweetream.settings import fail, load, say, secrets
 log = logging.getLogger(__name__)
 LOG_EVERY = 10.0  # seconds between two lines of the Kafka client about the same kind of trouble
 SWITCH = 0.0005  # seconds that a busy thread may keep the interpreter while the loop waits for it; Python's own: 0.005
-COLLECT_ALL = 30  # seconds between two full garbage collections
+COLLECT_ALL = 30  # seconds between two full garbage collections, after which memory is given back
 PATIENCE = 4.5  # seconds from the signal to the end, at most
 
 
@@ -81,6 +82,8 @@ async def _collect() -> None:
     for seconds in itertools.count(1):
         await asyncio.sleep(1.0)
         gc.collect(2 if seconds % COLLECT_ALL == 0 else 1)
+        if seconds % COLLECT_ALL == 0:
+            await give_back()
 
 
 def _say_nothing(self: object, worker: object) -> None:

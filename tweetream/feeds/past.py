@@ -24,7 +24,8 @@ from tweetream.kafka.readers import FETCH_RECORDS, Readers, dedup_start, next_re
 SCAN = 20_000  # records that a search for the last posts of a filter reads at most
 LAST_BYTES = 16 * 1024 * 1024  # of the last posts that a stream begins with
 LOOK = 0.5  # seconds between two looks whether Kafka can read a topic that is being read
-SLICE, REST = 200, 2  # records that a search reads without a pause, and how many times as long the pause is
+FETCH_BYTES = 1024 * 1024  # of the records of one fetch, about
+SLICE, REST = 200, 2  # records that are read without a pause, and how many times as long the pause of a search is
 GROWTH = 8  # each block of a search is so many times larger than the one before, since each reads a dedup window first
 
 
@@ -112,8 +113,7 @@ class PastReader:
         async with self._lend(kafka_topic, scan) as reader:
             reader.assign([tp])
             reader.seek(tp, offset)
-            raws = await next_records(reader, tp, FETCH_RECORDS)
-            _charge(scan, raws)
+            raws = await _fetched(reader, tp, scan)
             raws = [raw for raw in raws if raw.offset < until]
             found = await _records(raws, stamps, scan)
             offset = raws[-1].offset + 1 if raws else until
@@ -130,9 +130,8 @@ class PastReader:
             reader.assign([tp])
             reader.seek(tp, offset)
             while offset < until:
-                raws += await next_records(reader, tp, FETCH_RECORDS)
+                raws += await _fetched(reader, tp, scan)
                 offset = raws[-1].offset + 1
-        _charge(scan, raws)
         arrived = max((raw.timestamp for raw in raws if raw.offset < until), default=0)
         return self.retractions.among(raws, until), arrived
 
@@ -176,10 +175,9 @@ class PastReader:
             reader.seek(tp, start)  # reading the stamps may have passed `start`
             raws: list[Any] = []
             while start < end:
-                more = [raw for raw in await next_records(reader, tp, FETCH_RECORDS) if raw.offset < end]
+                more = [raw for raw in await _fetched(reader, tp, scan) if raw.offset < end]
                 start = more[-1].offset + 1 if more else end
                 raws += more
-            _charge(scan, raws)
         # Last, and without an await before the hub follows the feed: a retraction reaches only feeds that are followed.
         feed.take(raws, end, past=True)
         return feed
@@ -207,8 +205,7 @@ class PastReader:
             start = await dedup_start(reader, tp, offset, self._dedup_window)
         reader.seek(tp, start)
         while start < offset:
-            raws = await next_records(reader, tp, FETCH_RECORDS)
-            _charge(scan, raws)
+            raws = await _fetched(reader, tp, scan)
             await _records([raw for raw in raws if raw.offset < offset], stamps, scan)
             retracted += self.retractions.among(raws, offset)
             start = raws[-1].offset + 1
@@ -240,19 +237,37 @@ async def _ended_unless(available: Callable[[], bool], kafka_topic: str) -> Asyn
         next_look.cancel()
 
 
-async def _records(raws: list[Any], stamps: Stamps, scan: Scan | None) -> list[FeedRecord]:
-    """The records that are no duplicates. A search lets others work after each slice."""
-    size = SLICE if scan is not None and scan.filtered else len(raws)
-    found: list[FeedRecord] = []
-    for at in range(0, len(raws), max(1, size)):
-        began = time.perf_counter()
-        part = raws[at : at + size]
-        found += [record for raw in part if (record := read_record(raw, stamps, past=True)) is not None]
-        if size < len(raws):
-            await asyncio.sleep(REST * (time.perf_counter() - began))
+async def _fetched(reader: AIOKafkaConsumer, tp: TopicPartition, scan: Scan | None) -> list[Any]:
+    """The next records, charged to the scan: at least one, and about FETCH_RECORDS or FETCH_BYTES at most."""
+    began = time.thread_time()  # which does not count the wait for Kafka
+    found = await next_records(reader, tp, min(SLICE, FETCH_RECORDS))
+    sizes = [len(raw.value or b"") for raw in found]
+    while len(found) < FETCH_RECORDS and sum(sizes) < FETCH_BYTES:
+        await _rest(scan, began)
+        began = time.thread_time()
+        size = min(SLICE, FETCH_RECORDS - len(found))
+        more = (await reader.getmany(tp, timeout_ms=0, max_records=size)).get(tp)  # of what Kafka has sent already
+        if not more:
+            break
+        found += more
+        sizes += [len(raw.value or b"") for raw in more]
+    if scan is not None:
+        scan.spend(sizes)
     return found
 
 
-def _charge(scan: Scan | None, raws: list[Any]) -> None:
-    if scan is not None:
-        scan.spend([len(raw.value or b"") for raw in raws])
+async def _records(raws: list[Any], stamps: Stamps, scan: Scan | None) -> list[FeedRecord]:
+    """The records that are no duplicates."""
+    found: list[FeedRecord] = []
+    for at in range(0, len(raws), SLICE):
+        began = time.thread_time()
+        part = raws[at : at + SLICE]
+        found += [record for raw in part if (record := read_record(raw, stamps, past=True)) is not None]
+        await _rest(scan, began)
+    return found
+
+
+async def _rest(scan: Scan | None, began: float) -> None:
+    """Let others work after a slice that began then: a search for twice as long."""
+    searches = scan is not None and scan.filtered
+    await asyncio.sleep(REST * (time.thread_time() - began) if searches else 0)

@@ -28,8 +28,9 @@ from tweetream.models.backfill import ARCHIVED
 from tweetream.models.feed import Stamp, rfc3339
 
 log = logging.getLogger(__name__)
-TIMEOUT = 5.0  # seconds for the end of a feed; then it is tried again
+TIMEOUT = 10.0  # seconds for the end of a feed; then it is tried again
 COUNTED_TIMEOUT = 30.0  # seconds for what was counted, of all feeds
+SLICE = 200  # records that are read without a pause
 GROWTH = 8  # each block is so many times larger than the one after it
 Records = list[Record]
 ALL_TIME = 2**62  # ms since 1970
@@ -164,6 +165,11 @@ class WrittenStamps:
         if end is not None and records:
             end.stamps.admit(_stamp(records[-1]))
 
+    def keep(self, is_live: Callable[[str], bool]) -> None:
+        """Forget the feeds that were deleted. One that is forgotten too early is read again."""
+        for kafka_topic in [topic for topic in self._locks if not is_live(topic)]:
+            self.forget(kafka_topic)
+
     def forget(self, kafka_topic: str) -> None:
         """The feed was deleted."""
         self._ends.pop(kafka_topic, None)
@@ -184,10 +190,12 @@ async def stamps_at_end(reader: AIOKafkaConsumer, kafka_topic: str, partitions: 
         top, size = offset, GROWTH * size
         reader.seek(tp, offset)
         while offset < until:
-            raws = await next_records(reader, tp, FETCH_RECORDS)
+            began = time.thread_time()  # which does not count the wait for Kafka
+            raws = await next_records(reader, tp, SLICE)
             for raw in raws:
                 read_record(raw, stamps, past=True)
             offset = raws[-1].offset + 1
+            await asyncio.sleep(time.thread_time() - began)  # streams go on meanwhile
     return stamps, top == 0 or stamps.highest(ARCHIVED) is not None
 
 

@@ -64,8 +64,8 @@ class Abandoned(Exception):
 class OrderedProducer:
     """A producer with one queue a partition. `still_assigned` is called before each attempt.
 
-    `max_record` is the largest value, in bytes, that Kafka takes as far as is known. `learn_limit` asks for it, and a
-    rejected record makes the producer ask again. `watch` knows which topics cannot be written, once it has started.
+    `max_record` is the largest value (bytes) that Kafka takes as far as is known: `learn_limit` asks, and so does a
+    rejected record. `watch` knows which topics cannot be written, once it has started.
     """
 
     max_record = MAX_REQUEST - FRAMING
@@ -118,9 +118,13 @@ class OrderedProducer:
             queue.stop(Abandoned("stopped"))
 
     def follow(self, topics: Iterable[str]) -> None:
-        """Watch these topics, and ask for the metadata of no others."""
+        """Watch these topics, ask for the metadata of no others, and forget the queues of others."""
+        followed = frozenset(topics)
         if self.watch is not None:
-            self.watch.follow(topics)
+            self.watch.follow(followed)
+        for place, queue in list(self._queues.items()):
+            if place[0] not in followed and not queue.waits:  # else feeds that come and go would accumulate
+                del self._queues[place]
 
     def is_missing(self, topic: str) -> bool:
         """Whether Kafka has had no such topic for a while."""
@@ -205,8 +209,7 @@ class OrderedProducer:
         """
         if not records:
             return []
-        send = Send(records, keys, still_assigned, limit)
-        async with self.queue(topic, partition).turn(send):
+        async with self.queue(topic, partition).turn(send := Send(records, keys, still_assigned, limit)):
             if send.left:
                 await self._deliver_all(topic, partition, send)
         return send.too_large
@@ -268,10 +271,9 @@ class OrderedProducer:
 
     def queue(self, topic: str, partition: int) -> SendQueue:
         """The queue of a partition, in order of arrival; a turn in it ends when all its records were delivered."""
-        queue = self._queues.get((topic, partition))
-        if queue is None:
-            queue = self._queues[topic, partition] = SendQueue(partial(self._deliver_in_turn, topic, partition))
-        return queue
+        if (topic, partition) not in self._queues:
+            self._queues[topic, partition] = SendQueue(partial(self._deliver_in_turn, topic, partition))
+        return self._queues[topic, partition]
 
     async def _deliver(self, topic: str, attempt: Callable[[], Any], still_assigned: StillAssigned) -> RecordMetadata:
         while still_assigned():

@@ -126,6 +126,11 @@ class SendQueue:
         for send in list(self._waiting):
             self.end(send, error)
 
+    @property
+    def waits(self) -> bool:
+        """Whether a send waits, or is in its turn."""
+        return bool(self._waiting)
+
     @asynccontextmanager
     async def turn(self, send: Send | None = None) -> AsyncIterator[None]:
         """Wait for all before, and keep out all behind. A send that has gone along meanwhile has nothing left."""

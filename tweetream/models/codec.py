@@ -4,8 +4,7 @@ A record is one byte of version and a msgpack body. A version newer than ours st
 readers are upgraded before writers. Of any other record that does not decode the agents make a dead letter.
 """
 
-import codecs
-from functools import cache
+import json
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,6 +14,7 @@ _PREFIX = bytes([VERSION])
 _encoder = msgspec.msgpack.Encoder()
 _decoders: dict[type, msgspec.msgpack.Decoder[Any]] = {}
 _json = msgspec.json.Encoder()
+_escaping = json.JSONEncoder(separators=(",", ":")).encode  # its escapes are written in C
 T = TypeVar("T")
 
 
@@ -49,21 +49,10 @@ def decode(data: bytes | None, type_: type[T]) -> T:
         raise Undecodable(str(error)) from None
 
 
-def _escape(error: UnicodeError) -> tuple[str, int]:
-    """Write characters that are not ASCII as JSON escapes: \\uXXXX, in pairs above U+FFFF."""
-    assert isinstance(error, UnicodeEncodeError)
-    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2)), error.end
-
-
-@cache
-def _escaping() -> str:
-    """The name of the error handler that escapes, registered at the first call."""
-    codecs.register_error("tweetream.json", _escape)
-    return "tweetream.json"
-
-
 def json_line(value: object) -> bytes:
     """One line of ASCII JSON. U+2028, NUL and CR in a text are escaped, so that no reader splits the line at them."""
     data = _json.encode(value)
-    return data if data.isascii() else data.decode().encode("ascii", _escaping())
+    # msgspec escapes neither. One text is always escaped in one way (DEL too), since ids are looked for in such lines.
+    if data.isascii() and b"\x7f" not in data:
+        return data
+    return _escaping(msgspec.to_builtins(value)).encode()

@@ -6,8 +6,8 @@ from tweetream.web.schemas import NAME, ArchiveAnswer, SearchAnswer
 SEARCH = """All words of `q` must be in a post, in any order. `"two words"` stand side by side. `-word` and
 `-"two words"` must be missing. `jakar*` is the beginning of a word. Upper and lower case are the same, with accents or
 without. Posts come newest first; send `before` of an answer for older ones, until it is null. 404 says that the worker
-has no archive. One address may make 100 calls at once and 10 a second; more get 429. A search that takes more than 5 s
-gets 503."""
+has no archive. One address may make 100 calls at once and 10 a second; more get 429. Two of its searches run at a time,
+and 16 more wait. A search that takes more than 5 s gets 503. A page has 2 MiB of text at most."""
 
 EXPORT = """It has all posts that the feed has when it begins, oldest first. It counts as a stream of its address, and
 is slowed down where that address has read many older posts. If the connection ends early, posts are missing."""

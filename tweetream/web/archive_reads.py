@@ -4,10 +4,12 @@ A read may block on a disk or a database, so it never runs in the loop. Where to
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import msgspec
 from aiohttp import web
 
 from tweetream.archive.address import parse_address
@@ -20,11 +22,12 @@ from tweetream.web import query
 from tweetream.web.call_rate import CallRate
 from tweetream.web.limits import ClientAddresses
 from tweetream.web.problems import Problem
-from tweetream.web.responses import json_response
+from tweetream.web.responses import json_body
 from tweetream.web.schemas import MinuteAnswer, SearchAnswer, SearchPost
 
 THREADS = 4  # reads at once
 WAITING = 32  # reads that may wait for a thread
+EACH, EACH_WAITING = 2, 16  # of one address: a read may take 5 s, and others must get a thread
 BURST, PER_SECOND = 100, 10.0  # calls of one address
 MAX_LAST = 1_000
 MAX_STEPS = 7 * 24 * 60 + 1  # a week by minutes
@@ -46,6 +49,9 @@ class ArchiveReads:
         # Its own, so that searches never keep other work of the worker waiting.
         self._threads = ThreadPoolExecutor(THREADS, "archive")
         self._waiting = 0
+        self._of: Counter[str] = Counter()  # the reads of each address, running or waiting
+        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._calls: set[asyncio.Task[Any]] = set()
         self._reader: Any = None
 
     def require(self) -> None:
@@ -69,6 +75,30 @@ class ArchiveReads:
         except BadArchive as error:
             raise Problem(503, _reason(error), {"Retry-After": "60"}) from None
 
+    async def run_for(self, client: str, work: Callable[[Any], Answer]) -> Answer:
+        """As `run`, a few at a time for one address, which keep their turns until they end. Raises Problem."""
+        if self._of[client] >= EACH + EACH_WAITING:
+            raise Problem(429, "too many searches of this address wait", {"Retry-After": "2"})
+        self._of[client] += 1
+        call = asyncio.create_task(self._in_turn(client, work))
+        self._calls.add(call)
+        call.add_done_callback(self._done)
+        return await asyncio.shield(call)
+
+    def _done(self, call: asyncio.Task[Any]) -> None:
+        self._calls.discard(call)
+        if not call.cancelled():
+            call.exception()  # the client that would hear of it may have left
+
+    async def _in_turn(self, client: str, work: Callable[[Any], Answer]) -> Answer:
+        try:
+            async with self._turns.setdefault(client, asyncio.Semaphore(EACH)):
+                return await self.run(work)
+        finally:
+            self._of[client] -= 1
+            if not self._of[client]:  # else addresses would accumulate
+                del self._of[client], self._turns[client]
+
     def _ended(self, call: "asyncio.Future[Any]") -> None:
         self._waiting -= 1
         if not call.cancelled():
@@ -84,16 +114,18 @@ class ArchiveReads:
     async def search(self, request: web.Request) -> web.Response:
         """A page of a search (SearchAnswer), newest first."""
         self.require()
-        self._rate.take(self._addresses.of(request))
+        client = self._counted(request)
         number = query.whole_number(request, "last", 100, MAX_LAST, least=1)
-        asked = await self._search(request)
-        found = await self.run(lambda reader: reader.page(asked, number + 1))
-        page = found[:number]
-        posts = [SearchPost(**_fields(post), position=_position(post.key)) for post in page]
-        before = posts[-1].position if len(found) > number else None
-        return json_response(SearchAnswer(posts, before, posts[0].position if posts else None))
+        asked = await self._search(request, client)
+        return json_body(await self.run_for(client, lambda reader: _page(reader, asked, number)))
 
-    async def _search(self, request: web.Request) -> Any:
+    def _counted(self, request: web.Request) -> str:
+        """The client of a call, which counts. Raises Problem if it makes too many."""
+        client = self._addresses.of(request)
+        self._rate.take(client)
+        return client
+
+    async def _search(self, request: web.Request, client: str) -> Any:
         from tweetream.archive.search import Search
 
         given = request.query.get
@@ -106,15 +138,15 @@ class ArchiveReads:
             query.topic_name(topic)
         kept = query.post_filter(request)
         if kept.label is not None:
-            await self._check_label(kept.label)
+            await self._check_label(kept.label, client)
         return Search(
-            terms, topic, kept.label, given("author"), given("source"), query.moment(request, "since"),
-            query.moment(request, "until"), kept.min_score, _key(request),
+            terms, topic, kept.label, query.text(request, "author"), query.text(request, "source"),
+            query.moment(request, "since"), query.moment(request, "until"), kept.min_score, _key(request),
         )  # fmt: skip
 
-    async def _check_label(self, label: str) -> None:
+    async def _check_label(self, label: str, client: str) -> None:
         """Raise Problem if no post can have the label. An earlier model may have had others."""
-        if label == UNSURE or await self.run(lambda reader: reader.has_label(label)):
+        if label == UNSURE or await self.run_for(client, lambda reader: reader.has_label(label)):
             return
         known = {*await self._labels(), UNSURE}
         if label not in known:
@@ -123,7 +155,7 @@ class ArchiveReads:
     async def stats(self, request: web.Request, name: str, now: int, is_topic: bool) -> web.Response:
         """The numbers of posts by step, label and source ([MinuteAnswer]), also of steps without posts."""
         self.require()
-        self._rate.take(self._addresses.of(request))
+        client = self._counted(request)
         if "minutes" in request.query:
             raise Problem(400, "minutes is for the last hour; with since, until or step leave it out")
         step = STEPS.get(request.query.get("step", "hour"))
@@ -135,10 +167,11 @@ class ArchiveReads:
         first = (end - 24 * 60 if since is None else since // MINUTE) // step * step
         if (end - first) / step > MAX_STEPS:
             raise Problem(400, f"these are more than {MAX_STEPS} steps: choose a longer step or a shorter time")
-        counts = await self.run(lambda reader: reader.counts(name, first, end, step))
-        if not counts and not is_topic:
+        steps = range(first, end, step)
+        body = await self.run_for(client, lambda reader: _steps(reader.counts(name, first, end, step), steps, is_topic))
+        if body is None:
             raise Problem(404, f"there is no topic {name}, and the archive has no post of it")
-        return json_response(_steps(counts, range(first, end, step)))
+        return json_body(body)
 
 
 def _reason(error: Exception) -> str:
@@ -163,10 +196,21 @@ def _key(request: web.Request) -> int | None:
     return found[NAME].offset
 
 
-def _steps(counts: list[tuple[int, str, str, int]], asked: range) -> list[MinuteAnswer]:
+def _page(reader: Any, asked: Any, number: int) -> bytes:
+    """A page as JSON (SearchAnswer). A thread makes it, since it can have 2 MiB."""
+    found, older = reader.page(asked, number)
+    posts = [SearchPost(**_fields(post), position=_position(post.key)) for post in found]
+    before = posts[-1].position if older else None
+    return msgspec.json.encode(SearchAnswer(posts, before, posts[0].position if posts else None))
+
+
+def _steps(counts: list[tuple[int, str, str, int]], asked: range, is_topic: bool) -> bytes | None:
+    """The steps as JSON; None without any count, unless there is the topic."""
+    if not counts and not is_topic:
+        return None
     answers = {start: MinuteAnswer(rfc3339(start * MINUTE), {}, {}) for start in asked}
     for start, label, source, posts in counts:
         answer = answers[start]
         answer.labels[label] = answer.labels.get(label, 0) + posts
         answer.sources[source] = answer.sources.get(source, 0) + posts
-    return list(answers.values())
+    return msgspec.json.encode(list(answers.values()))

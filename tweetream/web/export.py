@@ -123,12 +123,14 @@ class Rss(_Export):
     async def get(self, request: Any, name: str) -> web.StreamResponse:
         topic = find(name)
         asked = await self._asked(request, topic)
-        past = feed_server().hub.past
-        if asked.since is None and asked.until is None:
-            found = list(await past.last(topic.kafka_topic, NEWEST, asked.post_filter, asked.scan))
-        else:
-            found = []
-            async for records in whole(past, topic.kafka_topic, asked):
-                found = [*found, *records][-NEWEST:]
+        server = feed_server()
+        past = server.hub.past
+        with server.limits.slot(server.addresses.of(request)):  # it may be slowed down for as long as a stream lasts
+            if asked.since is None and asked.until is None:
+                found = list(await past.last(topic.kafka_topic, NEWEST, asked.post_filter, asked.scan))
+            else:
+                found = []
+                async for records in whole(past, topic.kafka_topic, asked):
+                    found = [*found, *records][-NEWEST:]
         site = f"{request.scheme}://{request.host}/#{name}"
         return web.Response(body=rss(name, site, reversed(entries(found))), headers=self._headers(request, name))

@@ -20,6 +20,7 @@ from tweetream.web.call_rate import CallRate
 from tweetream.web.limits import ClientAddresses
 from tweetream.web.operations import OPERATIONS
 from tweetream.web.problems import Problem, problem_of
+from tweetream.web.unread import SMALL, Unread, size_of
 
 log = logging.getLogger(__name__)
 _lacking = Reminder(log)
@@ -125,20 +126,28 @@ async def _answer(request: web.Request, handler: Handler, settings: Settings) ->
 def application_options(settings: Settings) -> dict[str, Any]:
     """The options of Faust's aiohttp application."""
 
-    rate, addresses = CallRate(REQUESTS, PER_SECOND), ClientAddresses(settings.trusted_proxies)
+    rate, unread, addresses = CallRate(REQUESTS, PER_SECOND), Unread(), ClientAddresses(settings.trusted_proxies)
 
-    @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        try:
-            if request.path not in PROBES:
-                await rate.pace(addresses.of(request), MAX_WAIT)
-            response = await _answer(request, handler, settings)
-        except Problem as problem:
-            response = problem.response()
+    def complete(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
         if not response.prepared:
             for name, value in common_headers(request, settings).items():
                 response.headers.setdefault(name, value)
         return response
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            client = addresses.of(request)
+            if request.path not in PROBES:
+                await rate.pace(client, MAX_WAIT)
+            response = complete(request, await _answer(request, handler, settings))
+            if isinstance(response, web.Response) and (size := size_of(response)) > SMALL:
+                with unread.answer(client, size):
+                    await response.prepare(request)
+                    await response.write_eof()  # ends when the client has read it
+            return response
+        except Problem as problem:
+            return complete(request, problem.response())
 
     return {
         "middlewares": [middleware],

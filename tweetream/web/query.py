@@ -10,6 +10,8 @@ from tweetream.models.feed import BadPosition, Position, parse_positions
 from tweetream.models.topic import BadTopic, check_name
 from tweetream.web.problems import Problem
 
+MAX_TEXT = 512  # characters of a label, an author or a source
+
 
 def whole_number(request: web.Request, name: str, default: int, most: int, least: int = 0) -> int:
     """A whole number of the query, from `least` to `most`."""
@@ -39,12 +41,20 @@ def flag(request: web.Request, name: str) -> bool:
     return given == "true"
 
 
+def text(request: web.Request, name: str) -> str | None:
+    """A text of the query, without NUL, which no database takes, and of MAX_TEXT characters at most."""
+    found = request.query.get(name)
+    if found is not None and (len(found) > MAX_TEXT or "\0" in found):
+        raise Problem(400, f"{name} has at most {MAX_TEXT} characters, and no NUL")
+    return found
+
+
 def post_filter(request: web.Request) -> Filter:
     """The filter that `label` and `min_score` of the query make."""
-    text = request.query.get("min_score", "0")
-    if not re.fullmatch(r"(0|1|0\.[0-9]{1,20}|1\.0{1,20})", text):
+    least = request.query.get("min_score", "0")
+    if not re.fullmatch(r"(0|1|0\.[0-9]{1,20}|1\.0{1,20})", least):
         raise Problem(400, "min_score is a number from 0 to 1, such as 0.75")
-    return Filter(request.query.get("label"), float(text))
+    return Filter(text(request, "label"), float(least))
 
 
 def since(request: web.Request) -> int | None:

@@ -9,8 +9,13 @@ from aiohttp import web
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """`value` (structs too) as JSON that no cache keeps."""
+    return json_body(msgspec.json.encode(value), status, headers)
+
+
+def json_body(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """As `json_response`, of JSON."""
     return web.Response(
-        body=msgspec.json.encode(value),
+        body=body,
         status=status,
         content_type="application/json",
         headers={"Cache-Control": "no-store", **(headers or {})},
