@@ -98,6 +98,7 @@ class Cleaner:
 
     _REMEMBERED = 50_000
     _LONGEST = 64
+    _CUT = 256  # letters that the classifier looks at; one word can have 64 KiB
 
     def __init__(self, abbreviations: Mapping[str, str] | None = None) -> None:
         self._abbreviations = _shipped_abbreviations() | dict(abbreviations or {})
@@ -112,6 +113,7 @@ class Cleaner:
             return " ".join(map(self._reduce, words))
 
     def _reduce(self, word: str) -> str:
+        word = word[: self._CUT]
         known = self._known.get(word)
         if known is not None:
             return known

@@ -16,6 +16,7 @@ READERS = 4
 FETCH_RECORDS = 1_000  # records of one fetch at most
 MAX_DEDUP_RECORDS = 50_000  # records of a dedup window at most
 POLL_MS = 100
+STOP_TIMEOUT = 0.5  # seconds
 LOG_APPEND_TIME = 1  # a record's time is that of its arrival: Apache Kafka, as our feeds are declared
 
 
@@ -38,7 +39,8 @@ class Readers:
             reader = self._free.get_nowait()
             self._free.put_nowait(None)
             if reader is not None:
-                await reader.stop()
+                # aiokafka misses being stopped while it cancels a fetch, and would wait for ever: then once more.
+                await wait_at_most(STOP_TIMEOUT, reader.stop(), cancel=True)
 
     @contextlib.asynccontextmanager
     async def lend(
