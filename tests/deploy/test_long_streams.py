@@ -6,13 +6,13 @@ Then one of the two workers is killed, and the tokens change while the streams g
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import httpx
 import pytest
 from support.faults import chaos
 from support.kafka.apache_kafka import KafkaAddress
 from support.proxies import DOCKER, FIXED, ConfiguredProxy, all_before
+from support.rest import Place
 from support.site import Site, site_behind
 from support.waiting import until
 
@@ -22,12 +22,6 @@ SECONDS = 180.0
 PAUSE = 15.0  # seconds without a post that a killed worker may cost a client
 
 pytestmark = pytest.mark.soak
-
-
-class Place(NamedTuple):
-    """Where a client finds the workers: a proxy, at / or below its path."""
-
-    url: str
 
 
 @pytest.fixture(scope="module")

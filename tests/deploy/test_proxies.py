@@ -125,7 +125,7 @@ def test_workers_that_come_and_go_need_no_word_to_the_proxy(site: Site) -> None:
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)])
 def test_a_worker_that_dies_is_passed_over_and_its_streams_go_on_elsewhere(site: Site, end: signal.Signals) -> None:
-    client = chaos.Client([site.proxy])  # type: ignore[list-item]  # all that it wants is a url
+    client = chaos.Client([site.proxy])
     client.start()
     until(lambda: len(client.seen) > 100, 30, "posts")
     until(lambda: sum(site.streams()) == 1, 10, "no stream of another test is left")
@@ -201,7 +201,7 @@ def test_when_a_worker_is_killed_the_streams_through_every_proxy_go_on_elsewhere
     site: Site, proxies: dict[str, ConfiguredProxy]
 ) -> None:
     """All proxies at once, since a worker's start costs much."""
-    clients = {name: chaos.Client([proxies[name]]) for name in (*FIXED, *DOCKER)}  # type: ignore[list-item]
+    clients = {name: chaos.Client([proxies[name]]) for name in (*FIXED, *DOCKER)}
     for client in clients.values():
         client.start()
     until(lambda: all(len(client.seen) > 50 for client in clients.values()), 60, "posts through all")
