@@ -77,7 +77,7 @@ bench-page: .venv/test ## the page's weight and speed, in Chromium
 
 load: .venv-load/done ## users who read, 10 to 1,000; make load LOADERS=2 HOST=https://posts.example
 	LOCUST_HOST=$(HOST) HOST=$(HOST) .venv-load/bin/locust -f load/locustfile.py --headless --only-summary --html load/report.html \
-		--processes $(LOADERS)
+		$(if $(filter-out 1,$(LOADERS)),--processes $(LOADERS))
 
 screenshots: .venv/test ## take the pictures of the page in docs/ anew; needs Chromium
 	PYTHONPATH=tests $(BIN)/python -m support.browser.screenshots

@@ -1,22 +1,23 @@
-"""The stages of a load test, its table, and whether it failed: a late event, or a hole in a stream.
+"""The stages of a load test. Each ends with a row of its table (table.py); one that fails makes the run fail.
 
-Each stage has a row: users, events, their times from read to arrival, errors, and the CPU of each worker where its
-metrics can be reached (WORKERS, addresses separated by commas; default: HOST itself).
+The CPU is that of each worker whose metrics can be reached (WORKERS, addresses separated by commas; default: HOST).
 """
 
 import os
+import socket
 import time
+import urllib.parse
 import urllib.request
 from typing import Any
 
 from locust import LoadTestShape, events
+from table import HEAD, Stage
 
 USERS = [int(users) for users in os.environ.get("STAGES", "10,50,100,250,500,1000").split(",")]
 SECONDS = float(os.environ.get("STAGE_SECONDS", "60"))
 MOST_MS = float(os.environ.get("MOST_MS", "250"))  # the 99th percentile of an event
 SKIPPED = int(os.environ.get("SKIPPED", "0"))  # records in a row that may be skipped as duplicates
 EVENT, HOLE, CUT = "event", "hole", "cut off"
-HEAD = f"{'users':>6}{'events':>10}{'p50 ms':>8}{'p95 ms':>8}{'p99 ms':>8}{'max ms':>8}{'errors':>8}{'holes':>7}  CPU"
 
 
 def event(environment: Any, late: float) -> None:
@@ -65,17 +66,11 @@ class Stages(LoadTestShape):
         holes = stats.get(HOLE, "SSE").num_failures
         p50, p95, p99 = (late.get_response_time_percentile(share) or 0 for share in (0.5, 0.95, 0.99))
         errors = stats.total.num_failures - holes
-        self.rows.append(
-            f"{users:>6}{late.num_requests:>10}{p50:>8.0f}{p95:>8.0f}{p99:>8.0f}{late.max_response_time:>8.0f}"
-            f"{errors:>8}{holes:>7}  {self._cpu.since_last()}"
-        )
-        print(f"{HEAD}\n{self.rows[-1]}", flush=True)
-        if p99 > MOST_MS:
-            self.failures.append(f"with {users} users the 99th percentile is {p99:.0f} ms, over {MOST_MS:.0f}")
-        if holes:
-            self.failures.append(f"with {users} users {holes} streams had a hole")
-        if not late.num_requests:
-            self.failures.append(f"with {users} users no event came")
+        cpu = self._cpu.since_last()
+        stage = Stage(users, late.num_requests, p50, p95, p99, late.max_response_time, errors, holes, cpu)
+        self.rows.append(stage.row)
+        self.failures += stage.failures(MOST_MS)
+        print(f"{HEAD}\n{stage.row}", flush=True)
         stats.clear_all()
 
 
@@ -84,7 +79,7 @@ class Cpu:
 
     def __init__(self) -> None:
         host = os.environ.get("HOST", "http://127.0.0.1:6066")
-        self._workers = os.environ.get("WORKERS", host).split(",")
+        self._workers = [one for worker in os.environ.get("WORKERS", host).split(",") for one in _each(worker)]
         self._at, self._used = time.monotonic(), self._read()
 
     def since_last(self) -> str:
@@ -100,6 +95,18 @@ class Cpu:
 
     def _read(self) -> list[float | None]:
         return [_cpu_seconds(worker) for worker in self._workers]
+
+
+def _each(worker: str) -> list[str]:
+    """The addresses behind a name: Docker gives those of all workers to one."""
+    url = urllib.parse.urlsplit(worker)
+    if url.scheme != "http" or not url.hostname:
+        return [worker]
+    try:
+        _, _, addresses = socket.gethostbyname_ex(url.hostname)
+    except OSError:
+        return [worker]
+    return sorted(f"http://{address}:{url.port or 80}" for address in addresses)
 
 
 def _cpu_seconds(worker: str) -> float | None:

@@ -1,8 +1,9 @@
-"""The load test sees how late each post comes, and each hole in a stream."""
+"""The load test sees how late each post comes and each hole in a stream, and fails for them."""
 
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from support.paths import ROOT
@@ -10,6 +11,7 @@ from support.paths import ROOT
 sys.path.append(str(ROOT / "load"))
 
 from streams import Hole, delays  # noqa: E402
+from table import HEAD, Stage  # noqa: E402
 
 from tweetream.models.feed import rfc3339  # noqa: E402
 
@@ -37,3 +39,16 @@ def test_a_post_that_is_left_out_is_a_hole(lines: Iterator[bytes]) -> None:
 
 def test_skipped_duplicates_are_none() -> None:
     assert len(list(delays(stream("a@1:7", "a@1:9"), skipped=1))) == 2
+
+
+def test_a_stage_fails_by_late_posts_by_a_hole_and_by_silence() -> None:
+    good = Stage(1000, 5000, p50=20, p95=60, p99=250, longest=900, errors=3, holes=0, cpu="40 %")
+    assert good.failures(250) == [] and good.row.split()[:8] == ["1000", "5000", "20", "60", "250", "900", "3", "0"]
+    assert HEAD.split()[0] == "users" and HEAD.index("holes") + len("holes") == good.row.index("  40 %")
+    for worse, why in (
+        (replace(good, p99=251), "99th"),
+        (replace(good, holes=1), "hole"),
+        (replace(good, events=0), "no event"),
+    ):
+        (line,) = worse.failures(250)
+        assert why in line

@@ -232,6 +232,20 @@ def archived(file: Path) -> list[int]:
         return [int(text.split()[1]) for (text,) in database.execute("SELECT text FROM posts")]
 
 
+def test_the_load_test_runs_beside_it_on_two_loaders(deployment: Deployment, reader: chaos.Client) -> None:
+    deployment.variables |= {"STAGES": "4,20", "STAGE_SECONDS": "10", "MOST_MS": "2000"}
+    load = ["--profile", "load", "up", "--build", "--no-deps", "--scale", "loader=2", "--exit-code-from", "load"]
+    assert " ".join(["docker compose", *load, "load loader"]) in (ROOT / "load" / "README.md").read_text()
+    began = time.monotonic()
+    said = deployment.compose(*load, "load", "loader")
+    row("--profile load up, two stages of 10 s", time.monotonic() - began, "with the build of the image")
+    table = [line.split("|")[1].split() for line in said.splitlines() if line.startswith("load-1")]
+    rows = [cells for cells in table if cells[:1] in (["4"], ["20"]) and len(cells) >= 8]
+    assert rows and all(int(cells[1]) > 0 and cells[6:8] == ["0", "0"] for cells in rows), said[-3000:]
+    deployment.wait_well(kafka=1, worker=3, proxy=1)
+    goes_on(reader)
+
+
 def test_nothing_was_lost_and_the_client_saw_nothing_twice(deployment: Deployment, reader: chaos.Client) -> None:
     goes_on(reader)
     last = reader.seen[-1]

@@ -16,10 +16,9 @@ import pytest
 from httpx_sse import connect_sse
 from support.faults import chaos
 from support.kafka.apache_kafka import KafkaAddress
-from support.kafka.certificates import Authority
 from support.paths import ROOT
 from support.prometheus import RULES, Prometheus
-from support.proxies import DOCKER, FIXED, LOGIN, ConfiguredProxy, LoginService
+from support.proxies import DOCKER, FIXED, LOGIN, ConfiguredProxy, LoginService, all_before
 from support.proxy import CADDYFILE
 from support.site import EACH, WITH_TOKEN, Site, age, last_post, site_behind, stream
 from support.sse import events_of
@@ -39,23 +38,8 @@ def proxies(
     site: Site, nginx: str, haproxy: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, ConfiguredProxy]]:
     """All of deploy/proxies, before the site's workers."""
-    folder = tmp_path_factory.mktemp("proxies")
-    authority = Authority(folder)
-    one, two = (httpx.URL(worker.url).netloc.decode() for worker in (site.one, site.two))
-    nameserver, port = site.proxy.nameserver, site.proxy.workers_port
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(pytest.MonkeyPatch.context()).setenv("SSL_CERT_FILE", str(authority.cafile))
-        login = stack.enter_context(LoginService())
-        replaced = {
-            "10.0.0.1:6066": one,
-            "10.0.0.2:6066": two,
-            "127.0.0.1:4180": login.address,
-            "127.0.0.11:53": nameserver,
-            "127.0.0.11": nameserver,
-            "worker:6066": f"worker.test:{port}",
-        }
-        names = (*FIXED, *DOCKER, *LOGIN)
-        yield {name: stack.enter_context(ConfiguredProxy(name, folder, authority, replaced)) for name in names}
+    with all_before(site, tmp_path_factory.mktemp("proxies")) as made:
+        yield made
 
 
 def test_one_event_comes_at_once_though_none_follows_it(site: Site) -> None:
@@ -141,7 +125,7 @@ def test_workers_that_come_and_go_need_no_word_to_the_proxy(site: Site) -> None:
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)])
 def test_a_worker_that_dies_is_passed_over_and_its_streams_go_on_elsewhere(site: Site, end: signal.Signals) -> None:
-    client = chaos.Client([site.proxy])  # type: ignore[list-item]  # all that it wants is a url
+    client = chaos.Client([site.proxy])
     client.start()
     until(lambda: len(client.seen) > 100, 30, "posts")
     until(lambda: sum(site.streams()) == 1, 10, "no stream of another test is left")
@@ -213,16 +197,15 @@ def test_who_reads_must_have_logged_in_where_the_proxy_asks_for_it(
     assert httpx.post(f"{url}/topics", json=body, headers=cookie, timeout=10).status_code == 401, "a token too"
 
 
-@pytest.mark.parametrize("seconds", [5, pytest.param(180, marks=pytest.mark.soak)])
 def test_when_a_worker_is_killed_the_streams_through_every_proxy_go_on_elsewhere(
-    site: Site, proxies: dict[str, ConfiguredProxy], seconds: float
+    site: Site, proxies: dict[str, ConfiguredProxy]
 ) -> None:
     """All proxies at once, since a worker's start costs much."""
-    clients = {name: chaos.Client([proxies[name]]) for name in (*FIXED, *DOCKER)}  # type: ignore[list-item]
+    clients = {name: chaos.Client([proxies[name]]) for name in (*FIXED, *DOCKER)}
     for client in clients.values():
         client.start()
     until(lambda: all(len(client.seen) > 50 for client in clients.values()), 60, "posts through all")
-    time.sleep(seconds)
+    time.sleep(5)
     site.two.kill()
     before = {name: len(client.seen) for name, client in clients.items()}
     for name, client in clients.items():

@@ -2,17 +2,20 @@
 but for addresses, ports and certificates.
 """
 
+import contextlib
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
 
 import httpx
+import pytest
 from support.kafka.certificates import Authority
 from support.paths import ROOT
 from support.programs import start_program
+from support.site import Site
 from support.waiting import until
 from typing_extensions import override
 
@@ -117,3 +120,24 @@ class _Answer(BaseHTTPRequestHandler):
     @override
     def log_message(self, *_: object) -> None:
         pass
+
+
+@contextlib.contextmanager
+def all_before(site: Site, folder: Path) -> Iterator[dict[str, ConfiguredProxy]]:
+    """Every proxy of the folder, by its file, before the workers of a site. The block trusts their certificates."""
+    authority = Authority(folder)
+    one, two = (httpx.URL(worker.url).netloc.decode() for worker in (site.one, site.two))
+    nameserver, port = site.proxy.nameserver, site.proxy.workers_port
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(pytest.MonkeyPatch.context()).setenv("SSL_CERT_FILE", str(authority.cafile))
+        login = stack.enter_context(LoginService())
+        replaced = {
+            "10.0.0.1:6066": one,
+            "10.0.0.2:6066": two,
+            "127.0.0.1:4180": login.address,
+            "127.0.0.11:53": nameserver,
+            "127.0.0.11": nameserver,
+            "worker:6066": f"worker.test:{port}",
+        }
+        names = (*FIXED, *DOCKER, *LOGIN)
+        yield {name: stack.enter_context(ConfiguredProxy(name, folder, authority, replaced)) for name in names}

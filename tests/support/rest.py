@@ -1,8 +1,14 @@
 """What REST says, asked once; without an answer it says nothing, so that a test can wait for one."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
+
+
+class Place(NamedTuple):
+    """Where workers answer: a worker itself, or a proxy before some."""
+
+    url: str
 
 
 def status(url: str) -> int:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 from support.faults import chaos
@@ -49,7 +49,8 @@ class Site(NamedTuple):
 
 
 @contextlib.contextmanager
-def site_behind(caddy: str, broker: str, folder: Path) -> Iterator[Site]:
+def site_behind(caddy: str, broker: str, folder: Path, **more: Any) -> Iterator[Site]:
+    """`more` are settings of both workers."""
     file = chaos.numbered_lines(folder / "posts.txt", 100_000)
     settings = {
         "SOURCES": f"replay:{file}?rate=50",
@@ -58,6 +59,7 @@ def site_behind(caddy: str, broker: str, folder: Path) -> Iterator[Site]:
         "PARTITIONS": 1,  # posts keep their order then
         "MAX_STREAMS_PER_ADDRESS": EACH,
         "TRUSTED_PROXIES": "127.0.0.1",
+        **more,
     }
     with Proxy(caddy, folder) as proxy:
         one, two = (proxy.worker(host, broker, "proxied", **settings) for host in ("127.0.0.2", "127.0.0.3"))

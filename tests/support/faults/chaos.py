@@ -43,7 +43,8 @@ def number_of(data: str) -> int:
 class Address(Protocol):
     """A worker, or the proxy before some."""
 
-    url: str
+    @property
+    def url(self) -> str: ...
 
 
 class Client(threading.Thread):
@@ -56,7 +57,7 @@ class Client(threading.Thread):
         self.odd: list[str] = []  # events that are none of those a client is told of
         self.streams = 0
         self.longest_pause = 0.0  # seconds between two posts
-        self._last_at = 0.0
+        self.last_at = 0.0  # of the last post, by time.monotonic()
         self._workers = workers
         self._random = random.Random(seed)
         self._last_id = ""
@@ -97,9 +98,9 @@ class Client(threading.Thread):
 
     def _note(self, number: int) -> None:
         now = time.monotonic()
-        if self._last_at:
-            self.longest_pause = max(self.longest_pause, now - self._last_at)
-        self._last_at = now
+        if self.last_at:
+            self.longest_pause = max(self.longest_pause, now - self.last_at)
+        self.last_at = now
         self.seen.append(number)
 
     def end(self) -> None:
