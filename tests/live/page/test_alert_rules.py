@@ -1,8 +1,11 @@
 """Rules for alerts in the page: of a topic and a label, with quiet hours, on this device or on the server."""
 
+import re
+
 from playwright.sync_api import expect
 from support.browser.tab import Open, add
 from support.kafka.post_writer import PostWriter, post
+from support.waiting import until
 from support.workers import Worker
 
 NOTE = """() => {
@@ -13,6 +16,29 @@ NOTE = """() => {
     close() {}
   };
 }"""
+
+
+def test_the_form_says_how_many_alerts_its_rule_would_have_given(
+    visit: Open, worker: Worker, posting: PostWriter
+) -> None:
+    for name in ("jalan", "banjir"):
+        add(worker, name)
+    posting.write(*(post(f"banjir setinggi lutut di km {n}") for n in range(7)), post("jalan raya"))
+    until(lambda: worker.count("banjir") == 7 and worker.count("jalan") == 1, 15, "all are counted")
+    with visit() as tab:
+        page = tab.open("/#jalan").page
+        page.locator("#alerts-details > summary").click()
+        page.locator("#rule-add > summary").click()
+        told = page.locator("#rule-told")
+        expect(told).to_be_empty()  # a topic is too young for a surge
+        page.get_by_label("When").select_option("every")
+        expect(told).to_have_text("In the last hour 1 post would have given an alert.")
+        page.get_by_label("Topic", exact=True).select_option("banjir")
+        expect(told).to_have_text("In the last hour 7 posts would have given an alert.")
+        page.get_by_label("Quiet from").fill("00:00")
+        expect(told).to_be_empty()
+        page.get_by_label("Quiet until").fill("23:59")
+        expect(told).to_have_text(re.compile("In the last hour [07] posts would"))  # the last minute of the day is none
 
 
 def test_a_rule_tells_of_its_topic_alone_and_is_kept_and_one_of_the_server_is_everyones(

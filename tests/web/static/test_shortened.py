@@ -12,7 +12,7 @@ from typing_extensions import override
 from tweetream.web.site import shortened
 
 SCRIPTS = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js"))
-# The way in which a program can change without an error: blanks in a text, a comment that is none, two signs that become one.
+# The ways in which a program can change without an error: blanks in a text, a comment that is none, signs that join.
 TRAPS = {
     "blanks in a nested template": ("const a = `x ${b ? `y  ${c}  z` : ''}`;", "const a=`x ${b?`y ${c} z`:''}`;"),
     "a comment in a template": ("const a = `// ${b}`;", "const a=`"),

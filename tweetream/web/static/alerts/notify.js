@@ -57,7 +57,7 @@ export class Alerts {
     this.muted = muted;
     const changed = () => this.#say();
     this.form = lazy(async () => {
-      const form = new (await import("./rules-form.js")).RulesForm(this.#rules, { save, changed });
+      const form = new (await import("./rules-form.js")).RulesForm(this.#rules, { save, stats, changed });
       this.details.append(...form.parts);
       translate(section);
       return form;
