@@ -30,7 +30,7 @@ def test_the_form_says_how_many_alerts_its_rule_would_have_given(
         page.locator("#alerts-details > summary").click()
         page.locator("#rule-add > summary").click()
         told = page.locator("#rule-told")
-        expect(told).to_be_empty()  # a topic is too young for a surge
+        expect(told).to_contain_text("too new to know what is usual")
         page.get_by_label("When").select_option("every")
         expect(told).to_have_text("In the last hour 1 post would have given an alert.")
         page.get_by_label("Topic", exact=True).select_option("banjir")
@@ -39,6 +39,10 @@ def test_the_form_says_how_many_alerts_its_rule_would_have_given(
         expect(told).to_be_empty()
         page.get_by_label("Quiet until").fill("23:59")
         expect(told).to_have_text(re.compile("In the last hour [07] posts would"))  # the last minute of the day is none
+        page.get_by_role("button", name="Add rule").click()
+        expect(page.locator("#alerts-note")).to_contain_text("Turn on notification or sound")
+        page.get_by_label("Sound").check()
+        expect(page.locator("#alerts-note")).to_be_hidden()
 
 
 def test_a_rule_tells_of_its_topic_alone_and_is_kept_and_one_of_the_server_is_everyones(
@@ -60,6 +64,8 @@ def test_a_rule_tells_of_its_topic_alone_and_is_kept_and_one_of_the_server_is_ev
         page.get_by_role("button", name="Add rule").click()
         expect(page.locator("#rule-add .error")).to_have_text("Give both times, or none.")
         expect(page.get_by_label("Quiet until")).to_be_focused()
+        expect(page.get_by_label("Quiet until")).to_have_accessible_description("Give both times, or none.")
+        expect(page.locator(".rule-field:has(#rule-to) .error")).to_be_visible()
         page.get_by_label("Quiet from").fill("")
         page.get_by_role("button", name="Add rule").click()
         expect(page.locator(".rules li")).to_contain_text(["banjir any label · every post"])
@@ -68,6 +74,13 @@ def test_a_rule_tells_of_its_topic_alone_and_is_kept_and_one_of_the_server_is_ev
             tab.wait_for_post(id)
         tab.wait_for("() => window.notes.length")
         assert [title.endswith("in banjir") for title in page.evaluate("window.notes")] == [True]
+        tab.menu("banjir", "mute")
+        for id in posting.write(post("banjir lagi"), post("jalan sepi")):
+            tab.wait_for_post(id)
+        tab.menu("banjir", "mute")
+        posting.write(post("banjir surut"))
+        tab.wait_for("() => window.notes.length === 2")
+        assert "2 new posts" not in page.evaluate("window.notes[1]"), "of a muted topic nothing is told"
         page.locator("#rule-add > summary").click()
         page.get_by_label("Topic", exact=True).select_option("jalan")
         page.get_by_label("When").select_option("surge")

@@ -73,6 +73,7 @@ export class RulesForm {
     this.told.id = "rule-told";
     this.told.role = "status";
     this.error = element("p", "error");
+    this.error.id = "rule-error";
     this.error.role = "alert";
     this.leastField = field("rule-least", "rule.least", this.least);
     this.submit = element("button", "button");
@@ -161,8 +162,9 @@ export class RulesForm {
     const topic = this.#topics.find(({ name }) => name === this.topic.value);
     const rows = topic && this.details.open && !this.#fault() ? await this.#hour(topic.name) : null;
     if (topic?.name !== this.topic.value) return; // another was chosen meanwhile
-    const { times, minutes } = rows ? wouldTell(rows, this.#rule, (Date.now() - Date.parse(topic.created_at)) / 60000) : { times: 0, minutes: 0 };
-    setText(this.told, minutes ? t(`rule.would.${this.when.value}`, { n: times, minutes }) : "");
+    if (!rows) return setText(this.told, "");
+    const { times, minutes } = wouldTell(rows, this.#rule, (Date.now() - Date.parse(topic.created_at)) / 60000);
+    setText(this.told, minutes ? t(`rule.would.${this.when.value}`, { n: times, minutes }) : t("rule.young"));
   }
 
   async #hour(name) {
@@ -195,11 +197,14 @@ export class RulesForm {
 
   #add() {
     const fault = this.#fault();
-    for (const one of [this.least, this.start, this.end]) one.removeAttribute("aria-invalid");
+    for (const one of [this.least, this.start, this.end]) for (const name of ["aria-invalid", "aria-describedby"]) one.removeAttribute(name);
+    if (fault) fault.at.after(this.error);
+    else this.submit.before(this.error);
     setText(this.error, fault?.text ?? "");
     this.#say();
     if (fault) {
       fault.at.setAttribute("aria-invalid", "true");
+      fault.at.setAttribute("aria-describedby", this.error.id);
       fault.at.focus();
       return;
     }

@@ -89,6 +89,7 @@ export default {
   "rule.here": "on this device, while this page is open",
   "rule.server": "for everyone, to the server's address for alerts",
   "rule.byServer": "for everyone, by the server",
+  "rule.young": "The topic is too new to know what is usual; that takes 20 minutes.",
   "rule.would.every": { one: "In the last hour {n} post would have given an alert.", other: "In the last hour {n} posts would have given an alert." },
   "rule.would.surge": {
     one: "In the last {minutes} minutes this would have given {n} alert.",

@@ -54,6 +54,7 @@ export default {
   "notify.unsupported": "This browser has no notifications.",
   "notify.silent": "Click or press a key on this page to turn the sound on.",
   "rule.decide": "Your rules decide.",
+  "rule.silent": "Turn on notification or sound: without one, your rules tell nothing here.",
   "rule.surgeTitle": "{topic}: many more posts than usual ({label})",
   "rule.surgeBody": { one: "{n} post in ten minutes; usually {usual}", other: "{n} posts in ten minutes; usually {usual}" },
   "notify.one": "{label} in {topic}",

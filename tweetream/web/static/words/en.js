@@ -34,7 +34,7 @@ export default {
   "feed.came": { one: "{n} new post", other: "{n} new posts" },
   "feed.copy": "Copy link",
   "feed.copied": "Link copied",
-  "feed.gone": "Deleted or not found: {names}",
+  "feed.gone": "{names}: deleted or not found",
   "feed.loading": "Loading older posts…",
   "feed.olderFailed": "Older posts could not be loaded. {reason}",
   "feed.lookBack": "Look further back",

@@ -89,6 +89,7 @@ export default {
   "rule.here": "di perangkat ini, selama halaman ini terbuka",
   "rule.server": "untuk semua orang, ke alamat pemberitahuan server",
   "rule.byServer": "untuk semua orang, oleh server",
+  "rule.young": "Topik ini masih terlalu baru untuk tahu yang biasa; perlu 20 menit.",
   "rule.would.every": { other: "Dalam sejam terakhir, {n} kiriman akan memberi pemberitahuan." },
   "rule.would.surge": { other: "Dalam {minutes} menit terakhir, aturan ini akan memberi {n} pemberitahuan." },
   "rule.add": "Tambah aturan",

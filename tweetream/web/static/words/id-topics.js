@@ -54,6 +54,7 @@ export default {
   "notify.unsupported": "Peramban ini tidak memiliki notifikasi.",
   "notify.silent": "Klik atau tekan tombol di halaman ini untuk menyalakan suara.",
   "rule.decide": "Aturan Anda yang menentukan.",
+  "rule.silent": "Nyalakan notifikasi atau suara: tanpa itu, aturan Anda tidak memberi tahu apa pun di sini.",
   "rule.surgeTitle": "{topic}: jauh lebih banyak kiriman dari biasanya ({label})",
   "rule.surgeBody": { other: "{n} kiriman dalam sepuluh menit; biasanya {usual}" },
   "notify.one": "{label} di {topic}",

@@ -33,7 +33,7 @@ export default {
   "feed.came": { other: "{n} kiriman baru masuk" },
   "feed.copy": "Salin tautan",
   "feed.copied": "Tautan disalin",
-  "feed.gone": "Dihapus atau tidak ditemukan: {names}",
+  "feed.gone": "{names}: dihapus atau tidak ditemukan",
   "feed.loading": "Memuat kiriman lama…",
   "feed.olderFailed": "Kiriman lama tidak dapat dimuat. {reason}",
   "feed.lookBack": "Cari lebih jauh ke belakang",
