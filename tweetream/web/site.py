@@ -46,7 +46,7 @@ def shortened(path: str, content: bytes) -> bytes:
         case ".css":
             return str(rcssmin.cssmin(content.decode())).encode()
         case ".html":
-            return re.sub(rb"\n\s+", b"\n", content)
+            return re.sub(rb'="([\w./#-]+)"', rb"=\1", re.sub(rb"\n\s+", b"\n", content))
     return content
 
 

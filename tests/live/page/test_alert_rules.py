@@ -1,8 +1,11 @@
 """Rules for alerts in the page: of a topic and a label, with quiet hours, on this device or on the server."""
 
+import re
+
 from playwright.sync_api import expect
 from support.browser.tab import Open, add
 from support.kafka.post_writer import PostWriter, post
+from support.waiting import until
 from support.workers import Worker
 
 NOTE = """() => {
@@ -13,6 +16,33 @@ NOTE = """() => {
     close() {}
   };
 }"""
+
+
+def test_the_form_says_how_many_alerts_its_rule_would_have_given(
+    visit: Open, worker: Worker, posting: PostWriter
+) -> None:
+    for name in ("jalan", "banjir"):
+        add(worker, name)
+    posting.write(*(post(f"banjir setinggi lutut di km {n}") for n in range(7)), post("jalan raya"))
+    until(lambda: worker.count("banjir") == 7 and worker.count("jalan") == 1, 15, "all are counted")
+    with visit() as tab:
+        page = tab.open("/#jalan").page
+        page.locator("#alerts-details > summary").click()
+        page.locator("#rule-add > summary").click()
+        told = page.locator("#rule-told")
+        expect(told).to_contain_text("too new to know what is usual")
+        page.get_by_label("When").select_option("every")
+        expect(told).to_have_text("In the last hour 1 post would have given an alert.")
+        page.get_by_label("Topic", exact=True).select_option("banjir")
+        expect(told).to_have_text("In the last hour 7 posts would have given an alert.")
+        page.get_by_label("Quiet from").fill("00:00")
+        expect(told).to_be_empty()
+        page.get_by_label("Quiet until").fill("23:59")
+        expect(told).to_have_text(re.compile("In the last hour [07] posts would"))  # the last minute of the day is none
+        page.get_by_role("button", name="Add rule").click()
+        expect(page.locator("#alerts-note")).to_contain_text("Turn on notification or sound")
+        page.get_by_label("Sound").check()
+        expect(page.locator("#alerts-note")).to_be_hidden()
 
 
 def test_a_rule_tells_of_its_topic_alone_and_is_kept_and_one_of_the_server_is_everyones(
@@ -34,6 +64,8 @@ def test_a_rule_tells_of_its_topic_alone_and_is_kept_and_one_of_the_server_is_ev
         page.get_by_role("button", name="Add rule").click()
         expect(page.locator("#rule-add .error")).to_have_text("Give both times, or none.")
         expect(page.get_by_label("Quiet until")).to_be_focused()
+        expect(page.get_by_label("Quiet until")).to_have_accessible_description("Give both times, or none.")
+        expect(page.locator(".rule-field:has(#rule-to) .error")).to_be_visible()
         page.get_by_label("Quiet from").fill("")
         page.get_by_role("button", name="Add rule").click()
         expect(page.locator(".rules li")).to_contain_text(["banjir any label · every post"])
@@ -62,3 +94,23 @@ def test_a_rule_tells_of_its_topic_alone_and_is_kept_and_one_of_the_server_is_ev
         page.reload()
         expect(page.locator(".rules li")).to_contain_text(["banjir"])
         assert not tab.problems and not other.problems
+
+
+def test_of_a_muted_topic_nothing_is_told(visit: Open, worker: Worker, posting: PostWriter) -> None:
+    for name in ("jalan", "banjir"):
+        add(worker, name)
+    with visit() as tab:
+        tab.page.add_init_script(f"({NOTE})()")
+        page = tab.open("/#jalan,banjir").page
+        tab.wait_for_state("live")
+        page.locator("#alerts-details > summary").click()
+        page.locator("#alerts-notify").click()
+        tab.menu("banjir", "mute")
+        for id in posting.write(post("banjir lagi"), post("jalan sepi")):
+            tab.wait_for_post(id)
+        tab.wait_for("() => window.notes.length")
+        assert [title.endswith("in jalan") for title in page.evaluate("window.notes")] == [True]
+        tab.menu("banjir", "mute")
+        posting.write(post("banjir surut"))
+        tab.wait_for("() => window.notes.length === 2")
+        assert page.evaluate("window.notes[1].endsWith('in banjir')"), "and one post alone"

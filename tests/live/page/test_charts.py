@@ -1,6 +1,8 @@
 """The charts of the page: what they show is what the server counted and what the feed holds."""
 
+import itertools
 import re
+import time
 from collections import Counter
 
 import httpx
@@ -10,6 +12,22 @@ from support.browser.tab import Open, add, said
 from support.kafka.post_writer import PostWriter, post
 from support.waiting import until
 from support.workers import Worker
+
+# Where the bars of one label stand, in px of the window: [[left, right], …], along a line just above the axis.
+DRAWN = """() => {
+  const canvas = document.querySelector("#charts-time canvas");
+  const [box, ratio] = [canvas.getBoundingClientRect(), canvas.width / canvas.getBoundingClientRect().width];
+  const y = Math.round(canvas.height - 26 * ratio - 5 * ratio);
+  const { data } = canvas.getContext("2d").getImageData(0, y, canvas.width, 1);
+  const bars = [];
+  for (let x = Math.ceil(50 * ratio); x < canvas.width; x += 1) {
+    const [red, green, blue] = data.slice(x * 4, x * 4 + 3);
+    if (data[x * 4 + 3] < 200 || Math.max(red, green, blue) - Math.min(red, green, blue) < 60) continue;
+    if (bars.at(-1)?.[1] === x - 1) bars.at(-1)[1] = x;
+    else bars.push([x, x]);
+  }
+  return bars.map(ends => ends.map(x => box.left + x / ratio));
+}"""
 
 
 def bars(page: Page, list_id: str) -> dict[str, int]:
@@ -79,6 +97,33 @@ def test_they_can_be_read_without_colour_and_without_sight(
         assert len(set(patterns)) == 2, "each has a pattern of its own"
         expect(page.locator("#charts-time")).to_have_attribute("aria-label", re.compile("^60 posts in the last hour"))
         assert page.locator("#charts-time canvas").count() == 1
+
+
+def test_bars_stand_apart_and_a_click_on_one_goes_to_its_posts(visit: Open, topic: str, posting: PostWriter) -> None:
+    now = time.time_ns() // 1_000_000
+    minutes = [now - now % 60_000 - ago * 60_000 + 30_000 for ago in range(9, 1, -1)]
+    ids = [
+        posting.write(
+            *(post(f"{topic} macet total di tol km {n} {at}", received_at=at, created_at=at) for n in range(4))
+        )
+        for at in minutes
+    ]
+    with visit(viewport={"width": 1440, "height": 900}) as tab:
+        page = tab.with_clock().open(f"/#{topic}").page
+        tab.wait_for_post(ids[-1][-1])
+        tab.later(6000)
+        tab.wait_for(f"() => document.querySelector('#charts-time canvas') && ({DRAWN})().length >= 8")
+        drawn = page.evaluate(DRAWN)
+        assert len(drawn) == 8, "a bar for each minute with posts"
+        assert all(left - right >= 2 for (_, right), (left, _) in itertools.pairwise(drawn))
+        top = page.locator("#charts-time canvas").bounding_box()
+        assert top is not None
+        page.mouse.move(sum(drawn[3]) / 2, top["y"] + 140)
+        expect(page.locator("#charts-readout")).to_contain_text(": traffic 4")
+        page.mouse.click(sum(drawn[3]) / 2, top["y"] + 140)
+        expect(page.locator("#posts .post-body:focus")).to_have_count(1)
+        focused = page.evaluate("document.activeElement.closest('[data-id]').dataset.id")
+        assert focused == ids[3][-1], "the newest of that minute"
 
 
 def test_an_hour_without_posts_is_said_in_words(visit: Open, topic: str) -> None:

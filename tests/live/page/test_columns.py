@@ -120,10 +120,14 @@ def test_a_wall_that_is_stale_says_so_loudly(browser: Browser, worker: Worker, t
         wall.wait_for_state("live")
         expect(wall.page.locator("#wall-clock")).not_to_be_empty()
         expect(wall.page.locator("#wall-alarm")).to_be_hidden()
+        place = "() => document.querySelector('#wall-clock').getBoundingClientRect().right"
+        was = wall.page.evaluate(place)
         line.cut()
-        wall.wait_for_state("lost", "waiting")
+        wall.wait_for_state("waiting")
+        assert wall.page.locator("button:visible:not(.badge, .column-title, [data-act=same])").count() == 0
         wall.later(12_000)
         expect(wall.page.locator("#wall-alarm")).to_contain_text("Not live")
+        assert wall.page.evaluate(place) == was
         line.mend()
         wall.wait_for_state("live")
         expect(wall.page.locator("#wall-alarm")).to_be_hidden()

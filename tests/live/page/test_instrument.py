@@ -185,6 +185,11 @@ def test_the_demos_posts_are_said_to_be_invented_until_the_strip_is_closed(visit
         expect(strip).to_contain_text("invented")
         expect(strip).to_contain_text("tweetream demo --source")
         expect(tab.page.locator(".empty")).to_contain_text("Waiting for the first post")
+        tab.page.set_viewport_size({"width": 390, "height": 844})
+        tab.page.locator("#bar-filters").click()
+        for _ in range(2):
+            tab.page.locator("#filter-label").click()  # the strip is below the filters of a phone
+        tab.page.locator("#bar-filters").click()
         strip.get_by_role("button", name="Close").click()
         tab.page.reload()
         tab.wait_for_state("live")

@@ -30,6 +30,23 @@ IMPATIENT = (
 )
 
 
+def test_each_state_is_one_line_and_has_its_colour(visit: Open, topic: str) -> None:
+    look = """name => {
+      const state = document.querySelector("#state");
+      state.dataset.state = name;
+      return getComputedStyle(state).color;
+    }"""
+    with visit(viewport={"width": 1366, "height": 768}) as tab:
+        tab.open(f"/#{topic}").wait_for_state("live")
+        colours = {
+            name: tab.page.evaluate(look, name)
+            for name in ("live", "held", "paused", "catching", "lost", "waiting", "doubt", "deleted", "missing")
+        }
+    amber = {colours.pop(name) for name in ("held", "paused", "catching", "lost", "waiting", "doubt")}
+    red = {colours.pop(name) for name in ("deleted", "missing")}
+    assert len(amber) == len(red) == 1 and len({*amber, *red, *colours.values()}) == 3
+
+
 def test_it_says_when_it_tries_again_and_does_and_has_missed_nothing(
     browser: Browser, worker: Worker, topic: str, posting: PostWriter
 ) -> None:

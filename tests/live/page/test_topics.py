@@ -4,6 +4,7 @@ import re
 import uuid
 
 import httpx
+import pytest
 from playwright.sync_api import expect
 from support.browser.tab import Open, add, said
 from support.kafka.post_writer import PostWriter, post
@@ -56,21 +57,29 @@ def test_a_new_topic_shows_what_it_would_have_matched_while_one_types(
         assert worker.topics() == {}
 
 
-def test_what_is_wrong_with_a_new_topic_stands_beside_its_field(visit: Open, worker: Worker) -> None:
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [
+        (
+            "en-GB",
+            ("A name has 1 to 64", "Give the topic a name", "A phrase has at most", "with other words: macet"),
+        ),
+        ("id-ID", ("1 sampai 64 huruf", "Beri nama untuk topik", "paling panjang 100", "dan kata lain: macet")),
+    ],
+)
+def test_what_is_wrong_with_a_new_topic_stands_beside_its_field_in_the_pages_language(
+    visit: Open, worker: Worker, locale: str, words: tuple[str, ...]
+) -> None:
     add(worker, "ada", "macet")
-    with visit() as tab:
+    with visit(locale=locale) as tab:
         page = tab.open("/").page
         page.locator("#add > summary").click()
-        name, track = page.get_by_label("Name"), page.get_by_label("Words, phrases, #hashtags")
-        for given, terms, field, said in (
-            ("Nama Saya", "", "name", "A name has 1 to 64"),
-            ("", "", "name", "Give the topic a name"),
-            ("baru", "x" * 101, "track", "A phrase has at most 100 characters"),
-            ("ada", "hujan", "name", "with other words: macet"),
-        ):
-            name.fill(given)
+        name, track = page.locator("#add-name"), page.locator("#add-track")
+        given = (("Nama Saya", "", "name"), ("", "", "name"), ("baru", "x" * 101, "track"), ("ada", "hujan", "name"))
+        for (named, terms, field), said in zip(given, words, strict=True):
+            name.fill(named)
             track.fill(terms)
-            page.get_by_role("button", name="Add topic").click()
+            page.locator("#add-button").click()
             expect(page.locator(f"#add-{field}-error")).to_contain_text(said)
             faulty = page.locator(f"#add-{field}")
             expect(faulty).to_be_focused()

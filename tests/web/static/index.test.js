@@ -3,20 +3,9 @@
 import assert from "node:assert/strict";
 import { posix } from "node:path";
 import { test } from "node:test";
-import { pageFiles } from "./files.js";
+import { FILES, imports, reached } from "./modules.js";
 
-const FILES = new Map(pageFiles().map(({ path, text }) => [path, text]));
 const HTML = FILES.get("index.html");
-const imports = (path) =>
-  [...FILES.get(path).matchAll(/^import\b[^"]*"(\.[^"]*)";/gm)].map(([, to]) => posix.join(posix.dirname(path), to));
-
-// A module with all that it imports, and what they import.
-function reached(path, found = new Set()) {
-  if (found.has(path)) return found;
-  found.add(path);
-  for (const next of imports(path)) reached(next, found);
-  return found;
-}
 
 test("the modules that are loaded early are those that the page imports, in the order of their paths", () => {
   const early = [...HTML.matchAll(/rel="modulepreload" href="static\/([^"]+)"/g)].map(([, path]) => path);

@@ -21,9 +21,9 @@ def test_all_tests_of_the_pages_modules_pass() -> None:
 
 
 def test_every_test_of_javascript_has_the_name_that_node_looks_for() -> None:
-    """A file with another name would never run; files.js is their only helper."""
+    """A file with another name would never run; files.js and modules.js are their only helpers."""
     others = {path.relative_to(HERE).as_posix() for path in HERE.rglob("*.js")} - {
         path.relative_to(HERE).as_posix() for path in FILES
     }
-    assert others == {"files.js"}
+    assert others == {"files.js", "modules.js"}
     assert all(len(path.relative_to(HERE).parts) <= 2 for path in FILES), "package.json names two levels"

@@ -125,7 +125,7 @@ function show(anew = false) {
   why.part?.close();
   shown = addressOf(view);
   columns.apply(view.columns);
-  if (view.wall || wall.part) wall.use((part) => part.set(view.wall, view.turn));
+  if (view.wall || wall.part) wall.use((part) => part.set(view.wall, view.turn, view.theme));
   if (anew) {
     columns.forget();
     lastKnown = {};

@@ -9,7 +9,7 @@ const column = (topics, filter = {}) => ({ topics, filter: { ...noFilter(), ...f
 
 test("topics and filters come back from the address they made", () => {
   const filter = { labels: ["a&b=c"], minScore: 0.85, text: "tol #1 é; ya?" };
-  const view = { wall: false, turn: 0, columns: [{ topics: ["jakarta", "bandung"], filter }] };
+  const view = { wall: false, turn: 0, theme: "", columns: [{ topics: ["jakarta", "bandung"], filter }] };
   const address = new URL(addressOf(view), "http://localhost");
   assert.deepEqual(topicsOf(address.hash), ["jakarta", "bandung"]);
   assert.deepEqual(filterOf(address.search), filter);
@@ -21,11 +21,11 @@ test("topics and filters come back from the address they made", () => {
 
 test("each of several columns has its filter in the address", () => {
   const columns = [column(["a", "b"], { labels: ["x", "y"], text: 'a;b "c"?' }), column(["c"]), column(["d"], { minScore: 0.8 })];
-  const view = { wall: true, turn: 20, columns };
+  const view = { wall: true, turn: 20, theme: "dark", columns };
   assert.deepEqual(back(view), view);
   assert.equal(addressOf({ wall: false, turn: 0, columns: columns.slice(1) }), "/#c;d?min_score=0.8");
   assert.equal(viewOf({ search: "", hash: `#${"a;".repeat(50)}` }).columns.length, 8);
-  assert.deepEqual(viewOf({ search: "?view=wall&turn=x", hash: "" }), { wall: true, turn: 0, columns: [column([])] });
+  assert.deepEqual(viewOf({ search: "?view=wall&turn=x", hash: "" }), { wall: true, turn: 0, theme: "", columns: [column([])] });
 });
 
 test("an odd address still gives topics and scores", () => {

@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { faultOf, said } from "#page/topics/faults.js";
-import { setLanguage } from "#page/words/words.js";
+import { laterWords, setLanguage } from "#page/words/words.js";
+
+await laterWords();
 
 const problem = (status, message) => Object.assign(new Error(message), { status, wait: 0 });
 

@@ -2,11 +2,15 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import en from "#page/words/en.js";
-import id from "#page/words/id.js";
-import { has, list, number, relative, setLanguage, t } from "#page/words/words.js";
+import enFirst from "#page/words/en.js";
+import enLater from "#page/words/en-later.js";
+import idFirst from "#page/words/id.js";
+import idLater from "#page/words/id-later.js";
+import { has, laterWords, list, number, relative, setLanguage, t } from "#page/words/words.js";
 import { pageFiles } from "../files.js";
+import { reached } from "../modules.js";
 
+const [en, id] = [{ ...enFirst, ...enLater }, { ...idFirst, ...idLater }];
 const LANGUAGES = { en, id };
 const SAME = new Set(["filter.label", "token.name"]); // the word is the same in both
 const textsOf = (entry) => (typeof entry === "string" ? [entry] : Object.values(entry));
@@ -20,7 +24,17 @@ const asking = modules.filter(({ path }) => !/^words\/(en|id)\b/.test(path));
 
 test("each language has every text and no other, in the same order", () => {
   assert.ok(Object.keys(en).length);
-  assert.deepEqual(Object.keys(id), Object.keys(en));
+  assert.deepEqual(Object.keys(idFirst), Object.keys(enFirst));
+  assert.deepEqual(Object.keys(idLater), Object.keys(enLater));
+});
+
+test("the texts that come later are those of the parts that come later, and no text is in vain", () => {
+  const text = (paths) => ours.filter(({ path }) => paths.has(path)).map((one) => one.text).join("\n");
+  const used = (said) => (key) => said.includes(`"${key}"`) || [...said.matchAll(/`(\w+\.(?:\w+\.)*)\$\{/g)].some(([, start]) => key.startsWith(start));
+  const early = used(text(new Set([...reached("app.js"), "index.html"])));
+  assert.deepEqual(Object.keys(enLater).filter(early), []);
+  assert.deepEqual(Object.keys(en).filter((key) => !(key in enLater) && !early(key)), []);
+  assert.deepEqual(Object.keys(enLater).filter((key) => !used(asking.map((one) => one.text).join("\n"))(key)), []);
 });
 
 test("a text has the same holes in each language", () => {
@@ -85,11 +99,15 @@ test("a text is said in the language chosen with its plural and its numbers", as
     ...[t("topics.menu", { name: "{n} $& <b>" }), t("no such key"), has("no such key"), has("toString")],
   ];
   await setLanguage("en");
+  assert.equal(has("fault.gone"), false);
+  await laterWords();
+  assert.equal(t("fault.gone"), en["fault.gone"]);
   assert.deepEqual(say(), [
     ...["1 post a minute", "1,234 posts a minute", "1,234.5", "5 min ago", "a and b"],
     ...["More for {n} $& <b>", "no such key", false, false],
   ]);
   await setLanguage("id");
+  assert.equal(t("fault.gone"), id["fault.gone"]);
   assert.deepEqual(say(), [
     ...["1 kiriman per menit", "1.234 kiriman per menit", "1.234,5", "5 mnt lalu", "a dan b"],
     ...["Lainnya untuk {n} $& <b>", "no such key", false, false],

@@ -57,7 +57,7 @@ export class Alerts {
     this.muted = muted;
     const changed = () => this.#say();
     this.form = lazy(async () => {
-      const form = new (await import("./rules-form.js")).RulesForm(this.#rules, { save, changed });
+      const form = new (await import("./rules-form.js")).RulesForm(this.#rules, { save, stats, changed });
       this.details.append(...form.parts);
       translate(section);
       return form;
@@ -194,7 +194,7 @@ export class Alerts {
 
   #fault() {
     if (this.#choice.sound && this.#sound.silent) return t("notify.silent");
-    if (!this.asked && !this.#choice.notify) return "";
+    if (!this.asked && !this.#choice.notify) return this.#rules.all.length && !this.#on ? t("rule.silent") : "";
     if (!globalThis.Notification) return t("notify.unsupported");
     if (Notification.permission === "denied") return t("notify.denied");
     return Notification.permission === "default" ? t("notify.notAsked") : "";

@@ -6,8 +6,10 @@ import { faultOf } from "../topics/faults.js";
 import { labelText } from "../words/format.js";
 import { onLanguage, t } from "../words/words.js";
 import { LEAST, MOST_LEAST } from "./rules.js";
+import { wouldTell } from "./would.js";
 
 const ANY = "";
+const FRESH = 30000; // ms that the counts of a topic are good for
 
 // A field with its name; the name's text has a key, so that it changes with the language.
 function field(id, key, input) {
@@ -49,11 +51,14 @@ export class RulesForm {
   #shown = "";
   #followed = /** @type {string[]} */ ([]);
   #chosen = false; // whether the person chose a topic
+  #hours = new Map(); // topic: the counts of its last hour, and when they were asked for
 
-  // save(name, rule) gives a topic the rule of the server, or takes it away (null). changed() is called at each change.
-  constructor(rules, { save, changed }) {
+  // save(name, rule) gives a topic the rule of the server, or takes it away (null); stats(name) is its last hour. changed() is
+  // called at each change.
+  constructor(rules, { save, stats, changed }) {
     this.rules = rules;
     this.save = save;
+    this.stats = stats;
     this.changed = changed;
     this.list = element("ul", "rules");
     this.topic = element("select");
@@ -64,7 +69,11 @@ export class RulesForm {
     this.start = input("time");
     this.end = input("time");
     this.where = choice([["here", "rule.here"], ["server", "rule.server"]]);
+    this.told = element("p", "hint");
+    this.told.id = "rule-told";
+    this.told.role = "status";
     this.error = element("p", "error");
+    this.error.id = "rule-error";
     this.error.role = "alert";
     this.leastField = field("rule-least", "rule.least", this.least);
     this.submit = element("button", "button");
@@ -79,6 +88,7 @@ export class RulesForm {
       field("rule-from", "rule.quietFrom", this.start),
       field("rule-to", "rule.quietTo", this.end),
       field("rule-where", "rule.where", this.where),
+      this.told,
       this.error,
       this.submit,
     );
@@ -91,7 +101,7 @@ export class RulesForm {
       event.preventDefault();
       this.#add();
     });
-    this.when.addEventListener("change", () => this.#say());
+    for (const type of ["input", "change"]) this.form.addEventListener(type, () => this.#say());
     onLanguage(() => {
       this.#shown = "";
       this.show(this.#topics, this.#labels);
@@ -99,6 +109,7 @@ export class RulesForm {
     this.topic.addEventListener("change", () => (this.#chosen = true));
     this.details.addEventListener("toggle", () => {
       if (!this.details.open) this.#chosen = false;
+      this.#say();
     });
     this.#say();
   }
@@ -130,6 +141,7 @@ export class RulesForm {
       ...everyones.map((rule) => this.#row(rule, `${described(rule)} · ${t("rule.byServer")}`, () => this.save(rule.topic, null))),
     );
     this.list.hidden = !this.list.children.length;
+    this.#sayTold();
   }
 
   #row(rule, text, remove) {
@@ -142,6 +154,34 @@ export class RulesForm {
   #say() {
     this.leastField.hidden = this.when.value !== "surge";
     this.error.hidden = !this.error.textContent;
+    this.#sayTold();
+  }
+
+  // What the form's rule would have done in the last hour.
+  async #sayTold() {
+    const topic = this.#topics.find(({ name }) => name === this.topic.value);
+    const rows = topic && this.details.open && !this.#fault() ? await this.#hour(topic.name) : null;
+    if (topic?.name !== this.topic.value) return; // another was chosen meanwhile
+    if (!rows) return setText(this.told, "");
+    const { times, minutes } = wouldTell(rows, this.#rule, (Date.now() - Date.parse(topic.created_at)) / 60000);
+    setText(this.told, minutes ? t(`rule.would.${this.when.value}`, { n: times, minutes }) : t("rule.young"));
+  }
+
+  async #hour(name) {
+    const known = this.#hours.get(name);
+    if (known && performance.now() - known.at < FRESH) return known.rows;
+    const rows = this.stats(name).catch((problem) => {
+      if (!("status" in problem)) throw problem; // the page says elsewhere that the server is away
+    });
+    this.#hours.set(name, { at: performance.now(), rows });
+    return rows;
+  }
+
+  // The rule that the form says.
+  get #rule() {
+    const [when, label] = [/** @type {"every" | "surge"} */ (this.when.value), this.label.value === ANY ? null : this.label.value];
+    const quiet = this.start.value ? `${this.start.value}-${this.end.value}` : null;
+    return { topic: this.topic.value, label, when, least: when === "surge" ? Number(this.least.value) : LEAST, quiet };
   }
 
   // What is wrong with the form: the field and the words.
@@ -157,22 +197,24 @@ export class RulesForm {
 
   #add() {
     const fault = this.#fault();
-    for (const one of [this.least, this.start, this.end]) one.removeAttribute("aria-invalid");
+    for (const one of [this.least, this.start, this.end]) for (const name of ["aria-invalid", "aria-describedby"]) one.removeAttribute(name);
+    if (fault) fault.at.after(this.error);
+    else this.submit.before(this.error);
     setText(this.error, fault?.text ?? "");
     this.#say();
     if (fault) {
       fault.at.setAttribute("aria-invalid", "true");
+      fault.at.setAttribute("aria-describedby", this.error.id);
       fault.at.focus();
       return;
     }
-    const [topic, when, label] = [this.topic.value, this.when.value, this.label.value === ANY ? null : this.label.value];
-    const quiet = this.start.value ? `${this.start.value}-${this.end.value}` : null;
-    const least = when === "surge" ? Number(this.least.value) : LEAST;
+    const rule = this.#rule;
+    const { topic, when, label, quiet, least } = rule;
     this.#do(async () => {
       if (this.where.value === "server") {
         const zone = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
         await this.save(topic, { when, label, ...(quiet ? { quiet, zone } : {}), ...(when === "surge" ? { least } : {}) });
-      } else if (!this.rules.add({ topic, label, when, least, quiet })) throw Object.assign(new Error(t("rule.full")), { status: 0 });
+      } else if (!this.rules.add(rule)) throw Object.assign(new Error(t("rule.full")), { status: 0 });
       this.details.open = false;
     });
   }

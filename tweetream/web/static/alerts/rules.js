@@ -27,7 +27,7 @@ export function isQuiet(quiet, now = new Date()) {
 }
 
 // The rows of a topic's last hour with the posts of one label alone.
-const ofLabel = (rows, label) => (label === null ? rows : rows.map(({ labels }) => ({ labels: { [label]: labels?.[label] ?? 0 } })));
+export const ofLabel = (rows, label) => (label === null ? rows : rows.map(({ labels }) => ({ labels: { [label]: labels?.[label] ?? 0 } })));
 
 // {posts, usual} of the last ten minutes if that is a surge, else null. A topic that is younger than 20 minutes has none.
 export function surge(rows, { label, least }, age = Number.POSITIVE_INFINITY) {

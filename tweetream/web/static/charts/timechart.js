@@ -28,6 +28,8 @@ export class TimeChart {
     for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {
       matchMedia(query).addEventListener("change", () => this.redraw());
     }
+    new MutationObserver(() => this.redraw()).observe(document.documentElement, { attributeFilter: ["style"] }); // lib/theme.js
+    this.probe = box.appendChild(document.createElement("i"));
   }
 
   redraw() {
@@ -58,7 +60,8 @@ export class TimeChart {
   }
 
   #colour(name) {
-    return getComputedStyle(this.box).getPropertyValue(name).trim() || "gray";
+    this.probe.style.color = `var(${name})`;
+    return getComputedStyle(this.probe).color;
   }
 
   #options(series) {

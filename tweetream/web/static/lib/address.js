@@ -3,7 +3,7 @@
 //
 // One column: /?label=traffic&min_score=0.8&q=tol#jakarta,bandung. Several stand in the fragment, each with its own
 // filter: /#jakarta?label=traffic;hujan,banjir?q=-lucu. `view=wall` is the wall, and `turn=20` shows one column at a time
-// there, for 20 seconds.
+// there, for 20 seconds; `theme=dark` or `theme=light` gives its colours.
 
 import { at } from "./root.js";
 
@@ -14,7 +14,7 @@ export const MOST_COLUMNS = 8;
 /**
  * @typedef {{labels: string[], minScore: number, text: string}} Filter
  * @typedef {{topics: string[], filter: Filter}} ColumnPlan
- * @typedef {{wall: boolean, turn: number, columns: ColumnPlan[]}} View
+ * @typedef {{wall: boolean, turn: number, theme?: string, columns: ColumnPlan[]}} View
  */
 
 export const isName = (text) => NAME.test(text);
@@ -53,7 +53,9 @@ export function filterOf(search) {
 /** @param {{search: string, hash: string}} address @returns {View} */
 export function viewOf({ search, hash }) {
   const query = new URLSearchParams(search);
+  const wall = query.get("view") === "wall";
   const turn = Number(query.get("turn") ?? 0);
+  const theme = query.get("theme") ?? "";
   const parts = hash.replace(/^#/, "").split(";").slice(0, MOST_COLUMNS);
   const columns = parts.map((part) => {
     const from = part.indexOf("?");
@@ -61,7 +63,12 @@ export function viewOf({ search, hash }) {
     return { topics: topicsOf(from < 0 ? part : part.slice(0, from)), filter: filterOf(own || (parts.length > 1 ? "" : search)) };
   });
   const chosen = columns.filter(({ topics }) => topics.length);
-  return { wall: query.get("view") === "wall", turn: turn >= 3 ? Math.min(turn, 3600) : 0, columns: chosen.length ? chosen : columns.slice(0, 1) };
+  return {
+    wall,
+    turn: turn >= 3 ? Math.min(turn, 3600) : 0,
+    theme: wall && ["light", "dark"].includes(theme) ? theme : "",
+    columns: chosen.length ? chosen : columns.slice(0, 1),
+  };
 }
 
 /**
@@ -83,8 +90,8 @@ const filterPairs = ({ labels, minScore, text }) => [
 ];
 
 /** @param {View} view */
-export function addressOf({ wall, turn, columns }) {
-  const query = new URLSearchParams(wall ? { view: "wall", ...(turn ? { turn: String(turn) } : {}) } : {});
+export function addressOf({ wall, turn, theme, columns }) {
+  const query = new URLSearchParams(wall ? { view: "wall", ...(turn && { turn: String(turn) }), ...(theme && { theme }) } : {});
   const one = columns.length === 1;
   if (one) for (const [key, value] of filterPairs(columns[0].filter)) query.append(key, value);
   const parts = columns.map(({ topics, filter }) => {

@@ -2,12 +2,13 @@
 // What a person does that changes nothing of the view: newest, pause, copy, save, fold, panel; and the keys.
 
 import { chooseLanguageBy } from "../words/language.js";
-import { t } from "../words/words.js";
+import { laterWords, t } from "../words/words.js";
 import { isName, topicsOf } from "./address.js";
 import { copyButton, sayBriefly } from "./copy.js";
 import { listenToMenus } from "./menu.js";
 import { shortcuts } from "./shortcuts.js";
 import { keep, kept } from "./storage.js";
+import { chooseThemeBy } from "./theme.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -71,7 +72,7 @@ export function controls({ addColumn, announcer, columns, feed, file, filters, s
     const saved = (n) => sayBriefly(byId("copied"), t("export.saved", { n }));
     const opener = /** @type {HTMLButtonElement} */ (byId("export"));
     opener.disabled = true; // a second click would open a second dialog
-    const loaded = await import("../posts/export.js").catch(() => null);
+    const [loaded] = await Promise.all([import("../posts/export.js"), laterWords()]).catch(() => []);
     opener.disabled = false;
     if (loaded) loaded.exportPosts({ topics: topics.filter(isName), filter, file, saved });
     else sayBriefly(byId("copied"), t("server.away"));
@@ -80,6 +81,7 @@ export function controls({ addColumn, announcer, columns, feed, file, filters, s
   copyButton(byId("copy"), byId("copied"));
   listenToMenus();
   chooseLanguageBy(byId("language"));
+  chooseThemeBy(/** @type {HTMLSelectElement} */ (byId("theme")));
   addEventListener("online", () => feed.resume());
   addEventListener("pagehide", () => feed.suspend());
   addEventListener("pageshow", (event) => event.persisted && feed.resume());

@@ -1,5 +1,7 @@
 // @ts-check
-// A part of the page that is loaded when it is needed first, with its styles.
+// A part of the page that is loaded when it is needed first, with its words and styles.
+
+import { laterWords } from "../words/words.js";
 
 // Resolves when the styles count, or cannot be loaded: the part works without them.
 const styled = (name) =>
@@ -27,7 +29,7 @@ export function lazy(load, failed, style) {
     // Runs act(part) as soon as it is there.
     async use(act = (/** @type {Part} */ _part) => {}) {
       try {
-        loading ??= Promise.all([load(), style && styled(style)]);
+        loading ??= Promise.all([laterWords().then(load), style && styled(style)]);
         [part] = await loading;
       } catch (error) {
         if (!(error instanceof TypeError)) throw error; // what is not loaded is one

@@ -2,6 +2,7 @@
 // The wall: the columns on the whole screen, or one at a time in turn, with a clock, and loud when what is shown is old.
 
 import { setText } from "../lib/elements.js";
+import { wear } from "../lib/theme.js";
 import { t, time } from "../words/words.js";
 
 const PATIENCE = 10000; // ms without a live feed that are nothing to shout about
@@ -22,8 +23,10 @@ export class Wall {
     document.addEventListener("visibilitychange", () => this.#stayAwake());
   }
 
-  set(on, turn) {
+  // `turn` is seconds for each column, `theme` the colours; see lib/address.js.
+  set(on, turn, theme) {
     this.#turn = turn;
+    wear(on ? theme : "");
     if (on === this.on) return;
     this.on = on;
     this.body.classList.toggle("wall", on);

@@ -9,8 +9,11 @@ export default {
 
   // The frame
   "page.skip": "Skip to the posts",
-  "page.noscript": "This page needs JavaScript to show live posts.",
   "page.language": "Language",
+  "theme.name": "Colours",
+  "theme.system": "as the system",
+  "theme.light": "light",
+  "theme.dark": "dark",
   "page.more": "More",
   "page.panel": "Charts and alerts",
   "page.bar": "Filter, charts, alerts, pause",
@@ -31,7 +34,7 @@ export default {
   "feed.came": { one: "{n} new post", other: "{n} new posts" },
   "feed.copy": "Copy link",
   "feed.copied": "Link copied",
-  "feed.gone": "Deleted or not found: {names}",
+  "feed.gone": "{names}: deleted or not found",
   "feed.loading": "Loading older posts…",
   "feed.olderFailed": "Older posts could not be loaded. {reason}",
   "feed.lookBack": "Look further back",
@@ -85,7 +88,6 @@ export default {
   "column.right": "Move {name} to the right",
   "column.close": "Close the column {name}",
   "wall.open": "Wall view",
-  "wall.stale": "Not live. Nothing new since {time}",
 
   // The help
   "help.open": "Help",
@@ -102,7 +104,6 @@ export default {
   "post.timeUnknown": "time unknown",
   "post.timeUnknownTitle": "The post does not say when it was written. Tweetream read it at {time}.",
   "post.unknownAuthor": "Unknown author",
-  "post.original": "Original",
   "post.originalTitle": "Opens the original post in a new tab",
   "post.label": "Label {label}, score {score}",
   "post.more": "Show all",
@@ -167,23 +168,6 @@ export default {
 
   // Why a label
   "why.ask": "Why {label}?",
-  "why.asking": "Asking the model…",
-  "why.failed": "The model did not answer. {reason}",
-  "why.again": "Ask again",
-  "why.otherNow": "This post got the label “{was}” when it came in. The model now says “{now}”, for these reasons:",
-  "why.score": "The model is {score} sure that this is “{label}”.",
-  "why.mostly": "The model is {score} sure that this is “{label}”, mostly because of {words}.",
-  "why.read": "Read as: {words}",
-  "why.details": "Details",
-  "why.for": "for",
-  "why.against": "against",
-  "why.unsure": "The model is unsure: it knows none of the words, or its score is below the threshold.",
-  "why.rows": "Words for and against “{label}”, strongest first",
-  "why.bias": "starting value",
-  "why.others": { one: "{n} other word", other: "{n} other words" },
-  "why.sum": "Words {words}, starting value {bias}: together {decision}.",
-  "why.hint": "Each word counts for “{label}” (+) or against it (−), as the model learned from labelled posts. Words are shown in the form that the model reads.",
-  "why.noWords": "The model knows none of the words in this post.",
 
   // Sources
   "sources.title": "Sources",
@@ -214,13 +198,5 @@ export default {
   // Export
   "export.these": "Save these posts…",
   "export.save": "Save all posts…",
-  "export.title": "Save posts",
-  "export.reading": { one: "Reading… {n} post so far", other: "Reading… {n} posts so far" },
-  "export.number": { one: "{n} post passes the filter.", other: "{n} posts pass the filter." },
-  "export.hint": "These are all posts of the topics that the server keeps, not only those that this page has loaded.",
-  "export.tooMany": "These are more than {most} posts, too many for this page. Save them by the command: tweetream export {names}",
-  "export.failed": "The posts could not be read to the end. {reason}",
-  "export.csv": "Table (CSV)",
-  "export.jsonl": "JSON lines",
   "export.saved": { one: "{n} post saved.", other: "{n} posts saved." },
 };

@@ -8,8 +8,11 @@ export default {
 
   // The frame
   "page.skip": "Langsung ke kiriman",
-  "page.noscript": "Halaman ini memerlukan JavaScript untuk menampilkan kiriman langsung.",
   "page.language": "Bahasa",
+  "theme.name": "Warna",
+  "theme.system": "seperti sistem",
+  "theme.light": "terang",
+  "theme.dark": "gelap",
   "page.more": "Lainnya",
   "page.panel": "Grafik dan kabar",
   "page.bar": "Saring, grafik, kabar, jeda",
@@ -30,7 +33,7 @@ export default {
   "feed.came": { other: "{n} kiriman baru masuk" },
   "feed.copy": "Salin tautan",
   "feed.copied": "Tautan disalin",
-  "feed.gone": "Dihapus atau tidak ditemukan: {names}",
+  "feed.gone": "{names}: dihapus atau tidak ditemukan",
   "feed.loading": "Memuat kiriman lama…",
   "feed.olderFailed": "Kiriman lama tidak dapat dimuat. {reason}",
   "feed.lookBack": "Cari lebih jauh ke belakang",
@@ -84,7 +87,6 @@ export default {
   "column.right": "Geser {name} ke kanan",
   "column.close": "Tutup kolom {name}",
   "wall.open": "Tampilan dinding",
-  "wall.stale": "Tidak langsung. Tidak ada yang baru sejak {time}",
 
   // The help
   "help.open": "Bantuan",
@@ -101,7 +103,6 @@ export default {
   "post.timeUnknown": "waktu tidak diketahui",
   "post.timeUnknownTitle": "Kiriman ini tidak menyebut kapan ditulis. Tweetream membacanya pada {time}.",
   "post.unknownAuthor": "Penulis tidak dikenal",
-  "post.original": "Kiriman asli",
   "post.originalTitle": "Membuka kiriman asli di tab baru",
   "post.label": "Label {label}, skor {score}",
   "post.more": "Tampilkan semuanya",
@@ -165,23 +166,6 @@ export default {
 
   // Why a label
   "why.ask": "Mengapa {label}?",
-  "why.asking": "Menanyakan kepada model…",
-  "why.failed": "Model tidak menjawab. {reason}",
-  "why.again": "Tanya lagi",
-  "why.otherNow": "Kiriman ini mendapat label “{was}” saat masuk. Model sekarang menjawab “{now}”, dengan alasan berikut:",
-  "why.score": "Model yakin {score} bahwa ini “{label}”.",
-  "why.mostly": "Model yakin {score} bahwa ini “{label}”, terutama karena {words}.",
-  "why.read": "Dibaca sebagai: {words}",
-  "why.details": "Rincian",
-  "why.for": "mendukung",
-  "why.against": "menentang",
-  "why.unsure": "Model tidak yakin: semua kata tidak dikenal, atau skornya di bawah ambang.",
-  "why.rows": "Kata yang mendukung dan menentang “{label}”, terkuat di atas",
-  "why.bias": "nilai awal",
-  "why.others": { other: "{n} kata lain" },
-  "why.sum": "Kata {words}, nilai awal {bias}: jumlahnya {decision}.",
-  "why.hint": "Tiap kata mendukung “{label}” (+) atau menentangnya (−), sesuai yang dipelajari model dari kiriman berlabel. Kata ditampilkan dalam bentuk yang dibaca model.",
-  "why.noWords": "Model tidak mengenal satu pun kata dalam kiriman ini.",
 
   // Sources
   "sources.title": "Sumber",
@@ -212,13 +196,5 @@ export default {
   // Export
   "export.these": "Simpan kiriman ini…",
   "export.save": "Simpan semua kiriman…",
-  "export.title": "Simpan kiriman",
-  "export.reading": { other: "Membaca… {n} kiriman sejauh ini" },
-  "export.number": { other: "{n} kiriman lolos filter." },
-  "export.hint": "Ini semua kiriman topik yang disimpan server, bukan hanya yang dimuat halaman ini.",
-  "export.tooMany": "Lebih dari {most} kiriman, terlalu banyak untuk halaman ini. Simpan dengan perintah: tweetream export {names}",
-  "export.failed": "Kiriman tidak dapat dibaca sampai akhir. {reason}",
-  "export.csv": "Tabel (CSV)",
-  "export.jsonl": "Baris JSON",
   "export.saved": { other: "{n} kiriman disimpan." },
 };

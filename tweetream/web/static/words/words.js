@@ -9,8 +9,8 @@ import { keep, kept } from "../lib/storage.js";
 
 const KEY = "language";
 const LANGUAGES = {
-  en: { load: () => import("./en.js"), locale: "en-GB" },
-  id: { load: () => import("./id.js"), locale: "id-ID" },
+  en: { first: () => import("./en.js"), later: () => import("./en-later.js"), locale: "en-GB" },
+  id: { first: () => import("./id.js"), later: () => import("./id-later.js"), locale: "id-ID" },
 };
 const ATTRIBUTES = { "data-t-label": "aria-label", "data-t-placeholder": "placeholder", "data-t-title": "title" };
 
@@ -22,8 +22,17 @@ function preferred() {
   return known.map((tag) => (tag === "in" ? "id" : tag)).find((tag) => Object.hasOwn(LANGUAGES, tag)) ?? "en";
 }
 
+async function load(name) {
+  const wanted = all;
+  const { first, later } = LANGUAGES[name];
+  const parts = await Promise.all([first(), ...(wanted ? [later()] : [])]);
+  if (wanted !== all) return load(name);
+  return Object.assign({}, ...parts.map((part) => part.default));
+}
+
 let current = Object.hasOwn(LANGUAGES, kept(KEY) ?? "") ? kept(KEY) : preferred();
-let words = /** @type {Record<string, string | Record<string, string>>} */ ((await LANGUAGES[current].load()).default);
+let all = false; // whether the texts of the parts that are loaded later are wanted too
+let words = /** @type {Record<string, string | Record<string, string>>} */ (await load(current));
 if (globalThis.document) document.documentElement.lang = current;
 
 export const languages = Object.keys(LANGUAGES);
@@ -33,10 +42,19 @@ export const language = () => current;
 // For Intl: days and months are written as in Britain, not in America.
 export const locale = () => LANGUAGES[current].locale;
 
+// Resolves when the words of the parts that are loaded later are there; rejects as setLanguage.
+export async function laterWords() {
+  all = true;
+  const name = current;
+  const loaded = await load(name);
+  if (name !== current) return laterWords();
+  words = loaded;
+}
+
 // Resolves when the words are there, and rejects with a TypeError where they cannot be loaded.
 export async function setLanguage(wanted) {
   if (!Object.hasOwn(LANGUAGES, wanted)) throw new RangeError(`no words in ${wanted}`);
-  const loaded = (await LANGUAGES[wanted].load()).default;
+  const loaded = await load(wanted);
   keep(KEY, wanted);
   if (wanted === current) return;
   [current, words] = [wanted, loaded];
