@@ -14,7 +14,7 @@ from support import tls_contexts
 from support.kafka.apache_kafka import KafkaAddress
 from support.kafka.feed_writer import Writer
 from support.kafka.secure_kafka import SecureKafka
-from support.kafka.shared import shared_kafka, shared_secure_kafka
+from support.kafka.shared import shared_creating_kafka, shared_kafka, shared_secure_kafka
 from support.postgres import PostgresServer, running
 from support.tools import CHROMIUM
 from support.workers import Worker
@@ -47,6 +47,13 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path
 def apache_kafka(run_folder: Path) -> Iterator[KafkaAddress]:
     """One broker for the whole run, with auto-creation off. Shared: keep to your own namespace and do not kill it."""
     with shared_kafka(run_folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def creating_kafka(run_folder: Path) -> Iterator[KafkaAddress]:
+    """One broker for the whole run that creates each topic it is asked for. Shared, as the other is."""
+    with shared_creating_kafka(run_folder) as address:
         yield address
 
 

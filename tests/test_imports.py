@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support.paths import ROOT
 
 PROGRAM = """
@@ -31,6 +32,7 @@ print(sorted(ours), made, threading.active_count())
 """
 
 
+@pytest.mark.process
 def test_importing_every_module_reads_no_file_and_makes_no_service(tmp_path: Path) -> None:
     """Only the settings are read, from the environment and `.env`: Faust takes the application from tweetream.app."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TWEETREAM_")}

@@ -31,6 +31,7 @@ def test_the_overrides_are_found() -> None:
     assert "perform_seek" in overrides.overridden(Consumer) and "flow_control" in overrides.overridden(App)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("library", "file", "old", "said"),
     [

@@ -179,6 +179,7 @@ def test_a_folder_of_somebody_else_a_second_archiver_and_a_full_disk_are_one_lin
     assert archive.open() == {} and archive.write(batch(0)) == 1 and numbers(folder) == [0]
 
 
+@pytest.mark.process
 def test_without_the_package_one_line_says_what_to_install(tmp_path: Path) -> None:
     program = "import sys; sys.modules['pyarrow'] = None; from tweetream.cli.main import main; main()"
     command = [sys.executable, "-c", program, "archive", "--to", "parquet:x"]

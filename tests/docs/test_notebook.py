@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support.notebook import CELLS, NOTEBOOK, URL
 from support.waiting import until
 from support.workers import workers
@@ -27,6 +28,7 @@ def test_the_notebook_is_small_and_names_no_machine() -> None:
     assert not re.search(r"/(home|root|tmp|work|usr|Users)/|:\d{5}\b|pyenv|Traceback", text)
 
 
+@pytest.mark.process
 def test_its_cells_run_against_a_worker(tmp_path: Path) -> None:
     settings = {"SOURCES": f"replay:{SAMPLE}?rate=100&loop=true", "TOPICS": "jakarta,macet"}
     with EmbeddedBroker(tmp_path) as broker, workers(1, broker.url, "notebook", tmp_path, **settings) as (worker,):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 from support.kafka.feed_writer import Broker, Writer
+from support.virtual_time import VirtualTimeLoop
 
 from tweetream.kafka import admin, recent
 from tweetream.kafka.connection import Connection
@@ -100,9 +101,10 @@ async def test_of_many_an_even_sample_is_read_and_its_share_told(monkeypatch: py
         assert len(offsets) == pytest.approx(len(reader.read) / 2, rel=0.1)
 
 
-async def test_reading_ends_in_time_with_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_ends_in_time_with_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Against a preview that keeps a worker busy: Kafka is slow, or the hour has millions of posts."""
-    found = await read(monkeypatch, Reader([3_000], 1, slow=0.02), timeout=0.1)
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        found = runner.run(read(monkeypatch, Reader([3_000], 1, slow=0.02), timeout=0.1))
     assert 0 < len(found.posts) < 3_000 and 0 < found.share < 1
 
 

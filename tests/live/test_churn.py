@@ -3,13 +3,12 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from support.faults import chaos
-from support.kafka.apache_kafka import ApacheKafka, KafkaAddress
+from support.kafka.apache_kafka import KafkaAddress
 from support.waiting import until
 from support.workers import Worker, workers
 
@@ -18,12 +17,6 @@ from tweetream.kafka.connection import Connection
 
 RATE = 500
 CHURNED = "jalan"  # also in every line that chaos writes
-
-
-@pytest.fixture(scope="module")
-def creating() -> Iterator[ApacheKafka]:
-    with ApacheKafka(settings={"auto.create.topics.enable": "true"}) as kafka:
-        yield kafka
 
 
 class Follower(threading.Thread):
@@ -87,14 +80,14 @@ def run(kafka: KafkaAddress, namespace: str, folder: Path, times: int, seconds: 
 
 @pytest.mark.kafka
 def test_a_topic_added_and_deleted_ten_times_leaves_no_ghost(
-    creating: KafkaAddress, namespace: str, tmp_path: Path
+    creating_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
-    run(creating, namespace, tmp_path, 10, seconds=20, wait=8)
+    run(creating_kafka, namespace, tmp_path, 10, seconds=20, wait=8)
 
 
 @pytest.mark.soak
 @pytest.mark.kafka
 def test_a_topic_added_and_deleted_200_times_leaves_no_ghost(
-    creating: KafkaAddress, namespace: str, tmp_path: Path
+    creating_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
-    run(creating, namespace, tmp_path, 200, seconds=180, wait=30)
+    run(creating_kafka, namespace, tmp_path, 200, seconds=180, wait=30)

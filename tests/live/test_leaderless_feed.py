@@ -51,7 +51,7 @@ def test_a_feed_without_a_leader_waits_beside_the_others(tmp_path: Path) -> None
         goes_on(worker, "nomor")
         kafka.kill(2)
         until(lambda: worker.metric("tweetream_feeds_waiting") == 1, 40, f"the feed waits; {worker.tail()}")
-        goes_on(worker, "jalan", 15 * RATE)
+        goes_on(worker, "jalan", 10 * RATE)
         assert "problem" not in worker.topics()["jalan"]
         until(lambda: "brokers" in worker.topics()["nomor"].get("problem", ""), 10, f"it is said; {worker.tail()}")
         ready = httpx.get(f"{worker.url}/readyz", timeout=5)
@@ -59,7 +59,7 @@ def test_a_feed_without_a_leader_waits_beside_the_others(tmp_path: Path) -> None
         assert httpx.get(f"{worker.url}/topics/nomor/posts", timeout=5).status_code == 503, "at once"
         worker.stop()
         worker.start().wait_ready()
-        goes_on(worker, "jalan", 10 * RATE)
+        goes_on(worker, "jalan", 5 * RATE)
         assert worker.metric("tweetream_feeds_waiting") == 1
         kafka.restart(2)
         until(lambda: worker.metric("tweetream_feeds_waiting") == 0, 40, f"the feed has all; {worker.tail()}")

@@ -8,26 +8,19 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from httpx_sse import connect_sse
 from support.faults import chaos
-from support.kafka.apache_kafka import ApacheKafka, KafkaAddress
+from support.kafka.apache_kafka import KafkaAddress
 from support.kafka.plain_clients import delete_topics
 from support.waiting import until
 from support.workers import Worker, workers
 
 LINES = 5_000
 RATE = 200
-
-
-@pytest.fixture(scope="module")
-def creating() -> Iterator[ApacheKafka]:
-    with ApacheKafka(settings={"auto.create.topics.enable": "true"}) as kafka:
-        yield kafka
 
 
 class Reader(threading.Thread):
@@ -75,17 +68,17 @@ class Reader(threading.Thread):
 
 @pytest.mark.kafka
 def test_a_feed_whose_kafka_topic_is_deleted_holds_no_other_and_is_made_again_with_a_gap(
-    creating: KafkaAddress, namespace: str, tmp_path: Path
+    creating_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     file = chaos.numbered_lines(tmp_path / "posts.txt", LINES)
     settings = {"SOURCES": f"replay:{file}?rate={RATE}", "TOPICS": "nomor,jalan", "PARTITIONS": 2}
-    with workers(2, creating.url, namespace, tmp_path, **settings) as group:
+    with workers(2, creating_kafka.url, namespace, tmp_path, **settings) as group:
         gone, other = Reader(group[0], "nomor"), Reader(group[1], "jalan")
         gone.start()
         other.start()
         until(lambda: len(gone.seen) > 500 and len(other.seen) > 500, 60, "posts")
         feed = group[0].topics()["nomor"]["kafka_topic"]
-        asyncio.run(delete_topics(creating.bootstrap, feed))
+        asyncio.run(delete_topics(creating_kafka.bootstrap, feed))
         began, longest = time.monotonic(), 0.0
         while not (gone.gaps and len(gone.seen) > 2_000) and time.monotonic() < began + 60:
             before, at = len(other.seen), time.monotonic()
@@ -113,18 +106,18 @@ def test_a_feed_whose_kafka_topic_is_deleted_holds_no_other_and_is_made_again_wi
 
 @pytest.mark.kafka
 def test_posts_commands_and_a_changelog_that_are_deleted_make_a_worker_unready_and_are_made_again(
-    creating: KafkaAddress, namespace: str, tmp_path: Path
+    creating_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     file = chaos.numbered_lines(tmp_path / "posts.txt", 100_000)
     settings = {"SOURCES": f"replay:{file}?rate=200", "TOPICS": chaos.TOPIC, "PARTITIONS": 2}
-    with workers(1, creating.url, namespace, tmp_path, **settings) as (worker,):
+    with workers(1, creating_kafka.url, namespace, tmp_path, **settings) as (worker,):
         client = chaos.Client([worker])
         client.start()
         for name in ("satu", "dua"):
             assert httpx.post(f"{worker.url}/topics", json={"name": name}, timeout=20).status_code == 201
         until(lambda: worker.count(chaos.TOPIC) > 500, 60, "posts")
         names = [f"{namespace}-{name}" for name in ("posts", "commands", "topics-changelog")]
-        asyncio.run(delete_topics(creating.bootstrap, *names))
+        asyncio.run(delete_topics(creating_kafka.bootstrap, *names))
         until(lambda: worker.get("/readyz") == 503, 20, "unready")
         deleted = time.monotonic()
         said = set()
@@ -158,17 +151,17 @@ def test_posts_commands_and_a_changelog_that_are_deleted_make_a_worker_unready_a
 @pytest.mark.soak
 @pytest.mark.kafka
 def test_where_tagged_is_deleted_the_clients_of_each_feed_get_a_gap(
-    creating: KafkaAddress, namespace: str, tmp_path: Path
+    creating_kafka: KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
     lines = 4_000
     file = chaos.numbered_lines(tmp_path / "posts.txt", lines)
     settings = {"SOURCES": f"replay:{file}?rate={RATE}", "TOPICS": "nomor,jalan", "PARTITIONS": 2}
-    with workers(1, creating.url, namespace, tmp_path, **settings) as (worker,):
+    with workers(1, creating_kafka.url, namespace, tmp_path, **settings) as (worker,):
         readers = [Reader(worker, topic) for topic in ("nomor", "jalan")]
         for reader in readers:
             reader.start()
         until(lambda: all(len(reader.seen) > 500 for reader in readers), 60, "posts")
-        asyncio.run(delete_topics(creating.bootstrap, f"{namespace}-tagged"))
+        asyncio.run(delete_topics(creating_kafka.bootstrap, f"{namespace}-tagged"))
         until(
             lambda: all(lines in reader.seen[-500:] for reader in readers), 60, f"the last post; {worker.tail()}", 0.2
         )

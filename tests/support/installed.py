@@ -22,8 +22,9 @@ def install(folder: Path, lock: Path) -> None:
         if not wanted.specifier.contains(found.version):
             raise SystemExit(f"{line} is wanted, {found.version} is installed")
         for file in found.files or ():
-            if ".." not in file.parts and not (place / file).exists():
+            if ".." not in file.parts:
                 (place / file).parent.mkdir(parents=True, exist_ok=True)
+                (place / file).unlink(missing_ok=True)  # a new environment may have another version of setuptools
                 (place / file).symlink_to(str(found.locate_file(file)))
 
 

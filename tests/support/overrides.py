@@ -130,38 +130,30 @@ def _orphans(cls: type) -> list[str]:
 
 
 @cache
-def _tree(cls: type) -> ast.AST:
+def _nodes(cls: type) -> list[ast.AST]:
+    """The code of a class, as far as it names something of `self`: its attributes, and what is declared."""
     try:
-        return ast.parse(textwrap.dedent(inspect.getsource(cls)))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
     except (OSError, TypeError, SyntaxError):  # of C, or made at run time
-        return ast.Module([], [])
+        return []
+    return [node for node in ast.walk(tree) if isinstance(node, ast.AnnAssign) or _is_on_self(node)]
+
+
+def _is_on_self(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
 
 
 def _names_on_self(cls: type) -> set[str]:
     """The names of `self` that the code of a class assigns or declares."""
-    names = {node.attr for node in ast.walk(_tree(cls)) if isinstance(node, ast.Attribute) and _is_stored(node)}
-    return names | {
-        node.target.id
-        for node in ast.walk(_tree(cls))
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
-    }
-
-
-def _is_stored(node: ast.Attribute) -> bool:
-    return isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name) and node.value.id == "self"
+    stored = {node.attr for node in _nodes(cls) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
+    targets = [node.target for node in _nodes(cls) if isinstance(node, ast.AnnAssign)]
+    return stored | {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def _private_names(cls: type) -> set[str]:
     """The private names of `self` in the code of a class."""
-    return {
-        node.attr
-        for node in ast.walk(_tree(cls))
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "self"
-        and node.attr.startswith("_")
-        and not node.attr.startswith("__")
-    }
+    names = {node.attr for node in _nodes(cls) if isinstance(node, ast.Attribute) and _is_on_self(node)}
+    return {name for name in names if name.startswith("_") and not name.startswith("__")}
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import gc
 import os
 from collections.abc import Generator, Iterator
 from typing import Any
+from zlib import crc32
 
 import pytest
 from support.paths import TESTS
@@ -21,6 +22,7 @@ LONG_TIMEOUT = 3600.0  # seconds
 # A test that needs a tool, uses one of these fixtures or lies in one of these folders starts another program.
 PROCESS_FIXTURES = {"embedded_broker", "any_broker"}
 PROCESS_FOLDERS = {"live", "deploy", "cli"}
+PAGES = 3  # processes that test the page: each has a browser, a broker and a worker for it
 SLOW_FOLDERS = {"live", "deploy"}  # they go first, so that no process is left alone with a long one
 
 
@@ -73,6 +75,8 @@ def _mark(item: pytest.Item) -> None:
         item.add_marker("process")
     if _shares(item):
         item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    elif "desk" in fixtures:
+        item.add_marker(pytest.mark.xdist_group(f"page {crc32(item.nodeid.encode()) % PAGES}"))
 
 
 def _room(item: pytest.Item) -> str:

@@ -26,7 +26,7 @@ def _no_program(*names: str) -> Callable[[], str | None]:
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 TOOLS = [
-    Tool("kafka", "Apache Kafka", frozenset({"apache_kafka", "secure_kafka"}), jars.missing),
+    Tool("kafka", "Apache Kafka", frozenset({"apache_kafka", "creating_kafka", "secure_kafka"}), jars.missing),
     Tool("caddy", "Caddy", frozenset({"caddy"}), _no_program("caddy")),
     Tool("nginx", "nginx", frozenset({"nginx"}), _no_program("nginx")),
     Tool("haproxy", "HAProxy", frozenset({"haproxy"}), _no_program("haproxy")),

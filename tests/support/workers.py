@@ -57,13 +57,13 @@ class Worker:
 
     def start(self, *options: str) -> "Worker":
         """Start it with these options of the command line in place of `-l info`."""
-        options = options or ("-l", "info")
-        if self.forks and self.environment.get("PYTHONPATH") == os.environ.get("PYTHONPATH"):
-            self.process = Forked(options, self.environment, self.log)
-            return self
         with self.log.open("ab") as log:
+            # A debug log shows the variables of all that called: also those of the program that forks.
+            if self.forks and not options and self.environment.get("PYTHONPATH") == os.environ.get("PYTHONPATH"):
+                self.process = Forked(("-l", "info"), self.environment, self.log)
+                return self
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tweetream", "worker", *options],
+                [sys.executable, "-m", "tweetream", "worker", *(options or ("-l", "info"))],
                 env=self.environment,
                 cwd=self.log.parent,
                 stdin=subprocess.DEVNULL,

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,13 @@ FIRST_USER_TIMEOUT = 30.0  # seconds from the guard's first word to its first us
 def shared_kafka(folder: Path) -> Iterator[KafkaAddress]:
     """The plain broker of all processes that name this folder."""
     with _shared("plain", folder) as ports:
+        yield KafkaAddress(ports)
+
+
+@contextmanager
+def shared_creating_kafka(folder: Path) -> Iterator[KafkaAddress]:
+    """The plain broker that creates each topic it is asked for, as brokers do by default."""
+    with _shared("creating", folder) as ports:
         yield KafkaAddress(ports)
 
 
@@ -119,8 +127,8 @@ def _is_there(user: socket.socket) -> bool:
 
 
 @contextmanager
-def _plain() -> Iterator[list[int]]:
-    with ApacheKafka() as kafka:
+def _plain(creating: str = "false") -> Iterator[list[int]]:
+    with ApacheKafka(settings={"auto.create.topics.enable": creating}) as kafka:
         yield kafka.ports
 
 
@@ -130,7 +138,7 @@ def _secure() -> Iterator[dict[str, Any]]:
         yield asdict(kafka)
 
 
-_BROKERS: dict[str, Callable[[], Any]] = {"plain": _plain, "secure": _secure}
+_BROKERS: dict[str, Callable[[], Any]] = {"plain": _plain, "creating": partial(_plain, "true"), "secure": _secure}
 
 
 if __name__ == "__main__":
