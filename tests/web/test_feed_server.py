@@ -1,6 +1,11 @@
-"""The feed server takes any record of the topic of retracted ids, also those that others wrote."""
+"""The feed server takes any record of the topic of retracted ids, also those that others wrote; how it ends."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from support.virtual_time import VirtualTimeLoop
 
 from tweetream.feeds.record import FeedRecord
 from tweetream.kafka.compacted import CompactedRecord
@@ -40,3 +45,39 @@ def test_a_key_that_is_longer_than_any_id_is_not_kept(server: FeedServer) -> Non
     assert len(server.hub.retractions) == 1
     server.take_retractions([CompactedRecord(b"x" * size, None, 5) for size in (MAX_ID, 4096)])
     assert not server.hub.retractions
+
+
+class Ending:
+    """A stream that ends so many seconds after it was asked to; it notes when it is cut off."""
+
+    def __init__(self, after: float, ended: Callable[["Ending"], None]) -> None:
+        self.after, self._ended, self.cut_off_at = after, ended, 0.0
+
+    def finish(self) -> None:
+        asyncio.get_running_loop().call_later(self.after, self._ended, self)
+
+    def end(self) -> None:
+        self.cut_off_at = asyncio.get_running_loop().time()
+
+
+@pytest.mark.parametrize(
+    ("ends", "cut_off"),
+    [
+        ([0.1, 0.5, 0.9, 1.3], []),  # a thousand streams on a busy machine
+        ([0.1, 0.3, 9.0], [0.8]),  # a client that does not read
+        ([0.45 * n for n in range(1, 9)], [2.0, 2.0, 2.0, 2.0]),  # clients that end one by one to hold a worker
+    ],
+)
+def test_streams_finish_by_themselves_while_they_do_so_but_none_holds_the_end(
+    server: FeedServer, ends: list[float], cut_off: list[float]
+) -> None:
+    def ended(stream: Ending) -> None:
+        streams.discard(stream)
+        vars(server)["_stream_ended"].set()
+
+    streams: set[Any] = vars(server)["_streams"]
+    all_of_them = [Ending(after, ended) for after in ends]
+    streams |= set(all_of_them)
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(server.close_streams())
+    assert [stream.cut_off_at for stream in all_of_them if stream.cut_off_at] == pytest.approx(cut_off, abs=0.05)

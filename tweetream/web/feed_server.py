@@ -26,7 +26,8 @@ from tweetream.web.fanout import FanOut
 from tweetream.web.limits import ClientAddresses, ConnectionLimits, ReadLimits, StreamLimits, raise_open_files
 from tweetream.web.stream import Stream, StreamQuery
 
-FINISH_TIMEOUT = 0.5  # seconds that streams have to finish by themselves
+FINISH_TIMEOUT = 0.5  # seconds in which some stream must finish by itself, or the rest is cut off
+FINISH_AT_MOST = 2.0  # seconds for all of them: a thousand on a busy machine
 MAX_ID = 600  # characters of a post's id: 512 of its source, and the number of a replay's round
 
 
@@ -91,10 +92,11 @@ class FeedServer:
         for stream in list(self._streams):
             stream.finish()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FINISH_TIMEOUT):
+            async with asyncio.timeout(FINISH_AT_MOST):
                 while self._streams:
                     self._stream_ended.clear()
-                    await self._stream_ended.wait()
+                    async with asyncio.timeout(FINISH_TIMEOUT):
+                        await self._stream_ended.wait()
         for stream in list(self._streams):  # these wait for Kafka, or for a client that does not read
             stream.end()
 
