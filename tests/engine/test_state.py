@@ -2,10 +2,13 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from support.tables import FakeProducer, let_tasks_run, new_table, rebalance
 
 from tweetream.engine.state import TopicsTable
+from tweetream.models.topic import Topic
+from tweetream.topology import FEED_PREFIX
 
 
 async def test_a_command_is_confirmed_only_when_kafka_has_its_changes(producer: FakeProducer) -> None:
@@ -30,3 +33,16 @@ async def test_what_is_confirmed_outlives_the_loss_of_the_table_and_the_rest_doe
     assert (table.applied, table.confirmed) == (4, 3)
     await rebalance(table, monkeypatch, owner=False)
     assert (table.applied, table.confirmed) == (3, 3)
+
+
+async def test_only_the_topic_that_changed_is_decoded_again(producer: FakeProducer) -> None:
+    """Stops topics that come and go: with 2,000 tombstones each change cost every reader some ms of the loop."""
+    table = new_table(TopicsTable, producer)
+    first, second = (Topic(name, (name,), 1, 1, f"{FEED_PREFIX}{name}-1", 1) for name in ("a", "b"))
+    table.apply(1, first, second)
+    before = {topic.name: topic for topic in table.entries()}
+    table.apply(2, msgspec.structs.replace(second, deleted_at=5))
+    after = {topic.name: topic for topic in table.entries()}
+    assert after["a"] is before["a"] and after["b"] == msgspec.structs.replace(second, deleted_at=5)
+    table.apply(3, forgotten="a")
+    assert [topic.name for topic in table.entries()] == ["b"] and table.entry("a") is None

@@ -127,7 +127,7 @@ async def test_a_model_that_cannot_be_loaded_is_tried_again_at_the_next_call() -
     assert (await explainer.explain(["macet"]))[0].label == "traffic"
 
 
-async def test_the_thread_rests_as_long_as_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_thread_rests_after_work_and_longer_after_a_long_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stops long texts from doubling the time that posts take to all readers: threads share one interpreter."""
     now, rests = [0.0], list[float]()
 
@@ -142,4 +142,7 @@ async def test_the_thread_rests_as_long_as_it_works(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("tweetream.web.explainer.time", SimpleNamespace(perf_counter=lambda: now[0], sleep=sleep))
     await explainer_of(Slow()).explain(["x" * 20, "x", "x", "x" * 30, "x"])
-    assert rests == pytest.approx([0.020, 0.032]), "short texts wait for none"
+    assert rests == pytest.approx([0.060, 0.096]), "short texts wait for none"
+    rests.clear()
+    await explainer_of(Slow()).explain(["xx"] * 7)
+    assert rests == pytest.approx([0.006, 0.006])

@@ -56,7 +56,8 @@ class TopicsTable(ReplicatedTable):
         if check_entry(codec.decode(value, Topic)).encode() != key:
             raise ValueError("it has the name of another topic")
 
-    _decoded: dict[str, Topic]
+    _decoded: dict[str, Topic] = {}
+    _values: dict[str, bytes] = {}  # of which these were made
     _decoded_version = -1
 
     def entry(self, name: str) -> Topic | None:
@@ -68,11 +69,15 @@ class TopicsTable(ReplicatedTable):
         return self._entries().values()
 
     def _entries(self) -> dict[str, Topic]:
-        """The table decoded, once for each version of it: agents ask once a batch."""
+        """The table decoded, once for each version of it, and only what has changed: there may be 2,000 tombstones."""
         if self._decoded_version != self.version:
-            topics = [codec.decode(data, Topic) for key, data in self.items() if key != self._APPLIED]
-            self._decoded = {topic.name: topic for topic in topics}
-            self._decoded_version = self.version
+            values = {key.decode(): data for key, data in self.items() if key != self._APPLIED}
+            known, before = self._decoded, self._values
+            self._decoded = {
+                name: known[name] if before.get(name) is data else codec.decode(data, Topic)
+                for name, data in values.items()
+            }
+            self._values, self._decoded_version = values, self.version
         return self._decoded
 
     async def wait_applied(self, offset: int) -> None:

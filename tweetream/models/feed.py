@@ -15,7 +15,6 @@ from typing import NamedTuple
 import msgspec
 from typing_extensions import override
 
-from tweetream.models.codec import json_line
 from tweetream.models.post import Post
 
 UNSURE = "unsure"  # in place of a label, in filters, counts and headers, where the model gives none
@@ -158,11 +157,4 @@ def event_line(post: Post, topic: str, label: str | None, score: float | None) -
         f'"created_at":{written},"received_at":"{received}",'
         f'"label":{"null" if label is None else _quoted(label)},"score":{"null" if score is None else score}}}'
     )
-    if "\\u007f" in line:  # the other encoder writes this character as it is
-        return json_line(
-            FeedEntry(
-                post.id, topic, post.source, post.url, post.author, post.text, post.lang,
-                created, received, label, score,
-            )
-        )  # fmt: skip
-    return line.encode("ascii")
+    return line.encode("ascii")  # json_line escapes DEL too

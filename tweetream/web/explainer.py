@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tweetream.classifier.pipeline import TextClassifier
 
 LONG = 0.005  # seconds of work without a pause; most texts take a twentieth of that
+REST, LONG_REST = 1, 3  # times as long as the work is the pause; the second one after a text that took so long alone
 MAX_CALLS = 16  # at once, the one in work included
 
 
@@ -58,10 +59,12 @@ class Explainer:
             for text in texts:
                 if abandoned.is_set():
                     break
+                text_began = time.perf_counter()
                 answers.append(_answer(self._classifier.explain(text), scores))
-                # One interpreter serves all threads: streams get as much of it as the texts take.
-                if (took := time.perf_counter() - began) > LONG:
-                    time.sleep(took)
+                # One interpreter serves all threads: streams get as much of it as the texts take, or more.
+                now = time.perf_counter()
+                if (took := now - began) > LONG:
+                    time.sleep(took * (LONG_REST if now - text_began > LONG else REST))
                     began = time.perf_counter()
             return answers
         finally:

@@ -14,7 +14,7 @@ beside other letters, and `terms` looks inside it. The words of a hashtag's capi
 `#JakartaMacet`, stand beside the text, where topics find them and the classifier does not.
 
 Limits. An address has a scheme, or begins with `www.`, or has a common domain ending and a path; a bare `detik.com`
-stays as two words. A mention is ASCII, as the networks have it. Emoji are not words. In a text outside ASCII, 2,048
+stays as two words. A mention is ASCII, as the networks have it. Emoji are not words. In a text outside ASCII, 1,024
 characters without a space or a full stop can be cut inside a word.
 """
 
@@ -49,7 +49,7 @@ _OUTER_UNDERSCORES = re.compile(r"(?<!\w)_++|(?<!_)_++(?!\w)")
 # A call into C holds the interpreter until it ends, and one character can become eighteen. So a long text outside ASCII
 # is worked on in parts, between which other threads run. A part ends before a space, or else after a full stop of a
 # script without spaces, or else anywhere.
-_PART = 2_048  # characters
+_PART = 1_024  # characters
 _PARTS = re.compile(rf"(?s).{{1,{_PART}}}(?!\S)|.{{1,{_PART - 1}}}[、。！，．：；？…]|.{{{_PART}}}")
 _KNOWN = 128  # characters of a hashtag's words that are remembered
 _ASCII = bytes(ord(chr(i).lower()) if i < 128 and (chr(i).isalnum() or chr(i) == "_") else 32 for i in range(256))
