@@ -163,8 +163,9 @@ def streams(worker: Worker, count: int, path: str, client: str = "") -> Iterator
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(Stream(worker, path, **headers)) for _ in range(count)]
         assert {stream.status for stream in opened} <= {200}
+        until(lambda: worker.metric("tweetream_sse_clients") == before + count, 15, "the streams are counted", 0.02)
         yield opened
-    until(lambda: worker.metric("tweetream_sse_clients") == before, 15, "the streams are over")
+    until(lambda: worker.metric("tweetream_sse_clients") == before, 15, "the streams are over", 0.02)
 
 
 def refusal(worker: Worker, path: str, client: str = "", method: str = "GET") -> int:

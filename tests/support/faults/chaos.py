@@ -111,7 +111,7 @@ class Client(threading.Thread):
 class Destroyed:
     """What faults destroyed by themselves: the numbers of posts, and the gaps that the client was told."""
 
-    in_feed: int = 0  # of a feed's Kafka topic that was deleted: the numbers up to it
+    in_feed: set[int] = field(default_factory=set)  # of a feed's Kafka topic that was deleted: what a client had read
     spans: list[tuple[int, int]] = field(default_factory=list)  # in transit, and not at the client yet
     gaps: int = 0
 
@@ -281,7 +281,7 @@ def finish(
         sent,
         faults,
         feed_records=len(in_feed),
-        missing_in_feed=sorted(destroyed.spared(set(range(destroyed.in_feed + 1, sent + 1)) - set(in_feed))),
+        missing_in_feed=sorted(destroyed.spared(all_lines - set(in_feed) - destroyed.in_feed)),
         redelivered=len(in_feed) - len(set(in_feed)),
         missing_at_client=sorted(destroyed.spared(missing)),
         doubled_at_client=sorted(number for number, times in Counter(client.seen).items() if times > 1),

@@ -26,9 +26,9 @@ def feed_deleted(
     gaps, before = len(client.gaps), max(client.seen, default=0)
     asyncio.run(delete_topics(kafka.bootstrap, feed))
     after = max(client.seen, default=0)  # posts go on while Kafka deletes
-    destroyed.in_feed = max(destroyed.in_feed, after + SPREAD)
     destroyed.spans.append((before - SPREAD, after + SPREAD))
     until(lambda: len(client.gaps) > gaps, 60, "a gap")
+    destroyed.in_feed |= set(client.seen)  # before the gap they were in the old log
     destroyed.gaps += len(client.gaps) - gaps
     _wait(group)
     return "feed-deleted"
