@@ -182,7 +182,7 @@ def test_a_small_share_of_generated_cases_finds_nothing_the_document_does_not_al
 def test_ten_thousand_generated_cases_find_nothing_the_document_does_not_allow(
     worker: Worker, document: dict[str, Any], tmp_path: Path
 ) -> None:
-    cases = generated_cases(document, worker, tmp_path, 220)
+    cases = generated_cases(document, worker, tmp_path, 420)
     print(f"\n{cases:,} cases")
     assert cases >= 10_000
     assert worker.get("/readyz") == 200

@@ -25,7 +25,7 @@ SCAN = 20_000  # records that a search for the last posts of a filter reads at m
 LAST_BYTES = 16 * 1024 * 1024  # of the last posts that a stream begins with
 LOOK = 0.5  # seconds between two looks whether Kafka can read a topic that is being read
 FETCH_BYTES = 1024 * 1024  # of the records of one fetch, about
-SLICE, REST = 200, 2  # records that are read without a pause, and how many times as long the pause of a search is
+SLICE, REST = 50, 2  # records that are read without a pause, and how many times as long the pause of a search is
 GROWTH = 8  # each block of a search is so many times larger than the one before, since each reads a dedup window first
 
 

@@ -30,7 +30,7 @@ from tweetream.models.feed import Stamp, rfc3339
 log = logging.getLogger(__name__)
 TIMEOUT = 10.0  # seconds for the end of a feed; then it is tried again
 COUNTED_TIMEOUT = 30.0  # seconds for what was counted, of all feeds
-SLICE = 200  # records that are read without a pause
+SLICE = 100  # records that are read without a pause
 GROWTH = 8  # each block is so many times larger than the one after it
 Records = list[Record]
 ALL_TIME = 2**62  # ms since 1970
