@@ -45,3 +45,24 @@ def test_importing_every_module_reads_no_file_and_makes_no_service(tmp_path: Pat
 def test_the_root_of_the_package_is_small() -> None:
     modules = {path.name for path in (ROOT / "tweetream").glob("*.py")} - {"__init__.py"}
     assert len(modules) <= 8, modules
+
+
+HELP = """
+import resource, sys
+from tweetream.cli.main import main
+try:
+    main(["--help"])
+except SystemExit:
+    pass
+heavy = {"aiohttp", "aiokafka", "faust", "numpy", "pydantic", "sklearn"} & set(sys.modules)
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(sorted(heavy), used.ru_utime + used.ru_stime, file=sys.stderr)
+"""
+
+
+@pytest.mark.process
+def test_help_is_there_within_a_third_of_a_second() -> None:
+    """Of CPU, with the start of Python: other programs may run beside the tests."""
+    done = subprocess.run([sys.executable, "-c", HELP], env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True)
+    heavy, _, seconds = done.stderr.decode().rpartition(" ")
+    assert b"worker" in done.stdout and heavy == "[]" and float(seconds) < 0.3

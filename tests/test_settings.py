@@ -8,7 +8,8 @@ from pydantic import SecretStr
 from support.paths import ROOT
 from support.settings import nothing_set, refused
 
-from tweetream.settings import PREFIX, RENAMED, Settings, load
+from tweetream.models.messages import PREFIX
+from tweetream.settings import RENAMED, Settings, load
 
 SAMPLE = ROOT / ".env.sample"
 

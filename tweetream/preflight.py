@@ -5,9 +5,10 @@ A failed check ends the program with one line on standard error and status 2. No
 
 from tweetream.archive.address import parse_address
 from tweetream.archive.errors import BadArchive
+from tweetream.models.messages import fail, say
 from tweetream.models.token import BadTokens, exposure, parse_tokens
 from tweetream.models.topic import BadTopic, check_name
-from tweetream.settings import Settings, fail, say
+from tweetream.settings import Settings
 from tweetream.sources import Context, SourceError, open_source, without_secret
 from tweetream.text import BadAbbreviations, load_abbreviations
 

@@ -5,9 +5,8 @@ passed to Faust. Names that Kubernetes sets for a Service are ignored.
 """
 
 import os
-import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, TextIO, cast
+from typing import Annotated, Any, Literal, cast
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -17,11 +16,9 @@ from typing_extensions import override
 
 from tweetream.models import setting_values
 from tweetream.models.feed import MAX_PARTITIONS
-from tweetream.models.log_lines import json_line
-from tweetream.models.printable import printable
+from tweetream.models.messages import PREFIX, fail, say
 from tweetream.models.service_links import is_service_link
 
-PREFIX = "TWEETREAM_"
 FAUST_PREFIX = "TWEETREAM_FAUST_"
 RENAMED = {  # settings that had another name before 0.1.0
     "TWEETREAM_LINGER": "TWEETREAM_FEED_IDLE_TIMEOUT",
@@ -243,19 +240,6 @@ def secrets(known: Settings) -> list[str]:
     parts = [part.strip().partition("=")[2] for value in values for part in value.split(",")]
     password = setting_values.password_in(known.archive.get_secret_value())
     return sorted({value for value in (*values, *parts, password) if len(value) >= 8}, key=len, reverse=True)
-
-
-def say(line: str, stream: TextIO | None = None) -> None:
-    """One line on standard error, or on `stream`; as JSON if TWEETREAM_LOG_FORMAT says so."""
-    shown = printable(line, 2000)
-    as_json = os.environ.get(f"{PREFIX}LOG_FORMAT") == "json"
-    print(json_line(shown) if as_json else f"tweetream: {shown}", file=stream or sys.stderr, flush=True)
-
-
-def fail(line: str, stream: TextIO | None = None) -> NoReturn:
-    """End with one line on standard error and status 2."""
-    say(line, stream)
-    raise SystemExit(2)
 
 
 def load() -> Settings:

@@ -21,7 +21,8 @@ from typing_extensions import override
 from tweetream.engine.worker import PATIENCE
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
-from tweetream.settings import PREFIX, Settings
+from tweetream.models.messages import PREFIX
+from tweetream.settings import Settings
 from tweetream.web.limits import SPARE_FILES
 
 COMPOSE = ROOT / "docker-compose.yml"

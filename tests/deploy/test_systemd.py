@@ -10,7 +10,8 @@ from support.paths import DOCS, ROOT
 from support.settings import nothing_set
 
 from tweetream.engine.worker import PATIENCE
-from tweetream.settings import PREFIX, Settings, load
+from tweetream.models.messages import PREFIX
+from tweetream.settings import Settings, load
 from tweetream.web.limits import SPARE_FILES
 
 FOLDER = ROOT / "deploy" / "systemd"

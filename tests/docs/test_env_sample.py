@@ -4,7 +4,8 @@ import re
 
 from support.paths import ROOT
 
-from tweetream.settings import PREFIX, Settings
+from tweetream.models.messages import PREFIX
+from tweetream.settings import Settings
 
 SAMPLE = (ROOT / ".env.sample").read_text()
 

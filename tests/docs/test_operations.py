@@ -14,7 +14,8 @@ from tweetream import metrics
 from tweetream.engine.worker import PATIENCE
 from tweetream.models.codec import VERSION
 from tweetream.models.drop import Drop
-from tweetream.settings import PREFIX, Settings
+from tweetream.models.messages import PREFIX
+from tweetream.settings import Settings
 from tweetream.web.limits import SPARE_FILES
 
 TEXT = (ROOT / "docs" / "operations.md").read_text()

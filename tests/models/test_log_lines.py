@@ -8,8 +8,8 @@ from datetime import datetime
 import pytest
 
 from tweetream.models.log_lines import formatter, json_line
+from tweetream.models.messages import say
 from tweetream.models.printable import PrintableLog
-from tweetream.settings import say
 
 
 def logger_to(output: io.StringIO, log_format: str) -> logging.Logger:

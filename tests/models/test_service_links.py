@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from support.settings import nothing_set, refused
 
-from tweetream.settings import PREFIX, Settings, load
+from tweetream.models.messages import PREFIX
+from tweetream.settings import Settings, load
 
 
 @pytest.fixture(autouse=True)

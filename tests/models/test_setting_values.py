@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from support.settings import nothing_set, refused
 
-from tweetream.settings import PREFIX, Settings, load
+from tweetream.models.messages import PREFIX
+from tweetream.settings import Settings, load
 
 _TIME = ("soon", "0", "0ms", "0.1ms", "-1s", "1w", "1 s s", "inf", "nan", "1e3", "36501d", "9" * 400, "1h30m")
 _TOKEN = ("hush\nhush", "hush\n", "\thush", "hush hush", "hush\r\nX-Evil: 1")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tweetream.settings import PREFIX, load
+from tweetream.models.messages import PREFIX
+from tweetream.settings import load
 
 
 def nothing_set(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -18,10 +18,11 @@ from tweetream.archive.stores import store_of
 from tweetream.kafka.connection import AccessDenied
 from tweetream.kafka.retry import Unavailable
 from tweetream.kafka.security import connect
+from tweetream.models.messages import fail
 from tweetream.models.printable import PrintableLog
 from tweetream.models.setting_values import seconds
 from tweetream.models.signals import end_signals
-from tweetream.settings import Settings, fail, load, secrets
+from tweetream.settings import Settings, load, secrets
 
 
 def run(options: argparse.Namespace) -> None:

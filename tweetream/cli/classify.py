@@ -23,7 +23,7 @@ from tweetream.cli import rows
 from tweetream.cli.file_options import choices_of, tell
 from tweetream.cli.models import load_text_classifier
 from tweetream.cli.rows import Row
-from tweetream.settings import fail
+from tweetream.models.messages import fail
 from tweetream.sources.base import SourceError
 from tweetream.sources.post_builder import ParseContext
 from tweetream.sources.replay.choices import Choices

@@ -25,9 +25,10 @@ from urllib.parse import quote
 
 from tweetream.cli.web_port import check_port
 from tweetream.kafka.embedded import BrokerError, EmbeddedBroker, dies_with_parent, end_process, free_ports
+from tweetream.models.messages import PREFIX, fail, say
 from tweetream.models.signals import end_signals
 from tweetream.preflight import check_archive
-from tweetream.settings import PREFIX, Settings, fail, in_url, load, say
+from tweetream.settings import Settings, in_url, load
 
 SAMPLE = files("tweetream") / "data" / "sample.csv"
 TOPICS = ("jakarta", "macet", "hujan", "london")

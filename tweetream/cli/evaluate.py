@@ -10,7 +10,7 @@ from tweetream.classifier.model import SHIPPED_NAME
 from tweetream.cli.file_options import choices_of, tell
 from tweetream.cli.labelled_posts import read
 from tweetream.cli.models import load_classifier
-from tweetream.settings import fail
+from tweetream.models.messages import fail
 
 
 def run(options: argparse.Namespace) -> None:

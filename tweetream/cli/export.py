@@ -23,9 +23,9 @@ from tweetream.archive.errors import ArchiveUnavailable, BadArchive
 from tweetream.archive.export import posts_of, to_file, to_stream
 from tweetream.archive.search import ArchiveReader, Search
 from tweetream.archive.sqlite import SqliteStore
+from tweetream.models.messages import fail
 from tweetream.models.printable import printable
 from tweetream.models.topic import BadTopic, check_name
-from tweetream.settings import fail
 
 TIMEOUT = 3600.0  # seconds of one statement: nobody else waits for it
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".db": "sqlite"}

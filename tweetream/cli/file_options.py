@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from tweetream.settings import fail
+from tweetream.models.messages import fail
 from tweetream.sources.replay.choices import FORMATS, MEANINGS, BadChoice, Choices, choose
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from tweetream import __version__
 from tweetream.cli.file_options import add_file_options
+from tweetream.models.messages import fail
 from tweetream.models.printable import escape_output
-from tweetream.settings import fail
 
 _FILE = "posts of one label; or, without LABEL=, a file whose rows have text, label and, for related posts, family"
 ARCHIVE = "sqlite:///posts.db"

@@ -5,6 +5,7 @@ from pathlib import Path
 from tweetream import settings
 from tweetream.classifier import pipeline
 from tweetream.classifier.model import BadModel, Classifier
+from tweetream.models.messages import fail
 from tweetream.text import BadAbbreviations
 
 
@@ -13,7 +14,7 @@ def load_text_classifier(model: Path | None, threshold: float | None = None) -> 
     try:
         return pipeline.load(settings.load(), model, threshold)
     except (BadModel, BadAbbreviations) as error:
-        settings.fail(str(error))
+        fail(str(error))
 
 
 def load_classifier(model: Path | None) -> Classifier:
@@ -21,4 +22,4 @@ def load_classifier(model: Path | None) -> Classifier:
     try:
         return Classifier.load(model)
     except BadModel as error:
-        settings.fail(str(error))
+        fail(str(error))

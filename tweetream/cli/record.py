@@ -25,11 +25,11 @@ from tweetream import settings
 from tweetream.matching import normalise_track
 from tweetream.models.drop import Drop
 from tweetream.models.feed import rfc3339
+from tweetream.models.messages import fail
 from tweetream.models.post import Post
 from tweetream.models.printable import PrintableLog
 from tweetream.models.signals import end_signals
 from tweetream.models.topic import BadTopic, check_name
-from tweetream.settings import fail
 from tweetream.sources import Chunk, Context, Note, Source, SourceError, open_source
 from tweetream.sources.status import State
 from tweetream.sources.supervisor import Supervisor

@@ -6,8 +6,8 @@ The line goes to standard output, to be appended to the file. The token goes to 
 import argparse
 import sys
 
+from tweetream.models.messages import fail
 from tweetream.models.token import ROLES, BadTokens, new_token
-from tweetream.settings import fail
 
 
 def run(options: argparse.Namespace) -> None:

@@ -16,9 +16,9 @@ from typing import Any
 
 import msgspec
 
+from tweetream.models.messages import fail, say
 from tweetream.models.no_redirect import open_url
 from tweetream.models.token import exposure
-from tweetream.settings import fail, say
 
 MAX_TOKEN = 64 * 1024  # characters of its file; /dev/zero has no end
 FILLING = 60.0  # seconds that `add --backfill` waits for the stored posts

@@ -8,7 +8,7 @@ from tweetream.classifier import training
 from tweetream.classifier.dataset import BadData
 from tweetream.cli.file_options import choices_of, tell
 from tweetream.cli.labelled_posts import read
-from tweetream.settings import fail
+from tweetream.models.messages import fail
 
 
 def run(options: argparse.Namespace) -> None:

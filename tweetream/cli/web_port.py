@@ -2,7 +2,8 @@
 
 import socket
 
-from tweetream.settings import addresses_of, fail, in_url
+from tweetream.models.messages import fail
+from tweetream.settings import addresses_of, in_url
 
 
 def check_port(host: str, port: int, setting: str = "TWEETREAM_WEB_PORT, or --port in a demo") -> None:

@@ -27,7 +27,7 @@ from tweetream.engine.web_server import Web
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import wait_at_most
-from tweetream.settings import fail
+from tweetream.models.messages import fail
 
 Step = Callable[[], Awaitable[None]]
 GIVE_UP_AT_STOP = 1.5  # seconds that a stop waits for a broker, in all

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from tweetream.engine.web_server import Site
-from tweetream.settings import fail
+from tweetream.models.messages import fail
 
 
 @asynccontextmanager

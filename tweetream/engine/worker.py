@@ -21,9 +21,10 @@ from tweetream.engine.application import App
 from tweetream.engine.memory import give_back
 from tweetream.models.errors import is_machine_error
 from tweetream.models.log_lines import formatter
+from tweetream.models.messages import fail, say
 from tweetream.models.printable import PrintableLog, escape_output
 from tweetream.models.signals import end_signals
-from tweetream.settings import fail, load, say, secrets
+from tweetream.settings import load, secrets
 
 log = logging.getLogger(__name__)
 LOG_EVERY = 10.0  # seconds between two lines of the Kafka client about the same kind of trouble

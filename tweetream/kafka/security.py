@@ -11,7 +11,8 @@ from pathlib import Path
 from typing_extensions import override
 
 from tweetream.kafka.connection import Connection
-from tweetream.settings import PREFIX, Settings, fail
+from tweetream.models.messages import PREFIX, fail
+from tweetream.settings import Settings
 
 _SASL = ("sasl_mechanism", "sasl_username", "sasl_password")
 _SSL = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
