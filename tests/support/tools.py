@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from support import postgres
+from support.debian import machines
 from support.docker import engine
 from support.kafka import jars
 
@@ -34,6 +35,7 @@ TOOLS = [
     Tool("promtool", "Prometheus", frozenset({"prometheus"}), _no_program("promtool")),
     Tool("postgres", "PostgreSQL", frozenset({"postgres"}), postgres.missing),
     Tool("docker", "a Docker engine of its own", frozenset(), engine.missing),
+    Tool("machines", "machines with systemd", frozenset(), machines.missing),
     Tool("node", "Node with npm", frozenset(), lambda: _no_program("node")() or _no_program("npm")()),
     Tool("browser", "a browser", frozenset({"chromium"}), _no_program(*CHROMIUM)),
 ]

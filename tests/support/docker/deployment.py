@@ -49,7 +49,7 @@ class Deployment:
     def __init__(self, engine: Engine, **variables: str) -> None:
         self.engine = engine
         self.folder = engine.folder / "tweetream"
-        _copy_checkout(self.folder)
+        copy_checkout(self.folder)
         http, https = free_ports(2)
         self.url = f"http://127.0.0.1:{http}"
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -123,7 +123,7 @@ class Deployment:
             process.wait()
 
 
-def _copy_checkout(folder: Path) -> None:
+def copy_checkout(folder: Path) -> None:
     """The files that git knows, as they are now: no .env and nothing that was built."""
     listed = run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], os.environ, 60, cwd=ROOT)
     for name in filter(None, listed.split("\0")):

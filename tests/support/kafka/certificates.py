@@ -24,11 +24,12 @@ class Authority:
         self.cafile = folder / f"{name}.pem"
         self.cafile.write_bytes(self._sign(self._name, self._key, x509.BasicConstraints(True, None)))
 
-    def issue(self, name: str, address: str = "127.0.0.1") -> tuple[Path, Path, Path]:
-        """The certificate, its key, and a file with both."""
+    def issue(self, name: str, address: str | None = "127.0.0.1") -> tuple[Path, Path, Path]:
+        """The certificate, its key, and a file with both; of the name itself where there is no address."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        place = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+        host = x509.IPAddress(ipaddress.ip_address(address)) if address else x509.DNSName(name)
+        place = x509.SubjectAlternativeName([host])
         certificate = self._sign(subject, key, x509.BasicConstraints(False, None), place)
         files = tuple(self.folder / f"{name}{end}" for end in (".pem", ".key", "-both.pem"))
         for file, content in zip(files, (certificate, pem(key), pem(key) + certificate), strict=True):
