@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from support.kafka.feed_writer import Writer
@@ -11,6 +12,7 @@ from tweetream.feeds import written
 from tweetream.feeds.record import Stamps
 from tweetream.feeds.written import KnownOfFeeds, Records, WrittenStamps
 from tweetream.kafka.producer import Abandoned
+from tweetream.kafka.readers import next_records
 from tweetream.models.feed import Stamp, rfc3339
 
 counted: dict[int, Stamp] = {}
@@ -90,6 +92,25 @@ async def test_a_partition_that_came_long_before_the_others_is_found(
     known = WrittenStamps(writer.kafka, 2, RETENTION, KNOWN)
     again: Records = [(b"{}", [("origin", Stamp(1, 1, 7, index).pack())]) for index in (6, 7, 8)]
     assert await known.unwritten(writer.topic, again, 1, lambda: True) == again[2:]
+    await known.stop()
+
+
+async def test_an_end_that_takes_longer_than_a_step_may_is_read_all_the_same(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many workers that begin at once on a few cores took longer than any limit for the whole, and began again."""
+    monkeypatch.setattr(written, "SLICE", 20)
+    monkeypatch.setattr(written, "TIMEOUT", 0.5)
+
+    async def slowly(*given: Any) -> Any:
+        await asyncio.sleep(0.1)
+        return await next_records(*given)
+
+    monkeypatch.setattr(written, "next_records", slowly)
+    await writer.write(*range(300))
+    known = WrittenStamps(writer.kafka, 2, RETENTION, KNOWN)
+    async with asyncio.timeout(15):
+        assert await unwritten(known, writer, batch(writer, *range(290, 310))) == list(range(300, 310))
     await known.stop()
 
 

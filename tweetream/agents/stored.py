@@ -17,7 +17,7 @@ from tweetream import metrics
 from tweetream.app import app, kafka, settings
 from tweetream.archive.rows import BITS
 from tweetream.feeds.record import Stamps, read_record
-from tweetream.feeds.written import stamps_at_end
+from tweetream.feeds.written import StepLimit, stamps_at_end
 from tweetream.kafka.producer import Abandoned
 from tweetream.kafka.readers import FETCH_RECORDS, MAX_DEDUP_RECORDS, Readers, bounds, next_records
 from tweetream.kafka.send_queue import StillAssigned
@@ -51,9 +51,9 @@ async def _stop() -> None:
 
 async def stamps_in(kafka_topic: str) -> tuple[Stamps, int]:
     """The highest stamps of a feed, and the offset of its next record. Raises KafkaError or TimeoutError."""
-    async with asyncio.timeout(TIMEOUT), readers().lend() as reader:
+    async with asyncio.timeout(TIMEOUT) as limit, readers().lend() as reader:
         _, end = await bounds(reader, TopicPartition(kafka_topic, 0))
-        stamps, _ = await stamps_at_end(reader, kafka_topic, settings.partitions)
+        stamps, _ = await stamps_at_end(reader, kafka_topic, settings.partitions, StepLimit(limit))
         return stamps, end
 
 

@@ -130,10 +130,11 @@ class WrittenStamps:
             if not self._known.there(kafka_topic):
                 return _missing(rebalance, before)
             try:
-                async with asyncio.timeout(TIMEOUT), self._readers.lend() as reader:
+                async with asyncio.timeout(TIMEOUT) as limit, self._readers.lend() as reader:
                     if kafka_topic not in await reader.topics():
                         return _missing(rebalance, before)
-                    stamps, whole = await stamps_at_end(reader, kafka_topic, self._partitions)
+                    steps = StepLimit(limit, still_assigned)
+                    stamps, whole = await stamps_at_end(reader, kafka_topic, self._partitions, steps)
             except (KafkaError, OSError, TimeoutError, MemoryError) as error:
                 self._reminder.warn("%s waits until its end can be read: %r", kafka_topic, error)
                 await asyncio.sleep(PAUSE)
@@ -177,7 +178,23 @@ class WrittenStamps:
         self._locks.pop(kafka_topic, None)
 
 
-async def stamps_at_end(reader: AIOKafkaConsumer, kafka_topic: str, partitions: int) -> tuple[Stamps, bool]:
+class StepLimit:
+    """Moves a time limit on with each step, since all steps together may take long where the CPU is short."""
+
+    def __init__(self, limit: asyncio.Timeout, still_assigned: StillAssigned = lambda: True) -> None:
+        self._limit, self._still_assigned = limit, still_assigned
+
+    def step(self) -> None:
+        """Raises Abandoned when the answer is of no use any more."""
+        if not self._still_assigned():
+            raise Abandoned("the partition is no longer assigned to this worker")
+        if not self._limit.expired():
+            self._limit.reschedule(asyncio.get_running_loop().time() + TIMEOUT)
+
+
+async def stamps_at_end(
+    reader: AIOKafkaConsumer, kafka_topic: str, partitions: int, steps: StepLimit
+) -> tuple[Stamps, bool]:
     """The highest stamps of a feed, and whether it has never had other posts of a source.
 
     Reads backwards until each partition has come, or a stored post, which is before all others, or MAX_DEDUP_RECORDS.
@@ -195,6 +212,7 @@ async def stamps_at_end(reader: AIOKafkaConsumer, kafka_topic: str, partitions: 
             for raw in raws:
                 read_record(raw, stamps, past=True)
             offset = raws[-1].offset + 1
+            steps.step()
             await asyncio.sleep(time.thread_time() - began)  # streams go on meanwhile
     return stamps, top == 0 or stamps.highest(ARCHIVED) is not None
 
