@@ -34,7 +34,7 @@ TOOLS = {
 }
 _PROGRAM = """#!/bin/sh
 here=$(dirname "$0")/..
-log="-Dlog4j2.configurationFile=$here/config/log4j2.yaml"
+log="-Dlog4j2.configurationFile=$here/config/{log}.yaml"
 exec java ${{KAFKA_HEAP_OPTS:--Xmx256m}} "$log" -cp "$here/libs/*" {main} "$@"
 """
 
@@ -55,11 +55,12 @@ class Server(ThreadingHTTPServer):
         release = folder / RELEASE
         (release / "bin").mkdir(parents=True)
         (release / "libs").symlink_to(jars.LIBS)
-        config = ROOT / "tests" / "support" / "docker" / "kafka" / "docker" / "log4j2.yaml"
         (release / "config").mkdir()
-        shutil.copy(config, release / "config")
+        for log in ("log4j2", "tools-log4j2"):
+            shutil.copy(ROOT / "tests" / "support" / "docker" / "kafka" / "docker" / f"{log}.yaml", release / "config")
         for name, main in TOOLS.items():
-            (release / "bin" / name).write_text(_PROGRAM.format(main=main))
+            log = "log4j2" if main == "kafka.Kafka" else "tools-log4j2"
+            (release / "bin" / name).write_text(_PROGRAM.format(main=main, log=log))
             (release / "bin" / name).chmod(0o755)
         archive = folder / f"{RELEASE}.tgz"
         with tarfile.open(archive, "w:gz", compresslevel=1, dereference=True) as tar:

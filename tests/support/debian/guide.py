@@ -139,3 +139,13 @@ def install_proxy(machine: Machine) -> None:
     assert text.count(f"{PROXY} {{") == 1
     path.write_text(text.replace(f"{PROXY} {{", f"{PROXY} {{\n\ttls /etc/{PROXY}.pem /etc/{PROXY}.key"))
     assert machine.run("\n".join(start)).endswith("ready\n")
+
+
+def remove_all(machine: Machine) -> None:
+    """The section Removing; units that the machine does not have are passed over, as the text says."""
+    files = {path.name for path in (machine.root / "etc/systemd/system").iterdir()}
+    disable = "systemctl disable --now "
+    for line in lines("Removing", 0):
+        unit = line.removeprefix(disable).split()[0]
+        if not line.startswith(disable) or {unit, f"{unit}.service"} & files:
+            machine.run(line)

@@ -75,7 +75,7 @@ class Machine:
         self._init = until(lambda: int((children.read_text().split() or ["0"])[0]), 10, "its first process")
         until(lambda: os.readlink(f"/proc/{self._init}/ns/net") != os.readlink("/proc/self/ns/net"), 10, "its network")
         self._plug_in()
-        until(lambda: self._state() in ("running", "degraded"), 60, f"machine {self.number} boots: {self._state()}")
+        until(lambda: self._state() in ("running", "degraded"), 180, f"machine {self.number} boots: {self._state()}")
 
     def _state(self) -> str:
         return self.run("systemctl is-system-running", check=False).strip()

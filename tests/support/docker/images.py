@@ -80,6 +80,7 @@ def _make_base(engine: Engine) -> None:
     command = ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", "bookworm", str(root)]
     run(command, {**os.environ, "PATH": engine.environment["PATH"]}, timeout=900)
     (root / "usr/local/bin/python").symlink_to("/usr/bin/python3")
+    (root / "usr/lib/python3.11/EXTERNALLY-MANAGED").unlink(missing_ok=True)  # as in the true image
     shutil.copy(os.environ.get("SSL_CERT_FILE") or f"/{_CERTIFICATES}", root / _CERTIFICATES)
     (root / "etc/pip.conf").write_text(_pip_settings())
     tar = engine.folder / "base.tar"
