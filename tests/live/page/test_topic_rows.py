@@ -71,6 +71,10 @@ def test_the_words_of_a_topic_change_and_what_is_followed_stays(
         _, wanted = posting.write(post("macet saja"), post("banjir di sini"))
         tab.wait_for_post(wanted)
         assert tab.ids() == [wanted]
+        tab.menu("jalan", "edit")
+        page.get_by_role("button", name="Remove banjir").click()
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.locator('[data-topic="jalan"] .topic-track')).to_be_hidden()  # it follows its name
         page.locator("#add > summary").click()
         page.get_by_label("Name").fill("hujan")
         page.get_by_role("button", name="Add topic").click()

@@ -138,10 +138,11 @@ export class AddForm {
   async #submit() {
     if (this.button.ariaDisabled === "true") return;
     const name = this.#name;
-    const track = this.chips.value;
-    this.#sayGeneral("");
     const editing = Boolean(this.#editing);
-    const wrong = trackFault(track) || (editing && !track.length ? t("edit.noWords") : "");
+    const { value } = this.chips;
+    const track = editing && !value.length ? [name] : value; // as a new topic without words
+    this.#sayGeneral("");
+    const wrong = trackFault(track);
     this.#say("track", wrong);
     this.#say("name", nameFault(name));
     if (nameFault(name) || wrong) return;

@@ -49,7 +49,6 @@ export default {
   "edit.title": "Change {name}",
   "edit.submit": "Save",
   "edit.saving": "Saving…",
-  "edit.noWords": "Give at least one word.",
   "fault.exists": "There is a topic of this name already, with other words: {track}. Take another name, or change its words in its menu.",
   "fault.full": "There are {n} topics, and no more are allowed. Delete one first.",
   "fault.wordy": "All topics together may have {n} characters. Use fewer words here, or delete a topic.",

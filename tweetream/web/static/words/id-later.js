@@ -49,7 +49,6 @@ export default {
   "edit.title": "Ubah {name}",
   "edit.submit": "Simpan",
   "edit.saving": "Menyimpan…",
-  "edit.noWords": "Isi paling sedikit satu kata.",
   "fault.exists": "Sudah ada topik dengan nama ini dan kata lain: {track}. Pakai nama lain, atau ubah katanya di menu topik itu.",
   "fault.full": "Sudah ada {n} topik, dan tidak boleh lebih. Hapus satu dahulu.",
   "fault.wordy": "Semua topik bersama-sama boleh berisi {n} karakter. Kurangi kata di sini, atau hapus satu topik.",
