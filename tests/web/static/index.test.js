@@ -17,7 +17,8 @@ test("every file that the page names is there, and every module is used", () => 
   for (const path of named.filter((one) => /\.(js|css)$/.test(one))) assert.ok(FILES.has(path), path);
   const late = [...FILES].flatMap(([path, text]) =>
     [...text.matchAll(/\bimport\("(\.[^"]*)"\)/g)].map(([, to]) => posix.join(posix.dirname(path), to)));
-  const used = new Set(["app.js", ...late].flatMap((path) => [...reached(path)]));
+  const scripts = named.filter((path) => path.endsWith(".js"));
+  const used = new Set([...scripts, ...late].flatMap((path) => [...reached(path)]));
   assert.deepEqual([...FILES.keys()].filter((path) => path.endsWith(".js") && !used.has(path)), []);
 });
 

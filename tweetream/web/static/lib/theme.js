@@ -1,15 +1,13 @@
 // @ts-check
-// Light or dark: as the system says, as the person chose on this device, or as the address of a wall says. It counts before
-// anything is drawn.
+// Light or dark: as the system says, as the person chose on this device, or as the address of a wall says.
 
-import { keep, kept } from "./storage.js";
+import { keep } from "./storage.js";
 
-let chosen = kept("theme") ?? "";
+const { style } = document.documentElement;
+let chosen = style.colorScheme; // early.js has read it
 let asked = ""; // by the address
 
-// The browser ignores a value that it does not know.
-const show = () => (document.documentElement.style.colorScheme = asked || chosen);
-show();
+const show = () => (style.colorScheme = asked || chosen);
 
 // What the address says; "" is nothing.
 export function wear(theme) {
