@@ -116,7 +116,7 @@ export default {
   "score.over": "di atas {percent}",
   "network.replay": "Putar ulang",
   "label.traffic": "lalu lintas",
-  "label.non_traffic": "bukan soal lalu lintas",
+  "label.non_traffic": "bukan lalu lintas",
   "label.unsure": "tidak yakin",
 
   // The token
