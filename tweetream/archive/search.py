@@ -226,8 +226,13 @@ def _with_words(found: Select[Any], terms: Sequence[Term]) -> Select[Any]:
 
 
 def _with_vector(found: Select[Any], terms: Sequence[Term]) -> Select[Any]:
-    asked = " & ".join(f"{'!' if term.excluded else ''}'{term.words}'{':*' if term.prefix else ''}" for term in terms)
-    return found.where(text("posts.words @@ to_tsquery('simple', :asked)").bindparams(asked=asked))
+    """`tsvector`: the words as the archiver wrote them, which no parser of PostgreSQL takes apart."""
+    asked = " & ".join(f"{'!' if term.excluded else ''}({_phrase(term)})" for term in terms)
+    return found.where(text("posts.words @@ CAST(:asked AS tsquery)").bindparams(asked=asked))
+
+
+def _phrase(term: Term) -> str:
+    return " <-> ".join(f"'{word}'" for word in term.words.split()) + (":*" if term.prefix else "")
 
 
 def _found(row: Any, topic: str | None) -> Found:
