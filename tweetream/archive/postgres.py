@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from typing_extensions import override
 
 from tweetream.archive.batch import Batch
@@ -79,10 +80,15 @@ class PostgresStore(SqlStore):
 
     @override
     def _insert(self, connection: Connection, new: list[tuple[int, Row]]) -> None:
+        import psycopg
+
         driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-            for begin in range(0, len(new), LINES):
-                copy.write("".join([_line(key, row) for key, row in new[begin : begin + LINES]]))
+        try:
+            with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+                for begin in range(0, len(new), LINES):
+                    copy.write("".join([_line(key, row) for key, row in new[begin : begin + LINES]]))
+        except psycopg.Error as error:  # a call of the driver itself: SQLAlchemy does not see its errors
+            raise DBAPIError.instance(_COPY, (), error, psycopg.Error, dialect=connection.dialect) from error
 
     @override
     def _unindex(self, connection: Connection, found: Sequence[Known]) -> None:
