@@ -1,13 +1,66 @@
-"""PostgreSQL that is killed under load: the archiver goes on by itself, and each post is there once."""
+"""PostgreSQL that is full, lost, somebody else's, or killed under load: nothing is lost, and no post is twice."""
 
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.archives import FEED, numbered, store
 from support.kafka.deployment import Deployment
-from support.postgres import running
+from support.postgres import PostgresServer, running
 from support.waiting import until_async
+
+from tweetream.archive.errors import ArchiveUnavailable, BadArchive
+
+DISK_FULL = """CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT ON posts FOR EACH ROW EXECUTE FUNCTION full_disk()"""
+
+
+LOST = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+
+
+@pytest.fixture
+def database(postgres: PostgresServer, namespace: str) -> str:
+    postgres.sql("postgres", f"CREATE DATABASE {namespace}")
+    return namespace
+
+
+@pytest.mark.parametrize(
+    ("fault", "mend", "said"),
+    [
+        (DISK_FULL, "DROP TRIGGER full_disk ON posts", "No space left on device"),
+        (LOST, "SELECT 1", "terminating connection|server closed the connection"),
+    ],
+    ids=["full-disk", "lost-connection"],
+)  # fmt: skip
+def test_what_passes_is_one_line_and_the_same_batch_is_written_later(
+    fault: str, mend: str, said: str, database: str, postgres: PostgresServer
+) -> None:
+    archive: Any = store(postgres.url(database))
+    archive.open()
+    archive.write(numbered(*range(10)))
+    postgres.sql(database, fault)
+    with pytest.raises(ArchiveUnavailable, match=said) as error:
+        archive.write(numbered(*range(5, 20)))
+    assert "\n" not in str(error.value)
+    assert postgres.sql(database, "SELECT count(*), (SELECT next_offset FROM feeds) FROM posts") == "10|10"
+    postgres.sql(database, mend)
+    assert archive.open()[FEED].next_offset == 10 and archive.write(numbered(*range(5, 20))) == 10
+    assert (
+        postgres.sql(database, "SELECT count(DISTINCT id), (SELECT sum(posts) FROM post_counts) FROM posts") == "20|20"
+    )
+    archive.close()
+
+
+def test_a_table_of_somebody_else_is_left_alone(database: str, postgres: PostgresServer) -> None:
+    postgres.sql(database, "CREATE TABLE feeds (name text); INSERT INTO feeds VALUES ('mine')")
+    archive: Any = store(postgres.url(database))
+    with pytest.raises(BadArchive, match="a table 'feeds' that is not ours: give another database"):
+        archive.open()
+    archive._engine.dispose()
+    assert postgres.sql(database, "SELECT * FROM feeds") == "mine"
 
 
 @pytest.mark.postgres

@@ -2,11 +2,13 @@
 
 import random
 import unicodedata
+from pathlib import Path
 
 import pytest
 from support.archives import batch, store
 from support.kafka.deployment import entry
 
+from tweetream.archive import search
 from tweetream.archive.address import parse_address
 from tweetream.archive.prefilter import Prefilter
 from tweetream.archive.search import ArchiveReader
@@ -82,3 +84,20 @@ def test_a_database_applies_it(track: list[str], database_url: str) -> None:
         assert [post.text for post in reader.by_keys(list(found))] == list(found.values())
     finally:
         reader.close()
+
+
+def test_long_texts_come_in_more_looks(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "SCAN_BYTES", 2_000)
+    written = store(f"sqlite:///{file}")
+    written.open()
+    written.write(batch(entry(n, text=f"macet {n} {'x' * 900}") for n in range(10)))
+    written.close()
+    reader, keys = ArchiveReader(parse_address(f"sqlite:///{file}")), list[int]()
+    last: int | None = 0
+    looks = 0
+    while last is not None:
+        last, found = reader.scan(Prefilter(["macet"]), last, 2**63 - 1, 5)
+        keys += [key for key, _ in found]
+        looks += 1
+    reader.close()
+    assert len(keys) == len(set(keys)) == 10 and keys == sorted(keys) and looks > 3

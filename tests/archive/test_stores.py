@@ -8,8 +8,12 @@ from sqlalchemy import text
 from support.archives import FEED, batch, numbered, row, store
 from support.kafka.deployment import BEGIN, entry
 
+from tweetream.archive.address import parse_address
 from tweetream.archive.batch import Batch
 from tweetream.archive.rows import BITS, FeedState
+from tweetream.archive.schema import VERSION
+from tweetream.archive.search import ArchiveReader, Search
+from tweetream.archive.words import parse_query
 from tweetream.models.feed import Stamp
 
 Query = Callable[[str], list[Any]]
@@ -105,7 +109,42 @@ def test_a_post_may_have_any_text_and_know_little(archive: Any, query: Query) ->
     assert query("SELECT count(*) FROM posts") == [(0,)]
 
 
+def test_each_text_comes_back_and_is_found_as_it_was(archive: Any, database_url: str) -> None:
+    texts = ["a\tb\\n\nc\r\\N", "{'x'}:1,2 'q' \\.", "ट्रैफिक जाम यातायात", f"{'x' * 3000} macet", "\\."]
+    archive.write(batch([entry(n, text=said) for n, said in enumerate(texts)]))
+    reader = ArchiveReader(parse_address(database_url))
+
+    def found(query: str) -> list[str]:
+        return [post.text for post in reader.oldest(Search(tuple(parse_query(query))), 10)]
+
+    try:
+        assert [post.text for post in reader.oldest(Search(), 10)] == texts
+        assert found("यातायात") == found('"जाम यातायात"') == [texts[2]]
+        assert found("macet") == [texts[3]] and found("1 q") == [texts[1]] and found("macet -जाम") == [texts[3]]
+    finally:
+        reader.close()
+
+
 def test_the_ids_of_an_author_are_found_with_and_without_the_sign(archive: Any) -> None:
     archive.write(numbered(*range(10)))
     assert sorted(archive.ids_of("@author2")) == sorted(archive.ids_of("author2")) == [id(2), id(9)]
     assert archive.retract({id(2): 2**41, id(9): 2**41, id(99): 2**41}) == 2 and archive.ids_of("author2") == []
+
+
+def test_an_archive_of_the_first_version_is_brought_to_the_present_one(
+    archive: Any, query: Query, database_url: str
+) -> None:
+    archive.write(numbered(0, 1))
+    with archive._engine.begin() as connection:
+        connection.execute(text("DROP INDEX posts_id"))
+        connection.execute(text("ALTER TABLE feeds DROP COLUMN log"))
+        connection.execute(text("UPDATE archive SET version = 1"))
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("ALTER TABLE posts ADD CONSTRAINT posts_id_key UNIQUE (id)"))
+    archive.close()
+    second: Any = store(database_url)
+    (state,) = second.open().values()
+    assert (state.next_offset, state.log) == (2, "") and query("SELECT version FROM archive") == [(VERSION,)]
+    assert second.write(numbered(1, 2)) == 1 and query("SELECT count(*) FROM posts") == [(3,)]
+    assert second.retract({id(1): 2**41}) == 1 and query("SELECT count(*) FROM posts") == [(2,)]
+    second.close()

@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,8 +29,8 @@ def missing() -> str | None:
 class PostgresServer:
     """The server; `restart` begins it again where a kill ended it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._data, self._folder = folder / "data", folder
+    def __init__(self, folder: Path, options: Sequence[str] = OPTIONS) -> None:
+        self._data, self._folder, self._options = folder / "data", folder, options
         self._user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ class PostgresServer:
         return f"postgresql://tests@/{database}?host={self._folder}"
 
     def start(self) -> None:
-        command = [str(program("postgres")), "-D", str(self._data), "-k", str(self._folder), *OPTIONS]
+        command = [str(program("postgres")), "-D", str(self._data), "-k", str(self._folder), *self._options]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, user=self._user, cwd=self._folder, preexec_fn=dies_with_parent()
@@ -84,8 +84,8 @@ class PostgresServer:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[PostgresServer]:
-    server = PostgresServer(folder)
+def running(folder: Path, options: Sequence[str] = OPTIONS) -> Iterator[PostgresServer]:
+    server = PostgresServer(folder, options)
     try:
         server.start()
         yield server

@@ -31,6 +31,10 @@ _WRITING = (
 _READING = ("PRAGMA query_only = ON", f"PRAGMA cache_size = -{SEARCH_CACHE_KIB}")
 # PostgreSQL's words for what waiting does not change, since a failed connection has no code.
 _FINAL = ("authentication failed", "does not exist", "permission denied", "no pg_hba.conf entry")
+_READER = "-c default_transaction_read_only=on"
+# A commit that a crash of the server takes back is read from Kafka again. What the archiver looks for, an index finds,
+# and thousands of ids are another question each time.
+_WRITER = "-c synchronous_commit=off -c enable_seqscan=off -c plan_cache_mode=force_custom_plan"
 # A server that is cut off says nothing: without these the system waits for its answer for hours.
 _SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 
@@ -43,9 +47,7 @@ def engine_of(address: Address, *, write: bool, timeout: float = 0.0) -> Engine:
         import psycopg  # noqa: F401  # SQLAlchemy's own error names no extra
     except ImportError:
         raise BadArchive("postgresql: needs a package: pip install 'tweetream[postgres]'") from None
-    options = f"-c statement_timeout={int(timeout * 1000)} -c timezone=UTC"
-    if not write:
-        options += " -c default_transaction_read_only=on"
+    options = f"-c statement_timeout={int(timeout * 1000)} -c timezone=UTC {_WRITER if write else _READER}"
     url = "postgresql+psycopg" + address.place.removeprefix("postgresql")
     try:
         return create_engine(

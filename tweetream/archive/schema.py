@@ -47,7 +47,7 @@ posts = Table(
     "posts",
     metadata,
     Column("key", _key, primary_key=True, autoincrement=False),
-    Column("id", Text, nullable=False, unique=True),
+    Column("id", Text, nullable=False),  # each is there once, by the archiver's care
     Column("topics", _names, nullable=False),
     Column("source", Text, nullable=False),
     Column("url", Text, nullable=False),
@@ -92,23 +92,35 @@ retracted = Table(
     Column("id", Text, primary_key=True),
     Column("retracted_at", BigInteger, nullable=False),  # ms
 )
+# Ids are found by their ends, which networks let grow with time: new ones go to one place of the index, and not each to
+# a page of its own.
+ID_END = 13  # characters
+_FIND_SQLITE = f"CREATE INDEX posts_id ON posts (substr(id, -{ID_END}))"
+_FIND_POSTGRESQL = f"CREATE INDEX posts_id ON posts (right(id, {ID_END}))"
 # What only one database has. The search index of SQLite has no text of its own: it indexes that of `posts`.
 _SQLITE = (
+    _FIND_SQLITE,
     'CREATE VIRTUAL TABLE posts_search USING fts5(text, content="posts", content_rowid="key", columnsize=0, '
     'tokenize="unicode61 remove_diacritics 2")',
 )
 _POSTGRESQL = (
+    _FIND_POSTGRESQL,
     f"ALTER TABLE posts ADD COLUMN words {TSVECTOR().compile()}",
     "CREATE INDEX posts_words ON posts USING gin (words)",
 )
 
 
-def _name_logs(connection: Connection) -> None:
+def _to_2(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE feeds ADD COLUMN log TEXT NOT NULL DEFAULT ''")
+    if connection.dialect.name == "sqlite":  # its index of whole ids cannot be dropped, and stays
+        connection.exec_driver_sql(_FIND_SQLITE)
+    else:
+        connection.exec_driver_sql("ALTER TABLE posts DROP CONSTRAINT posts_id_key")
+        connection.exec_driver_sql(_FIND_POSTGRESQL)
 
 
 # From each older version to the next one.
-MIGRATIONS: Mapping[int, Callable[[Connection], None]] = MappingProxyType({1: _name_logs})
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = MappingProxyType({1: _to_2})
 
 
 def prepare(connection: Connection, namespace: str) -> None:

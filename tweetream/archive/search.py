@@ -25,6 +25,7 @@ from tweetream.models.feed import UNSURE, FeedEntry, rfc3339
 
 TIMEOUT = 5.0  # seconds of one search
 PAGE_BYTES = 2 * 1024 * 1024  # of the texts of a page; a page has at least one post
+SCAN_BYTES = 8 * 1024 * 1024  # about, of texts that a scan gives at once
 STEPS = 1_000  # of SQLite's machine between two looks at the clock
 _topics = msgspec.json.Decoder(list[str])
 _index = table("posts_search")
@@ -85,11 +86,17 @@ class ArchiveReader:
         return found, False
 
     def oldest(self, search: Search, number: int) -> list[Found]:
-        """The oldest `number` posts, oldest first: all of them come by `after`."""
+        """The oldest `number` posts, oldest first, or fewer of PAGE_BYTES together: all of them come by `after`."""
+        found: list[Found] = []
+        size = 0
         with explained(self.address), self._connection() as connection:
             asked, key = _statement(search, connection)
-            rows = connection.execute(asked.order_by(key).limit(number)).all()
-        return [_found(row, search.topic) for row in rows]
+            for row in connection.execute(asked.order_by(key).limit(number)):
+                found.append(_found(row, search.topic))
+                size += len(found[-1].text)
+                if size > PAGE_BYTES:
+                    break
+        return found
 
     def every(self, search: Search, number: int = 1_000) -> Iterator[list[Found]]:
         """All posts, oldest first, some at a time."""
@@ -98,7 +105,7 @@ class ArchiveReader:
             search = msgspec.structs.replace(search, after=found[-1].key)
 
     def scan(self, rule: Prefilter, after: int, before: int, number: int) -> tuple[int | None, list[tuple[int, str]]]:
-        """Look through the next `number` posts with keys between these two, in order.
+        """Look through the next `number` posts with keys between these two, in order; fewer if SCAN_BYTES pass.
 
         Returns the key of the last one (None: there are no more), and the keys and texts of those that the rule lets
         pass.
@@ -110,8 +117,13 @@ class ArchiveReader:
             if last is not None:
                 before = last + 1
             asked = select(key, posts.c.text).where(key > after, key < before)
-            rows = connection.execute(asked.where(rule.condition(connection.dialect.name)).order_by(key)).all()
-        return last, [(row[0], row[1]) for row in rows]
+            found, size = list[tuple[int, str]](), 0
+            for row in connection.execute(asked.where(rule.condition(connection.dialect.name)).order_by(key)):
+                found.append((row[0], row[1]))
+                size += len(row[1])
+                if size > SCAN_BYTES:
+                    return row[0], found
+        return last, found
 
     def by_keys(self, keys: Sequence[int]) -> list[Found]:
         """The posts with these keys, oldest first."""
@@ -226,8 +238,13 @@ def _with_words(found: Select[Any], terms: Sequence[Term]) -> Select[Any]:
 
 
 def _with_vector(found: Select[Any], terms: Sequence[Term]) -> Select[Any]:
-    asked = " & ".join(f"{'!' if term.excluded else ''}'{term.words}'{':*' if term.prefix else ''}" for term in terms)
-    return found.where(text("posts.words @@ to_tsquery('simple', :asked)").bindparams(asked=asked))
+    """`tsvector`: the words as the archiver wrote them, which no parser of PostgreSQL takes apart."""
+    asked = " & ".join(f"{'!' if term.excluded else ''}({_phrase(term)})" for term in terms)
+    return found.where(text("posts.words @@ CAST(:asked AS tsquery)").bindparams(asked=asked))
+
+
+def _phrase(term: Term) -> str:
+    return " <-> ".join(f"'{word}'" for word in term.words.split()) + (":*" if term.prefix else "")
 
 
 def _found(row: Any, topic: str | None) -> Found:

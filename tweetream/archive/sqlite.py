@@ -9,13 +9,15 @@ from sqlalchemy import Connection
 from typing_extensions import override
 
 from tweetream.archive.rows import Row
+from tweetream.archive.schema import ID_END
 from tweetream.archive.sql_store import Known, SqlStore, fields_of
 from tweetream.archive.words import indexed
 
 _json = msgspec.json.Encoder()
 _names = msgspec.json.Decoder(list[str])
 _FIND = (
-    "SELECT id, key, topics, text, label, source FROM posts WHERE id IN (SELECT value FROM json_each(?))"  # one lookup
+    "SELECT posts.id, posts.key, topics, text, label, source FROM json_each(?) AS given CROSS JOIN posts "
+    f"ON substr(posts.id, -{ID_END}) = substr(given.value, -{ID_END}) AND posts.id = given.value"
 )
 _RETRACTED = "SELECT id FROM retracted WHERE id IN (SELECT value FROM json_each(?))"
 _INSERT = "INSERT INTO posts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

@@ -65,6 +65,10 @@ class Retractions:
             self._size -= len(found)
         return found
 
+    def has(self, id: str) -> bool:
+        """Whether the post with this id was retracted."""
+        return bool(self._times) and json_line(id)[1:-1] in self._times
+
     def kept(self, records: list[FeedRecord]) -> list[FeedRecord]:
         """The records whose posts were not retracted."""
         times = self._times

@@ -9,8 +9,12 @@ without. Posts come newest first; send `before` of an answer for older ones, unt
 has no archive. One address may make 100 calls at once and 10 a second; more get 429. Two of its searches run at a time,
 and 16 more wait. A search that takes more than 5 s gets 503. A page has 2 MiB of text at most."""
 
-EXPORT = """It has all posts that the feed has when it begins, oldest first. It counts as a stream of its address, and
-is slowed down where that address has read many older posts. If the connection ends early, posts are missing."""
+EXPORT = """It has all posts that the feed has when it begins, oldest first. With `from=archive` it has those of the
+archive, each with all its topics in `topics`, also of a topic that was deleted. It counts as a stream of its address,
+and is slowed down where that address has read many older posts. If the connection ends early, posts are missing."""
+ORIGIN = Parameter(
+    "from", "query", {"type": "string", "enum": ["feed", "archive"], "default": "feed"}, "where the posts are read"
+)
 
 OPERATIONS: dict[str, dict[str, Operation]] = {
     "/archive": {
@@ -44,7 +48,11 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
 } | {
     f"/topics/{{name}}/posts.{kind}": {
         "get": Operation(
-            summary, {200: media}, (name, since, until, label, min_score), (400, 404, 429, 503), about=about
+            summary,
+            {200: media},
+            (name, since, until, label, min_score, *((ORIGIN,) if kind != "rss" else ())),
+            (400, 404, 429, 503),
+            about=about,
         )
     }
     for kind, media, summary, about in (

@@ -1,11 +1,11 @@
-"""Reads the archive for clients: searches and counts, in a few threads, with bounds. Imports no Faust.
+"""Reads the archive for clients: searches, exports and counts, in a few threads, with bounds. Imports no Faust.
 
 A read may block on a disk or a database, so it never runs in the loop. Where too many wait, further ones are refused.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -30,6 +30,7 @@ WAITING = 32  # reads that may wait for a thread
 EACH, EACH_WAITING = 2, 16  # of one address: a read may take 5 s, and others must get a thread
 BURST, PER_SECOND = 100, 10.0  # calls of one address
 MAX_LAST = 1_000
+TRIES, PAUSE, PATIENCE = 5, 2.0, 60.0  # of an export: attempts, and seconds between two; seconds of its pace
 MAX_STEPS = 7 * 24 * 60 + 1  # a week by minutes
 STEPS = {"minute": 1, "hour": 60, "day": 24 * 60}
 NAME, GENERATION = "archive", "0"  # of positions in the archive
@@ -39,11 +40,19 @@ Answer = TypeVar("Answer")
 
 
 class ArchiveReads:
-    """What a worker reads in its archive. `labels` gives those of the model, and may raise Problem."""
+    """What a worker reads in its archive. `labels` gives those of the model, and may raise Problem.
 
-    def __init__(self, settings: Settings, labels: Callable[[], Awaitable[Collection[str]]]) -> None:
+    `is_retracted` tells of an id whether its post was retracted, which an archive without an archiver does not know.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        labels: Callable[[], Awaitable[Collection[str]]],
+        is_retracted: Callable[[str], bool] = lambda id: False,
+    ) -> None:
         self._url = settings.archive.get_secret_value()
-        self._labels = labels
+        self._labels, self._is_retracted = labels, is_retracted
         self._addresses = ClientAddresses(settings.trusted_proxies)
         self._rate = CallRate(BURST, PER_SECOND)
         # Its own, so that searches never keep other work of the worker waiting.
@@ -117,7 +126,43 @@ class ArchiveReads:
         client = self._counted(request)
         number = query.whole_number(request, "last", 100, MAX_LAST, least=1)
         asked = await self._search(request, client)
-        return json_body(await self.run_for(client, lambda reader: _page(reader, asked, number)))
+        return json_body(await self.run_for(client, lambda reader: self._page(reader, asked, number)))
+
+    def _page(self, reader: Any, asked: Any, number: int) -> bytes:
+        """A page as JSON (SearchAnswer). A thread makes it, since it can have 2 MiB."""
+        found, older = reader.page(asked, number)
+        posts = [SearchPost(**_fields(post), position=_position(post.key)) for post in self._kept(found)]
+        before = _position(found[-1].key) if older else None
+        return msgspec.json.encode(SearchAnswer(posts, before, _position(found[0].key) if found else None))
+
+    def _kept(self, posts: list[Any]) -> list[Any]:
+        return [post for post in posts if not self._is_retracted(post.id)]
+
+    async def whole(self, request: web.Request, name: str, is_topic: bool) -> AsyncIterator[list[Any]]:
+        """All posts of a topic that pass the filter, oldest first, some at a time. Raises Problem.
+
+        It reads as fast as one address may, and waits where many read.
+        """
+        self.require()
+        client = self._addresses.of(request)
+        asked = msgspec.structs.replace(await self._search(request, client), topic=name)
+        if not is_topic and not await self.run_for(client, lambda reader: reader.number(name)):
+            raise _unknown(name)
+        while found := await self._oldest(client, asked):
+            yield self._kept(found)
+            asked = msgspec.structs.replace(asked, after=found[-1].key)
+
+    async def _oldest(self, client: str, asked: Any) -> list[Any]:
+        """A page of an export, at the pace of its address. What a moment mends is tried again. Raises Problem."""
+        await self._rate.pace(client, PATIENCE)
+        for attempt in range(TRIES):
+            try:
+                return await self.run_for(client, lambda reader: reader.oldest(asked, MAX_LAST))
+            except Problem as error:
+                if error.status not in (429, 503) or attempt == TRIES - 1:
+                    raise
+                await asyncio.sleep(PAUSE)
+        raise AssertionError
 
     def _counted(self, request: web.Request) -> str:
         """The client of a call, which counts. Raises Problem if it makes too many."""
@@ -170,8 +215,12 @@ class ArchiveReads:
         steps = range(first, end, step)
         body = await self.run_for(client, lambda reader: _steps(reader.counts(name, first, end, step), steps, is_topic))
         if body is None:
-            raise Problem(404, f"there is no topic {name}, and the archive has no post of it")
+            raise _unknown(name)
         return json_body(body)
+
+
+def _unknown(name: str) -> Problem:
+    return Problem(404, f"there is no topic {name}, and the archive has no post of it")
 
 
 def _reason(error: Exception) -> str:
@@ -194,14 +243,6 @@ def _key(request: web.Request) -> int | None:
     if list(found) != [NAME] or found[NAME].generation != GENERATION:
         raise Problem(400, "before is the position of a post in another search")
     return found[NAME].offset
-
-
-def _page(reader: Any, asked: Any, number: int) -> bytes:
-    """A page as JSON (SearchAnswer). A thread makes it, since it can have 2 MiB."""
-    found, older = reader.page(asked, number)
-    posts = [SearchPost(**_fields(post), position=_position(post.key)) for post in found]
-    before = posts[-1].position if older else None
-    return msgspec.json.encode(SearchAnswer(posts, before, posts[0].position if posts else None))
 
 
 def _steps(counts: list[tuple[int, str, str, int]], asked: range, is_topic: bool) -> bytes | None:

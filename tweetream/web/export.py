@@ -1,5 +1,7 @@
 """`GET /topics/NAME/posts.csv`, `.jsonl` and `.rss`: all posts that a feed has, streamed; of RSS the newest hundred.
 
+With `from=archive` a file has the posts of the archive, each with all its topics.
+
 An export counts as a stream of its address and reads within its budget: it is slowed down, not refused. A client that
 takes nothing for a while is cut off.
 """
@@ -22,14 +24,18 @@ from tweetream.feeds.whole import WholeQuery, whole
 from tweetream.models.feed import FeedEntry
 from tweetream.models.post_files import COLUMNS, header, post_lines
 from tweetream.models.topic import Topic
+from tweetream.topology import topics_table
 from tweetream.web import query
 from tweetream.web.feed_server import feed_server
 from tweetream.web.labels import check_label
 from tweetream.web.middleware import common_headers
+from tweetream.web.problems import Problem
 from tweetream.web.rss import rss
+from tweetream.web.search import archive_reads
 from tweetream.web.topics import find
 
 NEWEST = 100  # posts of RSS
+ARCHIVED_COLUMNS = (*COLUMNS, "topics")
 TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson", "rss": "application/rss+xml"}
 _entry = msgspec.json.Decoder(FeedEntry)
 
@@ -50,6 +56,24 @@ async def parts(past: PastReader, topic: Topic, asked: WholeQuery, format: str) 
         yield post_lines(entries(records), COLUMNS, format)
 
 
+async def archived_parts(request: web.Request, name: str, format: str) -> AsyncIterator[bytes]:
+    """The file in parts, from the archive. Raises Problem."""
+    yield header(ARCHIVED_COLUMNS, format)
+    topic = topics_table.entry(query.topic_name(name))
+    async for posts in archive_reads().whole(request, name, topic is not None and topic.alive):
+        yield post_lines(posts, ARCHIVED_COLUMNS, format)
+
+
+def is_of_archive(request: web.Request) -> bool:
+    """Whether the query asks for the archive's posts. Raises Problem."""
+    origin = request.query.get("from", "feed")
+    if origin not in ("feed", "archive"):
+        raise Problem(400, "from is feed or archive")
+    if origin == "archive":
+        archive_reads().require()
+    return origin == "archive"
+
+
 class _Export(View):
     """An export in one format."""
 
@@ -67,21 +91,25 @@ class _Export(View):
         scan = server.reads.stream(server.addresses.of(request), filtered=kept != EVERY_POST)
         return WholeQuery(query.moment(request, "since"), query.moment(request, "until"), kept, scan)
 
+    async def _parts(self, request: web.Request, name: str) -> AsyncIterator[bytes]:
+        if is_of_archive(request):
+            return archived_parts(request, name, self.format)
+        topic = find(name)
+        return parts(feed_server().hub.past, topic, await self._asked(request, topic), self.format)
+
     @override
     async def head(self, request: Any, name: str) -> web.StreamResponse:
-        await self._asked(request, find(name))
+        await self._parts(request, name)
         return web.Response(headers=self._headers(request, name))
 
     @override
     async def get(self, request: Any, name: str) -> web.StreamResponse:
-        topic = find(name)
-        asked = await self._asked(request, topic)
+        written = await self._parts(request, name)
         server = feed_server()
         with server.limits.slot(server.addresses.of(request)):
             response = web.StreamResponse(headers=self._headers(request, name))
             if request.version < (1, 1):
                 response.force_close()
-            written = parts(server.hub.past, topic, asked, self.format)
             first = await anext(written) + await anext(written, b"")  # what fails until here has an answer of its own
             await response.prepare(request)
             try:
@@ -89,7 +117,8 @@ class _Export(View):
                 async for part in written:
                     await self._write(response, part)
                 await response.write_eof()
-            except (ConnectionError, TimeoutError, KafkaError):  # an end without the last chunk: the file is not whole
+            # An end without the last chunk: the file is not whole.
+            except (ConnectionError, TimeoutError, KafkaError, Problem):
                 if request.transport is not None:
                     request.transport.abort()
         return response

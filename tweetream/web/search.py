@@ -12,6 +12,7 @@ from typing_extensions import override
 from tweetream.app import app, settings
 from tweetream.web.archive_reads import ArchiveReads
 from tweetream.web.archive_state import EVERY, ArchiveWatch
+from tweetream.web.feed_server import feed_server
 from tweetream.web.labels import known_model
 from tweetream.web.responses import json_response
 
@@ -19,7 +20,7 @@ from tweetream.web.responses import json_response
 @cache
 def archive_reads() -> ArchiveReads:
     """This worker's own."""
-    return ArchiveReads(settings, _labels)
+    return ArchiveReads(settings, _labels, lambda id: feed_server().hub.retractions.has(id))
 
 
 @cache

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.archives import batch, store
+from support.browser.saving import rows, saved
 from support.browser.tab import Open, add, tab
 from support.kafka.post_writer import PostWriter, post
 from support.waiting import until
@@ -115,6 +116,16 @@ def test_without_a_filter_the_archive_is_read_when_a_person_asks(visit_stored: O
         page.evaluate("scrollTo(0, 0)")
         tab.wait_for_post(stored.ids[0])
         assert tab.walk()[0] == stored.ids
+
+
+def test_all_posts_are_saved_of_the_archive_too_each_once(visit_stored: Open, stored: Stored) -> None:
+    wanted = [*(f"old:{n}" for n in range(OLD - 10, -1, -10)), *reversed(stored.ids[:RECENT])]
+    with visit_stored(viewport=WIDE, accept_downloads=True) as tab:
+        tab.open(f"/?q=jembatan#{TOPIC}").wait_for_post(stored.ids[0])
+        expect(tab.page.locator("#archive-state")).to_contain_text("Archive")
+        written = saved(tab, "Table (CSV)", str(len(wanted)))
+    assert [row["id"] for row in rows(written)] == wanted
+    assert all(row["topic"] == TOPIC and row["label"] and row["score"] for row in rows(written))
 
 
 def test_a_server_without_an_archive_says_so_plainly(visit: Open, topic: str, posting: PostWriter) -> None:

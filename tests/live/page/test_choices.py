@@ -1,15 +1,13 @@
 """A person asks the page for reasons, a file, an alert or another language."""
 
-import csv
-import io
 import json
-import re
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 from support.browser.page_load import everyday
-from support.browser.tab import Open, Tab, add, said
+from support.browser.saving import rows, saved
+from support.browser.tab import Open, add, said
 from support.kafka.post_writer import PostWriter, post
 from support.workers import Worker
 
@@ -55,22 +53,6 @@ def test_one_click_says_in_the_post_which_words_decided_and_what_was_read_for_wh
         expect(page.locator(".why")).to_have_count(0)
         expect(item.locator(".text mark.for")).to_have_count(0)
         assert page.evaluate("document.activeElement.closest('[data-id]')?.dataset.id") == id, "the focus comes back"
-
-
-def saved(tab: Tab, format: str, number: str) -> bytes:
-    """The file that a person saves, after the number was said."""
-    tab.more().get_by_role("button", name=re.compile("^Save (all|these) posts")).click()
-    dialog = tab.page.get_by_role("dialog", name="Save posts")
-    expect(dialog.get_by_role("status")).to_have_text(f"{number} posts pass the filter.")
-    with tab.page.expect_download() as download:
-        dialog.get_by_role("button", name=format).click()
-    expect(tab.page.locator("#copied")).to_have_text(f"{number} posts saved.")
-    assert download.value.suggested_filename.startswith("tweetream-")
-    return download.value.path().read_bytes()
-
-
-def rows(written: bytes) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(written.decode("utf-8-sig"), newline=""), strict=True))
 
 
 def test_all_posts_of_a_filter_are_saved_and_not_only_those_that_the_page_has(

@@ -284,7 +284,7 @@ const sayPanel = controls({
   ...{ announcer, columns, feed, filters, sheets, wall, toFeed },
   addColumn,
   closeWhy: () => why.part?.close(),
-  file: (...asked) => api.file(...asked),
+  api,
   leaveWall: () => go({ ...view, wall: false, turn: 0 }, { push: true }),
   plan: planCurrent,
 });

@@ -49,8 +49,8 @@ function topicLinks(columns, plan) {
 }
 
 // `toFeed` moves the focus to the posts' heading, `plan` changes the current column. Returns what says whether the panel is
-// shown. `file` is the Api's.
-export function controls({ addColumn, announcer, columns, feed, file, filters, sheets, wall, closeWhy, leaveWall, plan, toFeed }) {
+// shown. `api` is the Api.
+export function controls({ addColumn, announcer, api, columns, feed, filters, sheets, wall, closeWhy, leaveWall, plan, toFeed }) {
   const pause = () => {
     const { paused } = columns;
     columns.each((posts) => (paused ? posts.resume() : posts.pause()));
@@ -74,7 +74,8 @@ export function controls({ addColumn, announcer, columns, feed, file, filters, s
     opener.disabled = true; // a second click would open a second dialog
     const [loaded] = await Promise.all([import("../posts/export.js"), laterWords()]).catch(() => []);
     opener.disabled = false;
-    if (loaded) loaded.exportPosts({ topics: topics.filter(isName), filter, file, saved });
+    const asked = { topics: topics.filter(isName), filter, file: api.file.bind(api), stored: Boolean(api.stored), saved };
+    if (loaded) loaded.exportPosts(asked);
     else sayBriefly(byId("copied"), t("server.away"));
   });
   on("column-add", addColumn);

@@ -1,6 +1,6 @@
 // @ts-check
-// Saves all posts that a filter lets through, not only those that the page has: reads what the feeds keep, says the number,
-// and then saves it as the person chooses. Loaded when it is asked for.
+// Saves all posts that a filter lets through, not only those that the page has: reads what the archive and the feeds keep,
+// says the number, and then saves it as the person chooses. Loaded when it is asked for.
 
 import { serverQuery } from "../lib/address.js";
 import { button, element, setText } from "../lib/elements.js";
@@ -17,15 +17,16 @@ const SAID = 200; // ms between two numbers
 /** @typedef {import("./entry.js").Entry} Entry */
 
 // The entries of all posts, by id, oldest first; null: there are more than the page holds. said(n) is told how many there are.
-async function gather({ topics, filter, file }, signal, said) {
+async function gather({ topics, filter, file, stored }, signal, said) {
   const [found, passes] = [/** @type {Map<string, Entry>} */ (new Map()), passing(filter)];
   let next = performance.now() + SAID;
-  for (const name of topics) {
-    for await (const lines of linesOf(await file(name, serverQuery(filter), signal))) {
+  const files = topics.flatMap((name) => [...(stored ? [{ name, archived: true }] : []), { name, archived: false }]);
+  for (const { name, archived } of files) {
+    for await (const lines of linesOf(await file(name, serverQuery(filter), signal, archived))) {
       for (const line of lines) {
         const entry = entryOf(line, "");
         const there = entry && found.get(entry.id);
-        if (there) there.topics.push(name);
+        if (there) there.topics = [...new Set([...there.topics, name])];
         else if (entry && passes(entry)) found.set(entry.id, entry);
       }
       if (found.size > MOST) return null;
@@ -35,13 +36,16 @@ async function gather({ topics, filter, file }, signal, said) {
     }
   }
   const entries = [...found.values()];
-  return topics.length > 1 ? entries.sort((a, b) => (a.time || 0) - (b.time || 0)) : entries;
+  return files.length > 1 ? entries.sort((a, b) => (a.time || 0) - (b.time || 0)) : entries;
 }
 
 function* parts(entries, format) {
   if (format === "csv") yield csvHead();
   for (let at = 0; at < entries.length; at += PART) {
-    const posts = entries.slice(at, at + PART).map((entry) => ({ ...postOf(entry), topic: entry.topics }));
+    const posts = entries.slice(at, at + PART).map((entry) => {
+      const post = postOf(entry);
+      return { ...post, topic: [...new Set([...entry.topics, ...(/** @type {string[]} */ (post.topics) ?? [])])] }; // the archive knows all
+    });
     if (format === "csv") yield csvRows(posts);
     else yield posts.map((post) => `${JSON.stringify({ ...post, topic: post.topic[0], topics: post.topic })}\n`).join("");
   }
@@ -57,8 +61,9 @@ function save(entries, topics, format) {
 }
 
 /**
- * Opens the dialog. `file(name, query, signal)` is the Api's; saved(n) is called at the end.
- * @param {{topics: string[], filter: import("../lib/address.js").Filter, file: Function, saved: (n: number) => void}} asked
+ * Opens the dialog. `file(name, query, signal, archived)` is the Api's; `stored` is whether there is an archive; saved(n) is
+ * called at the end.
+ * @param {{topics: string[], filter: import("../lib/address.js").Filter, file: Function, stored: boolean, saved: (n: number) => void}} asked
  */
 export async function exportPosts(asked) {
   const ending = new AbortController();
@@ -72,7 +77,7 @@ export async function exportPosts(asked) {
     return choice;
   });
   const cancel = button("button", t("cancel"));
-  const dialog = element("dialog", "dialog", title, said, element("p", "hint", t("export.hint")), element("div", "actions", cancel, ...choices));
+  const dialog = element("dialog", "dialog", title, said, element("p", "hint", t(asked.stored ? "export.hintStored" : "export.hint")), element("div", "actions", cancel, ...choices));
   dialog.id = "export";
   dialog.setAttribute("aria-labelledby", title.id);
   cancel.addEventListener("click", () => dialog.close());

@@ -150,9 +150,10 @@ export class Api {
     }
   }
 
-  // All posts that the feed of a topic keeps, oldest first, for `linesOf`; `query` is a filter.
-  async file(name, query, signal) {
-    return this.#read("GET", `/topics/${encodeURIComponent(name)}/posts.jsonl${query && `?${query}`}`, { signal });
+  // All posts that the feed of a topic keeps, or those of the archive, oldest first, for `linesOf`; `query` is a filter.
+  async file(name, query, signal, archived = false) {
+    const asked = [archived && "from=archive", query].filter(Boolean).join("&");
+    return this.#read("GET", `/topics/${encodeURIComponent(name)}/posts.jsonl${asked && `?${asked}`}`, { signal });
   }
 
   // {state, lag, reason} of the archive; the state is "none" where there is none

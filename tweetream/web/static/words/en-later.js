@@ -29,6 +29,7 @@ export default {
   "export.reading": { one: "Reading… {n} post so far", other: "Reading… {n} posts so far" },
   "export.number": { one: "{n} post passes the filter.", other: "{n} posts pass the filter." },
   "export.hint": "These are all posts of the topics that the server keeps, not only those that this page has loaded.",
+  "export.hintStored": "These are all posts of the topics in the archive and in the feeds, not only those that this page has loaded.",
   "export.tooMany": "These are more than {most} posts, too many for this page. Save them by the command: tweetream export {names}",
   "export.failed": "The posts could not be read to the end. {reason}",
   "export.csv": "Table (CSV)",

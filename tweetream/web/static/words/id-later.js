@@ -29,6 +29,7 @@ export default {
   "export.reading": { other: "Membaca… {n} kiriman sejauh ini" },
   "export.number": { other: "{n} kiriman lolos filter." },
   "export.hint": "Ini semua kiriman topik yang disimpan server, bukan hanya yang dimuat halaman ini.",
+  "export.hintStored": "Ini semua kiriman topik di arsip dan di server, bukan hanya yang dimuat halaman ini.",
   "export.tooMany": "Lebih dari {most} kiriman, terlalu banyak untuk halaman ini. Simpan dengan perintah: tweetream export {names}",
   "export.failed": "Kiriman tidak dapat dibaca sampai akhir. {reason}",
   "export.csv": "Tabel (CSV)",
