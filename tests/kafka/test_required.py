@@ -33,6 +33,7 @@ def producer() -> Any:
 @pytest.fixture
 def topics(monkeypatch: pytest.MonkeyPatch) -> RequiredTopics:
     monkeypatch.setattr(module, "REMAKE_AFTER", -1.0)
+    monkeypatch.setattr(module, "BRIEF", -1.0)
     found = RequiredTopics()
     found.declare([POSTS, TABLE], [POSTS.name])
     return found
@@ -58,6 +59,18 @@ def test_a_topic_that_is_gone_is_made_again_and_counts_when_the_group_reads_it(
     assert POSTS.name in topics.reason() and "not read by the group yet" in topics.reason()
     topics.look(producer, 3, never)
     assert topics.reason() == ""
+
+
+def test_a_broker_that_begins_and_knows_no_topic_yet_makes_none_of_them_new(
+    topics: RequiredTopics, producer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BRIEF", 60.0)
+    producer.missing = {POSTS.name}
+    topics.look(producer, 1, never)
+    assert topics.is_unread(POSTS.name)
+    producer.missing.clear()
+    topics.look(producer, 1, never)
+    assert topics.reason() == "" and not topics.is_unread(POSTS.name)
 
 
 def test_a_worker_that_does_not_join_after_a_topic_is_back_must_start_again(

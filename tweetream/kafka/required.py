@@ -14,6 +14,7 @@ from tweetream.kafka.write_watch import PATIENCE
 
 REMAKE_AFTER = 8.0  # seconds: all workers ask for the metadata more often, and lose the old partitions before
 JOINED_WITHIN = 30.0  # seconds after a topic was made again; else the worker must start again
+BRIEF = 2.0  # seconds: of a topic that is back by then, a broker that began knew nothing yet, and nobody made it again
 READ_WITHIN = 60.0  # seconds after a topic was made again; then another worker has its partitions
 
 
@@ -61,7 +62,8 @@ class RequiredTopics:
                 if spec.name in self._read:
                     self._unread[spec.name] = generation, now + READ_WITHIN
             elif spec.name in self._gone and not producer.is_leaderless(spec.name):
-                del self._gone[spec.name]
+                if now - self._gone.pop(spec.name) < BRIEF:
+                    self._unread.pop(spec.name, None)
                 self._back = now
         names = [spec.name for spec in self._specs if spec.name not in self._gone]
         self._leaderless = [name for name in names if producer.is_leaderless(name)]
