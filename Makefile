@@ -57,8 +57,9 @@ kafka: .venv/test ## Apache Kafka on port 9092, until Ctrl-C; needs Java and Mav
 data: .venv/test ## check the labelled posts against their card
 	$(BIN)/python data/check.py
 
-model: .venv/test ## the shipped model anew: make model TWEETS=FOLDER REAL=FOLDER (docs/model.md)
+model: .venv/test ## the shipped models anew: make model TWEETS=FOLDER REAL=FOLDER (docs/model.md)
 	$(BIN)/python data/make_model.py "$(TWEETS)" "$(REAL)"
+	$(BIN)/python data/make_kinds.py "$(REAL)"
 
 bench: .venv/test ## posts a second and CPU a post, on Apache Kafka
 	$(BIN)/python bench/pipeline.py $(BENCH)

@@ -33,6 +33,7 @@ from real_labels import (
 from tweetream.classifier.dataset import LabelledPost
 from tweetream.classifier.features import shipped_kinds
 from tweetream.cli.labelled_posts import read
+from tweetream.sources.replay.choices import Choices
 from tweetream.text import normalise
 
 HERE = Path(__file__).parent
@@ -41,12 +42,16 @@ LABELS = ("traffic", "non_traffic")
 FEWEST_POSTS, FEWEST_FAMILIES, FEWEST_TESTED, LARGEST_FAMILY = 3_000, 600, 600, 5
 GRAM, SHARED = 5, 0.5
 FEWEST_REAL, LEAST_KAPPA = 4_000, 0.85
+BY_KIND = Choices(columns={"label": "kind"})
 EMOJI = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
 
 
 def main() -> None:
     parts = {part: read([str(HERE / f"posts-{part}.csv")]) for part in PARTS}
-    breaches = [*_sizes(parts), *_likeness([*parts["train"], *parts["test"]]), *_overlap(parts["train"], parts["test"])]
+    everything = [*parts["train"], *parts["test"]]
+    by_kind = read([str(HERE / f"posts-{part}.csv") for part in PARTS], choices=BY_KIND, tell=lambda line: None)
+    breaches = [*_sizes(parts), *_kinds(everything, by_kind), *_likeness(everything)]
+    breaches += _overlap(parts["train"], parts["test"])
     _agreement(parts["test"])
     breaches += [*_real(), *_later_reading()]
     for breach in breaches:
@@ -77,6 +82,15 @@ def _sizes(parts: dict[str, list[LabelledPost]]) -> list[str]:
         (not twice, f"the same text twice: {twice[:3]}"),
     ]
     return [breach for good, breach in checks if not good]
+
+
+def _kinds(posts: Sequence[LabelledPost], by_kind: Sequence[LabelledPost]) -> list[str]:
+    """Print the counts of our own posts by kind; returns a breach if one has a kind that is not of its label."""
+    label_of = {post.text: post.label for post in posts}
+    kinds = [(label_of[post.text], post.label) for post in by_kind]
+    print("own kinds: " + ", ".join(f"{kinds.count((TRAFFIC, kind))} {kind}" for kind in KINDS))
+    odd = [kind for label, kind in kinds if kind not in (KINDS if label == TRAFFIC else (NON_TRAFFIC,))]
+    return [f"posts of a kind that is not of their label: {odd[:3]}"] if odd else []
 
 
 def _likeness(posts: Sequence[LabelledPost]) -> list[str]:

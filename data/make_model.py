@@ -31,8 +31,8 @@ COMMAND = "make model TWEETS=FOLDER REAL=FOLDER"
 MODEL = HERE.parent / "tweetream" / "data" / "model.safetensors"
 TWEETS_OF_EACH_LABEL = 3_000  # more of them make the model worse on posts that people write in their own words
 POSTS = {
-    "posts-train.csv": "44a5adaf854521d4cb4432aace91cb35ec53ad8e549aceca0fd22a2066b63df4",
-    "posts-test.csv": "b1a9c03921d53ab365ac90b8d1de9ef8d9ce0fad2720a2fe57865e044cd8e9c5",
+    "posts-train.csv": "f2c759263a919c636c9615258165ee4610e17b25dd2ec196f7969b63f803e32b",
+    "posts-test.csv": "fc01adb334a728d38d67afd666ef9c76cd86a30b9dabd0c2af4c0646e7f369fb",
     "posts-world.csv": "1f1c873b96ecdf5278716b9d7be5af3fd90acd8a57b02e9e49028f4da7cee554",
     "real-labels.csv": "0529504c9fff8c93ca944d6bdfb3d2d9f155b5ab231fd1898c24bf4204ff4420",
 }
@@ -66,8 +66,7 @@ def main(arguments: Sequence[str], out: Path = MODEL) -> None:
 def training_posts(tweets: Path, near: Sequence[RealPost], background: Sequence[RealPost]) -> Posts:
     """The cleaned posts to train on: our own, the tweets, the guards, and these real ones."""
     written, world, *files = _data(tweets)
-    support = [*read(files, TWEETS_OF_EACH_LABEL), *guard_posts()]
-    own = [clean(posts) for posts in (read([written]), support, read([world]))]
+    own = [clean(posts) for posts in (read([written]), guard_posts(), read(files, TWEETS_OF_EACH_LABEL), read([world]))]
     return Posts(*own, *([found.post for found in posts] for posts in (near, background)))
 
 

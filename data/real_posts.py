@@ -47,6 +47,19 @@ def read_near(folder: Path) -> list[RealPost]:
     ]
 
 
+def read_kinds(folder: Path) -> list[RealPost]:
+    """The posts near traffic by kind: those that are not traffic, and those of a kind that two readers name."""
+    labels = {found.id: found for found in read_labels()}
+    return [
+        made
+        for row in _rows(folder / "near.csv")
+        for found in [labels[row["id"]]]
+        for label in [found.label if found.label == NON_TRAFFIC else found.kind]
+        if label and found.label != UNDECIDED
+        for made in _posts(row, label, found.part == HELD_OUT)
+    ]
+
+
 def read_background(folder: Path) -> list[RealPost]:
     """The background; a fifth is held out, by a hash of the words."""
     return [made for row in _rows(folder / "background.csv") for made in _posts(row, NON_TRAFFIC, None)]

@@ -41,6 +41,11 @@ def test_reading_by_token_needs_a_token(capsys: pytest.CaptureFixture[str]) -> N
     check(Settings(read="token", api_token="x"))
 
 
+def test_a_model_is_a_file_or_a_shipped_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    check(Settings(model=Path("traffic-kinds")))
+    assert "TWEETREAM_MODEL: there is no file" in refused(capsys, model=tmp_path / "traffic-kinds")
+
+
 def test_two_servers_need_two_ports(capsys: pytest.CaptureFixture[str]) -> None:
     assert "another port" in refused(capsys, metrics_port=7000, web_port=7000)
 

@@ -6,6 +6,7 @@ A failed check ends the program with one line on standard error and status 2. No
 from tweetream.archive.address import parse_address
 from tweetream.archive.errors import BadArchive
 from tweetream.models.messages import fail, say
+from tweetream.models.model_info import SHIPPED_MODELS
 from tweetream.models.token import BadTokens, exposure, parse_tokens
 from tweetream.models.topic import BadTopic, check_name
 from tweetream.settings import Settings
@@ -26,7 +27,7 @@ def check(settings: Settings) -> None:
             check_name(name)
         if len(set(settings.topics)) > settings.max_topics:
             fail(f"TWEETREAM_TOPICS names more topics than TWEETREAM_MAX_TOPICS allows ({settings.max_topics})")
-        if settings.model is not None and not settings.model.is_file():
+        if settings.model and str(settings.model) not in SHIPPED_MODELS and not settings.model.is_file():
             fail(f"TWEETREAM_MODEL: there is no file {settings.model}")
         if settings.abbreviations is not None:
             load_abbreviations(settings.abbreviations)

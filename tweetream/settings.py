@@ -73,7 +73,10 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         "text", description="how lines of the log are written: text, or json (an object per line)"
     )
-    model: Path | None = Field(None, description="your own model file; default: the shipped model")
+    model: Path | None = Field(
+        None,
+        description="your own model file, or `traffic-kinds`, the second model that is shipped; default: the first",
+    )
     threshold: float = Field(
         0.0, ge=0, le=1, description="the least score of a label, from 0 to 1; a post below it is unsure"
     )

@@ -67,25 +67,34 @@ def copy(folder: Path, change: Change) -> None:
     ("look", "change", "reason"),
     [
         ("_sizes", lambda part, lines: [*lines[:900], ""], "posts, 3000 are required"),
-        ("_sizes", lambda part, lines: [*lines[:-1], "zz-1,traffic,sama persis di sini", ""], "families in both parts"),
+        (
+            "_sizes",
+            lambda part, lines: [*lines[:-1], "zz-1,traffic,jam,sama persis di sini", ""],
+            "families in both parts",
+        ),
         (
             "_overlap",
-            lambda part, lines: [*lines[:-1], f"zz-{part},traffic,jalan raya bogor macet total {part}", ""],
+            lambda part, lines: [*lines[:-1], f"zz-{part},traffic,jam,jalan raya bogor macet total {part}", ""],
             "of zz-test 'jalan raya bogor macet total test' is in 'jalan raya bogor macet total train'",
         ),
         (
             "_sizes",
-            lambda part, lines: [*lines[:-1], *[f"{part},traffic,kata {part} {i}" for i in range(6)], ""],
+            lambda part, lines: [*lines[:-1], *[f"{part},traffic,jam,kata {part} {i}" for i in range(6)], ""],
             "more than 5",
         ),
-        ("_sizes", lambda part, lines: [*lines[:-1], f"{part},lain,kata {part}", ""], "other labels"),
+        ("_sizes", lambda part, lines: [*lines[:-1], f"{part},lain,,kata {part}", ""], "other labels"),
         (
             "_likeness",
-            lambda part, lines: [re.sub(r",traffic,([^\"]*)$", r",traffic,\1 ?", line) for line in lines],
+            lambda part, lines: [re.sub(r",traffic,(\w*,[^\"]*)$", r",traffic,\1 ?", line) for line in lines],
             "differ in question",
         ),
+        (
+            "_kinds",
+            lambda part, lines: [*lines[:-1], f"{part},non_traffic,jam,kata {part}", ""],
+            "posts of a kind that is not of their label",
+        ),
     ],
-    ids=["few", "family", "overlap", "large", "label", "shortcut"],
+    ids=["few", "family", "overlap", "large", "label", "shortcut", "kind"],
 )
 def test_a_breach_is_found(check: ModuleType, tmp_path: Path, look: str, change: Change, reason: str) -> None:
     copy(tmp_path, change)
@@ -94,6 +103,7 @@ def test_a_breach_is_found(check: ModuleType, tmp_path: Path, look: str, change:
         "_sizes": [{"train": train, "test": test}],
         "_overlap": [train, test],
         "_likeness": [[*train, *test]],
+        "_kinds": [[*train, *test], read([str(tmp_path / "posts-train.csv")], choices=check.BY_KIND)],
     }
     found = getattr(check, look)(*given[look])
     assert any(reason in breach for breach in found), found

@@ -27,19 +27,23 @@ from tweetream.classifier.vectorizer import FeatureVectorizer
 PARTS = 5  # of the posts, each held out once for the calibration
 FEWEST_POSTS = 3  # of a feature
 _FREE = 1e6  # Platt's sigmoid has two parameters, which need no regularisation
-_WRITTEN, _SUPPORT, _WORLD, _REAL, _BACKGROUND = range(5)
+_WRITTEN, _GUARDS, _TWEETS, _WORLD, _REAL, _BACKGROUND = range(6)
+# A post of an unknown source looks less like real ones than posts of the known sources do, and the gate is less sure of
+# it than it believes. So its log odds are made smaller, and a post in doubt counts as real.
+_GATE_SLOPE, _GATE_SHIFT = 0.7, 1.0
 Flags = NDArray[np.bool_]
 
 
 class Posts(NamedTuple):
     """Cleaned posts of two labels, by their sort.
 
-    `written` were made to be hard, and `support` are easy ones of the same sort. `real` are real posts with a word of a
-    label, `background` are those without, and `world` were written to be like real ones.
+    `written` were made to be hard, and `guards` are fragments that are no report. `tweets` are real and easy. `world`
+    were written to be like real posts. `real` are real posts with a word of a label, `background` are those without.
     """
 
     written: Sequence[LabelledPost]
-    support: Sequence[LabelledPost]
+    guards: Sequence[LabelledPost]
+    tweets: Sequence[LabelledPost]
     world: Sequence[LabelledPost]
     real: Sequence[LabelledPost]
     background: Sequence[LabelledPost]
@@ -70,6 +74,8 @@ def train_mixture(posts: Posts) -> Parameters:
         parts = folds(everything, PARTS)
         fitted = [_fit(scaled, expert, parts) for expert in _experts(truth, sort)]
     weights, bias = (np.array(each).T for each in zip(*fitted, strict=True))
+    weights[:, -1] *= _GATE_SLOPE
+    bias[-1] = bias[-1] * _GATE_SLOPE + _GATE_SHIFT
     features = FeatureWeights(
         vectorizer.kinds, vectorizer.known_, np.ascontiguousarray(weights * rarity[:, None]), bias
     )
@@ -89,15 +95,15 @@ def _rarity(matrix: csr_matrix) -> Numbers:
 def _experts(truth: Flags, sort: NDArray[np.intp]) -> list[_Expert]:
     """For written posts, for real ones, and the gate. docs/model.md says how the weights were chosen."""
 
-    def of(written: float, support: float, world: float, real: float, background: float) -> Numbers:
-        chosen: Numbers = np.array([written, support, world, real, background])[sort]
+    def of(written: float, guards: float, tweets: float, world: float, real: float, background: float) -> Numbers:
+        chosen: Numbers = np.array([written, guards, tweets, world, real, background])[sort]
         return chosen
 
     rarer = np.where((sort == _REAL) & truth, 2.0, 1.0)  # among real posts, those of the rarer label count double
     return [
-        _Expert(truth, of(1, 0.3, 1, 0, 0), of(1, 0, 0, 0, 0), 0.04),
-        _Expert(truth, of(0.05, 0, 2, 1, 0.3) * rarer, of(0, 0, 0, 1, 0.3), 0.02),
-        _Expert(sort >= _WORLD, of(1, 0.2, 1, 1, 0.5), of(1, 0, 1, 1, 1), 0.02),
+        _Expert(truth, of(1, 0.3, 0.3, 1, 0, 0.2), of(1, 0, 0, 0, 0, 0), 0.04),
+        _Expert(truth, of(0.1, 0.1, 1, 1, 1, 0.3) * rarer, of(0, 0, 0, 0, 1, 0.3), 0.02),
+        _Expert(sort >= _TWEETS, of(1, 0.2, 0.5, 1, 1, 1), of(1, 0, 0, 1, 1, 1), 0.02),
     ]
 
 

@@ -20,9 +20,10 @@ import numpy as np
 from tweetream.classifier.model_file import BadFormat, read, unpack
 from tweetream.classifier.parameters import Calibration, Numbers, Parameters
 from tweetream.classifier.scorers import Flags, scorer
+from tweetream.models.model_info import SHIPPED_MODELS, SHIPPED_NAME
 
-SHIPPED = files("tweetream") / "data" / "model.safetensors"
-SHIPPED_NAME = "shipped"
+_DATA = files("tweetream") / "data"
+SHIPPED = _DATA / SHIPPED_MODELS[SHIPPED_NAME]
 
 
 class BadModel(ValueError):
@@ -120,13 +121,13 @@ class Classifier:
 
     @classmethod
     def load(cls, path: Path | None = None, threshold: float = 0.0) -> "Classifier":
-        """The model in `path`, or the shipped model; unsure below `threshold`. Raises BadModel."""
-        source: Traversable = SHIPPED if path is None else path
+        """The model in `path`, which may be a shipped model's name; unsure below `threshold`. Raises BadModel."""
+        name = SHIPPED_NAME if path is None else str(path)
+        source: Traversable = _DATA / SHIPPED_MODELS[name] if name in SHIPPED_MODELS else Path(name)
         try:
             with source.open("rb") as file:
                 content = read(file)
-            name = SHIPPED_NAME if path is None else path.name
-            return cls(unpack(content), hashlib.sha256(content).hexdigest(), name, threshold)
+            return cls(unpack(content), hashlib.sha256(content).hexdigest(), Path(name).name, threshold)
         except OSError as error:
             reason = error.strerror or str(error)
         except BadFormat as error:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tweetream.classifier import dataset, training
 from tweetream.classifier.evaluation import Result
-from tweetream.classifier.model import SHIPPED_NAME
 from tweetream.cli.file_options import choices_of, tell
 from tweetream.cli.labelled_posts import read
 from tweetream.cli.models import load_classifier
@@ -31,5 +30,4 @@ def _evaluate(options: argparse.Namespace) -> Result:
     posts = training.clean(dataset.balance(posts) if options.balanced else posts)
     if options.folds:
         return training.cross_validate(posts, options.folds, options.classifier or "svm")
-    path = None if options.model in (None, SHIPPED_NAME) else Path(options.model)
-    return training.check(load_classifier(path), posts)
+    return training.check(load_classifier(Path(options.model) if options.model else None), posts)

@@ -1,6 +1,12 @@
-"""Which model classifies the posts: what `GET /model` answers and what the records of feeds name."""
+"""Which model classifies the posts: what `GET /model` answers and what the records of feeds name.
+
+Two models come with the package. TWEETREAM_MODEL and `--model` take the name of one, or the path of another file.
+"""
 
 from typing import NamedTuple
+
+SHIPPED_NAME = "shipped"  # of the default
+SHIPPED_MODELS = {SHIPPED_NAME: "model.safetensors", "traffic-kinds": "traffic-kinds.safetensors"}
 
 
 class ModelInfo(NamedTuple):
