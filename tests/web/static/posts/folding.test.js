@@ -42,9 +42,9 @@ test("posts with different labels or far apart in time are never one entry", () 
 
 test("a thousand posts of one topic are told apart at once", () => {
   const folding = new Folding((entry) => entry);
-  const before = performance.now();
+  const before = process.cpuUsage(); // not the time, of which other programs take a part
   for (let n = 0; n < 1000; n += 1) {
     folding.place({ label: "traffic", time: n, text: `macet total arah semanggi ada truk mogok di depan kantor nomor ${n}` });
   }
-  assert.ok(performance.now() - before < 2000);
+  assert.ok(process.cpuUsage(before).user < 2_000_000);
 });

@@ -31,9 +31,9 @@ test("a link ends where its sentence goes on", () => {
 });
 
 test("a post of brackets alone does not halt the page", () => {
-  const before = performance.now();
+  const before = process.cpuUsage(); // not the time, of which other programs take a part
   assert.deepEqual(links(`http://a.id/${")".repeat(64_000)}`), ["http://a.id/"]);
-  assert.ok(performance.now() - before < 1000, "it was half a minute");
+  assert.ok(process.cpuUsage(before).user < 1_000_000, "it was half a minute");
 });
 
 test("a post of links and marks alone makes few elements and keeps its text", () => {
