@@ -25,7 +25,7 @@ SCAN = 20_000  # records that a search for the last posts of a filter reads at m
 LAST_BYTES = 16 * 1024 * 1024  # of the last posts that a stream begins with
 LOOK = 0.5  # seconds between two looks whether Kafka can read a topic that is being read
 FETCH_BYTES = 1024 * 1024  # of the records of one fetch, about
-SLICE, REST = 50, 2  # records that are read without a pause, and how many times as long the pause of a search is
+SLICE, REST = 50, 2  # records that a search reads without a pause, and how many times as long the pause is
 GROWTH = 8  # each block of a search is so many times larger than the one before, since each reads a dedup window first
 
 
@@ -237,16 +237,22 @@ async def _ended_unless(available: Callable[[], bool], kafka_topic: str) -> Asyn
         next_look.cancel()
 
 
+def _slice(scan: Scan | None) -> int:
+    """How many records are read without a pause. A stream that begins may read all of a fetch: it ends sooner."""
+    return SLICE if scan is not None and scan.filtered else FETCH_RECORDS
+
+
 async def _fetched(reader: AIOKafkaConsumer, tp: TopicPartition, scan: Scan | None) -> list[Any]:
     """The next records, charged to the scan: at least one, and about FETCH_RECORDS or FETCH_BYTES at most."""
+    size = _slice(scan)
     began = time.thread_time()  # which does not count the wait for Kafka
-    found = await next_records(reader, tp, min(SLICE, FETCH_RECORDS))
+    found = await next_records(reader, tp, min(size, FETCH_RECORDS))
     sizes = [len(raw.value or b"") for raw in found]
-    while len(found) < FETCH_RECORDS and sum(sizes) < FETCH_BYTES:
-        await _rest(scan, began)
+    while size <= len(found) < FETCH_RECORDS and sum(sizes) < FETCH_BYTES:
+        await _rest(began)
         began = time.thread_time()
-        size = min(SLICE, FETCH_RECORDS - len(found))
-        more = (await reader.getmany(tp, timeout_ms=0, max_records=size)).get(tp)  # of what Kafka has sent already
+        most = min(size, FETCH_RECORDS - len(found))
+        more = (await reader.getmany(tp, timeout_ms=0, max_records=most)).get(tp)  # of what Kafka has sent already
         if not more:
             break
         found += more
@@ -259,15 +265,16 @@ async def _fetched(reader: AIOKafkaConsumer, tp: TopicPartition, scan: Scan | No
 async def _records(raws: list[Any], stamps: Stamps, scan: Scan | None) -> list[FeedRecord]:
     """The records that are no duplicates."""
     found: list[FeedRecord] = []
-    for at in range(0, len(raws), SLICE):
+    size = _slice(scan)
+    for at in range(0, len(raws), size):
         began = time.thread_time()
-        part = raws[at : at + SLICE]
+        part = raws[at : at + size]
         found += [record for raw in part if (record := read_record(raw, stamps, past=True)) is not None]
-        await _rest(scan, began)
+        if size < FETCH_RECORDS:
+            await _rest(began)
     return found
 
 
-async def _rest(scan: Scan | None, began: float) -> None:
-    """Let others work after a slice that began then: a search for twice as long."""
-    searches = scan is not None and scan.filtered
-    await asyncio.sleep(REST * (time.thread_time() - began) if searches else 0)
+async def _rest(began: float) -> None:
+    """Let others work after a slice that began then, for REST times as long."""
+    await asyncio.sleep(REST * (time.thread_time() - began))
