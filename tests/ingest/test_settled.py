@@ -136,6 +136,7 @@ async def test_when_tagged_was_deleted_too_the_feeds_tell_the_ids(monkeypatch: p
 
 
 async def test_the_ids_are_read_when_no_worker_tags_the_old_log_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tweetream.kafka.required.BRIEF", -1.0)
     watched = RequiredTopics()
     watched.declare([TopicSpec(POSTS, 2)], [POSTS])
     lacking, read = {POSTS}, asyncio.Event()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -171,7 +172,7 @@ def test_the_page_and_its_files_come_and_name_no_other_host(worker: Worker) -> N
     assert page.status_code == 200
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "style=" not in page.text and "<style" not in page.text and "<script>" not in page.text
-    paths = {part.split('"')[0] for part in page.text.split('"static/')[1:]}
+    paths = set(re.findall(r"""=["']?static/([^"' >]+)""", page.text))
     assert paths
     for path in paths:
         assert httpx.get(f"{worker.url}/static/{path}").status_code == 200

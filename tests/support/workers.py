@@ -23,8 +23,15 @@ from support.waiting import until
 from tweetream.kafka.embedded import dies_with_parent, free_ports
 
 WRONG_CLOCK = TESTS / "support" / "faults" / "wrong_clock"
-PYTHONPATH = os.environ.get("PYTHONPATH")  # that of the process that workers are forked from; tests may change ours
 READY = 60.0  # seconds; an idle machine needs 4
+
+
+def _outside(environment: Mapping[str, str]) -> dict[str, str]:
+    """What others have set: packages, certificates, time zone and the like."""
+    return {name: value for name, value in environment.items() if not name.startswith(("TWEETREAM_", "PYTEST_"))}
+
+
+AT_IMPORT = _outside(os.environ)  # what the process has that workers are forked from; some of it counts at an import
 
 
 class Worker:
@@ -60,7 +67,7 @@ class Worker:
         """Start it with these options of the command line in place of `-l info`."""
         with self.log.open("ab") as log:
             # A debug log shows the variables of all that called: also those of the program that forks.
-            if self.forks and not options and self.environment.get("PYTHONPATH") == PYTHONPATH:
+            if self.forks and not options and _outside(self.environment) == AT_IMPORT:
                 self.process = Forked(("-l", "info"), self.environment, self.log)
                 return self
             self.process = subprocess.Popen(
