@@ -2,33 +2,18 @@
 
 import asyncio
 import contextlib
-import os
 import random
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from support.archive_kills import ids_in, start
 from support.kafka.deployment import Deployment, entry
 from support.waiting import until_async
 
-from tweetream.kafka.embedded import dies_with_parent
-
 Rows = Callable[..., list[Any]]
 WRITE = 40  # posts written at once
-
-
-def start(deployment: Deployment, url: str, folder: Path) -> "subprocess.Popen[bytes]":
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("TWEETREAM_")}
-    own = {"TWEETREAM_BROKER": f"kafka://{deployment.broker.bootstrap}", "TWEETREAM_NAMESPACE": deployment.namespace}
-    command = [sys.executable, "-m", "tweetream", "archive", "--to", url]
-    with (folder / "log").open("ab") as log:
-        return subprocess.Popen(
-            command, env=clean | own, cwd=folder, stdout=log, stderr=log, preexec_fn=dies_with_parent()
-        )
 
 
 @contextlib.asynccontextmanager
@@ -51,18 +36,6 @@ async def writing(deployment: Deployment, feeds: dict[str, str]) -> AsyncIterato
     finally:
         task.cancel()
         await asyncio.wait({task})
-
-
-async def ids_in(deployment: Deployment, kafka_topic: str) -> set[bytes]:
-    """What an independent reader finds in a feed."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=deployment.broker.bootstrap, auto_offset_reset="earliest")
-    await consumer.start()
-    tp, found = TopicPartition(kafka_topic, 0), set()
-    consumer.assign([tp])
-    while records := (await consumer.getmany(tp, timeout_ms=1500)).get(tp, []):
-        found |= {record.value.split(b'"')[3] for record in records}
-    await consumer.stop()
-    return found
 
 
 async def kill_and_compare(deployment: Deployment, file: Path, rows: Rows, kills: int) -> None:

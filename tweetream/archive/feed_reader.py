@@ -121,6 +121,8 @@ class FeedReader:
             self._lost |= set(error.args[0])
             self._assigned, self._passed_over = set(), set()
             return False
+        if not self._assigned:  # a feed was made again meanwhile: these may be of its new log, at the old one's offsets
+            return False
         for tp, raws in found.items():
             for day, of_day in groupby(raws, _day):
                 some = list(of_day)
