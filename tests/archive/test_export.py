@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from support.archives import batch, row, store
 from support.kafka.deployment import entry
 from support.settings import nothing_set
+from support.terminal import terminal
 
 from tweetream.archive import export
 from tweetream.archive.address import parse_address
@@ -63,6 +65,17 @@ def test_csv_is_whole_and_no_cell_is_a_formula(archive: Path, tmp_path: Path) ->
     assert rows[0]["text"] == "'" + HOSTILE[0] and rows[1]["text"] == HOSTILE[1] and rows[3]["text"].startswith("'-1")
     assert rows[2]["topics"].split() == ["macet", "tol"] and rows[1]["topics"] == "macet"
     assert sorted(path.name for path in tmp_path.iterdir() if "part" in path.name or "export" in path.name) == []
+
+
+def test_a_terminal_sees_a_progress_bar_and_a_pipe_none(
+    archive: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(archive, "--out", "posts.csv") == 0
+    assert "writing" not in capfd.readouterr().err
+    with terminal() as (stream, seen), monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stream)
+        assert run(archive, "--out", "again.csv") == 0
+    assert b"writing" in seen and b"/35" in seen, seen
 
 
 async def test_json_lines_replay_identically(archive: Path, tmp_path: Path) -> None:

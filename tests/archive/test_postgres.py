@@ -10,6 +10,7 @@ from support.kafka.deployment import Deployment
 from support.postgres import PostgresServer, running
 from support.waiting import until_async
 
+from tweetream.archive import database as engines
 from tweetream.archive.errors import ArchiveUnavailable, BadArchive
 
 DISK_FULL = """CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -52,6 +53,27 @@ def test_what_passes_is_one_line_and_the_same_batch_is_written_later(
         postgres.sql(database, "SELECT count(DISTINCT id), (SELECT sum(posts) FROM post_counts) FROM posts") == "20|20"
     )
     archive.close()
+
+
+@pytest.mark.parametrize("table", ["archive", "posts"])
+def test_a_locked_database_is_waited_for(
+    table: str, database: str, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program, such as a backup of its own kind, holds a table."""
+    import psycopg
+
+    monkeypatch.setattr(engines, "BUSY", 0.1)
+    archive: Any = store(postgres.url(database))
+    archive.open()
+    with psycopg.connect(postgres.url(database)) as other:
+        other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(ArchiveUnavailable, match="canceling statement due to lock timeout") as error:
+            archive.write(numbered(1))
+        assert "\n" not in str(error.value)
+    archive.open()
+    assert archive.write(numbered(1)) == 1
+    archive.close()
+    assert postgres.sql(database, "SELECT count(*), (SELECT next_offset FROM feeds) FROM posts") == "1|2"
 
 
 def test_a_table_of_somebody_else_is_left_alone(database: str, postgres: PostgresServer) -> None:

@@ -1,16 +1,14 @@
 """`tweetream classify` as a process: pipes, terminals, signals, memory and a full disk."""
 
 import os
-import pty
 import signal
 import subprocess
 import sys
-import termios
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.terminal import terminal
 
 COMMAND = [sys.executable, "-m", "tweetream", "classify"]
 
@@ -61,27 +59,9 @@ def test_a_terminal_sees_a_progress_bar_and_a_pipe_none(
     path = tmp_path / "posts.txt"
     path.write_text("macet kata1\n" * 5_000, "utf-8")
     assert tweetream("classify", "--model", model, path).stderr == b""
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 80))
-    seen = bytearray()
-
-    def read() -> None:
-        while True:
-            try:
-                part = os.read(ours, 4096)
-            except OSError:  # the terminal's other end is closed
-                return
-            if not part:
-                return
-            seen.extend(part)
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    with open(theirs, "w") as terminal, monkeypatch.context() as patch:
-        patch.setattr(sys, "stderr", terminal)
+    with terminal() as (stream, seen), monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stream)
         assert tweetream("classify", "--model", model, path).returncode == 0
-    reader.join(10)
-    os.close(ours)
     assert b"classify" in seen and b"%" in seen
 
 

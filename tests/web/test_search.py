@@ -24,13 +24,13 @@ Get = Callable[..., Any]
 TEXTS = ["macet di tol", "tol lancar", "macet total", "banjir"]
 
 
-def application(url: str) -> web.Application:
+def application(url: str, is_retracted: Callable[[str], bool] = lambda id: False) -> web.Application:
     known = Settings(archive=url)
 
     async def labels() -> set[str]:
         return {"traffic", "non_traffic"}
 
-    reads = ArchiveReads(known, labels)
+    reads = ArchiveReads(known, labels, is_retracted)
     app = web.Application(**application_options(known))
 
     async def stats(request: web.Request) -> web.StreamResponse:
@@ -80,6 +80,19 @@ async def test_posts_come_newest_first_in_pages(get: Get) -> None:
     post = second["posts"][0]
     assert (post["id"], post["topic"], post["topics"]) == (entry(0).id, "macet", ["macet"])
     assert post["received_at"] == rfc3339(BEGIN) and post["score"] == 0.5
+
+
+@pytest.mark.usefixtures("archive")
+async def test_a_retraction_that_the_archive_has_not_heard_of_counts(url: str) -> None:
+    """The archiver may be down for a day; the worker hears of the retraction from Kafka."""
+    gone = {entry(2).id}
+    async with (
+        TestClient(TestServer(application(url, gone.__contains__))) as client,
+        client.get("/search", params={"q": "macet"}) as answer,
+    ):
+        found = await answer.json()
+    assert texts(found) == ["macet di tol"]
+    assert found["after"] is not None, "the page goes on from what was found, not from what is shown"
 
 
 @pytest.mark.usefixtures("archive")

@@ -14,7 +14,7 @@ from tweetream.archive.address import Address
 from tweetream.archive.errors import ArchiveUnavailable, BadArchive
 from tweetream.models.printable import printable
 
-BUSY = 5.0  # seconds that SQLite waits for another process that writes
+BUSY = 5.0  # seconds that a writer waits for the lock of somebody else; then it says so and tries again
 CACHE_KIB = 64 * 1024
 SEARCH_CACHE_KIB = 32 * 1024
 JOURNAL = 64 * 1024 * 1024  # bytes of the write-ahead log that stay on the disk
@@ -48,6 +48,8 @@ def engine_of(address: Address, *, write: bool, timeout: float = 0.0) -> Engine:
     except ImportError:
         raise BadArchive("postgresql: needs a package: pip install 'tweetream[postgres]'") from None
     options = f"-c statement_timeout={int(timeout * 1000)} -c timezone=UTC {_WRITER if write else _READER}"
+    if write:
+        options += f" -c lock_timeout={int(BUSY * 1000)}"
     url = "postgresql+psycopg" + address.place.removeprefix("postgresql")
     try:
         return create_engine(
