@@ -22,6 +22,7 @@ from tweetream.kafka import readers
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.producer import Abandoned
 from tweetream.kafka.readers import FETCH_RECORDS, MAX_DEDUP_RECORDS, Readers, next_records
+from tweetream.kafka.rebootstrap import is_there
 from tweetream.kafka.retry import PAUSE, Reminder
 from tweetream.kafka.send_queue import Record, StillAssigned
 from tweetream.models.backfill import ARCHIVED
@@ -131,7 +132,7 @@ class WrittenStamps:
                 return _missing(rebalance, before)
             try:
                 async with asyncio.timeout(TIMEOUT) as limit, self._readers.lend() as reader:
-                    if kafka_topic not in await reader.topics():
+                    if not await is_there(reader, kafka_topic):
                         return _missing(rebalance, before)
                     steps = StepLimit(limit, still_assigned)
                     stamps, whole = await stamps_at_end(reader, kafka_topic, self._partitions, steps)

@@ -77,8 +77,21 @@ def _keep_topics(cluster: ClusterMetadata) -> None:
 
 async def usable(consumer: AIOKafkaConsumer, topics: Collection[str]) -> set[str]:
     """Those of the topics that Kafka has and can read now. Raises KafkaError."""
-    metadata = await consumer._client.fetch_all_metadata()
+    metadata = await _metadata_of(consumer, topics)
     return {topic for topic in topics if has_leaders(metadata, topic)}
+
+
+async def is_there(consumer: AIOKafkaConsumer, topic: str) -> bool:
+    """Whether Kafka has the topic. Raises KafkaError."""
+    return topic in (await _metadata_of(consumer, [topic])).topics()
+
+
+async def _metadata_of(consumer: AIOKafkaConsumer, topics: Collection[str]) -> ClusterMetadata:
+    """What Kafka says now of these topics alone: of a thousand, it takes 10 ms of CPU."""
+    metadata = ClusterMetadata()
+    if not await consumer._client._metadata_update(metadata, topics):
+        raise KafkaError("no broker tells its metadata")
+    return metadata
 
 
 def has_leaders(metadata: ClusterMetadata, topic: str) -> bool:
@@ -90,8 +103,11 @@ def has_leaders(metadata: ClusterMetadata, topic: str) -> bool:
 
 
 async def _ask_brokers(connections: AIOKafkaClient, metadata: ClusterMetadata, topics: Collection[str] | None) -> bool:
-    """Ask the brokers that are known for the metadata of these topics, and of all without any. Whether one answers."""
-    request = MetadataRequest(list(topics) if topics else None, allow_auto_topic_creation=False)
+    """Ask the brokers that are known for the metadata of these topics; None: of all. Whether one answers.
+
+    A client that has no topics, such as a reader between two feeds, gets none: aiokafka would ask for all of them.
+    """
+    request = MetadataRequest(None if topics is None else list(topics), allow_auto_topic_creation=False)
     nodes = [broker.nodeId for broker in connections.cluster.brokers()]
     for node in random.sample(nodes, len(nodes)):
         connection = await connections._get_conn(node)
