@@ -6,7 +6,7 @@ from tweetream.agents.order import InOrder
 
 
 async def test_a_delivery_waits_for_all_before_it_in_its_partition() -> None:
-    order, done = InOrder(), list[str]()
+    order, done = InOrder(), list[tuple[str, bool]]()
     free = {name: asyncio.Event() for name in ("slow", "failing", "quick", "other")}
 
     async def delivery(name: str, partition: int) -> None:
@@ -14,8 +14,7 @@ async def test_a_delivery_waits_for_all_before_it_in_its_partition() -> None:
             await free[name].wait()
             if name == "failing":
                 raise OSError
-            await its_turn()
-            done.append(name)
+            done.append((name, await its_turn()))
 
     tasks = [asyncio.create_task(delivery(name, int(name == "other"))) for name in free]
     await asyncio.sleep(0)
@@ -23,7 +22,7 @@ async def test_a_delivery_waits_for_all_before_it_in_its_partition() -> None:
         free[name].set()
     await asyncio.wait(tasks[1:2])
     await tasks[3]
-    assert done == ["other"]
+    assert done == [("other", True)]
     free["slow"].set()
     await tasks[2]
-    assert done == ["other", "slow", "quick"]
+    assert done == [("other", True), ("slow", True), ("quick", False)], "the one before it failed"

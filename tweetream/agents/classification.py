@@ -181,8 +181,15 @@ def _by_feed(feeds: list[str], counted: Counter[tuple[int, int, str, str]]) -> t
 
 
 async def _send(records: Records, counts: CountRecord, offset: int, still_assigned: StillAssigned) -> None:
-    """Write the posts to their feeds, and then count them: what is counted need not be written again."""
+    """Write the posts to their feeds, and then count them: what is counted need not be written again.
+
+    What was written is counted also when a rebalance or the stop has begun meanwhile. Else nothing would tell what a
+    feed had whose log is lost before another worker has read it. But nothing is counted above what was not: its posts
+    come again, and would be taken for posts that were counted.
+    """
     with counting_order().place(counts.partition) as its_turn:
+        if not still_assigned():
+            raise Abandoned("a rebalance came before it began")  # so did others before it, which have no place here
         writes = FeedWrites(counts.partition, offset, still_assigned)
         others = [feed for feed, found in records.items() if not writes.begin(feed, found)]
         steps = [
@@ -198,10 +205,10 @@ async def _send(records: Records, counts: CountRecord, offset: int, still_assign
             for feed in uncounted + writes.uncounted:
                 counts.counts.pop(feed, None)
                 counts.sources.pop(feed, None)
-            await its_turn()
-            await count([counts], still_assigned)
-    if failed:
-        raise failed[0]
+            all_counted = await its_turn()
+            await count([counts], lambda: all_counted or still_assigned())
+        if failed:
+            raise failed[0]
 
 
 async def count(records: list[CountRecord], still_assigned: StillAssigned) -> None:

@@ -9,22 +9,24 @@ class InOrder:
     """One order a partition. A delivery has a place in it from `place` on, until it leaves the block."""
 
     def __init__(self) -> None:
-        self._last: dict[int, asyncio.Future[None]] = {}  # done when that delivery and all before have left
+        # Done when that delivery and all before have left. The result: whether it left without an error.
+        self._last: dict[int, asyncio.Future[bool]] = {}
 
     @contextmanager
-    def place(self, partition: int) -> Iterator[Callable[[], Awaitable[object]]]:
-        """Gives a call that waits until all before have left their blocks."""
+    def place(self, partition: int) -> Iterator[Callable[[], Awaitable[bool]]]:
+        """Gives a call that waits until all before have left their blocks: whether the last left without an error."""
         before, done = self._last.get(partition), asyncio.get_running_loop().create_future()
         self._last[partition] = done
+        well = False
 
-        async def its_turn() -> None:
-            if before is not None:
-                await asyncio.shield(before)
+        async def its_turn() -> bool:
+            return before is None or await asyncio.shield(before)
 
         try:
             yield its_turn
+            well = True
         finally:
             if before is None or before.done():
-                done.set_result(None)
+                done.set_result(well)
             else:
-                before.add_done_callback(lambda _: done.set_result(None))
+                before.add_done_callback(lambda _: done.set_result(well))
