@@ -227,9 +227,10 @@ async def _feed(
     records wait in tagged. Returns whether they are to be counted now.
     """
     if is_filling(feed):
-        if not waiting().pass_over(partition, feed, offset):
-            await waiting().begin(partition, feed, offset, still_assigned, counted=False)
-        return waiting().is_counted(partition, feed)
+        if waiting().pass_over(partition, feed, offset):
+            return waiting().is_counted(partition, feed)
+        await waiting().begin(partition, feed, offset, still_assigned, counted=False)
+        return False
 
     def may_send() -> bool:
         return still_assigned() and is_live(feed) and not waiting().is_behind(partition, feed)
