@@ -152,6 +152,7 @@ def test_a_machine_that_lost_its_disk_is_installed_again(site: Site, cluster: Cl
     cluster.unpack([two])
     cluster.begin([two])
     cluster.await_brokers()
+    two.run(block("Kafka", 3))
     guide.install_workers([two], SETTINGS)
     cluster.await_replicas()
     nothing_lost(reader)
