@@ -206,3 +206,4 @@ def test_with_two_votes_one_that_dies_is_waited_for_and_with_three_two(site: Sit
     reader.end()
     for machine in group:
         guide.remove_all(machine)
+    assert on_all(group, LEFT) == [""] * brokers
