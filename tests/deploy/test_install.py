@@ -152,6 +152,7 @@ def test_a_machine_that_lost_its_disk_is_installed_again(site: Site, cluster: Cl
     cluster.unpack([two])
     cluster.begin([two])
     cluster.await_brokers()
+    two.run(block("Kafka", 3))
     guide.install_workers([two], SETTINGS)
     cluster.await_replicas()
     nothing_lost(reader)
@@ -205,3 +206,4 @@ def test_with_two_votes_one_that_dies_is_waited_for_and_with_three_two(site: Sit
     reader.end()
     for machine in group:
         guide.remove_all(machine)
+    assert on_all(group, LEFT) == [""] * brokers

@@ -144,8 +144,7 @@ def install_proxy(machine: Machine) -> None:
 def remove_all(machine: Machine) -> None:
     """The section Removing; units that the machine does not have are passed over, as the text says."""
     files = {path.name for path in (machine.root / "etc/systemd/system").iterdir()}
-    disable = "systemctl disable --now "
     for line in lines("Removing", 0):
-        unit = line.removeprefix(disable).split()[0]
-        if not line.startswith(disable) or {unit, f"{unit}.service"} & files:
+        found = re.match(r"systemctl (?:disable --now|kill --signal=KILL) (\S+)", line)
+        if found is None or {found[1], f"{found[1]}.service"} & files:
             machine.run(line)

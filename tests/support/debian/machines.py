@@ -55,6 +55,7 @@ class Machine:
         self.folder = folder / str(number)
         self._shared, self._disk = shared, self.folder / "changes"
         self._group = (_GROUPS or Path()) / f"tweetream-{number}"
+        self._port = f"tweetream-{number}"  # of its wire, on this side
         self._process: subprocess.Popen[bytes] | None = None
         self._init = 0  # systemd's process, as this machine numbers it
 
@@ -81,9 +82,8 @@ class Machine:
         return self.run("systemctl is-system-running", check=False).strip()
 
     def _plug_in(self) -> None:
-        port = f"tweetream-{self.number}"
-        _ip("link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(self._init))
-        _ip("link", "set", port, "master", _BRIDGE, "up")
+        _ip("link", "add", self._port, "type", "veth", "peer", "name", "eth0", "netns", str(self._init))
+        _ip("link", "set", self._port, "master", _BRIDGE, "up")
         for line in (
             "link set lo up",
             "link set eth0 up",
@@ -120,8 +120,9 @@ class Machine:
         return Path(f"/proc/{self._init}/root") if self._process else self._disk
 
     def cut_power(self, *, lose_disk: bool = False) -> None:
-        """Everything in it is gone at once."""
+        """Everything in it is gone at once: its wire first, else the kernel would close the connections of the dead."""
         if self._process is not None:
+            subprocess.run(["ip", "link", "delete", self._port], env=_ENVIRONMENT, capture_output=True)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._init, 9)
             self._process.wait(30)
