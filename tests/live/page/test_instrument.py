@@ -69,9 +69,13 @@ def test_posts_that_say_the_same_are_one_entry_that_opens_and_a_switch_shows_all
         count.click()
         expect(entry.locator(".same .author")).to_have_text(["satu", "dua", "tiga"])
         expect(count).to_have_attribute("aria-expanded", "true")
+        posting.write(post(f"{text}?", author="empat"))
+        page.locator("#newest").click()
+        expect(count).to_have_text(re.compile("^×4, "))
+        expect(entry.locator(".same .author")).to_have_text(["satu", "dua", "tiga", "empat"])
         tab.more().get_by_label("Fold posts that say the same").uncheck()
         tab.wait_for_post(second)
-        assert len(tab.ids()) == 4
+        assert len(tab.ids()) == 5
         page.reload()
         tab.wait_for_post(second)
 

@@ -28,6 +28,12 @@ test("each of several columns has its filter in the address", () => {
   assert.deepEqual(viewOf({ search: "?view=wall&turn=x", hash: "" }), { wall: true, turn: 0, theme: "", columns: [column([])] });
 });
 
+test("a filter before the fragment is for each column that has none of its own", () => {
+  const { columns } = viewOf({ search: "?view=wall&label=traffic&min_score=0.8", hash: "#a;b?q=x" });
+  assert.deepEqual(columns, [column(["a"], { labels: ["traffic"], minScore: 0.8 }), column(["b"], { text: "x" })]);
+  assert.equal(addressOf({ wall: false, turn: 0, columns }), "/#a?label=traffic&min_score=0.8;b?q=x");
+});
+
 test("an odd address still gives topics and scores", () => {
   const odd = ["#a,,a, b", "#%E0%A4%A", `#${"x,".repeat(3)}`, "#<b>", ""];
   assert.deepEqual(odd.map(topicsOf), [["a", "b"], ["%E0%A4%A"], ["x"], ["<b>"], []]);

@@ -37,6 +37,10 @@ test("the texts that come later are those of the parts that come later, and no t
   assert.deepEqual(Object.keys(enLater).filter((key) => !used(asking.map((one) => one.text).join("\n"))(key)), []);
 });
 
+test("the hint for a topic's words shows what to leave out after what to look for", () => {
+  for (const words of [en, id]) assert.match(words["add.trackHint"], /, macet -tol /);
+});
+
 test("a text has the same holes in each language", () => {
   for (const key of Object.keys(en)) assert.deepEqual(holes(id[key]), holes(en[key]), key);
 });

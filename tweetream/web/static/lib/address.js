@@ -2,8 +2,8 @@
 // Reads and writes the address of the page. Knows no DOM.
 //
 // One column: /?label=traffic&min_score=0.8&q=tol#jakarta,bandung. Several stand in the fragment, each with its own
-// filter: /#jakarta?label=traffic;hujan,banjir?q=-lucu. `view=wall` is the wall, and `turn=20` shows one column at a time
-// there, for 20 seconds; `theme=dark` or `theme=light` gives its colours.
+// filter: /#jakarta?label=traffic;hujan,banjir?q=-lucu; the query's filter is for those without one. `view=wall` is the
+// wall, and `turn=20` shows one column at a time there, for 20 seconds; `theme=dark` or `theme=light` gives its colours.
 
 import { at } from "./root.js";
 
@@ -60,7 +60,7 @@ export function viewOf({ search, hash }) {
   const columns = parts.map((part) => {
     const from = part.indexOf("?");
     const own = from < 0 ? "" : part.slice(from);
-    return { topics: topicsOf(from < 0 ? part : part.slice(0, from)), filter: filterOf(own || (parts.length > 1 ? "" : search)) };
+    return { topics: topicsOf(from < 0 ? part : part.slice(0, from)), filter: filterOf(own || search) };
   });
   const chosen = columns.filter(({ topics }) => topics.length);
   return {

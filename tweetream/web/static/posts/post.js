@@ -163,9 +163,23 @@ export function showSame(item, posts, now) {
   const opener = item.querySelector('[data-act="same"]');
   opener.ariaExpanded = String(!shown);
   if (shown) return false;
-  const lines = posts.map((post) => element("li", "", timeOf(post, now), ...whoOf(post)));
-  item.querySelector(".what").append(element("ul", "same", ...lines));
+  item.querySelector(".what").append(element("ul", "same"));
+  updateSame(item, posts, now);
   return true;
+}
+
+// Brings the open lines to these posts. Lines that stay are not touched, so that the focus stays in them.
+export function updateSame(item, posts, now) {
+  const shown = item.querySelector(".same");
+  if (!shown) return;
+  posts.forEach((post, n) => {
+    const there = shown.children[n];
+    if (there?.dataset.of === string(post.id)) return;
+    const line = element("li", "", timeOf(post, now), ...whoOf(post));
+    line.dataset.of = string(post.id);
+    shown.insertBefore(line, there ?? null);
+  });
+  while (shown.children.length > posts.length) shown.lastChild.remove();
 }
 
 // How many posts say the same, and when the last of them was written. Returns whether that is new.

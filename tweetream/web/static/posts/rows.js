@@ -2,7 +2,9 @@
 // The elements of a list's entries: builds them, does what their buttons say, and brings them up to date.
 
 import { lastOf, postOf } from "./entry.js";
-import { gapElement, postElement, sayCount, showSame, toggleText, topicChips } from "./post.js";
+import { gapElement, postElement, sayCount, showSame, toggleText, topicChips, updateSame } from "./post.js";
+
+const sameOf = (entry) => [entry, ...(entry.same ?? [])].sort((a, b) => a.time - b.time).map(postOf);
 
 export class Rows {
   topics = /** @type {string[]} */ ([]); // of the list
@@ -33,7 +35,7 @@ export class Rows {
     if (!entry) return;
     const { act } = button.dataset;
     if (act === "more") entry.open = toggleText(item);
-    else if (act === "same") showSame(item, [entry, ...(entry.same ?? [])].sort((a, b) => a.time - b.time).map(postOf), this.now());
+    else if (act === "same") showSame(item, sameOf(entry), this.now());
     else this.acts[act]?.(item, postOf(entry), button);
   }
 
@@ -42,6 +44,7 @@ export class Rows {
     entry.changed = false;
     if (!entry.node) return;
     entry.node.querySelector(".topic-chips").replaceChildren(...topicChips(this.#chips(entry)));
+    updateSame(entry.node, sameOf(entry), this.now());
     if (!sayCount(entry.node, 1 + (entry.same?.length ?? 0), postOf(lastOf(entry)), this.now())) return;
     const { dataset } = entry.node; // two names for one animation, so that it begins anew
     dataset.again = dataset.again === "odd" ? "even" : "odd";

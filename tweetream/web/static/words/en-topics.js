@@ -37,7 +37,7 @@ export default {
   "add.nameHint": "Small letters, digits, - and _",
   "add.track": "Words, phrases, #hashtags",
   "add.optional": "(optional)",
-  "add.trackHint": "Type a comma or press Enter after each. Whole words, in upper or lower case; banjir* also finds longer words, macet & tol needs both, -tol excludes, and * follows every post. If this is empty, the topic follows its name.",
+  "add.trackHint": "Type a comma or press Enter after each. Whole words, in upper or lower case; banjir* also finds longer words, macet & tol needs both, macet -tol leaves out tol, and * follows every post. If this is empty, the topic follows its name.",
   "add.terms": "Words that the topic follows",
   "add.stored": "Also look in what is stored, the last 7 days",
   "add.submit": "Add topic",

@@ -37,7 +37,7 @@ export default {
   "add.nameHint": "Huruf kecil, angka, - dan _",
   "add.track": "Kata, frasa, #tagar",
   "add.optional": "(opsional)",
-  "add.trackHint": "Ketik koma atau tekan Enter setelah tiap kata atau frasa. Kata utuh, huruf besar atau kecil; banjir* juga kata yang lebih panjang, macet & tol keduanya, -tol tanpa kata itu, dan * mengikuti semua kiriman. Jika kosong, topik mengikuti namanya.",
+  "add.trackHint": "Ketik koma atau tekan Enter setelah tiap kata atau frasa. Kata utuh, huruf besar atau kecil; banjir* juga kata yang lebih panjang, macet & tol keduanya, macet -tol tanpa tol, dan * mengikuti semua kiriman. Jika kosong, topik mengikuti namanya.",
   "add.terms": "Kata yang diikuti topik ini",
   "add.stored": "Cari juga di yang tersimpan, 7 hari terakhir",
   "add.submit": "Tambah topik",
