@@ -1,13 +1,14 @@
 """Faults that delete Kafka topics under a running group, a function each: what they destroy, and that all recovers.
 
-A feed's topic destroys what its clients have not read. That cannot be read afterwards, so it is known only as a span of
-numbers around the last posts that a client had before and after it: SPREAD to each side, a second at 2,000 a second.
+A feed's topic destroys what its clients have not read. That cannot be read afterwards. So it is what the log had right
+before, and a span of numbers around the last posts that the log and a client had before and after it: SPREAD to each
+side, a second at 2,000 a second.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 
-from support.faults.chaos import TOPIC, Client, Destroyed
+from support.faults.chaos import TOPIC, Client, Destroyed, read_feed
 from support.kafka.apache_kafka import KafkaAddress
 from support.kafka.plain_clients import delete_topics
 from support.waiting import until
@@ -24,11 +25,12 @@ def feed_deleted(
     feed = until(lambda: group[0].topics().get(TOPIC), 30, "the topic")["kafka_topic"]
     until(lambda: _in_order(client.seen), 60, "no older posts are read again", 0.5)
     gaps, before = len(client.gaps), max(client.seen, default=0)
+    in_log = {record.number for record in asyncio.run(read_feed(kafka.bootstrap, feed))}
     asyncio.run(delete_topics(kafka.bootstrap, feed))
-    after = max(client.seen, default=0)  # posts go on while Kafka deletes
+    after = max(in_log.union(client.seen), default=0)  # posts go on while Kafka deletes
     destroyed.spans.append((before - SPREAD, after + SPREAD))
     until(lambda: len(client.gaps) > gaps, 60, "a gap")
-    destroyed.in_feed |= set(client.seen)  # before the gap they were in the old log
+    destroyed.in_feed |= in_log.union(client.seen)  # before the gap they were in the old log
     destroyed.gaps += len(client.gaps) - gaps
     _wait(group)
     return "feed-deleted"
