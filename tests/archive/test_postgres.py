@@ -59,7 +59,7 @@ def test_what_passes_is_one_line_and_the_same_batch_is_written_later(
 def test_a_locked_database_is_waited_for(
     table: str, database: str, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another program, such as a backup of its own kind, holds a table."""
+    """Another program, such as one that changes a table by hand, holds it."""
     import psycopg
 
     monkeypatch.setattr(engines, "BUSY", 0.1)

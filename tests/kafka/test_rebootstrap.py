@@ -1,6 +1,6 @@
 """A client whose brokers are all gone asks the bootstrap servers again, and creates no topic.
 
-But for what says `any_broker`, Kafka is a stub.
+Kafka is a stub, but in the test with `any_broker`.
 """
 
 import asyncio
@@ -94,7 +94,7 @@ async def test_asking_for_a_topic_creates_none(topics: tuple[str, ...], monkeypa
 
 
 async def test_a_client_without_topics_hears_of_none(any_broker: Any, namespace: str) -> None:
-    """aiokafka asks for all, which takes 10 ms of CPU for a thousand, each time that a reader goes to another feed."""
+    """aiokafka asks for all of them each time that a reader goes to another feed."""
     kafka = Connection([any_broker.bootstrap])
     await admin.create(kafka, [TopicSpec(namespace, 1)], 1)
     reader = readers.consumer(kafka)

@@ -183,9 +183,9 @@ def _by_feed(feeds: list[str], counted: Counter[tuple[int, int, str, str]]) -> t
 async def _send(records: Records, counts: CountRecord, offset: int, still_assigned: StillAssigned) -> None:
     """Write the posts to their feeds, and then count them: what is counted need not be written again.
 
-    What was written is counted also when a rebalance or the stop has begun meanwhile. Else nothing would tell what a
-    feed had whose log is lost before another worker has read it. But nothing is counted above what was not: its posts
-    come again, and would be taken for posts that were counted.
+    What was written is counted also when a rebalance or the stop has begun meanwhile. The next owner would read it in
+    the feed, but the feed's log may be lost before. Nothing is counted after posts that were not written: those come
+    again, and must not be taken for counted.
     """
     with counting_order().place(counts.partition) as its_turn:
         if not still_assigned():

@@ -14,7 +14,10 @@ class InOrder:
 
     @contextmanager
     def place(self, partition: int) -> Iterator[Callable[[], Awaitable[bool]]]:
-        """Gives a call that waits until all before have left their blocks: whether the last left without an error."""
+        """Gives a call that waits until all before have left their blocks.
+
+        It returns whether the one right before left without an error.
+        """
         before, done = self._last.get(partition), asyncio.get_running_loop().create_future()
         self._last[partition] = done
         well = False

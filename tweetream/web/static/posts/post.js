@@ -164,14 +164,15 @@ export function showSame(item, posts, now) {
   opener.ariaExpanded = String(!shown);
   if (shown) return false;
   item.querySelector(".what").append(element("ul", "same"));
-  updateSame(item, posts, now);
+  updateSame(item, () => posts, now);
   return true;
 }
 
 // Brings the open lines to these posts. Lines that stay are not touched, so that the focus stays in them.
-export function updateSame(item, posts, now) {
+export function updateSame(item, postsOf, now) {
   const shown = item.querySelector(".same");
   if (!shown) return;
+  const posts = postsOf();
   posts.forEach((post, n) => {
     const there = shown.children[n];
     if (there?.dataset.of === string(post.id)) return;

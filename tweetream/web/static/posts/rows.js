@@ -44,7 +44,7 @@ export class Rows {
     entry.changed = false;
     if (!entry.node) return;
     entry.node.querySelector(".topic-chips").replaceChildren(...topicChips(this.#chips(entry)));
-    updateSame(entry.node, sameOf(entry), this.now());
+    updateSame(entry.node, () => sameOf(entry), this.now());
     if (!sayCount(entry.node, 1 + (entry.same?.length ?? 0), postOf(lastOf(entry)), this.now())) return;
     const { dataset } = entry.node; // two names for one animation, so that it begins anew
     dataset.again = dataset.again === "odd" ? "even" : "odd";
