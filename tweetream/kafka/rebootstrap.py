@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import TopicPartition
 
+from tweetream.kafka.connecting import connect_in_time
 from tweetream.kafka.group_errors import heed_group_errors
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,8 @@ Client = TypeVar("Client", AIOKafkaConsumer, AIOKafkaProducer)
 def rebootstrapping(client: Client) -> Client:
     """The consumer or producer, made to ask the bootstrap servers again when all the brokers it knows are gone.
 
-    It does not make Kafka create the topics that it asks for, and heeds the errors of its group's coordinator.
+    It gives up connecting in time, does not make Kafka create the topics that it asks for, and heeds the errors of its
+    group's coordinator.
     """
     connections: AIOKafkaClient = client.client if isinstance(client, AIOKafkaProducer) else client._client
 
@@ -51,6 +53,7 @@ def rebootstrapping(client: Client) -> Client:
         await asyncio.sleep(PAUSE)  # whoever waits for the metadata asks again at once
         return False
 
+    connect_in_time()
     connections._metadata_update = ask
     _keep_topics(connections.cluster)
     heed_group_errors(connections)
