@@ -1,43 +1,40 @@
 """Faults that delete Kafka topics under a running group, a function each: what they destroy, and that all recovers.
 
-A feed's topic destroys what its clients have not read. That cannot be read afterwards. So it is what the log had right
-before, and a span of numbers around the last posts that the log and a client had before and after it: SPREAD to each
-side, a second at 2,000 a second.
+A feed's topic destroys what its clients have not read: nobody can read it afterwards. What it had is known from the
+brokers' files, to the last record.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 
-from support.faults.chaos import TOPIC, Client, Destroyed, read_feed
-from support.kafka.apache_kafka import KafkaAddress
+from support.faults.chaos import TOPIC, Client, Destroyed, seen
+from support.kafka.apache_kafka import ApacheKafka
+from support.kafka.deleted_log import deleted_log
 from support.kafka.plain_clients import delete_topics
 from support.waiting import until
 from support.workers import Worker
 
-SPREAD = 2_000
-TopicFault = Callable[[KafkaAddress, Sequence[Worker], str, Client, Destroyed], str]
+TopicFault = Callable[[ApacheKafka, Sequence[Worker], str, Client, Destroyed], str]
 
 
 def feed_deleted(
-    kafka: KafkaAddress, group: Sequence[Worker], namespace: str, client: Client, destroyed: Destroyed
+    kafka: ApacheKafka, group: Sequence[Worker], namespace: str, client: Client, destroyed: Destroyed
 ) -> str:
     """The feed's Kafka topic is deleted: it is made again, without what it had, and the client gets a gap."""
     feed = until(lambda: group[0].topics().get(TOPIC), 30, "the topic")["kafka_topic"]
-    until(lambda: _in_order(client.seen), 60, "no older posts are read again", 0.5)
-    gaps, before = len(client.gaps), max(client.seen, default=0)
-    in_log = {record.number for record in asyncio.run(read_feed(kafka.bootstrap, feed))}
+    gaps = len(client.gaps)
     asyncio.run(delete_topics(kafka.bootstrap, feed))
-    after = max(in_log.union(client.seen), default=0)  # posts go on while Kafka deletes
-    destroyed.spans.append((before - SPREAD, after + SPREAD))
+    log = [seen(record).number for record in deleted_log(kafka.folder, feed, kafka.count)]
     until(lambda: len(client.gaps) > gaps, 60, "a gap")
-    destroyed.in_feed |= in_log.union(client.seen)  # before the gap they were in the old log
     destroyed.gaps += len(client.gaps) - gaps
+    destroyed.in_feed.update(log)
+    destroyed.unread.update(_after(log, set(client.seen[: client.seen_before[gaps]])))
     _wait(group)
     return "feed-deleted"
 
 
 def posts_deleted(
-    kafka: KafkaAddress, group: Sequence[Worker], namespace: str, client: Client, destroyed: Destroyed
+    kafka: ApacheKafka, group: Sequence[Worker], namespace: str, client: Client, destroyed: Destroyed
 ) -> str:
     """The topic posts is deleted: the group is not ready, and then it reads again what was in transit there."""
     asyncio.run(delete_topics(kafka.bootstrap, f"{namespace}-posts"))
@@ -48,9 +45,11 @@ def posts_deleted(
     return "posts-deleted"
 
 
-def _in_order(seen: list[int]) -> bool:
-    """Whether the last posts are the newest: then those that the client lacks are around the last one."""
-    return len(seen) > 2 * SPREAD and min(seen[-SPREAD:]) > max(seen[: -2 * SPREAD])
+def _after(log: Sequence[int], read: set[int]) -> set[int]:
+    """What a log has after the last post that a client read there. A post that it has twice counts where it began."""
+    numbers = list(dict.fromkeys(log))
+    last = max((i for i, number in enumerate(numbers) if number in read), default=-1)
+    return set(numbers[last + 1 :])
 
 
 def _wait(group: Sequence[Worker]) -> None:
