@@ -10,6 +10,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import product
 
+from tweetream.words.giving_way import giving_way
 from tweetream.words.normal import Words, normalise
 
 __all__ = ["BadAbbreviations", "Cleaner", "Words", "load_abbreviations", "normalise", "shorten"]
@@ -98,6 +99,7 @@ class Cleaner:
 
     _REMEMBERED = 50_000
     _LONGEST = 64
+    _PART = 200  # words of a long text between which other threads run
     _CUT = 256  # letters that the classifier looks at; one word can have 64 KiB
 
     def __init__(self, abbreviations: Mapping[str, str] | None = None) -> None:
@@ -107,6 +109,12 @@ class Cleaner:
     def clean(self, normalised: str) -> str:
         """The reduced text of `normalised`, which comes from normalise()."""
         words = normalised.split()
+        if len(words) <= self._PART:
+            return self._clean(words)
+        parts = (words[start : start + self._PART] for start in range(0, len(words), self._PART))
+        return " ".join(map(self._clean, giving_way(parts)))
+
+    def _clean(self, words: list[str]) -> str:
         try:
             return " ".join(map(self._known.__getitem__, words))
         except KeyError:

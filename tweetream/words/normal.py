@@ -23,6 +23,7 @@ import re
 from functools import lru_cache
 
 from tweetream.words.characters import SPACELESS, capitals, fold, word_pattern
+from tweetream.words.giving_way import giving_way
 
 _SUFFIX = r"\.(?:com|co|net|org|edu|gov|info|id|my|sg|io|ly|gl|me|tv|be|app|dev|social|news|blog|xyz)"
 
@@ -47,8 +48,8 @@ _NAME = re.compile(
 )
 _OUTER_UNDERSCORES = re.compile(r"(?<!\w)_++|(?<!_)_++(?!\w)")
 # A call into C holds the interpreter until it ends, and one character can become eighteen. So a long text outside ASCII
-# is worked on in parts, between which other threads run. A part ends before a space, or else after a full stop of a
-# script without spaces, or else anywhere.
+# is worked on in parts, between which other threads run (`giving_way`). A part ends before a space, or else after a
+# full stop of a script without spaces, or else anywhere.
 _PART = 1_024  # characters
 _PARTS = re.compile(rf"(?s).{{1,{_PART}}}(?!\S)|.{{1,{_PART - 1}}}[、。！，．：；？…]|.{{{_PART}}}")
 _KNOWN = 128  # characters of a hashtag's words that are remembered
@@ -70,7 +71,7 @@ def normalise(text: str) -> str:
     if "&" in text:
         text = ENTITY.sub(lambda found: html.unescape(found[0]), text)
     if len(text) > _PART and not text.isascii():
-        return _with_capitals(text, " ".join(filter(None, map(_words, _PARTS.findall(text)))))
+        return _with_capitals(text, " ".join(filter(None, map(_words, giving_way(_PARTS.findall(text))))))
     if "#" in text or (not text.isascii() and "\uff03" in text):
         return _with_capitals(text, _words(text))
     return _words(text)
