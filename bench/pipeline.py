@@ -3,7 +3,7 @@
     python bench/pipeline.py FILE…
 
 FILE is text, a post a line. Apache Kafka runs on this machine for as long as it takes (Java 17 or newer, and Maven the
-first time). The bare work (`floor`) is to normalise, match, clean and predict in batches of 200 and nothing else. Other
+first time), and Linux. The bare work (`floor`) is to normalise, match, clean and predict in batches of 200 and nothing else. Other
 programs that run meanwhile make every number worse.
 """
 
