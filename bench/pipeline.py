@@ -3,8 +3,8 @@
     python bench/pipeline.py FILE…
 
 FILE is text, a post a line. Apache Kafka runs on this machine for as long as it takes (Java 17 or newer, and Maven the
-first time), and Linux. The bare work (`floor`) is to normalise, match, clean and predict in batches of 200 and nothing else. Other
-programs that run meanwhile make every number worse.
+first time). The bare work (`floor`) is to normalise, match, clean and predict in batches of 200 and nothing else. Other
+programs that run meanwhile make every number worse. Needs Linux.
 """
 
 import argparse
@@ -118,8 +118,7 @@ def _many_topics(lines: list[str], options: argparse.Namespace) -> int:
             began = time.monotonic()
             with Fed(corpus, kafka, Path(name).resolve(), 1, options.partitions) as fed:
                 ready = time.monotonic() - began
-                fed.warm()
-                run = Measured(len(corpus.lines), *fed.run(corpus.lines, sum(corpus.matches)))
+                run = _measured(fed, corpus, options)
                 size = measure.memory(fed.pids)
                 times = _times(fed.workers[0].url, corpus.topics)
         row = f"{number:>13,}{run.posts:>13,}{run.rate:>13,.0f}{run.cpu_each:>13.1f}{floor.cpu_each:>13.1f}"
@@ -157,16 +156,21 @@ def bare_work(corpus: Corpus) -> Measured:
 
 def _worker(corpus: Corpus, kafka: ApacheKafka, folder: Path, options: argparse.Namespace) -> Measured:
     """One worker, as users start it."""
-    sampler = sampling.Sampler(options.profile) if options.profile else None
     with Fed(corpus, kafka, folder, 1, options.partitions) as fed:
-        fed.warm()
+        return _measured(fed, corpus, options)
+
+
+def _measured(fed: Fed, corpus: Corpus, options: argparse.Namespace) -> Measured:
+    """The run of a worker after it is warm, with a profile beside it if wanted."""
+    sampler = sampling.Sampler(options.profile) if options.profile else None
+    fed.warm()
+    if sampler:
+        sampler.start(fed.workers[0].pid)
+    try:
+        seconds, cpu = fed.run(corpus.lines, sum(corpus.matches))
+    finally:
         if sampler:
-            sampler.start(fed.workers[0].pid)
-        try:
-            seconds, cpu = fed.run(corpus.lines, sum(corpus.matches))
-        finally:
-            if sampler:
-                sampler.stop()
+            sampler.stop()
     if sampler:
         print(f"\nthe worker's time by function (measured with the profiler beside it)\n{sampler.top()}\n")
     return Measured(len(corpus.lines), seconds, cpu)
