@@ -1,6 +1,7 @@
 """The writer of a feed learns at its end what the feed has, and writes nothing twice."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,7 +13,7 @@ from tweetream.feeds import written
 from tweetream.feeds.record import Stamps
 from tweetream.feeds.written import KnownOfFeeds, Records, WrittenStamps
 from tweetream.kafka.producer import Abandoned
-from tweetream.kafka.readers import next_records
+from tweetream.kafka.readers import READERS, next_records
 from tweetream.models.feed import Stamp, rfc3339
 
 counted: dict[int, Stamp] = {}
@@ -112,6 +113,18 @@ async def test_an_end_that_takes_longer_than_a_step_may_is_read_all_the_same(
     async with asyncio.timeout(15):
         assert await unwritten(known, writer, batch(writer, *range(290, 310))) == list(range(300, 310))
     await known.stop()
+
+
+async def test_the_wait_for_a_reader_does_not_count(
+    known: WrittenStamps, writer: Writer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(written, "TIMEOUT", 1.0)
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(READERS):
+            await stack.enter_async_context(known._readers.lend())
+        call = asyncio.create_task(unwritten(known, writer, batch(writer, 1)))
+        await asyncio.sleep(1.5)
+    assert await call == [1] and not caplog.records
 
 
 async def test_calls_for_a_feed_return_in_their_order(known: WrittenStamps, writer: Writer) -> None:

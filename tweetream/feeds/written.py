@@ -127,11 +127,18 @@ class WrittenStamps:
 
     async def _read(self, kafka_topic: str, rebalance: int, still_assigned: StillAssigned) -> FeedEnd:
         before = self._ends.get(kafka_topic)
-        while still_assigned():
+
+        def check() -> None:
+            if not still_assigned():
+                raise Abandoned(f"{kafka_topic} is no longer assigned to this worker")
+
+        while True:
+            check()
             if not self._known.there(kafka_topic):
                 return _missing(rebalance, before)
             try:
-                async with asyncio.timeout(TIMEOUT) as limit, self._readers.lend() as reader:
+                # A thousand feeds wait for a reader after a rebalance, so the time begins when it is lent.
+                async with self._readers.lend(check=check) as reader, asyncio.timeout(TIMEOUT) as limit:
                     if not await is_there(reader, kafka_topic):
                         return _missing(rebalance, before)
                     steps = StepLimit(limit, still_assigned)
@@ -145,7 +152,6 @@ class WrittenStamps:
                 lost_until = 0 if whole else round((time.time() - self._retention) * 1000)
                 found = self._ends[kafka_topic] = FeedEnd(rebalance, stamps, lost_until)
                 return found
-        raise Abandoned(f"{kafka_topic} is no longer assigned to this worker")
 
     async def _read_counted(self, kafka_topic: str, rebalance: int, still_assigned: StillAssigned) -> Stamps:
         """The stamps that were counted until the last rebalance. Since then this worker knows what it has written."""
