@@ -11,11 +11,12 @@ import aiokafka.client
 from aiokafka.conn import AIOKafkaConnection
 from typing_extensions import override
 
-CONNECT = 5.0  # seconds until the machine has answered; from then on the time of a request counts
+CONNECT = 2.0  # seconds until the machine has answered; from then on the time of a request counts
+CONNECT_TLS = 5.0  # the same with a handshake, for which a busy broker needs its CPU
 
 
 class PromptConnection(AIOKafkaConnection):
-    """Raises TimeoutError when the broker's machine does not answer within CONNECT."""
+    """Raises TimeoutError when the broker's machine does not answer in time."""
 
     _patience: float
     _request_timeout: float
@@ -23,7 +24,7 @@ class PromptConnection(AIOKafkaConnection):
     @override
     async def connect(self) -> Any:
         self._patience = self._request_timeout
-        self._request_timeout = min(CONNECT, self._patience)
+        self._request_timeout = min(CONNECT if self._ssl_context is None else CONNECT_TLS, self._patience)
         return await super().connect()
 
     @override
