@@ -52,4 +52,7 @@ async def test_once_connected_the_time_of_a_request_counts(
     host, _, port = any_broker.bootstrap.partition(":")
     connection = await connecting.connect(host, int(port), request_timeout_ms=60_000)
     assert connection._request_timeout == 60
+    connected = connection._writer.get_extra_info("socket")
+    set_to = {name: connected.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in connecting.OPTIONS}
+    assert set_to == connecting.OPTIONS
     connection.close()

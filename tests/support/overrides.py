@@ -40,7 +40,7 @@ TOUCHED = {
     "aiokafka.admin:AIOKafkaAdminClient": ["_client"],
     "aiokafka.client:AIOKafkaClient": ["_get_conn", "_metadata_update"],
     "aiokafka.cluster:ClusterMetadata": ["_partitions"],
-    "aiokafka.conn:AIOKafkaConnection": ["_request_timeout", "_ssl_context"],
+    "aiokafka.conn:AIOKafkaConnection": ["_request_timeout", "_ssl_context", "_writer"],
 }
 # Public parts that no documentation promises, and without which something of ours fails in silence.
 RELIED_ON = {
