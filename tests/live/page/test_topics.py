@@ -177,14 +177,28 @@ def test_an_address_shows_another_person_the_same(visit: Open, worker: Worker, p
         assert all("label=traffic" in path for path in other.streams())
 
 
-def test_a_deleted_one_of_several_is_named_and_the_others_go_on(
+# The colour of an element, and the one that the page has for trouble.
+COLOURS = """item => {
+  const trouble = document.body.appendChild(document.createElement("i"));
+  trouble.style.color = "var(--danger)";
+  return [item, trouble].map(one => getComputedStyle(one).color);
+}"""
+
+
+def test_a_deleted_one_of_several_is_named_as_trouble_and_the_others_go_on(
     visit: Open, worker: Worker, posting: PostWriter
 ) -> None:
     add(worker, "satu")
     add(worker, "dua")
-    with visit() as tab:
+    with visit() as tab, visit(viewport={"width": 1920, "height": 1080}) as wall:
         tab.open("/#satu,dua").wait_for_state("live")
+        wall.open("/?view=wall#satu;dua").wait_for_state("live")
         httpx.delete(f"{worker.url}/topics/dua", timeout=30).raise_for_status()
-        expect(tab.page.locator("#gone")).to_contain_text("dua")
         (after,) = posting.write(post("satu lagi"))
-        tab.wait_for_post(after)
+        for one in (tab, wall):
+            gone = one.page.locator("#gone")
+            expect(gone).to_contain_text("dua")
+            one.wait_for_state("live")
+            colour, trouble = gone.evaluate(COLOURS)
+            assert colour == trouble
+            one.wait_for_post(after)
