@@ -2,17 +2,16 @@
 
 import csv
 import io
-import re
 
 from playwright.sync_api import expect
 from support.browser.tab import Tab
 
 
-def saved(tab: Tab, format: str, number: str) -> bytes:
-    """The file that a person saves, after the number was said."""
-    tab.more().get_by_role("button", name=re.compile("^Save (all|these) posts")).click()
+def saved(tab: Tab, format: str, number: str, filtered: bool = True) -> bytes:
+    """The file that a person saves, after the number was said; and the filter, where there is one."""
+    tab.more().get_by_role("button", name=f"Save {'these' if filtered else 'all'} posts").click()
     dialog = tab.page.get_by_role("dialog", name="Save posts")
-    expect(dialog.get_by_role("status")).to_have_text(f"{number} posts pass the filter.")
+    expect(dialog.get_by_role("status")).to_have_text(f"{number} posts{' pass the filter' if filtered else ''}.")
     with tab.page.expect_download() as download:
         dialog.get_by_role("button", name=format).click()
     expect(tab.page.locator("#copied")).to_have_text(f"{number} posts saved.")

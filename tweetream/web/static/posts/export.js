@@ -2,7 +2,7 @@
 // Saves all posts that a filter lets through, not only those that the page has: reads what the archive and the feeds keep,
 // says the number, and then saves it as the person chooses. Loaded when it is asked for.
 
-import { serverQuery } from "../lib/address.js";
+import { isActive, serverQuery } from "../lib/address.js";
 import { button, element, setText } from "../lib/elements.js";
 import { linesOf } from "../server/lines.js";
 import { t } from "../words/words.js";
@@ -89,7 +89,8 @@ export async function exportPosts(asked) {
   dialog.showModal();
   try {
     const entries = await gather(asked, ending.signal, (n) => setText(said, t("export.reading", { n })));
-    setText(said, entries ? t("export.number", { n: entries.length }) : t("export.tooMany", { most: MOST, names: asked.topics.join(",") }));
+    const number = isActive(asked.filter) ? "export.number" : "export.all";
+    setText(said, entries ? t(number, { n: entries.length }) : t("export.tooMany", { most: MOST, names: asked.topics.join(",") }));
     for (const choice of choices) {
       choice.disabled = !entries?.length;
       choice.addEventListener("click", () => {

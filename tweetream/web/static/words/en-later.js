@@ -27,6 +27,7 @@ export default {
   // Export
   "export.title": "Save posts",
   "export.reading": { one: "Reading… {n} post so far", other: "Reading… {n} posts so far" },
+  "export.all": { one: "{n} post.", other: "{n} posts." },
   "export.number": { one: "{n} post passes the filter.", other: "{n} posts pass the filter." },
   "export.hint": "These are all posts of the topics that the server keeps, not only those that this page has loaded.",
   "export.hintStored": "These are all posts of the topics in the archive and in the feeds, not only those that this page has loaded.",

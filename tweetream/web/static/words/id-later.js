@@ -27,6 +27,7 @@ export default {
   // Export
   "export.title": "Simpan kiriman",
   "export.reading": { other: "Membaca… {n} kiriman sejauh ini" },
+  "export.all": { other: "{n} kiriman." },
   "export.number": { other: "{n} kiriman lolos filter." },
   "export.hint": "Ini semua kiriman topik yang disimpan server, bukan hanya yang dimuat halaman ini.",
   "export.hintStored": "Ini semua kiriman topik di arsip dan di server, bukan hanya yang dimuat halaman ini.",
