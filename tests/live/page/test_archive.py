@@ -129,9 +129,13 @@ def test_all_posts_are_saved_of_the_archive_too_each_once(visit_stored: Open, st
 
 
 def test_a_server_without_an_archive_says_so_plainly(visit: Open, topic: str, posting: PostWriter) -> None:
-    (id,) = posting.write(post(f"{topic} macet"))
+    (id,) = posting.write(post(f"{topic} macet total di tol, lalu lintas padat"))
     with visit(viewport=WIDE) as tab:
-        page = tab.open(f"/?q=macet#{topic}").page
+        page, refused = tab.page, list[str]()
+        page.on("response", lambda answer: refused.extend([answer.url] if answer.status >= 400 else []))
+        tab.open(f"/?label=traffic#{topic}").wait_for_post(id)
+        expect(page.locator(".posts-end")).to_have_text("No older posts.")
+        tab.open("/livez").open(f"/?q=macet#{topic}")
         tab.wait_for_post(id)
         expect(page.locator(".posts-end")).to_contain_text("This server has no archive")
         page.locator("#filter-text").click()
@@ -140,6 +144,7 @@ def test_a_server_without_an_archive_says_so_plainly(visit: Open, topic: str, po
         page.locator("#filter-clear").click()
         page.locator("#charts-day").click()
         expect(page.locator("#charts-note")).to_contain_text("no archive, so only the last hour")
+        assert refused == [], "what the server has not is not asked for"
 
 
 def test_a_new_topic_begins_with_what_is_stored_and_the_archives_state_is_told(

@@ -8,6 +8,7 @@ const RIGHT = "right";
 let asked = []; // what the server was asked: [method, path, token]
 let session = false; // whether the browser has the cookie
 let closed = true; // whether reading needs a token
+let archive = "none"; // its state
 
 const stored = new Map();
 globalThis.sessionStorage = {
@@ -28,7 +29,9 @@ globalThis.fetch = async (path, { method, headers }) => {
     if (path === "/session") session = true;
     return path.includes("dry_run") ? answer(200, { matches: 1, posts: [], warnings: [] }) : answer(204);
   }
-  return closed && !session ? problem(401) : answer(200, []);
+  if (closed && !session) return problem(401);
+  if (path === "/archive") return answer(200, { state: archive });
+  return answer(200, path.startsWith("/search") ? { posts: [], before: null } : []);
 };
 
 // A person who gives these tokens, one after the other, and then cancels.
@@ -42,7 +45,7 @@ function person(...tokens) {
 }
 
 beforeEach(() => {
-  [asked, session, closed] = [[], false, true];
+  [asked, session, closed, archive] = [[], false, true, "none"];
   stored.clear();
 });
 
@@ -56,6 +59,19 @@ test("calls that are refused together ask the person once, and go on by the sess
   await api.topics();
   assert.deepEqual(asked, [["GET", "/topics", ""]]);
 });
+
+for (const state of ["none", "archiving"]) {
+  test(`what an archive would answer is asked for only where there is one: ${state}`, async () => {
+    [closed, archive] = [false, state];
+    const { api } = person();
+    const answers = [await api.search("tol", { last: 50 }), await api.stats("tol", 1000)];
+    const stored = state !== "none";
+    assert.deepEqual(answers.map(Boolean), [stored, stored]);
+    assert.deepEqual(await api.stats("tol"), [], "the last hour needs none");
+    const paths = asked.map(([, path]) => path.split("?")[0]);
+    assert.deepEqual(paths, ["/archive", ...(stored ? ["/search", "/topics/tol/stats"] : []), "/topics/tol/stats"]);
+  });
+}
 
 test("a person who gives no token is not asked again every few seconds", async () => {
   const { api, said } = person();

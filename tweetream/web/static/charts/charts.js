@@ -149,12 +149,16 @@ export class Charts {
       return this.#draw();
     }
     let [fault, notStored] = ["", false];
-    const stats = (topic) =>
-      this.api.stats(topic, span === "hour" ? 0 : sinceOf(span, now)).catch((problem) => {
+    const stats = async (topic) => {
+      try {
+        const rows = await this.api.stats(topic, span === "hour" ? 0 : sinceOf(span, now));
+        notStored ||= rows === null;
+        return rows ?? [];
+      } catch (problem) {
         if (problem.status !== 404) fault ||= t("charts.old", { reason: problem.message });
-        else notStored = span !== "hour";
         return []; // a topic that is gone has no posts
-      });
+      }
+    };
     const counts = await Promise.all(topics.map(stats));
     if (topics !== this.#topics || span !== this.#span) return this.poll.now();
     [this.fault, this.#notStored] = [fault, notStored];

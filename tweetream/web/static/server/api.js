@@ -100,8 +100,12 @@ export class Api {
     return this.#list("/topics", "no-cache"); // the browser has it, and the server says whether it is still so
   }
 
-  /** The last hour by minutes, of which the last is still running; `since` (ms) on by hours. @returns {Promise<Minute[]>} */
-  stats(name, since = 0) {
+  /**
+   * The last hour by minutes, of which the last is still running; from `since` (ms) on by hours, null without an archive.
+   * @returns {Promise<Minute[] | null>}
+   */
+  async stats(name, since = 0) {
+    if (since && !(await this.#isStored())) return null;
     return this.#list(`/topics/${encodeURIComponent(name)}/stats?${since ? `since=${since}&step=hour` : "minutes=60"}`);
   }
 
@@ -137,6 +141,7 @@ export class Api {
 
   // A page of the archive, newest first: {posts, before}; `query` is a filter, `until` ms. Null if the server has no archive.
   async search(name, { before = "", until = Infinity, last }, query = "") {
+    if (!(await this.#isStored())) return null;
     const place = before ? `&before=${encodeURIComponent(before)}` : Number.isFinite(until) ? `&until=${until}` : "";
     try {
       const { data } = await this.#read("GET", `/search?topic=${encodeURIComponent(name)}&last=${last}${place}${query && `&${query}`}`, { timeout: 20000 });
@@ -148,6 +153,13 @@ export class Api {
       this.stored = false;
       return null;
     }
+  }
+
+  // Whether the server has an archive. Asked for before a call that would be refused without one: a browser's console names
+  // each refusal as an error.
+  async #isStored() {
+    if (this.stored === null) await this.archive();
+    return this.stored;
   }
 
   // All posts that the feed of a topic keeps, or those of the archive, oldest first, for `linesOf`; `query` is a filter.
