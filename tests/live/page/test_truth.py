@@ -59,7 +59,7 @@ def test_who_adds_a_topic_that_is_about_to_be_deleted_keeps_it(visit: Open, work
         page.get_by_role("button", name="Add topic").click()
         expect(page.locator('[data-topic="tetap"]')).to_be_visible()
         expect(page.locator("#undo")).to_be_empty()
-        tab.later(6500)
+        tab.later(10_500)
         expect(page.locator('[data-topic="tetap"]')).to_be_visible()
         assert "/topics/tetap" not in tab.requests and set(worker.topics()) == {"tetap"}
 
@@ -107,7 +107,7 @@ def test_what_is_typed_for_one_change_stays_when_another_wants_the_token_too(vis
         tab.menu("satu", "remove")
         tab.later(1500)
         tab.menu("dua", "remove")
-        tab.later(5000)
+        tab.later(9000)
         field = page.get_by_label("Token", exact=True)
         field.fill("half of i")
         with page.expect_response("**/topics/dua"):

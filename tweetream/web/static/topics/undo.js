@@ -1,14 +1,14 @@
 // @ts-check
-// Deletes a topic after six seconds, in which a bar offers to undo it. If the person leaves the page before, nothing is
-// deleted.
+// Deletes a topic after ten seconds, in which a bar offers to undo it. The time begins again when a pointer leaves the bar, or
+// the focus that a keyboard brought there. If the person leaves the page before, nothing is deleted.
 
 import { button, element } from "../lib/elements.js";
 import { t } from "../words/words.js";
 
-const TIME = 6000;
+const TIME = 10000; // ms
 
 export class Undo {
-  #waiting = new Map(); // name: {timer, bar}
+  #waiting = new Map(); // name: {timer, bar, end}
 
   // changed() is called when the answer of `has` changes, away(hadFocus) when a bar goes that may have had the focus.
   constructor(region, { changed, away }) {
@@ -30,11 +30,32 @@ export class Undo {
     const bar = element("div", "undo", element("span", "", t("topics.deleted", { name })), back);
     bar.dataset.undo = name;
     back.addEventListener("click", () => this.#end(name));
-    const timer = setTimeout(() => this.#act(name, act, failed), TIME);
-    this.#waiting.set(name, { timer, bar });
+    const waiting = { timer: 0, bar, end: new AbortController() };
+    this.#waiting.set(name, waiting);
+    this.#wait(waiting, () => this.#act(name, act, failed));
     this.region.append(bar);
     back.focus();
     this.changed();
+  }
+
+  // Calls done() when neither a pointer nor the focus was at the bar for so long.
+  #wait(waiting, done) {
+    const held = new Set();
+    const begin = () => {
+      clearTimeout(waiting.timer);
+      if (!held.size) waiting.timer = setTimeout(done, TIME);
+    };
+    const listen = (type, note) =>
+      waiting.bar.addEventListener(type, (event) => {
+        note(event);
+        begin();
+      }, { signal: waiting.end.signal });
+    listen("pointerenter", () => held.add("pointer"));
+    listen("pointerleave", () => held.delete("pointer"));
+    // after a click or a touch it has the focus as well, until something else is touched
+    listen("focusin", ({ target }) => target.matches(":focus-visible") && held.add("focus"));
+    listen("focusout", () => held.delete("focus"));
+    begin();
   }
 
   // Keeps this topic, unless the server was asked already.
@@ -59,14 +80,15 @@ export class Undo {
   }
 
   #hide(name) {
-    const { bar } = this.#waiting.get(name);
+    const { bar, end, timer } = this.#waiting.get(name);
+    clearTimeout(timer);
+    end.abort(); // a bar that goes loses pointer and focus
     const focused = bar.contains(document.activeElement);
     bar.remove();
     if (focused) this.away();
   }
 
   #end(name) {
-    clearTimeout(this.#waiting.get(name)?.timer);
     this.#hide(name);
     this.#waiting.delete(name);
     this.changed(name);
