@@ -2,6 +2,7 @@
 
 import re
 
+import httpx
 from playwright.sync_api import expect
 from support.browser.tab import Open, add
 from support.kafka.post_writer import PostWriter, post
@@ -94,6 +95,32 @@ def test_a_rule_tells_of_its_topic_alone_and_is_kept_and_one_of_the_server_is_ev
         page.reload()
         expect(page.locator(".rules li")).to_contain_text(["banjir"])
         assert not tab.problems and not other.problems
+
+
+def test_a_topic_that_is_deleted_takes_its_muting_and_the_rules_of_this_device_along(
+    visit: Open, worker: Worker
+) -> None:
+    for name in ("jalan", "banjir"):
+        add(worker, name)
+    with visit() as tab:
+        page = tab.open("/#jalan").page
+        row, rules = page.locator('[data-topic="banjir"]'), page.locator(".rules li")
+        page.locator("#alerts-details > summary").click()
+        page.locator("#rule-add > summary").click()
+        page.get_by_label("Topic", exact=True).select_option("banjir")
+        page.get_by_role("button", name="Add rule").click()
+        expect(rules).to_have_count(1)
+        tab.menu("banjir", "mute")
+        expect(row).to_have_class(re.compile("muted"))
+        tab.open("/livez")  # so the page cannot see that it goes and comes back
+        httpx.delete(f"{worker.url}/topics/banjir", timeout=30).raise_for_status()
+        add(worker, "banjir")
+        tab.open("/#jalan")
+        expect(row).to_be_visible()
+        expect(row).not_to_have_class(re.compile("muted"))
+        page.locator("#alerts-details > summary").click()
+        expect(page.locator("#rule-add")).to_be_visible()
+        expect(rules).to_have_count(0)
 
 
 def test_of_a_muted_topic_nothing_is_told(visit: Open, worker: Worker, posting: PostWriter) -> None:

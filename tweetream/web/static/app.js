@@ -190,14 +190,13 @@ function showCurrent() {
 
 function showTopics() {
   const { current } = columns;
-  const shown = (topics ?? []).filter((topic) => !undo.has(topic.name));
   const labels = [UNSURE, ...(topics ?? []).flatMap((topic) => Object.keys(topic.posts ?? {}))];
   knowLabels(labels);
-  topicList.show(shown, current.topics, (topic) => rates.of(topic));
+  topicList.show(topics, current.topics, { rate: (topic) => rates.of(topic), hidden: (name) => undo.has(name) });
   for (const topic of columns.topics.map(find).filter(Boolean)) lastKnown[topic.name] ??= topic.kafka_topic;
   filters.labels(labels);
   alerts.labels(labels);
-  alerts.topics(topics ?? [], current.topics);
+  alerts.topics(topics, current.topics);
   for (const column of columns.all) column.track(trackOf(column.topics));
   showHead({ columns, trackOf, any: Boolean(topics?.length), wall: addressOf({ ...view, wall: true }) });
   charts.follow(current.topics.filter(find), current.filter);

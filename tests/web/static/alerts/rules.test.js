@@ -38,6 +38,18 @@ test("a rule like another takes its place, and there are 50 at most", () => {
   assert.equal(rules.all.length, 49);
 });
 
+test("the rules of a topic that was deleted are forgotten, also when another of its name was added", () => {
+  const rules = new Rules();
+  const there = (name, generation) => ({ name, kafka_topic: `t-feed-${name}-${generation}` });
+  for (const name of ["macet", "banjir", "hujan"]) rules.add(rule({ topic: name, feed: there(name, 1).kafka_topic }));
+  const all = ["macet", "banjir", "hujan"].map((name) => there(name, 1));
+  assert.deepEqual([rules.know(all), rules.all.length], [false, 3]);
+  const [kept] = rules.all;
+  assert.equal(rules.know([all[0], there("banjir", 2)]), true);
+  assert.deepEqual(rules.all, [kept]);
+  assert.equal(rules.all[0], kept, "the rule that is told of already");
+});
+
 test("what is kept and is no rule is left out", () => {
   const kept = ["no", null, rule({ quiet: "1-2" }), rule({ least: "5" }), rule({ when: "never" }), rule({ label: 7 }), rule({})];
   const before = globalThis.localStorage;

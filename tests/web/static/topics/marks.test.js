@@ -13,7 +13,7 @@ test("posts that came while another topic was chosen are fresh until theirs is c
   const later = [topic("a", 9), topic("b", 4)];
   marks.update(later, ["a"]);
   assert.deepEqual(later.map((one) => marks.fresh(one)), [false, true]);
-  marks.update([], []); // before the server has answered
+  marks.update(null, []); // before the server has answered
   assert.deepEqual(later.map((one) => marks.fresh(one)), [false, true]);
   marks.update(later, ["b"]);
   assert.deepEqual(later.map((one) => marks.fresh(one)), [false, false]);
@@ -30,9 +30,22 @@ test("a topic that was deleted and added again begins anew", () => {
 test("a muted topic has no dot", () => {
   const marks = new Marks();
   marks.update([topic("a", 1)], []);
-  marks.mute("a", true);
+  marks.mute(topic("a", 1), true);
   assert.deepEqual([marks.muted("a"), marks.fresh(topic("a", 5))], [true, false]);
-  marks.mute("a", false);
+  marks.mute(topic("a", 1), false);
   assert.deepEqual([marks.muted("a"), marks.fresh(topic("a", 5))], [false, true]);
   assert.equal(marks.muted("constructor"), false);
+});
+
+test("a topic that was deleted is no longer muted, also when another of its name was added before anybody looked", () => {
+  const marks = new Marks();
+  const all = ["a", "b", "c"].map((name) => topic(name, 1));
+  for (const one of all) marks.mute(one, true);
+  marks.update(null, []); // before the server has answered
+  marks.update(all, []);
+  assert.deepEqual(all.map(({ name }) => marks.muted(name)), [true, true, true]);
+  marks.update([topic("a", 1, 2), topic("c", 9)], []);
+  assert.deepEqual(all.map(({ name }) => marks.muted(name)), [false, false, true]);
+  marks.update([], []);
+  assert.equal(marks.muted("c"), false);
 });

@@ -85,10 +85,11 @@ export class Alerts {
     this.#options();
   }
 
-  // The topics there are, and the names of those that are followed.
+  // The topics there are, or null while that is not known, and the names of those that are followed.
   topics(topics, followed) {
-    [this.#topics, this.#followed] = [topics, followed];
-    this.form.part?.show(topics, this.#labels, followed);
+    [this.#topics, this.#followed] = [topics ?? [], followed];
+    if (topics && this.#rules.know(topics)) this.#say();
+    this.form.part?.show(this.#topics, this.#labels, followed);
   }
 
   get #on() {

@@ -181,7 +181,8 @@ export class RulesForm {
   get #rule() {
     const [when, label] = [/** @type {"every" | "surge"} */ (this.when.value), this.label.value === ANY ? null : this.label.value];
     const quiet = this.start.value ? `${this.start.value}-${this.end.value}` : null;
-    return { topic: this.topic.value, label, when, least: when === "surge" ? Number(this.least.value) : LEAST, quiet };
+    const feed = this.#topics.find(({ name }) => name === this.topic.value)?.kafka_topic;
+    return { topic: this.topic.value, feed, label, when, least: when === "surge" ? Number(this.least.value) : LEAST, quiet };
   }
 
   // What is wrong with the form: the field and the words.

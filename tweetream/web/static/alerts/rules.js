@@ -2,17 +2,22 @@
 // The rules for alerts on this device, each of one topic and label: every post, or many more than usual. The server's rules
 // are the same (models/alert.py). Knows no DOM.
 
-import { keep, kept } from "../lib/storage.js";
+import { keep, kept, ownKey } from "../lib/storage.js";
 import { minutesOf } from "../topics/hours.js";
 
-/** @typedef {{topic: string, label: string | null, when: "every" | "surge", least: number, quiet: string | null}} Rule */
+/**
+ * @typedef {{topic: string, feed?: string, label: string | null, when: "every" | "surge", least: number, quiet: string | null}} Rule
+ *   `feed` is the topic's Kafka topic, which has another name when a topic is deleted and added again.
+ */
 
+const KEY = ownKey("rules");
 export const [FACTOR, MINUTES, LEAST, MOST_LEAST] = [3, 10, 10, 100000];
 const MOST_RULES = 50;
 const HOURS = /^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/;
 
 const isRule = (rule) =>
   typeof rule?.topic === "string" &&
+  ["string", "undefined"].includes(typeof rule.feed) &&
   (rule.label === null || typeof rule.label === "string") &&
   ["every", "surge"].includes(rule.when) &&
   Number.isInteger(rule.least) &&
@@ -44,7 +49,7 @@ export class Rules {
   constructor() {
     this.all = /** @type {Rule[]} */ ([]);
     try {
-      const found = JSON.parse(kept("rules") ?? "[]");
+      const found = JSON.parse(kept(KEY) ?? "[]");
       if (Array.isArray(found)) this.all = found.filter(isRule);
     } catch {
       // something else was kept there
@@ -62,6 +67,15 @@ export class Rules {
     this.#set(this.all.filter((other) => other !== rule));
   }
 
+  // Takes the topics that there are, and forgets the rules of all others. Whether there were such.
+  know(topics) {
+    const there = ({ topic, feed }) => topics.some(({ name, kafka_topic }) => name === topic && (!feed || feed === kafka_topic));
+    const left = this.all.filter(there);
+    if (left.length === this.all.length) return false;
+    this.#set(left);
+    return true;
+  }
+
   // Whether a rule asks for each post like this one.
   wants(post, now = new Date()) {
     const fits = ({ topic, label, when, quiet }) =>
@@ -71,6 +85,6 @@ export class Rules {
 
   #set(rules) {
     this.all = rules;
-    keep("rules", JSON.stringify(rules));
+    keep(KEY, JSON.stringify(rules));
   }
 }

@@ -115,6 +115,7 @@ class Row {
 
 export class TopicList {
   #rows = new Map();
+  #topics = [];
 
   // toggle(name) follows a topic too, or no longer; edit(name) and remove(name) change it; stats(name) is its last hour.
   constructor(list, { toggle, edit, remove, stats }) {
@@ -122,7 +123,7 @@ export class TopicList {
     this.marks = new Marks();
     this.hours = new Hours(stats, () => this.#again());
     const mute = (one) => {
-      this.marks.mute(one, !this.marks.muted(one));
+      this.marks.mute(this.#topics.find(({ name }) => name === one), !this.marks.muted(one));
       this.#again();
     };
     this.menu = new TopicMenu(document, { edit, mute, remove }, (one) => this.marks.muted(one));
@@ -138,18 +139,19 @@ export class TopicList {
 
   #again = () => {}; // shows what was shown last
 
-  // rate(topic) is posts a minute, or null.
-  show(topics, chosen, rate) {
-    this.#again = () => this.show(topics, chosen, rate);
+  // `topics`: all there are, or null while that is not known. rate(topic) is posts a minute, or null; hidden(name): it has no row.
+  show(topics, chosen, { rate, hidden }) {
+    this.#again = () => this.show(topics, chosen, { rate, hidden });
     this.marks.update(topics, document.hidden ? [] : chosen);
-    const names = new Set(topics.map((topic) => topic.name));
+    this.#topics = (topics ?? []).filter(({ name }) => !hidden(name));
+    const names = new Set(this.#topics.map((topic) => topic.name));
     for (const [name, row] of this.#rows) {
       if (names.has(name)) continue;
       this.hours.forget(row.item);
       row.item.remove();
       this.#rows.delete(name);
     }
-    topics.forEach((topic, index) => {
+    this.#topics.forEach((topic, index) => {
       const row = this.#rows.get(topic.name) ?? this.#begin(topic.name);
       row.update(topic, {
         rate: rate(topic),

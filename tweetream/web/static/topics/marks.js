@@ -1,8 +1,10 @@
 // @ts-check
 // What this device remembers of topics: how many posts a person has seen of each, and which are muted. Knows no DOM.
 
-import { keep, kept } from "../lib/storage.js";
+import { keep, kept, ownKey } from "../lib/storage.js";
 import { sum } from "../lib/sum.js";
+
+const [SEEN, MUTED] = [ownKey("seen"), ownKey("muted")];
 
 function read(key) {
   try {
@@ -15,12 +17,17 @@ function read(key) {
 
 // A topic that was deleted and added again is another one, so its Kafka topic names it.
 export class Marks {
-  #seen = read("seen");
-  #muted = read("muted");
+  #seen = read(SEEN); // Kafka topic: posts
+  #muted = read(MUTED); // name: Kafka topic
 
-  // All posts of the chosen topics are seen, and those that were there at the first visit.
+  // Takes the topics that there are, or null while that is not known; all others are forgotten. All posts of the chosen ones
+  // are seen, and those that were there at the first visit.
   update(topics, chosen) {
-    if (!topics.length) return; // they may not be known yet
+    if (!topics) return;
+    const feeds = Object.fromEntries(topics.map(({ name, kafka_topic }) => [name, kafka_topic]));
+    const gone = Object.keys(this.#muted).filter((name) => this.#muted[name] !== feeds[name]);
+    for (const name of gone) delete this.#muted[name];
+    if (gone.length) keep(MUTED, JSON.stringify(this.#muted));
     const seen = {};
     for (const topic of topics) {
       const before = this.#seen[topic.kafka_topic];
@@ -28,7 +35,7 @@ export class Marks {
     }
     if (JSON.stringify(seen) === JSON.stringify(this.#seen)) return;
     this.#seen = seen;
-    keep("seen", JSON.stringify(seen));
+    keep(SEEN, JSON.stringify(seen));
   }
 
   // Whether the topic has posts that were not seen, and may say so.
@@ -37,12 +44,12 @@ export class Marks {
   }
 
   muted(name) {
-    return this.#muted[name] === true;
+    return typeof this.#muted[name] === "string";
   }
 
-  mute(name, on) {
-    if (on) this.#muted[name] = true;
+  mute({ name, kafka_topic }, on) {
+    if (on) this.#muted[name] = kafka_topic;
     else delete this.#muted[name];
-    keep("muted", JSON.stringify(this.#muted));
+    keep(MUTED, JSON.stringify(this.#muted));
   }
 }
