@@ -26,7 +26,6 @@ import { Sources } from "./sources/sources.js";
 import { adding } from "./topics/adding.js";
 import { TopicList } from "./topics/list.js";
 import { Rates } from "./topics/rates.js";
-import { Undo } from "./topics/undo.js";
 import { knowLabels, UNSURE } from "./words/format.js";
 import { onLanguage, t, translate } from "./words/words.js";
 
@@ -68,7 +67,8 @@ new Archive(byId("archive"), api, showState);
 const state = new StateView(document, feed, columns, sources);
 const rates = new Rates();
 const filters = new Filters(document, (filter) => planCurrent({ filter }));
-const undo = new Undo(byId("undo"), { changed: showTopics, away: toFeed });
+const undoing = { changed: showTopics, away: toFeed };
+const undo = lazy(async () => new (await import("./topics/undo.js")).Undo(byId("undo"), undoing), away, "undo");
 const stats = (name) => api.stats(name);
 const toggle = (name) => planCurrent({ topics: toggled(columns.current.topics, name) }, { push: true });
 const topicList = new TopicList(byId("topics"), { toggle, edit: (name) => addForm.edit(find(name)), remove, stats });
@@ -192,7 +192,7 @@ function showTopics() {
   const { current } = columns;
   const labels = [UNSURE, ...(topics ?? []).flatMap((topic) => Object.keys(topic.posts ?? {}))];
   knowLabels(labels);
-  topicList.show(topics, current.topics, { rate: (topic) => rates.of(topic), hidden: (name) => undo.has(name) });
+  topicList.show(topics, current.topics, { rate: (topic) => rates.of(topic), hidden: (name) => undo.part?.has(name) });
   for (const topic of columns.topics.map(find).filter(Boolean)) lastKnown[topic.name] ??= topic.kafka_topic;
   filters.labels(labels);
   alerts.labels(labels);
@@ -243,7 +243,7 @@ async function refresh() {
 }
 
 async function add(name, track, backfill) {
-  undo.keep(name); // a person who adds a topic no longer wants to delete it
+  undo.part?.keep(name); // a person who adds a topic no longer wants to delete it
   await api.add(name, track, backfill);
   changes += 1;
   const { topics: chosen } = columns.current;
@@ -270,7 +270,8 @@ function remove(name) {
     const left = plansWithout(columns.plans, name); // where it was the only one, the page says that it was deleted
     if (JSON.stringify(left) !== JSON.stringify(columns.plans)) go({ ...view, columns: left });
   };
-  undo.start(name, act, (problem) => note(t("topics.notDeleted", { reason: problem.message + waitingText(problem) })));
+  const failed = (problem) => note(t("topics.notDeleted", { reason: problem.message + waitingText(problem) }));
+  undo.use((part) => part.start(name, act, failed));
 }
 
 onLanguage(() => {

@@ -1,6 +1,7 @@
 // @ts-check
 // Deletes a topic after ten seconds, in which a bar offers to undo it. The time begins again when a pointer leaves the bar, or
-// the focus that a keyboard brought there. If the person leaves the page before, nothing is deleted.
+// the focus that a keyboard brought there. If the person leaves the page before, nothing is deleted. Loaded when it is needed
+// first.
 
 import { button, element } from "../lib/elements.js";
 import { t } from "../words/words.js";
@@ -25,6 +26,7 @@ export class Undo {
 
   // act() deletes; if it rejects with a Problem, failed(problem) is called.
   start(name, act, failed) {
+    if (this.has(name)) return;
     const back = button("button small", t("topics.undo"));
     back.ariaLabel = t("topics.undoLabel", { name });
     const bar = element("div", "undo", element("span", "", t("topics.deleted", { name })), back);

@@ -36,6 +36,11 @@ export default {
   "export.csv": "Table (CSV)",
   "export.jsonl": "JSON lines",
 
+  // Deleting one
+  "topics.deleted": "Deleted {name}.",
+  "topics.undo": "Undo",
+  "topics.undoLabel": "Undo: keep the topic {name}",
+
   // The form that adds one
   "add.removeTerm": "Remove {term}",
   "add.everything": "every post",

@@ -25,9 +25,6 @@ export default {
   "topics.hour": { one: "{n} in the last hour", other: "{n} in the last hour" },
   "topics.backfilling": "stored posts are coming",
   "topics.backfillFailed": "stored posts could not be added: {reason}",
-  "topics.deleted": "Deleted {name}.",
-  "topics.undo": "Undo",
-  "topics.undoLabel": "Undo: keep the topic {name}",
   "topics.notDeleted": "Not deleted. {reason}",
   "topics.againIn": "Try again in {n} s.",
 

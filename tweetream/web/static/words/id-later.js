@@ -36,6 +36,11 @@ export default {
   "export.csv": "Tabel (CSV)",
   "export.jsonl": "Baris JSON",
 
+  // Deleting one
+  "topics.deleted": "{name} dihapus.",
+  "topics.undo": "Urungkan",
+  "topics.undoLabel": "Urungkan: pertahankan topik {name}",
+
   // The form that adds one
   "add.removeTerm": "Hapus {term}",
   "add.everything": "semua kiriman",

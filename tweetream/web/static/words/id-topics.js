@@ -25,9 +25,6 @@ export default {
   "topics.hour": { other: "{n} dalam satu jam terakhir" },
   "topics.backfilling": "kiriman tersimpan sedang masuk",
   "topics.backfillFailed": "kiriman tersimpan tidak dapat ditambahkan: {reason}",
-  "topics.deleted": "{name} dihapus.",
-  "topics.undo": "Urungkan",
-  "topics.undoLabel": "Urungkan: pertahankan topik {name}",
   "topics.notDeleted": "Gagal dihapus. {reason}",
   "topics.againIn": "Coba lagi dalam {n} dtk.",
 
