@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 from support.browser.tab import Open, add
 from support.kafka.post_writer import PostWriter, post
@@ -32,7 +33,7 @@ def test_a_row_tells_the_words_the_last_hour_and_what_was_not_seen(
         expect(other.get_by_role("link")).to_have_accessible_name(re.compile("new since you last looked"))
         tab.menu("banjir", "mute")
         expect(other.locator(".topic-fresh")).to_be_hidden()
-        expect(other.locator(".hour-count")).to_contain_text("muted")
+        expect(other.get_by_role("link")).to_have_accessible_name(re.compile("muted"))
         page.reload()
         expect(other).to_have_class(re.compile("muted"))
         tab.menu("banjir", "mute")
@@ -81,3 +82,25 @@ def test_the_words_of_a_topic_change_and_what_is_followed_stays(
         tab.wait_for("() => location.hash === '#jalan,hujan'")
         tab.wait_for_post(wanted)  # adding keeps what is followed
         expect(page.locator('[data-topic="jalan"] .follow')).to_be_checked()
+
+
+@pytest.mark.parametrize("width", [360, 1366])
+def test_a_muted_topic_has_a_sign_in_its_row_and_above_its_posts(visit: Open, worker: Worker, width: int) -> None:
+    for name in ("jalan", "banjir", "hujan"):
+        add(worker, name)
+    with visit(viewport={"width": width, "height": 768}) as tab:
+        page = tab.open("/#jalan").page
+        tab.wait_for_state("live")
+        signs = page.locator(".muted-sign:visible")
+        expect(signs).to_have_count(0)
+        tab.menu("jalan", "mute")
+        expect(page.locator('[data-topic="jalan"]').get_by_role("img", name="muted", exact=True)).to_be_visible()
+        expect(page.locator('[data-topic="jalan"] .more')).to_be_in_viewport(ratio=1)
+        above = page.locator("#feed-head").get_by_role("img", name="Muted on this device: jalan")
+        expect(above).to_be_in_viewport(ratio=1)
+        tab.open("/livez").open("/#banjir,jalan;hujan").wait_for_state("live")
+        expect(signs).to_have_count(2)
+        expect(page.locator(".column-head").get_by_role("img", name="Muted on this device: jalan")).to_be_visible()
+        page.locator('[data-topic="jalan"] .topic-link').click()
+        tab.menu("jalan", "mute")
+        expect(signs).to_have_count(0)

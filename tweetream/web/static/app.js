@@ -71,7 +71,7 @@ const undoing = { changed: showTopics, away: toFeed };
 const undo = lazy(async () => new (await import("./topics/undo.js")).Undo(byId("undo"), undoing), away, "undo");
 const stats = (name) => api.stats(name);
 const toggle = (name) => planCurrent({ topics: toggled(columns.current.topics, name) }, { push: true });
-const topicList = new TopicList(byId("topics"), { toggle, edit: (name) => addForm.edit(find(name)), remove, stats });
+const topicList = new TopicList(byId("topics"), { toggle, edit: (name) => addForm.edit(find(name)), remove, stats, marked: showTopics });
 const edit = changing((...change) => api.edit(...change));
 const addForm = adding(document, { add, edit, preview: (...asked) => api.preview(...asked), stored: () => api.stored }, away);
 const charts = new Charts(byId("charts"), api, {
@@ -198,7 +198,7 @@ function showTopics() {
   alerts.labels(labels);
   alerts.topics(topics, current.topics);
   for (const column of columns.all) column.track(trackOf(column.topics));
-  showHead({ columns, trackOf, any: Boolean(topics?.length), wall: addressOf({ ...view, wall: true }) });
+  showHead({ columns, trackOf, muted, any: Boolean(topics?.length), wall: addressOf({ ...view, wall: true }) });
   charts.follow(current.topics.filter(find), current.filter);
   showState();
 }

@@ -30,13 +30,15 @@ export class Column {
   constructor({ head, acts, now, changed, done, search }) {
     this.search = search;
     this.title = button("column-title", "", "choose");
+    this.muted = element("span", "muted-sign");
+    this.muted.hidden = true;
     this.said = element("span", "column-filter");
     this.fresh = button("column-new", "", "newest");
     this.latest = element("span", "column-latest");
     this.now = now;
     const act = (name, sign) => button("button quiet", sign, name);
     this.moves = [act("left", "←"), act("right", "→"), act("close", "×")];
-    this.head = element("header", "column-head", element("h3", "", this.title), this.said, this.latest, this.fresh, ...this.moves);
+    this.head = element("header", "column-head", element("h3", "", this.title), this.muted, this.said, this.latest, this.fresh, ...this.moves);
     this.empty = element("div", "empty");
     this.empty.hidden = true;
     const above = element("div", "posts-above");

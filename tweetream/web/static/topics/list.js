@@ -3,6 +3,7 @@
 // that were not seen, and a menu. A refresh keeps the rows, so that the focus stays where it is.
 
 import { button, element, setText } from "../lib/elements.js";
+import { showMuted } from "../lib/muted.js";
 import { sum } from "../lib/sum.js";
 import { labelDot } from "../posts/post.js";
 import { labelText, number } from "../words/format.js";
@@ -51,11 +52,12 @@ class Row {
     this.counts = element("span", "counts");
     this.rate = element("span", "rate");
     this.fresh = element("span", "topic-fresh");
+    this.sign = element("span", "muted-sign");
     this.track = element("span", "topic-track");
     this.spark = sparkLine();
     this.hour = element("span", "hour-count");
     this.link.append(
-      element("span", "topic-line", element("span", "topic-name", name), this.fresh, this.rate),
+      element("span", "topic-line", element("span", "topic-name", name), this.sign, this.fresh, this.rate),
       this.track,
       element("span", "hour", this.spark.svg, this.hour),
       this.counts,
@@ -79,15 +81,17 @@ class Row {
   update(topic, { rate, chosen, hour, fresh, muted }) {
     this.fresh.hidden = chosen || !fresh;
     this.item.classList.toggle("muted", muted);
+    if (this.sign.hidden === muted) this.found = !chosen; // the row gets wider
+    showMuted(this.sign, muted ? t("topics.muted") : "");
     const track = topic.track ?? [];
     setText(this.track, track.includes("*") ? t("feed.followsAll") : track.join(", "));
     this.track.hidden = track.join() === topic.name;
     this.track.title = this.track.textContent;
-    const shown = JSON.stringify([topic.posts ?? {}, rate, hour, muted, topic.backfill]);
+    const shown = JSON.stringify([topic.posts ?? {}, rate, hour, topic.backfill]);
     if (shown !== this.#shown) {
       this.spark.path.setAttribute("points", hour ? line(hour, WIDTH, HEIGHT) : "");
       const posts = (hour ?? []).reduce((sum, count) => sum + count, 0);
-      setText(this.hour, [hour && t("topics.hour", { n: posts }), muted && t("topics.muted"), backfillText(topic)].filter(Boolean).join(" · "));
+      setText(this.hour, [hour && t("topics.hour", { n: posts }), backfillText(topic)].filter(Boolean).join(" · "));
       this.counts.replaceChildren(...countsOf(topic));
       this.link.dataset.total = number(sum(topic.posts));
       this.rate.textContent = rate === null ? "" : t("topics.rate", { rate });
@@ -101,7 +105,7 @@ class Row {
     this.found = !chosen;
   }
 
-  // Scrolls a row that was just chosen into view, once. Scrolls the list, never the page.
+  // Scrolls a row that was just chosen, or muted, into view, once. Scrolls the list, never the page.
   reveal(list) {
     if (this.found) return;
     this.found = true;
@@ -118,13 +122,14 @@ export class TopicList {
   #topics = [];
 
   // toggle(name) follows a topic too, or no longer; edit(name) and remove(name) change it; stats(name) is its last hour.
-  constructor(list, { toggle, edit, remove, stats }) {
+  // marked() is called when a topic was muted, or no longer is.
+  constructor(list, { toggle, edit, remove, stats, marked }) {
     this.list = list;
     this.marks = new Marks();
     this.hours = new Hours(stats, () => this.#again());
     const mute = (one) => {
       this.marks.mute(this.#topics.find(({ name }) => name === one), !this.marks.muted(one));
-      this.#again();
+      marked();
     };
     this.menu = new TopicMenu(document, { edit, mute, remove }, (one) => this.marks.muted(one));
     const name = (event) => event.target.closest("[data-topic]")?.dataset.topic;

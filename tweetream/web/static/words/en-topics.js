@@ -19,6 +19,7 @@ export default {
   "topics.unmute": "No longer mute",
   "topics.unmuteLabel": "No longer mute {name}",
   "topics.muted": "muted",
+  "topics.mutedNames": "Muted on this device: {names}",
   "topics.delete": "Delete for everyone, with its past",
   "topics.deleteLabel": "Delete the topic {name} for everyone, with its past",
   "topics.fresh": "new since you last looked",

@@ -19,6 +19,7 @@ export default {
   "topics.unmute": "Jangan senyapkan lagi",
   "topics.unmuteLabel": "Jangan senyapkan {name} lagi",
   "topics.muted": "disenyapkan",
+  "topics.mutedNames": "Disenyapkan di perangkat ini: {names}",
   "topics.delete": "Hapus untuk semua orang, beserta isinya",
   "topics.deleteLabel": "Hapus topik {name} untuk semua orang, beserta isinya",
   "topics.fresh": "ada yang baru sejak terakhir Anda lihat",
