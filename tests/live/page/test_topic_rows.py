@@ -73,6 +73,7 @@ def test_the_words_of_a_topic_change_and_what_is_followed_stays(
         tab.wait_for_post(wanted)
         assert tab.ids() == [wanted]
         tab.menu("jalan", "edit")
+        expect(page.locator("#add-preview")).to_contain_text("These words count from now on")
         page.get_by_role("button", name="Remove banjir").click()
         page.get_by_role("button", name="Save", exact=True).click()
         expect(page.locator('[data-topic="jalan"] .topic-track')).to_be_hidden()  # it follows its name

@@ -44,16 +44,16 @@ def test_a_new_topic_shows_what_it_would_have_matched_while_one_types(
         shown = page.locator("#add-preview")
         expect(shown).to_be_hidden()
         page.get_by_label("Words, phrases, #hashtags").press_sequentially(word)
-        expect(shown).to_contain_text("7 posts of the last hour match")
+        expect(shown).to_contain_text("7 posts of the last hour match. The new topic will not have them")
         expect(shown.locator(".preview-posts li")).to_have_count(5)
         page.get_by_label("Words, phrases, #hashtags").fill("@nama")
-        expect(shown).to_contain_text("No post of the last hour matches")
+        expect(shown.get_by_role("status")).to_have_text("No post of the last hour matches.")
         expect(shown.locator(".preview-warnings")).to_contain_text("@nama")
         page.get_by_label("Words, phrases, #hashtags").fill("")
         expect(shown).to_be_hidden()
         page.get_by_label("Language").select_option("id")
         page.get_by_label("Nama").fill(word)
-        expect(shown).to_contain_text("7 kiriman dalam satu jam terakhir cocok")
+        expect(shown).to_contain_text("7 kiriman dalam satu jam terakhir cocok. Kiriman itu tidak akan ada")
         assert worker.topics() == {}
 
 

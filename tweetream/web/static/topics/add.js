@@ -54,7 +54,9 @@ export class AddForm {
       event.preventDefault();
       this.#submit();
     });
-    this.preview = new Preview(byId("add-preview"), preview);
+    const fate = () => t(this.#editing ? "edit.fate" : this.#backfill ? "add.fateStored" : "add.fate");
+    this.preview = new Preview(byId("add-preview"), preview, fate);
+    this.stored.addEventListener("change", () => this.preview.say());
     this.chips = new Chips(byId("add-terms"), this.fields.track, () => this.#changed("track"));
     this.fields.name.addEventListener("input", () => this.#changed("name"));
     // the focus goes into the form when a person opens it, not when the page does
@@ -118,6 +120,11 @@ export class AddForm {
     this.preview.type(this.#name, this.chips.value);
   }
 
+  // How far back the new topic shall have stored posts, or "".
+  get #backfill() {
+    return this.stored.checked && !this.storedLine.hidden ? BACKFILL : "";
+  }
+
   get #name() {
     return this.fields.name.value.trim().toLowerCase();
   }
@@ -148,7 +155,7 @@ export class AddForm {
     if (nameFault(name) || wrong) return;
     this.#busy(t(editing ? "edit.saving" : "add.adding"));
     try {
-      await (editing ? this.acts.edit(name, track) : this.acts.add(name, track, this.stored.checked && !this.storedLine.hidden ? BACKFILL : ""));
+      await (editing ? this.acts.edit(name, track) : this.acts.add(name, track, this.#backfill));
       this.#end();
       this.details.open = false;
     } catch (problem) {

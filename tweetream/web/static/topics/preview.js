@@ -23,16 +23,17 @@ export class Preview {
   #wanted = /** @type {{name: string, track: string[]} | null} */ (null);
   #answer = /** @type {Answer | null} */ (null);
 
-  // ask(name, track) resolves to an Answer, or to null for a person who may not ask.
-  constructor(region, ask) {
+  // ask(name, track) resolves to an Answer, or to null for a person who may not ask; fate() says what becomes of these posts.
+  constructor(region, ask, fate) {
     this.region = region;
     this.ask = ask;
+    this.fate = fate;
     this.summary = element("p", "preview-summary");
     this.summary.role = "status";
     this.warnings = element("ul", "preview-warnings");
     this.posts = element("ul", "preview-posts");
     region.append(this.summary, this.warnings, this.posts);
-    onLanguage(() => this.#say());
+    onLanguage(() => this.say());
   }
 
   type(name, track) {
@@ -69,13 +70,15 @@ export class Preview {
 
   #show(answer) {
     this.#answer = answer;
-    this.#say();
+    this.say();
   }
 
-  #say() {
+  // Writes the texts again: fate() has changed, or the language.
+  say() {
     const answer = this.#answer;
     this.region.hidden = !answer;
-    setText(this.summary, !answer ? "" : t(answer.matches ? "add.preview" : "add.previewNone", { n: answer.matches }));
+    const found = answer?.matches ? `${t("add.preview", { n: answer.matches })} ${this.fate()}` : t("add.previewNone");
+    setText(this.summary, answer ? found : "");
     this.warnings.replaceChildren(...(answer?.warnings ?? []).map((line) => element("li", "", said(line).text)));
     this.posts.replaceChildren(...(answer?.posts ?? []).map((post) => element("li", "", String(post.text ?? ""))));
   }
