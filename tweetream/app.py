@@ -41,6 +41,7 @@ app = App(
         "tweetream.agents.counting",
         "tweetream.web.session",
         "tweetream.web.topics",
+        "tweetream.web.alerts",
         "tweetream.web.changes",
         "tweetream.web.history",
         "tweetream.web.search",

@@ -56,6 +56,7 @@ def test_a_rule_that_is_kept_with_its_topic_tells_the_receiver_of_each_post(
             shown = edit(worker, "macet", EVERY).json()
             assert shown["alert"]["when"] == "every" and shown["track"] == ["macet"]
             assert worker.topics()["macet"]["alert"] == shown["alert"] and "alert" not in worker.topics()["lain"]
+            assert "alert_problem" not in shown and httpx.get(f"{worker.url}/alerts").json()["sends"] is True
             until(lambda: worker.count("macet") == 60, 30, "all posts")
             expected = fed(worker, "macet")
             until(lambda: expected[-1] in alerted(receiver), 15, "the last post")

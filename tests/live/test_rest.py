@@ -77,6 +77,8 @@ def test_a_new_topic_can_have_its_rule_for_alerts(worker: Worker) -> None:
     assert made.status_code == 201
     assert made.json()["alert"] == {**rule, "factor": 3.0, "minutes": 10, "quiet": None, "zone": "UTC"}
     assert worker.topics()["siaga"]["alert"] == made.json()["alert"]
+    sent = httpx.get(f"{worker.url}/alerts").json()
+    assert (sent["sends"], sent["reason"]) == (False, made.json()["alert_problem"]), "this worker has no address"
     for same in ({"alert": rule}, {}, {"alert": None}):
         assert post(worker, {"name": "siaga", **same}).status_code == 200
     other = post(worker, {"name": "siaga", "alert": {"when": "every"}})
@@ -86,7 +88,10 @@ def test_a_new_topic_can_have_its_rule_for_alerts(worker: Worker) -> None:
     assert "lain" not in worker.topics()
     command = ["topics", "add", "awas", "--alert", "every", "--alert-label", "traffic", "--url", worker.url]
     environment = os.environ | {"TWEETREAM_API_TOKEN": TOKEN}
-    subprocess.run([sys.executable, "-m", "tweetream", *command], env=environment, check=True, timeout=60)
+    ran = subprocess.run(
+        [sys.executable, "-m", "tweetream", *command], env=environment, capture_output=True, timeout=60
+    )
+    assert ran.returncode == 0 and b"TWEETREAM_ALERT_URL" in ran.stderr
     assert worker.topics()["awas"]["alert"]["label"] == "traffic"
     for name in ("siaga", "awas"):
         delete(worker, name)

@@ -93,6 +93,20 @@ async def test_a_rule_for_alerts_is_shown_whole_and_null_takes_it_away(client: C
     assert shown["track"] == ["macet"] and "alert" not in shown
 
 
+async def test_a_rule_is_taken_before_there_is_an_address_and_the_answer_says_that_nothing_is_sent(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def shown(**body: Any) -> Any:
+        return await (await client.patch("/topics/macet", json=body)).json()
+
+    answer = await shown(alert={"when": "every"})
+    assert answer["alert"]["when"] == "every" and "TWEETREAM_ALERT_URL" in answer["alert_problem"]
+    assert "alert_problem" not in await shown(alert=None)
+    monkeypatch.setattr(topics, "settings", Settings(api_token=SETTINGS.api_token, alert_url="http://127.0.0.1:8099/"))
+    answer = await shown(alert={"when": "every"})
+    assert answer["alert"]["when"] == "every" and "alert_problem" not in answer
+
+
 @pytest.mark.parametrize(
     "rule",
     [{}, [], "every", {"when": "sometimes"}, {"when": "every", "least": 5}, {"when": "surge", "factor": 1},

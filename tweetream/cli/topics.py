@@ -39,6 +39,8 @@ def run(options: argparse.Namespace) -> None:
         alert = _alert(options)
         topic = _call("POST", f"{base}/topics", token, _Topic, {"name": options.name, **track, **backfill, **alert})
         print(_printable(f"{topic.name}: {', '.join(topic.track)}"))
+        if topic.alert_problem:
+            say(_printable(f"{topic.name} has its rule for alerts, but {topic.alert_problem}"))
         if topic.backfill is not None:
             _follow(topic, f"{base}/topics/{options.name}", token)
     elif options.verb == "edit":
@@ -111,6 +113,7 @@ class _Topic(msgspec.Struct):
     track: list[str]
     posts: dict[str, int] = {}
     backfill: _Backfill | None = None
+    alert_problem: str = ""
 
 
 def _call(method: str, url: str, token: str, wanted: Any, body: object = None) -> Any:

@@ -20,6 +20,7 @@ from tweetream.web.operation import (
 )
 from tweetream.web.schemas import (
     NAME,
+    AlertsAnswer,
     ChangeAnswer,
     ClassifyAnswer,
     ClassifyBody,
@@ -124,6 +125,13 @@ OPERATIONS: dict[str, dict[str, Operation]] = {
             "15 s and may still be applied; it is safe to send the request again.",
         ),
         "delete": Operation("Delete a topic", {204: None}, (name,), (400, 401, 403, 404, 429, 503), token=True),
+    },
+    "/alerts": {
+        "get": Operation(
+            "Whether alerts are sent",
+            {200: AlertsAnswer},
+            about="A topic's rule can be set before that; the topic then has `alert_problem`.",
+        )
     },
     "/changes": {
         "get": Operation(

@@ -104,7 +104,8 @@ class TopicAnswer(msgspec.Struct):
     """A topic and its counts. `kafka_topic` has another name each time the topic is added.
 
     `problem` is there while Kafka cannot write the topic's feed, and says what to do.
-    `alert` is there if the topic has a rule for alerts, `backfill` if it was added with one.
+    `alert` is there if the topic has a rule for alerts, `backfill` if it was added with one. `alert_problem` is there
+    while the alerts of the rule are not sent, and says what to do.
     """
 
     name: Name
@@ -115,6 +116,14 @@ class TopicAnswer(msgspec.Struct):
     problem: str | msgspec.UnsetType = msgspec.UNSET
     alert: AlertBody | msgspec.UnsetType = msgspec.UNSET
     backfill: BackfillAnswer | msgspec.UnsetType = msgspec.UNSET
+    alert_problem: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class AlertsAnswer(msgspec.Struct):
+    """Whether the alerts of topics' rules are sent. If not, `reason` says what to do."""
+
+    sends: bool
+    reason: str | None
 
 
 class ArchiveAnswer(msgspec.Struct):

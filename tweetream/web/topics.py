@@ -25,6 +25,7 @@ from tweetream.models.feed import rfc3339
 from tweetream.models.topic import BadTopic, TooManyTopics, Topic, check_name, check_room
 from tweetream.topology import COMMANDS, counts_table, services, topics_table
 from tweetream.web import query
+from tweetream.web.alerts import alert_problem
 from tweetream.web.auth import authorize_change
 from tweetream.web.body import read_body
 from tweetream.web.call_rate import CallRate
@@ -52,6 +53,7 @@ def shown(topic: Topic) -> TopicAnswer:
         BROKEN if services.producer.is_unwritable(topic.kafka_topic) else msgspec.UNSET,
         msgspec.UNSET if topic.alert is None else AlertBody(**msgspec.structs.asdict(topic.alert)),
         msgspec.UNSET if topic.backfill is None else _backfill(topic.backfill),
+        msgspec.UNSET if topic.alert is None else alert_problem(settings) or msgspec.UNSET,
     )
 
 

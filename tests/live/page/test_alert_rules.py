@@ -53,6 +53,7 @@ def test_a_rule_tells_of_its_topic_alone_and_is_kept_and_one_of_the_server_is_ev
         add(worker, name)
     with visit() as tab, visit() as other:
         tab.page.add_init_script(f"({NOTE})()")
+        tab.page.route("**/alerts", lambda route: route.fulfill(json={"sends": True, "reason": None}))
         page = tab.open("/#jalan,banjir").page
         tab.wait_for_state("live")
         page.locator("#alerts-details > summary").click()
@@ -84,7 +85,7 @@ def test_a_rule_tells_of_its_topic_alone_and_is_kept_and_one_of_the_server_is_ev
         expect(page.get_by_label("At least so many posts")).to_be_focused()
         page.get_by_label("At least so many posts").fill("25")
         page.get_by_role("button", name="Add rule").click()
-        expect(page.locator(".rules li").nth(1)).to_contain_text("at least 25 posts · for everyone, by the server")
+        expect(page.locator(".rules li").nth(1)).to_contain_text("at least 25 posts · for everyone, but not sent")
         rule = worker.topics()["jalan"]["alert"]
         assert (rule["when"], rule["least"], rule["label"], rule["quiet"]) == ("surge", 25, None, None)
         other.open("/#jalan").page.locator("#alerts-details > summary").click()
@@ -95,6 +96,29 @@ def test_a_rule_tells_of_its_topic_alone_and_is_kept_and_one_of_the_server_is_ev
         page.reload()
         expect(page.locator(".rules li")).to_contain_text(["banjir"])
         assert not tab.problems and not other.problems
+
+
+def test_a_rule_for_everyone_is_not_offered_where_the_server_sends_nothing(visit: Open, worker: Worker) -> None:
+    add(worker, "jalan")
+    add(worker, "banjir")
+    rule = {"alert": {"when": "every"}}
+    httpx.patch(f"{worker.url}/topics/banjir", json=rule, timeout=30).raise_for_status()
+    with visit() as tab:
+        page = tab.open("/#jalan").page
+        page.locator("#alerts-details > summary").click()
+        expect(page.locator(".rules li")).to_contain_text("every post · for everyone, but not sent")
+        page.locator("#rule-add > summary").click()
+        where = page.get_by_label("Where")
+        expect(where.locator("option")).to_have_text([re.compile("on this device"), re.compile("for everyone")])
+        expect(where.locator("option").nth(1)).to_be_disabled()
+        expect(where).to_have_accessible_description(
+            re.compile("Ask the person who runs it to set TWEETREAM_ALERT_URL")
+        )
+        page.route("**/alerts", lambda route: route.fulfill(json={"sends": True, "reason": None}))
+        for _ in range(2):
+            page.locator("#rule-add > summary").click()
+        expect(where.locator("option").nth(1)).to_be_enabled()
+        expect(where).to_have_accessible_description("")
 
 
 def test_a_topic_that_is_deleted_takes_its_muting_and_the_rules_of_this_device_along(

@@ -71,3 +71,17 @@ def test_none_in_a_menu_and_in_a_dialog(visit: Open, topic: str) -> None:
         tab.page.locator("#help-open").click()
         tab.page.wait_for_selector("dialog[open]")
         assert violations(tab) == []
+
+
+def test_none_beside_a_muted_topic_and_in_the_rules_for_alerts(visit: Open, topic: str) -> None:
+    with visit() as tab:
+        page = tab.open(f"/#{topic}").page
+        tab.wait_for_state("live")
+        tab.menu(topic, "mute")
+        page.locator("#alerts-details > summary").click()
+        page.locator("#rule-add > summary").click()
+        page.wait_for_selector("#rule-unsent:visible")
+        assert violations(tab, [("light", 1366), ("dark", 1366)]) == []
+        tab.menu(topic, "remove")
+        page.wait_for_selector("#undo button")
+        assert violations(tab) == []

@@ -69,7 +69,7 @@ const rates = new Rates();
 const filters = new Filters(document, (filter) => planCurrent({ filter }));
 const undoing = { changed: showTopics, away: toFeed };
 const undo = lazy(async () => new (await import("./topics/undo.js")).Undo(byId("undo"), undoing), away, "undo");
-const stats = (name) => api.stats(name);
+const [stats, sends] = [(name) => api.stats(name), () => api.sendsAlerts()];
 const toggle = (name) => planCurrent({ topics: toggled(columns.current.topics, name) }, { push: true });
 const topicList = new TopicList(byId("topics"), { toggle, edit: (name) => addForm.edit(find(name)), remove, stats, marked: showTopics });
 const edit = changing((...change) => api.edit(...change));
@@ -84,7 +84,7 @@ const charts = new Charts(byId("charts"), api, {
 });
 const muted = (name) => topicList.marks.muted(name);
 const save = changing((name, rule) => api.setAlert(name, rule));
-const alerts = new Alerts(byId("alerts"), { show: () => columns.each((posts) => posts.toTop()), muted, save, stats });
+const alerts = new Alerts(byId("alerts"), { show: () => columns.each((posts) => posts.toTop()), muted, save, stats, sends });
 const visit = lazy(async () => new (await import("./posts/visit.js")).Visit(document), away, "visit");
 const wall = lazy(async () => new (await import("./wall/wall.js")).Wall(document, columns), away, "wall");
 const sheets = new Sheets(document, (name) => {

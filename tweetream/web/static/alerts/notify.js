@@ -48,16 +48,16 @@ export class Alerts {
 
   /**
    * @param {HTMLElement} section
-   * @param {{show?: (post: object) => void, muted?: (topic: string) => boolean, save?: Function, stats?: Function}} acts
+   * @param {{show?: (post: object) => void, muted?: (topic: string) => boolean, save?: Function, stats?: Function, sends?: Function}} acts
    *   show(post) is called when a person clicks its notification; save(name, rule) keeps a rule on the server, stats(name) is
-   *   the last hour of a topic.
+   *   the last hour of a topic, sends() whether the server has an address for alerts.
    */
-  constructor(section, { show = () => {}, muted = () => false, save, stats }) {
+  constructor(section, { show = () => {}, muted = () => false, save, stats, sends }) {
     this.show = show;
     this.muted = muted;
     const changed = () => this.#say();
     this.form = lazy(async () => {
-      const form = new (await import("./rules-form.js")).RulesForm(this.#rules, { save, stats, changed });
+      const form = new (await import("./rules-form.js")).RulesForm(this.#rules, { save, stats, sends, changed });
       this.details.append(...form.parts);
       translate(section);
       return form;

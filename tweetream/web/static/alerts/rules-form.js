@@ -53,12 +53,13 @@ export class RulesForm {
   #chosen = false; // whether the person chose a topic
   #hours = new Map(); // topic: the counts of its last hour, and when they were asked for
 
-  // save(name, rule) gives a topic the rule of the server, or takes it away (null); stats(name) is its last hour. changed() is
-  // called at each change.
-  constructor(rules, { save, stats, changed }) {
+  // save(name, rule) gives a topic the rule of the server, or takes it away (null); stats(name) is its last hour; sends() tells
+  // whether the server sends alerts. changed() is called at each change.
+  constructor(rules, { save, stats, sends, changed }) {
     this.rules = rules;
     this.save = save;
     this.stats = stats;
+    this.sends = sends;
     this.changed = changed;
     this.list = element("ul", "rules");
     this.topic = element("select");
@@ -69,6 +70,10 @@ export class RulesForm {
     this.start = input("time");
     this.end = input("time");
     this.where = choice([["here", "rule.here"], ["server", "rule.server"]]);
+    this.unsent = element("p", "hint");
+    this.unsent.id = "rule-unsent";
+    this.unsent.dataset.t = "rule.unsent";
+    this.unsent.hidden = true;
     this.told = element("p", "hint");
     this.told.id = "rule-told";
     this.told.role = "status";
@@ -88,6 +93,7 @@ export class RulesForm {
       field("rule-from", "rule.quietFrom", this.start),
       field("rule-to", "rule.quietTo", this.end),
       field("rule-where", "rule.where", this.where),
+      this.unsent,
       this.told,
       this.error,
       this.submit,
@@ -109,6 +115,7 @@ export class RulesForm {
     this.topic.addEventListener("change", () => (this.#chosen = true));
     this.details.addEventListener("toggle", () => {
       if (!this.details.open) this.#chosen = false;
+      else this.#lookWhetherSent();
       this.#say();
     });
     this.#say();
@@ -121,7 +128,7 @@ export class RulesForm {
   // The topics and labels there are; a rule is for the first topic that is `followed`, until the person chooses another.
   show(topics, labels, followed = this.#followed) {
     [this.#topics, this.#labels, this.#followed] = [topics, labels, followed];
-    const shown = JSON.stringify([followed, topics.map(({ name, alert }) => [name, alert]), labels, this.rules.all]);
+    const shown = JSON.stringify([followed, topics.map(({ name, alert, alert_problem }) => [name, alert, alert_problem]), labels, this.rules.all]);
     if (shown === this.#shown) return;
     this.#shown = shown;
     const option = (value, text) => Object.assign(element("option", "", text), { value });
@@ -135,13 +142,30 @@ export class RulesForm {
     if (first && !this.#chosen) this.topic.value = first;
     options(this.label, [option(ANY, t("notify.anyLabel")), ...labels.map((label) => option(label, labelText(label)))]);
     this.details.hidden = !topics.length;
-    const everyones = topics.filter(({ alert }) => alert).map((topic) => ({ ...topic.alert, topic: topic.name }));
+    const everyones = topics.filter(({ alert }) => alert).map((topic) => ({ ...topic.alert, topic: topic.name, sent: !topic.alert_problem }));
     this.list.replaceChildren(
       ...this.rules.all.map((rule) => this.#row(rule, described(rule), () => this.rules.remove(rule))),
-      ...everyones.map((rule) => this.#row(rule, `${described(rule)} · ${t("rule.byServer")}`, () => this.save(rule.topic, null))),
+      ...everyones.map((rule) => {
+        const text = `${described(rule)} · ${t(rule.sent ? "rule.byServer" : "rule.notSent")}`;
+        return this.#row(rule, text, () => this.save(rule.topic, null));
+      }),
     );
     this.list.hidden = !this.list.children.length;
     this.#sayTold();
+  }
+
+  // A rule for everyone is of no use where the server sends nothing.
+  async #lookWhetherSent() {
+    try {
+      const sent = await this.sends();
+      this.where.options[1].disabled = !sent;
+      if (!sent) this.where.value = "here";
+      this.unsent.hidden = sent;
+      if (sent) this.where.removeAttribute("aria-describedby");
+      else this.where.setAttribute("aria-describedby", this.unsent.id);
+    } catch (problem) {
+      if (!("status" in problem)) throw problem; // the page says elsewhere that the server is away
+    }
   }
 
   #row(rule, text, remove) {

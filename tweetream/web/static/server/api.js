@@ -100,10 +100,8 @@ export class Api {
     return this.#list("/topics", "no-cache"); // the browser has it, and the server says whether it is still so
   }
 
-  /**
-   * The last hour by minutes, of which the last is still running; from `since` (ms) on by hours, null without an archive.
-   * @returns {Promise<Minute[] | null>}
-   */
+  // The last hour by minutes, of which the last is still running; from `since` (ms) on by hours, null without an archive.
+  /** @returns {Promise<Minute[] | null>} */
   async stats(name, since = 0) {
     if (since && !(await this.#isStored())) return null;
     return this.#list(`/topics/${encodeURIComponent(name)}/stats?${since ? `since=${since}&step=hour` : "minutes=60"}`);
@@ -231,6 +229,11 @@ export class Api {
   // The rule of a topic for alerts of the server; null takes it away.
   async setAlert(name, rule) {
     await this.#change("PATCH", `/topics/${encodeURIComponent(name)}`, { alert: rule });
+  }
+
+  // Whether the server sends the alerts of topics' rules
+  async sendsAlerts() {
+    return (await this.#read("GET", "/alerts")).data?.sends !== false;
   }
 
   async remove(name) {

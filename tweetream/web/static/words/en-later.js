@@ -98,6 +98,8 @@ export default {
   "rule.here": "on this device, while this page is open",
   "rule.server": "for everyone, to the server's address for alerts",
   "rule.byServer": "for everyone, by the server",
+  "rule.notSent": "for everyone, but not sent: the server has no address for alerts",
+  "rule.unsent": "This server sends no alerts to everyone: it has no address for them. Ask the person who runs it to set TWEETREAM_ALERT_URL.",
   "rule.young": "The topic is too new to know what is usual; that takes 20 minutes.",
   "rule.would.every": { one: "In the last hour {n} post would have given an alert.", other: "In the last hour {n} posts would have given an alert." },
   "rule.would.surge": {

@@ -98,6 +98,8 @@ export default {
   "rule.here": "di perangkat ini, selama halaman ini terbuka",
   "rule.server": "untuk semua orang, ke alamat pemberitahuan server",
   "rule.byServer": "untuk semua orang, oleh server",
+  "rule.notSent": "untuk semua orang, tetapi tidak dikirim: server tidak punya alamat pemberitahuan",
+  "rule.unsent": "Server ini tidak mengirim pemberitahuan untuk semua orang: alamatnya belum ada. Minta pengelolanya mengisi TWEETREAM_ALERT_URL.",
   "rule.young": "Topik ini masih terlalu baru untuk tahu yang biasa; perlu 20 menit.",
   "rule.would.every": { other: "Dalam sejam terakhir, {n} kiriman akan memberi pemberitahuan." },
   "rule.would.surge": { other: "Dalam {minutes} menit terakhir, aturan ini akan memberi {n} pemberitahuan." },
