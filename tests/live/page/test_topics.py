@@ -166,6 +166,18 @@ def test_counts_by_label_and_the_rate_are_those_of_the_server(
         expect(row.locator(".rate")).to_have_text(re.compile(r"\d"))
 
 
+def test_the_form_is_not_opened_where_all_topics_are_gone_for_a_moment(visit: Open, topic: str) -> None:
+    with visit() as tab:
+        page = tab.with_clock().open(f"/#{topic}").page
+        expect(page.locator(f'[data-topic="{topic}"]')).to_be_visible()
+        page.route("**/topics", lambda route: route.fulfill(json=[]))  # as of a demo that starts again
+        tab.later(4500)
+        expect(page.locator("#topics-note")).to_contain_text("There are no topics yet")
+        assert page.locator("#add").get_attribute("open") is None
+        tab.later(4500)
+        expect(page.locator("#add")).to_have_attribute("open", "")
+
+
 def test_several_topics_come_on_one_stream(visit: Open, worker: Worker, posting: PostWriter) -> None:
     for name in ("satu", "dua", "tiga"):
         add(worker, name)

@@ -97,7 +97,7 @@ let topics = null; // null: not known yet
 let shown = ""; // the address of the view
 let followed = ""; // topics and filter of the stream
 let position = ""; // where the stream was before it was opened anew
-let lastKnown = {}; // the topics' Kafka topics: a topic that is deleted and added again has a new one
+let lastKnown = new Map(); // the Kafka topics of those that are followed: a topic that is deleted and added again has another
 let [first, asking] = [true, false];
 let changes = 0; // of topics, made here: an answer to an earlier question is out of date
 let timer = 0;
@@ -128,7 +128,7 @@ function show(anew = false) {
   if (view.wall || wall.part) wall.use((part) => part.set(view.wall, view.turn, view.theme));
   if (anew) {
     columns.forget();
-    lastKnown = {};
+    lastKnown = new Map();
   }
   follow(anew);
   sayPanel();
@@ -193,7 +193,7 @@ function showTopics() {
   const labels = [UNSURE, ...(topics ?? []).flatMap((topic) => Object.keys(topic.posts ?? {}))];
   knowLabels(labels);
   topicList.show(topics, current.topics, { rate: (topic) => rates.of(topic), hidden: (name) => undo.part?.has(name) });
-  for (const topic of columns.topics.map(find).filter(Boolean)) lastKnown[topic.name] ??= topic.kafka_topic;
+  lastKnown = new Map(columns.topics.map((name) => [name, lastKnown.get(name) ?? find(name)?.kafka_topic]));
   filters.labels(labels);
   alerts.labels(labels);
   alerts.topics(topics, current.topics);
@@ -209,23 +209,23 @@ function showState() {
   filters.search(api.stored);
 }
 
-// A deleted topic that was added again is followed again.
+// A deleted topic that was added again is followed again, also where the page did not see it go: a replay gives the same ids.
 function followAgain() {
-  const there = (name) => find(name) && find(name).kafka_topic !== lastKnown[name];
-  if (state.gone.some((name) => columns.topics.includes(name) && there(name))) show(true);
+  const seen = (name) => lastKnown.get(name) || state.gone.includes(name);
+  if (columns.topics.some((name) => seen(name) && find(name) && find(name).kafka_topic !== lastKnown.get(name))) show(true);
 }
 
 async function refresh() {
   clearTimeout(timer);
   if (asking) return;
   asking = true;
-  const before = changes;
+  const [before, none] = [changes, !topics?.length];
   try {
     const answer = await api.topics();
     if (before === changes) topics = answer.sort((a, b) => a.name.localeCompare(b.name));
     topics ??= [];
     rates.add(topics, Date.now()); // a clock that goes on while a computer sleeps
-    if (!topics.length) addForm.offer();
+    if (none && !topics.length) addForm.offer(); // not at once: those of a demo that starts again come back
     note(topics.length ? "" : t("topics.none"));
     feed.trust();
     feed.counted(sum(columns.topics.map((name) => sum(find(name)?.posts))));
