@@ -1,17 +1,20 @@
 """On a phone: the posts are on the first screen, nothing is cut off, and all can be hit with a thumb."""
 
 import re
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 from support.browser.page_load import everyday
 from support.browser.tab import Open, Tab, add
 from support.kafka.post_writer import PostWriter
+from support.waiting import until
 from support.workers import Worker
 
 PHONE = {"width": 360, "height": 740}
 NARROW, LANDSCAPE = {"width": 320, "height": 640}, {"width": 740, "height": 360}
 TARGET = 24  # px, what WCAG 2.2 asks of each
+FINGER = 44  # px, of what a finger hits
 
 # What can be hit and is seen; a box takes its label's size, and a link in a sentence is as high as its line.
 SMALL = """least => [...document.querySelectorAll("button, summary, select, input, a:not(.text a, .original, .skip)")]
@@ -19,6 +22,8 @@ SMALL = """least => [...document.querySelectorAll("button, summary, select, inpu
   .filter(one => one.checkVisibility() && one.getClientRects().length)
   .filter(one => Math.min(one.getBoundingClientRect().width, one.getBoundingClientRect().height) < least)
   .map(one => one.outerHTML)"""
+# What stands in a post or names a bar of the charts, and what is hit in the whole height of its row.
+LINES = ".posts *, .bar-name, .as-link, #try-now"
 OVER = "() => document.scrollingElement.scrollWidth - innerWidth"
 # What is seen and does not fit into its own box.
 CUT = """() => [...document.querySelectorAll(
@@ -107,6 +112,57 @@ def test_the_filters_unfold_for_who_asks_and_a_filter_in_the_address_is_seen(
         expect(page.locator("#filter-said")).to_have_text("tidakada")
         page.set_viewport_size({"width": 1440, "height": 900})
         expect(text).to_be_visible()
+
+
+def menus(page: Page) -> list[Callable[[], None]]:
+    """What opens the parts of the page, one after the other."""
+
+    def press(selector: str) -> Callable[[], None]:
+        return lambda: page.locator(selector).first.click()
+
+    return [
+        press(".topic .more:visible"), press('#topic-menu [data-act="remove"]'), press("#undo button"),
+        press("#add > summary"), press("#add > summary"), press("#more > summary"), press("#export"),
+        lambda: page.keyboard.press("Escape"), press("#help-open"), lambda: page.keyboard.press("Escape"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (1024, 768), (740, 360)])
+def test_what_a_finger_hits_is_44_px_large(
+    visit: Open, worker: Worker, topic: str, posting: PostWriter, width: int, height: int
+) -> None:
+    add(worker, "lain")
+    ids = posting.write(*everyday(topic, 12))
+    until(lambda: worker.count(topic) == 12, 15, "all are counted")  # a row that grows closes its menu
+    small = SMALL.replace(".original,", f".original, {LINES},").replace(
+        '"button, summary, select, input,', f'":is(button, summary, select, input):not({LINES}),'
+    )
+    with visit(viewport={"width": width, "height": height}, has_touch=True, is_mobile=True) as tab:
+        page = tab.open(f"/#{topic}").page
+        tab.wait_for_post(ids[-1])
+        tab.wait_for_state("live")
+        assert page.evaluate("matchMedia('(pointer: coarse)').matches")
+        assert page.evaluate(small, FINGER) == []
+        for open_it in menus(page):
+            open_it()
+            page.wait_for_timeout(200)
+            assert page.evaluate(small, FINGER) == []
+            assert page.evaluate(OVER) <= 0
+        if page.locator("#bar-filters").is_visible():
+            page.locator("#bar-filters").click()
+            assert page.evaluate(small, FINGER) == []
+            page.locator("#bar-charts").click()
+            page.wait_for_selector("#charts-share li")
+            assert page.evaluate(small, FINGER) == []
+            page.locator("#bar-alerts").click()
+        else:
+            page.locator("#alerts-details > summary").click()
+        page.locator("#rule-add > summary").click()
+        page.wait_for_timeout(200)
+        assert page.evaluate(small, FINGER) == []
+        assert page.evaluate(OVER) <= 0
+        page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        assert page.evaluate(small, FINGER) == []
 
 
 def swipe(tab: Tab, by: int) -> None:
