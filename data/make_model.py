@@ -33,7 +33,7 @@ TWEETS_OF_EACH_LABEL = 3_000  # more of them make the model worse on posts that 
 POSTS = {
     "posts-train.csv": "f2c759263a919c636c9615258165ee4610e17b25dd2ec196f7969b63f803e32b",
     "posts-test.csv": "fc01adb334a728d38d67afd666ef9c76cd86a30b9dabd0c2af4c0646e7f369fb",
-    "posts-world.csv": "1f1c873b96ecdf5278716b9d7be5af3fd90acd8a57b02e9e49028f4da7cee554",
+    "posts-world.csv": "dc9bfcf9db66a9e4d967c331d1c3ddfe284a469fdb5f6a1788e6f6d0fbaa1886",
     "real-labels.csv": "0529504c9fff8c93ca944d6bdfb3d2d9f155b5ab231fd1898c24bf4204ff4420",
 }
 REAL = {

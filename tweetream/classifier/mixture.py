@@ -5,8 +5,9 @@ traffic, few are, and most of the others speak of traffic in general. One linear
 there are two, each calibrated on its own sort, and a gate: a third linear model, which tells which sort a post is like.
 All three are linear over the same features, so that a text costs one look-up for each word, as before.
 
-A feature of few posts tells more than one of many, so it is scaled by its inverse document frequency. The scale and
-Platt's sigmoid become part of the weights: serving knows neither.
+A feature of few posts tells more than one of many, so it is scaled by its inverse document frequency; and each model
+scales it once more by how unevenly the two answers share it (Wang and Manning 2012). The scales and Platt's sigmoid
+become part of the weights: serving knows none of them.
 """
 
 from collections.abc import Sequence
@@ -26,11 +27,12 @@ from tweetream.classifier.vectorizer import FeatureVectorizer
 
 PARTS = 5  # of the posts, each held out once for the calibration
 FEWEST_POSTS = 3  # of a feature
+_SMOOTH = 0.3  # added to the sums of each feature, so that no log ratio is infinite
 _FREE = 1e6  # Platt's sigmoid has two parameters, which need no regularisation
 _WRITTEN, _GUARDS, _TWEETS, _WORLD, _REAL, _BACKGROUND = range(6)
-# A post of an unknown source looks less like real ones than posts of the known sources do, and the gate is less sure of
-# it than it believes. So its log odds are made smaller, and a post in doubt counts as real.
-_GATE_SLOPE, _GATE_SHIFT = 0.7, 1.0
+# A post of an unknown source looks less like real ones than posts of the known sources do, so a post in doubt counts as
+# real.
+_GATE_SHIFT = 1.0
 Flags = NDArray[np.bool_]
 
 
@@ -50,12 +52,13 @@ class Posts(NamedTuple):
 
 
 class _Expert(NamedTuple):
-    """One linear model: what it tells, the weight of each post in training and in calibration, and LinearSVC's C."""
+    """One linear model: what it tells, and the weight of each post in training and in calibration."""
 
     truth: Flags
     training: Numbers
     calibration: Numbers
-    c: float  # the smaller, the smoother
+    c: float  # LinearSVC's: the smaller, the smoother
+    contrast: float  # the power of the scale by uneven features; 0 is none
 
 
 def train_mixture(posts: Posts) -> Parameters:
@@ -74,8 +77,7 @@ def train_mixture(posts: Posts) -> Parameters:
         parts = folds(everything, PARTS)
         fitted = [_fit(scaled, expert, parts) for expert in _experts(truth, sort)]
     weights, bias = (np.array(each).T for each in zip(*fitted, strict=True))
-    weights[:, -1] *= _GATE_SLOPE
-    bias[-1] = bias[-1] * _GATE_SLOPE + _GATE_SHIFT
+    bias[-1] += _GATE_SHIFT
     features = FeatureWeights(
         vectorizer.kinds, vectorizer.known_, np.ascontiguousarray(weights * rarity[:, None]), bias
     )
@@ -101,9 +103,9 @@ def _experts(truth: Flags, sort: NDArray[np.intp]) -> list[_Expert]:
 
     rarer = np.where((sort == _REAL) & truth, 2.0, 1.0)  # among real posts, those of the rarer label count double
     return [
-        _Expert(truth, of(1, 0.3, 0.3, 1, 0, 0.2), of(1, 0, 0, 0, 0, 0), 0.04),
-        _Expert(truth, of(0.1, 0.1, 1, 1, 1, 0.3) * rarer, of(0, 0, 0, 0, 1, 0.3), 0.02),
-        _Expert(sort >= _TWEETS, of(1, 0.2, 0.5, 1, 1, 1), of(1, 0, 0, 1, 1, 1), 0.02),
+        _Expert(truth, of(1, 0.3, 0.3, 1, 0, 0.2), of(1, 0, 0, 0, 0, 0), 0.04, 0.5),
+        _Expert(truth, of(0.1, 0.1, 1, 1, 1, 0.3) * rarer, of(0, 0, 0, 0, 1, 0.3), 0.02, 0.5),
+        _Expert(sort >= _TWEETS, of(1, 0.2, 0.5, 1, 1, 1), of(1, 0, 0, 1, 1, 1), 0.06, 0.7),
     ]
 
 
@@ -111,15 +113,27 @@ def _fit(matrix: csr_matrix, expert: _Expert, parts: Sequence[tuple[list[int], l
     """The weights and the bias of calibrated log odds: learnt from all posts, calibrated on posts held out in turn."""
     decisions = np.zeros(len(expert.truth))
     for training, testing in parts:
-        decisions[testing] = _learn(matrix, expert, np.array(training)).decision_function(matrix[testing])
+        weights, bias = _learn(matrix, expert, np.array(training))
+        decisions[testing] = matrix[testing] @ weights + bias
     some = np.flatnonzero(expert.calibration)
     platt = LogisticRegression(C=_FREE).fit(decisions[some, None], expert.truth[some], expert.calibration[some])
     slope, shift = platt.coef_[0, 0], platt.intercept_[0]
-    model = _learn(matrix, expert, np.arange(len(expert.truth)))
-    return model.coef_[0] * slope, float(model.intercept_[0] * slope + shift)
+    weights, bias = _learn(matrix, expert, np.arange(len(expert.truth)))
+    return weights * slope, bias * slope + shift
 
 
-def _learn(matrix: csr_matrix, expert: _Expert, places: NDArray[np.intp]) -> LinearSVC:
+def _learn(matrix: csr_matrix, expert: _Expert, places: NDArray[np.intp]) -> tuple[Numbers, float]:
+    """The weights and the bias of the decision, learnt from the posts at `places`."""
     places = places[expert.training[places] > 0]
-    model = LinearSVC(C=expert.c, random_state=SEED)
-    return model.fit(matrix[places], expert.truth[places], sample_weight=expert.training[places])
+    some, truth, weights = matrix[places], expert.truth[places], expert.training[places]
+    scale = _contrast(some, truth, weights) ** expert.contrast
+    scale /= np.sqrt((scale**2).mean())
+    model = LinearSVC(C=expert.c, random_state=SEED).fit((some @ diags(scale)).tocsr(), truth, sample_weight=weights)
+    return model.coef_[0] * scale, float(model.intercept_[0])
+
+
+def _contrast(matrix: csr_matrix, truth: Flags, weights: Numbers) -> Numbers:
+    """How unevenly two sorts of posts share each feature: the size of the log ratio of its shares of both."""
+    one, other = (matrix.T @ (weights * side) + _SMOOTH for side in (truth, ~truth))
+    found: Numbers = np.abs(np.log((one / one.sum()) / (other / other.sum())))
+    return found
