@@ -22,6 +22,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
+from tweetream.kafka.connecting import connect_in_time
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import Unavailable, retry_until_available, wait_at_most
@@ -42,6 +43,7 @@ class TopicSpec:
 @asynccontextmanager
 async def admin(kafka: Connection) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client for one call. Raises Unavailable if Kafka fails or takes longer than TIMEOUT."""
+    connect_in_time()
     client = AIOKafkaAdminClient(**kafka.arguments(), request_timeout_ms=int(TIMEOUT * 1000))
     try:
         async with asyncio.timeout(TIMEOUT):

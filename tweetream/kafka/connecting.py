@@ -3,11 +3,13 @@
 A process that ended refuses and closes connections at once. A machine without power or network says nothing. aiokafka
 waits for it as long as for the answer to a request, 30 to 40 s, while all that the client wants of other brokers waits
 behind it. So connecting has a limit of its own, as in Java's clients (`socket.connection.setup.timeout.ms`), and the
-kernel closes a connection whose other machine acknowledges nothing any more. A broker that only takes its time is
-waited for as before: its kernel acknowledges.
+kernel closes a connection whose other machine acknowledges nothing any more. A frozen broker is waited for as before,
+since its kernel acknowledges, unless a request does not fit into its buffer.
 """
 
+import asyncio
 import socket
+import time
 from typing import Any
 
 import aiokafka.client
@@ -15,7 +17,7 @@ from aiokafka.conn import AIOKafkaConnection
 from typing_extensions import override
 
 CONNECT = 2.0  # seconds until the machine has answered; from then on the time of a request counts
-CONNECT_TLS = 5.0  # the same with a handshake, for which a busy broker needs its CPU
+CONNECT_TLS = 3.0  # the same with a handshake, for which a busy broker needs its CPU
 SILENT = 8  # seconds without an acknowledgement after which the kernel closes the connection
 # A system that lacks one of these (macOS, Windows) waits longer.
 OPTIONS = {
@@ -35,8 +37,16 @@ class PromptConnection(AIOKafkaConnection):
     @override
     async def connect(self) -> Any:
         self._patience = self._request_timeout
-        self._request_timeout = min(CONNECT if self._ssl_context is None else CONNECT_TLS, self._patience)
+        connecting = CONNECT if self._ssl_context is None else CONNECT_TLS
+        self._request_timeout = min(connecting + 2 * await self._resolving(), self._patience)
         return await super().connect()
+
+    async def _resolving(self) -> float:
+        """Seconds that it takes to find the address: a name server can be the machine that is gone. Raises OSError."""
+        began = time.monotonic()
+        async with asyncio.timeout(self._patience):
+            await asyncio.get_running_loop().getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        return time.monotonic() - began
 
     @override
     async def _do_version_lookup(self) -> None:

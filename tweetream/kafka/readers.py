@@ -16,7 +16,7 @@ READERS = 4
 FETCH_RECORDS = 1_000  # records of one fetch at most
 MAX_DEDUP_RECORDS = 50_000  # records of a dedup window at most
 POLL_MS = 100
-STOP_TIMEOUT = 0.5  # seconds
+START_TIMEOUT, STOP_TIMEOUT = 10.0, 0.5  # seconds
 LOG_APPEND_TIME = 1  # a record's time is that of its arrival: Apache Kafka, as our feeds are declared
 
 
@@ -48,7 +48,7 @@ class Readers:
     ) -> AsyncIterator[AIOKafkaConsumer]:
         """A reader with nothing assigned. If the block fails, a new reader replaces it.
 
-        `check` is called before a reader is taken, also after a wait. It may raise.
+        `check` is called before a reader is taken, also after a wait. It may raise. Raises KafkaError and TimeoutError.
         """
         check()
         async with self._searches if search else contextlib.nullcontext(), self._lend(check) as reader:
@@ -62,7 +62,8 @@ class Readers:
             sound = None
             if reader is None:
                 reader = consumer(self._kafka)
-                await reader.start()
+                async with asyncio.timeout(START_TIMEOUT):
+                    await reader.start()
             yield reader
             # A reader that stays assigned to a deleted topic can create it again. (`unsubscribe` at a bad moment would
             # stop aiokafka's fetching for good.)
