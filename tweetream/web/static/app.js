@@ -223,7 +223,7 @@ async function refresh() {
   try {
     const answer = await api.topics();
     if (before === changes) topics = answer.sort((a, b) => a.name.localeCompare(b.name));
-    topics ??= [];
+    if (!topics) return; // the first answer came while something was changed
     rates.add(topics, Date.now()); // a clock that goes on while a computer sleeps
     if (none && !topics.length) addForm.offer(); // not at once: those of a demo that starts again come back
     note(topics.length ? "" : t("topics.none"));

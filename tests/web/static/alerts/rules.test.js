@@ -50,6 +50,19 @@ test("the rules of a topic that was deleted are forgotten, also when another of 
   assert.equal(rules.all[0], kept, "the rule that is told of already");
 });
 
+test("what another tab has changed meanwhile stays when a topic goes", () => {
+  const before = globalThis.localStorage;
+  const store = new Map();
+  globalThis.localStorage = { getItem: (key) => store.get(key) ?? null, setItem: (key, value) => store.set(key, value) };
+  const [here, there] = [new Rules(), new Rules()];
+  here.add(rule({ topic: "banjir" }));
+  there.add(rule({ topic: "banjir" }));
+  there.add(rule({ topic: "macet" }));
+  here.know([{ name: "macet", kafka_topic: "t-feed-macet-1" }]);
+  assert.deepEqual([here.all, new Rules().all], [[rule({})], [rule({})]]);
+  globalThis.localStorage = before;
+});
+
 test("what is kept and is no rule is left out", () => {
   const kept = ["no", null, rule({ quiet: "1-2" }), rule({ least: "5" }), rule({ when: "never" }), rule({ label: 7 }), rule({})];
   const before = globalThis.localStorage;

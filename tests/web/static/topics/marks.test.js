@@ -49,3 +49,15 @@ test("a topic that was deleted is no longer muted, also when another of its name
   marks.update([], []);
   assert.equal(marks.muted("c"), false);
 });
+
+test("what another tab has muted meanwhile stays when a topic goes", () => {
+  const before = globalThis.localStorage;
+  const store = new Map();
+  globalThis.localStorage = { getItem: (key) => store.get(key) ?? null, setItem: (key, value) => store.set(key, value) };
+  new Marks().mute(topic("a", 1), true);
+  const here = new Marks();
+  new Marks().mute(topic("b", 1), true);
+  here.update([topic("b", 1)], []);
+  assert.deepEqual([here.muted("a"), here.muted("b"), new Marks().muted("b")], [false, true, true]);
+  globalThis.localStorage = before;
+});

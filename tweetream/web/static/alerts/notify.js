@@ -88,7 +88,8 @@ export class Alerts {
   // The topics there are, or null while that is not known, and the names of those that are followed.
   topics(topics, followed) {
     [this.#topics, this.#followed] = [topics ?? [], followed];
-    if (topics && this.#rules.know(topics)) this.#say();
+    // Without a rule the chosen label decides: the person who had rules would hear of every post.
+    if (topics && this.#rules.know(topics)) this.#set(this.#rules.all.length ? {} : { notify: false, sound: false });
     this.form.part?.show(this.#topics, this.#labels, followed);
   }
 

@@ -45,15 +45,19 @@ export function surge(rows, { label, least }, age = Number.POSITIVE_INFINITY) {
   return posts >= Math.max(least, FACTOR * usual) ? { posts, usual: Math.round(usual * 10) / 10 } : null;
 }
 
+/** @returns {Rule[]} */
+function stored() {
+  try {
+    const found = JSON.parse(kept(KEY) ?? "[]");
+    return Array.isArray(found) ? found.filter(isRule) : [];
+  } catch {
+    return []; // something else was kept there
+  }
+}
+
 export class Rules {
   constructor() {
-    this.all = /** @type {Rule[]} */ ([]);
-    try {
-      const found = JSON.parse(kept(KEY) ?? "[]");
-      if (Array.isArray(found)) this.all = found.filter(isRule);
-    } catch {
-      // something else was kept there
-    }
+    this.all = stored();
   }
 
   // Whether there is room for one more rule.
@@ -69,10 +73,11 @@ export class Rules {
 
   // Takes the topics that there are, and forgets the rules of all others. Whether there were such.
   know(topics) {
-    const there = ({ topic, feed }) => topics.some(({ name, kafka_topic }) => name === topic && (!feed || feed === kafka_topic));
-    const left = this.all.filter(there);
-    if (left.length === this.all.length) return false;
-    this.#set(left);
+    const there = (/** @type {Rule} */ { topic, feed }) => topics.some(({ name, kafka_topic }) => name === topic && (!feed || feed === kafka_topic));
+    if (this.all.every(there)) return false;
+    const same = (rule) => this.all.find((known) => JSON.stringify(known) === JSON.stringify(rule)) ?? rule;
+    const now = kept(KEY) === null ? this.all : stored().map(same); // another tab may have changed them
+    this.#set(now.filter(there));
     return true;
   }
 

@@ -128,7 +128,8 @@ export class TopicList {
     this.marks = new Marks();
     this.hours = new Hours(stats, () => this.#again());
     const mute = (one) => {
-      this.marks.mute(this.#topics.find(({ name }) => name === one), !this.marks.muted(one));
+      const topic = this.#topics.find(({ name }) => name === one);
+      if (topic) this.marks.mute(topic, !this.marks.muted(one)); // it may be gone since its menu was opened
       marked();
     };
     this.menu = new TopicMenu(document, { edit, mute, remove }, (one) => this.marks.muted(one));

@@ -25,9 +25,12 @@ export class Marks {
   update(topics, chosen) {
     if (!topics) return;
     const feeds = Object.fromEntries(topics.map(({ name, kafka_topic }) => [name, kafka_topic]));
-    const gone = Object.keys(this.#muted).filter((name) => this.#muted[name] !== feeds[name]);
-    for (const name of gone) delete this.#muted[name];
-    if (gone.length) keep(MUTED, JSON.stringify(this.#muted));
+    const gone = () => Object.keys(this.#muted).filter((name) => this.#muted[name] !== feeds[name]);
+    if (gone().length) {
+      this.#muted = kept(MUTED) ? read(MUTED) : this.#muted; // another tab may have changed it
+      for (const name of gone()) delete this.#muted[name];
+      keep(MUTED, JSON.stringify(this.#muted));
+    }
     const seen = {};
     for (const topic of topics) {
       const before = this.#seen[topic.kafka_topic];

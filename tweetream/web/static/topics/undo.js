@@ -1,12 +1,12 @@
 // @ts-check
 // Deletes a topic after ten seconds, in which a bar offers to undo it. The time begins again when a pointer leaves the bar, or
-// the focus that a keyboard brought there. If the person leaves the page before, nothing is deleted. Loaded when it is needed
+// the focus that a keyboard brought there; it is a minute at most. If the person leaves the page before, nothing is deleted. Loaded when it is needed
 // first.
 
 import { button, element } from "../lib/elements.js";
 import { t } from "../words/words.js";
 
-const TIME = 10000; // ms
+const [TIME, MOST] = [10000, 60000]; // ms
 
 export class Undo {
   #waiting = new Map(); // name: {timer, bar, end}
@@ -42,10 +42,11 @@ export class Undo {
 
   // Calls done() when neither a pointer nor the focus was at the bar for so long.
   #wait(waiting, done) {
-    const held = new Set();
+    const [held, last] = [new Set(), Date.now() + MOST];
     const begin = () => {
       clearTimeout(waiting.timer);
-      if (!held.size) waiting.timer = setTimeout(done, TIME);
+      const left = Math.max(0, last - Date.now());
+      waiting.timer = setTimeout(done, held.size ? left : Math.min(TIME, left));
     };
     const listen = (type, note) =>
       waiting.bar.addEventListener(type, (event) => {
