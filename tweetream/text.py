@@ -99,7 +99,7 @@ class Cleaner:
 
     _REMEMBERED = 50_000
     _LONGEST = 64
-    _PART = 2_000  # words of a long text between which other threads run
+    _PART = 400  # words of a long text between which other threads run
     _CUT = 256  # letters that the classifier looks at; one word can have 64 KiB
 
     def __init__(self, abbreviations: Mapping[str, str] | None = None) -> None:

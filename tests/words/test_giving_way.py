@@ -36,5 +36,5 @@ def test_normalise_gives_way() -> None:
 
 
 def test_clean_gives_way() -> None:
-    words = normalise("\u00e9a \u00e9b \u00e9c \u00e9d " * 10_000)  # 20 parts
+    words = normalise("\u00e9a \u00e9b \u00e9c \u00e9d " * 10_000)  # 100 parts
     assert turns(lambda: Cleaner().clean(words)) >= 10
