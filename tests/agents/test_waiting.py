@@ -127,6 +127,17 @@ async def test_an_event_that_a_rebalance_took_away_notes_nothing(producer: Produ
     assert producer.log == [] and feeds._backlogs == {}
 
 
+async def test_a_late_failure_of_the_last_assignment_lets_no_new_record_pass(
+    producer: Producer, feeds: WaitingFeeds
+) -> None:
+    """A send that began before a rebalance fails after it: Kafka never gets its place, so nothing may rely on that."""
+    feeds.begin(0, FEED, 7, lambda: False).close()  # type: ignore[attr-defined]
+    assert not feeds.is_behind(0, FEED) and not feeds.pass_over(0, FEED, 8)
+    await feeds.begin(0, FEED, 6, yes)
+    feeds.begin(0, FEED, 9, lambda: False).close()  # type: ignore[attr-defined]
+    assert [(backlog.start, backlog.until) for backlog in feeds._backlogs.values()] == [(6, 7)]
+
+
 async def test_after_a_rebalance_the_backlogs_of_kafka_count(
     producer: Producer, feeds: WaitingFeeds, monkeypatch: pytest.MonkeyPatch
 ) -> None:

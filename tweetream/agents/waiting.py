@@ -93,10 +93,18 @@ class WaitingFeeds:
     def begin(
         self, partition: int, feed: str, offset: int, still_assigned: StillAssigned, *, counted: bool = True
     ) -> Awaitable[None]:
-        """The record at this offset cannot be written to the feed. Later ones know it at once, Kafka when awaited."""
-        if not self.pass_over(partition, feed, offset):
-            self._backlogs[partition, feed] = Backlog(partition, feed, offset, offset + 1, counted=counted)
-        return self.note(self._backlogs[partition, feed], still_assigned)
+        """The record at this offset cannot be written to the feed. Later ones know it at once, Kafka when awaited.
+
+        Raises Abandoned. A record that is no longer assigned comes again and begins then: records of the new assignment
+        would pass the feed over for a place that Kafka never gets.
+        """
+        backlog = self._backlogs.get((partition, feed))
+        if backlog is None:
+            backlog = Backlog(partition, feed, offset, offset + 1, counted=counted)
+        if still_assigned():
+            self._backlogs[partition, feed] = backlog
+            self.pass_over(partition, feed, offset)
+        return self.note(backlog, still_assigned)
 
     async def note(self, backlog: Backlog, still_assigned: StillAssigned) -> None:
         """Tell Kafka where the feed's backlog begins."""

@@ -1,7 +1,7 @@
 // @ts-check
 // Deletes a topic after ten seconds, in which a bar offers to undo it. The time begins again when a pointer leaves the bar, or
-// the focus that a keyboard brought there; it is five minutes at most. If the person leaves the page before, nothing is deleted. Loaded when it is needed
-// first.
+// the focus that a keyboard brought there; it is five minutes at most. If the person leaves the page before, nothing is
+// deleted. Loaded when it is needed first.
 
 import { button, element } from "../lib/elements.js";
 import { t } from "../words/words.js";
