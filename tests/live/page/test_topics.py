@@ -121,7 +121,7 @@ def test_deleting_waits_ten_seconds_can_be_taken_back_and_is_not_done_by_who_lea
 def test_a_deletion_can_be_taken_back_for_as_long_as_a_pointer_or_the_focus_of_a_keyboard_is_there(
     visit: Open, worker: Worker
 ) -> None:
-    for name in ("tikus", "tombol", "jari"):
+    for name in ("tikus", "tombol", "jari", "lama"):
         add(worker, name)
     with visit() as tab, visit(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True) as phone:
         page = tab.with_clock().open("/#tikus").page
@@ -149,6 +149,11 @@ def test_a_deletion_can_be_taken_back_for_as_long_as_a_pointer_or_the_focus_of_a
         page.keyboard.press("Tab")
         tab.later(10_500)
         until(lambda: "tombol" not in worker.topics(), 15, "the keyboard has left it")
+        page.locator('[data-topic="lama"] .more').press("Enter")
+        page.locator('#topic-menu [data-act="remove"]').press("Enter")
+        expect(page.locator("[data-undo=lama] button")).to_be_focused()
+        tab.later(301_000)
+        until(lambda: "lama" not in worker.topics(), 15, "five minutes are the most")
 
 
 def test_counts_by_label_and_the_rate_are_those_of_the_server(
