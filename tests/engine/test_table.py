@@ -7,7 +7,8 @@ from faust.types import TP
 from support.tables import FakeChangelog, FakeProducer, let_tasks_run, rebalance, receive
 
 from tweetream.engine.table import ReplicatedTable
-from tweetream.kafka.producer import Abandoned
+from tweetream.kafka.producer import Abandoned, RecordTooLarge
+from tweetream.kafka.send_queue import Send
 
 
 async def test_a_change_is_sent_only_by_a_flush_and_shows_at_once(
@@ -30,6 +31,42 @@ async def test_changes_are_delivered_in_order_with_the_last_value_of_each_key(
     table.pop(b"a", None)
     await table.flush()
     assert producer.log == [(b"b", b"3"), (b"a", None)]
+
+
+async def test_a_thousand_changes_go_out_in_one_send(
+    table: ReplicatedTable, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sends: list[Send] = []
+    deliver = producer.deliver
+
+    async def noting(topic: str, partition: int, send: Send) -> None:
+        sends.append(send)
+        await deliver(topic, partition, send)
+
+    monkeypatch.setattr(producer, "deliver", noting)
+    for number in range(1_000):
+        table[b"%d" % number] = b"1"
+    await table.flush()
+    assert len(sends) == 1 and len(producer.log) == 1_000
+    receive(table, *[(number, b"%d" % number, b"0") for number in range(1_000)])
+    assert set(table.values()) == {b"1"}, "each key knows the offset of its own change"
+
+
+async def test_what_is_too_large_is_told_and_the_rest_is_delivered(
+    table: ReplicatedTable, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def only_small(topic: str, partition: int, send: Send) -> None:
+        for value, _ in send.records:
+            if value == b"large":
+                send.pass_over()
+            else:
+                send.count(1, 7)
+
+    monkeypatch.setattr(producer, "deliver", only_small)
+    table[b"a"], table[b"b"] = b"large", b"1"
+    with pytest.raises(RecordTooLarge):
+        await table.flush()
+    assert table.in_changelog(b"a") is None and table.in_changelog(b"b") == b"1"
 
 
 async def test_an_abandoned_flush_leaves_the_change_for_the_next_one(

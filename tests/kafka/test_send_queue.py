@@ -184,7 +184,7 @@ class Added:
         self._producer.begin_send("t", 0, send)
 
     def _note(self, send: Send, error: Exception | None) -> None:
-        self.ended.append(([value for value, _ in send.records], error))
+        self.ended.append(([value for value, _ in send.records if value is not None], error))
 
     async def wait(self, number: int) -> list[list[bytes]]:
         async with asyncio.timeout(5):

@@ -15,7 +15,7 @@ from tweetream.engine.changelog import Changelog, ChangelogRecord
 from tweetream.engine.table import ReplicatedTable
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.producer import Abandoned, OrderedProducer, always
-from tweetream.kafka.send_queue import Headers, StillAssigned
+from tweetream.kafka.send_queue import Headers, Send, StillAssigned
 
 Table = TypeVar("Table", bound=ReplicatedTable)
 
@@ -40,12 +40,21 @@ class FakeProducer(OrderedProducer):
         headers: Headers = (),
         still_assigned: StillAssigned = always,
     ) -> RecordMetadata:
+        await self._until_free(still_assigned)
+        self.log.append((key, value))
+        return RecordMetadata(topic, partition, TopicPartition(topic, partition), len(self.log) - 1, 0, 1, 0)
+
+    async def _until_free(self, still_assigned: StillAssigned) -> None:
         while not self.free.is_set():
             await asyncio.sleep(0)
             if not still_assigned():
                 raise Abandoned
-        self.log.append((key, value))
-        return RecordMetadata(topic, partition, TopicPartition(topic, partition), len(self.log) - 1, 0, 1, 0)
+
+    @override
+    async def deliver(self, topic: str, partition: int, send: Send) -> None:
+        await self._until_free(send.still_assigned)
+        send.count(len(send.records), len(self.log))
+        self.log += [(key, value) for key, (value, _) in zip(send.keys or (), send.records, strict=True)]
 
 
 class FakeChangelog(Changelog):

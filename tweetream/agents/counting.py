@@ -1,10 +1,10 @@
 """Counts → the counts table: the posts of each feed by minute, label and source, each post once.
 
-Records are gathered for a second, since a change of the table costs more than a count. A record is counted in an entry
-only if its stamp is above the highest one that the entry has seen of that partition.
+Records are gathered for a second, since a change of the table costs more than a count, and longer when more than
+CHANGES entries change. A record is counted in an entry only if its stamp is above the highest one that the entry has
+seen of that partition.
 """
 
-import asyncio
 import logging
 from functools import cache, partial
 from typing import Any
@@ -22,6 +22,7 @@ from tweetream.topology import counts, counts_table, dead_letter, now_ms
 
 log = logging.getLogger(__name__)
 GATHER = 1.0  # seconds: each change of the table goes to every worker
+CHANGES, GATHER_MOST = 300, 10.0  # of the table a second; seconds
 TRY_AGAIN = 5.0  # seconds, when Kafka rejects the records of the table
 MINUTES = 61  # kept of each feed: the last hour and the current minute
 AHEAD = 60  # minutes that the clock of another worker may be ahead
@@ -36,25 +37,27 @@ class PendingCounts:
     def append(self, event: EventT[Any], record: CountRecord) -> None:
         self._pending.append((event, record))
 
-    async def write(self) -> None:
-        """Write the records to the table, and acknowledge them.
+    async def write(self) -> int:
+        """Write the records to the table, and acknowledge them. Returns how many entries changed.
 
         Raises RecordRejected, or an error of this machine: they stay pending, and the stamps tell the next time which
         of them are counted.
         """
         taken = self._take()
         try:
-            add([record for _, record in taken])
+            changed = add([record for _, record in taken])
             await counts_table.flush(app.is_flowing)
         except Abandoned:
             for event, _ in taken:
                 give_up(event)
+            return 0
         except (RecordRejected, OSError, MemoryError):
             self._pending[:0] = taken
             raise
         else:
             for event, _ in taken:
                 event.ack()
+            return changed
 
     def _take(self) -> list[tuple[EventT[Any], CountRecord]]:
         """The pending records that are still this worker's; after a rebalance the others come again."""
@@ -96,10 +99,11 @@ class Counting(Service):
 
     @Service.task
     async def _write(self) -> None:
+        pause = GATHER
         while not self.should_stop:
-            await asyncio.sleep(GATHER)
+            await self.sleep(pause)
             try:
-                await pending().write()
+                pause = min(max(GATHER, await pending().write() / CHANGES), GATHER_MOST)
             except (
                 RecordRejected,
                 OSError,
@@ -109,8 +113,8 @@ class Counting(Service):
                 await self.sleep(TRY_AGAIN)
 
 
-def add(records: list[CountRecord]) -> None:
-    """Add the records to the entries of their feeds."""
+def add(records: list[CountRecord]) -> int:
+    """Add the records to the entries of their feeds. Returns how many entries changed."""
     now = now_ms() // 60_000
     kept = range(now - MINUTES + 1, now + AHEAD)
     changed: dict[str, Counts] = {}
@@ -127,6 +131,7 @@ def add(records: list[CountRecord]) -> None:
         entry.minutes = {minute: labels for minute, labels in entry.minutes.items() if minute in kept}
         entry.sources = {minute: sources for minute, sources in entry.sources.items() if minute in kept}
         counts_table.put(feed, entry)
+    return len(changed)
 
 
 def count(entry: Counts, minutes: dict[int, dict[str, int]]) -> None:

@@ -108,7 +108,7 @@ class FeedWrites:
             metrics.fed(feed_name(feed).topic).inc(len(send.records) - len(send.too_large))
             for nth in send.too_large:
                 value = send.records[nth][0]
-                self._rest.append(dead_letter(feed, value, f"{len(value)} bytes are too many for Kafka"))
+                self._rest.append(dead_letter(feed, value, f"{len(value or b'')} bytes are too many for Kafka"))
         self._left -= 1
         if not self._left and not self._all_ended.done():
             self._all_ended.set_result(None)

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from faust.stores import memory
 from faust.tables.globaltable import GlobalTable
 from faust.types import TP
 from typing_extensions import override
@@ -19,27 +18,12 @@ from typing_extensions import override
 from tweetream.engine.application import App
 from tweetream.engine.changelog import Changelog, ChangelogRecord
 from tweetream.engine.snapshot import Snapshot, fingerprint
-from tweetream.kafka.producer import Abandoned, OrderedProducer, always
-from tweetream.kafka.send_queue import StillAssigned
+from tweetream.engine.store import Store
+from tweetream.kafka.producer import Abandoned, OrderedProducer, RecordTooLarge, always
+from tweetream.kafka.send_queue import Send, StillAssigned
 from tweetream.models import codec
 
 log = logging.getLogger(__name__)
-
-
-class Store(memory.Store):  # type: ignore[type-arg]
-    """Faust's memory store, which tells the recovery how far its table has read."""
-
-    table: "ReplicatedTable"
-
-    @override
-    def persisted_offset(self, tp: TP) -> int | None:
-        return self.table.read_to
-
-    @override
-    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
-        """Faust would drop every key of a partition that is not active here, which another worker owns."""
-        if self.table.stale:
-            await self.table.mend()
 
 
 class ReplicatedTable(GlobalTable):
@@ -104,20 +88,28 @@ class ReplicatedTable(GlobalTable):
         Raises Abandoned: a change stays pending, or was withdrawn because another worker writes now.
         """
         while self._pending:
-            key, value = next(iter(self._pending.items()))
-            term = self._term
-            sent = await self.producer.send(self.changelog_topic_name, 0, value, key=key, still_assigned=still_assigned)
+            changes, term = list(self._pending.items()), self._term
+            send = Send([(value, []) for _, value in changes], [key for key, _ in changes], still_assigned)
+            await self.producer.deliver(self.changelog_topic_name, 0, send)
             if term != self._term:  # lost while it was sent: the changelog has the outcome
                 raise Abandoned(f"{self.name} is written by another worker now")
-            self._offsets[key] = max(sent.offset, self._offsets.get(key, -1))
-            if key in self._pending:
-                self._overwritten.discard(key)
-                self._delivered[key] = value
-                if self._pending[key] is value:
-                    del self._pending[key], self._delivered[key]
-                self._wake()
-            elif value is not None and self._is_older(key, value):  # a newer value came while it was sent
-                self._restore(key, self.data[key])
+            for (key, value), offset in zip(changes, send.offsets, strict=True):
+                if offset >= 0:
+                    self._sent(key, value, offset)
+            self._wake()
+            if send.too_large:
+                raise RecordTooLarge(f"{self.name} has {len(send.too_large)} values that are too large for Kafka")
+
+    def _sent(self, key: bytes, value: bytes | None, offset: int) -> None:
+        """Kafka has this change."""
+        self._offsets[key] = max(offset, self._offsets.get(key, -1))
+        if key in self._pending:
+            self._overwritten.discard(key)
+            self._delivered[key] = value
+            if self._pending[key] is value:
+                del self._pending[key], self._delivered[key]
+        elif value is not None and self._is_older(key, value):  # a newer value came while it was sent
+            self._restore(key, self.data[key])
 
     def _is_older(self, key: bytes, value: bytes) -> bool:
         there = self.data.get(key)

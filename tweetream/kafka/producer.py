@@ -209,10 +209,14 @@ class OrderedProducer:
         """
         if not records:
             return []
-        async with self.queue(topic, partition).turn(send := Send(records, keys, still_assigned, limit)):
+        await self.deliver(topic, partition, send := Send(records, keys, still_assigned, limit))
+        return send.too_large
+
+    async def deliver(self, topic: str, partition: int, send: Send) -> None:
+        """As send_all; the send tells what became of each record."""
+        async with self.queue(topic, partition).turn(send):
             if send.left:
                 await self._deliver_all(topic, partition, send)
-        return send.too_large
 
     def begin_send(self, topic: str, partition: int, send: Send) -> None:
         """As send_all, but nobody waits, and the batches of all partitions share a rate (`batch_rate`)."""
@@ -239,7 +243,7 @@ class OrderedProducer:
                 if not any(counts):  # the record alone is too large
                     raise RecordTooLarge
                 attempt = partial(self._send_batch, topic, partition, batch)
-                await self._deliver(topic, attempt, partial(all_assigned, together[: len(counts)]))
+                delivered = await self._deliver(topic, attempt, partial(all_assigned, together[: len(counts)]))
             except RecordTooLarge:
                 if sum(counts) > 1:
                     most = sum(counts) // 2
@@ -249,10 +253,7 @@ class OrderedProducer:
                 if self._producer is None or not send.still_assigned():
                     raise
             else:
-                for of_batch, count in zip(together, counts, strict=False):
-                    of_batch.sent += count
-                    if not of_batch.left:
-                        queue.end(of_batch)
+                queue.sent(together, counts, delivered.offset)
 
     def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -266,8 +267,7 @@ class OrderedProducer:
         return await future
 
     async def _send_batch(self, topic: str, partition: int, batch: Any) -> RecordMetadata:
-        future = await self._started().send_batch(batch, topic, partition=partition)
-        return await future
+        return await (await self._started().send_batch(batch, topic, partition=partition))
 
     def queue(self, topic: str, partition: int) -> SendQueue:
         """The queue of a partition, in order of arrival; a turn in it ends when all its records were delivered."""

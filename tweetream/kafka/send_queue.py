@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 StillAssigned = Callable[[], bool]
 Headers = Sequence[tuple[str, bytes]]
 Record = tuple[bytes, Headers]
+Change = tuple[bytes | None, Headers]  # of a compacted topic; None deletes the key
 Limit = AbstractContextManager[None]
 
 
@@ -24,14 +25,15 @@ class Send:
     """The records of one call, and how many of them were sent or passed over. Without records it goes out alone.
 
     `too_large` has the indices of the records that Kafka will never take. `limit` is entered before the first attempt.
-    `ended` is called once by the queue that sends the records, with the error that ended it or None.
+    `ended` is called once by the queue that sends the records, with the error that ended it or None. With `keys` the
+    value of a record may be None, and `offsets` has the offset of each record that was sent (-1: too large).
     """
 
-    __slots__ = ("records", "keys", "still_assigned", "limit", "ended", "turn", "sent", "too_large")
+    __slots__ = ("records", "keys", "still_assigned", "limit", "ended", "turn", "sent", "too_large", "offsets")
 
     def __init__(
         self,
-        records: Sequence[Record],
+        records: Sequence[Change],
         keys: Sequence[bytes] | None,
         still_assigned: StillAssigned,
         limit: Limit | None = None,
@@ -42,6 +44,7 @@ class Send:
         self.turn: asyncio.Future[None] | None = None  # done when it is the turn of the call that waits
         self.sent = 0
         self.too_large: list[int] = []
+        self.offsets: list[int] = []
 
     @property
     def left(self) -> int:
@@ -51,14 +54,20 @@ class Send:
     def pass_over(self) -> None:
         """Kafka will never take the next record."""
         self.too_large.append(self.sent)
-        self.sent += 1
+        self.count(1, -1)
+
+    def count(self, number: int, offset: int) -> None:
+        """So many more records are done, of which the first got this offset."""
+        self.sent += number
+        if self.keys:
+            self.offsets += range(offset, offset + number)
 
     def fill(self, batch: Any, size: int, most: int) -> int:
         """Append waiting records to a BatchBuilder, up to `size` bytes and `most` records. Returns how many."""
         added = 0
         for value, headers in islice(self.records, self.sent, self.sent + most):
             key = self.keys[self.sent + added] if self.keys else None
-            if batch.record_count() and batch.size() + len(value) > size:
+            if batch.record_count() and batch.size() + len(value or b"") > size:
                 break
             if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
                 break
@@ -118,6 +127,14 @@ class SendQueue:
             send.ended(send, error)
         except Exception:  # a bug in it must not end the sending of others
             log.exception("after sending")
+
+    def sent(self, sends: Sequence[Send], counts: Sequence[int], offset: int) -> None:
+        """A batch was delivered, from this offset on: so many records of each send."""
+        for send, count in zip(sends, counts, strict=False):
+            send.count(count, offset)
+            offset += count
+            if not send.left:
+                self.end(send)
 
     def stop(self, error: Exception) -> None:
         """End what was added with this error."""
