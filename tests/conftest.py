@@ -16,7 +16,7 @@ from support.kafka.feed_writer import Writer
 from support.kafka.secure_kafka import SecureKafka
 from support.kafka.shared import shared_creating_kafka, shared_kafka, shared_secure_kafka
 from support.postgres import PostgresServer, running
-from support.tools import CHROMIUM
+from support.tools import CHROMIUM, CHROMIUM_SHELL
 from support.workers import Worker
 
 from tweetream.feeds.hub import Hub
@@ -68,6 +68,12 @@ def secure_kafka(run_folder: Path) -> Iterator[SecureKafka]:
 def chromium() -> str:
     """The path of a browser for playwright, which brings none of its own here."""
     return next(path for path in map(shutil.which, CHROMIUM) if path)
+
+
+@pytest.fixture(scope="session")
+def chromium_shell(chromium: str) -> str:
+    """The path of the same browser without a desktop around its tabs, where it is installed."""
+    return shutil.which(CHROMIUM_SHELL) or chromium
 
 
 @pytest.fixture(scope="session")

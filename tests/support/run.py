@@ -76,7 +76,8 @@ def _mark(item: pytest.Item) -> None:
     if _shares(item):
         item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
     elif "desk" in fixtures:
-        item.add_marker(pytest.mark.xdist_group(f"page {crc32(item.nodeid.encode()) % PAGES}"))
+        page = 0 if "whole_browser" in fixtures else crc32(item.nodeid.encode()) % PAGES  # one has the whole browser
+        item.add_marker(pytest.mark.xdist_group(f"page {page}"))
 
 
 def _room(item: pytest.Item) -> str:

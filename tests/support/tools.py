@@ -26,6 +26,7 @@ def _no_program(*names: str) -> Callable[[], str | None]:
 
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_SHELL = "chromium-headless-shell"
 TOOLS = [
     Tool("kafka", "Apache Kafka", frozenset({"apache_kafka", "creating_kafka", "secure_kafka"}), jars.missing),
     Tool("caddy", "Caddy", frozenset({"caddy"}), _no_program("caddy")),

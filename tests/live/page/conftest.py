@@ -51,46 +51,59 @@ def topic(worker: Worker) -> str:
     return name
 
 
-class Chromium:
-    """A browser that starts when a test asks for it, and ends before a test of another folder begins.
+class Browsers:
+    """Browsers that start when a test asks for them, and end before a test of another folder begins.
 
     The loop that playwright runs in this thread would be in the way of asynchronous tests.
     """
 
     def __init__(self) -> None:
         self._playwright: Playwright | None = None
-        self._browser: Browser | None = None
+        self._browsers: dict[str, Browser] = {}
 
     def open(self, path: str) -> Browser:
-        if self._browser is None:
+        if self._playwright is None:
             self._playwright = sync_playwright().start()
-            self._browser = launch(self._playwright, path)
-        return self._browser
+        if path not in self._browsers:
+            self._browsers[path] = launch(self._playwright, path)
+        return self._browsers[path]
 
     def close(self) -> None:
-        if self._browser is not None:
-            self._browser.close()
+        for browser in self._browsers.values():
+            browser.close()
         if self._playwright is not None:
             self._playwright.stop()
-        self._playwright = self._browser = None
+        self._playwright, self._browsers = None, {}
 
 
-CHROMIUM = pytest.StashKey[Chromium]()
+BROWSERS = pytest.StashKey[Browsers]()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
     yield
-    if CHROMIUM in item.config.stash and (nextitem is None or HERE not in nextitem.path.parents):
-        item.config.stash[CHROMIUM].close()
+    if BROWSERS in item.config.stash and (nextitem is None or HERE not in nextitem.path.parents):
+        item.config.stash[BROWSERS].close()
 
 
 @pytest.fixture
-def browser(chromium: str, pytestconfig: pytest.Config) -> Browser:
-    return pytestconfig.stash.setdefault(CHROMIUM, Chromium()).open(chromium)
+def browser(chromium_shell: str, pytestconfig: pytest.Config) -> Browser:
+    """Without windows, notifications and times of painting: a tab takes a quarter of the CPU."""
+    return pytestconfig.stash.setdefault(BROWSERS, Browsers()).open(chromium_shell)
+
+
+@pytest.fixture
+def whole_browser(chromium: str, pytestconfig: pytest.Config) -> Browser:
+    return pytestconfig.stash.setdefault(BROWSERS, Browsers()).open(chromium)
 
 
 @pytest.fixture
 def visit(browser: Browser, worker: Worker) -> Open:
     """Opens a tab of a visitor: `with visit(locale="id") as tab`."""
     return partial(tab, browser, worker.url)
+
+
+@pytest.fixture
+def visit_whole(whole_browser: Browser, worker: Worker) -> Open:
+    """As visit, in the whole browser."""
+    return partial(tab, whole_browser, worker.url)

@@ -86,11 +86,13 @@ def test_without_a_filter_all_posts_are_saved_and_each_has_all_its_topics(
     assert found == {one: {"satu"}, both: {"satu", "dua"}}
 
 
-def test_a_person_is_told_of_a_label_only_when_that_was_asked_for(visit: Open, topic: str, posting: PostWriter) -> None:
+def test_a_person_is_told_of_a_label_only_when_that_was_asked_for(
+    visit_whole: Open, topic: str, posting: PostWriter
+) -> None:
     traffic = [f"{topic} macet total di tol km {km}, lalu lintas padat" for km in (1, 2, 3)]  # three reports
     talk = f"{topic} selamat pagi, sudah sarapan belum"
     posting.write(post(traffic[0]), post(talk))
-    with visit(permissions=["notifications"]) as tab:
+    with visit_whole(permissions=["notifications"]) as tab:
         page = tab.page
         page.add_init_script(NOTIFY)
         tab.with_clock().open(f"/#{topic}").wait_for_state("live")
@@ -111,9 +113,9 @@ def test_a_person_is_told_of_a_label_only_when_that_was_asked_for(visit: Open, t
 
 
 def test_a_post_without_a_known_word_is_unsure_in_filter_and_alerts(
-    visit: Open, topic: str, posting: PostWriter
+    visit_whole: Open, topic: str, posting: PostWriter
 ) -> None:
-    with visit(permissions=["notifications"]) as tab:
+    with visit_whole(permissions=["notifications"]) as tab:
         page = tab.page
         page.add_init_script(NOTIFY)
         tab.with_clock().open(f"/#{topic}").wait_for_state("live")

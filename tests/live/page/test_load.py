@@ -17,11 +17,11 @@ BUSY = 3  # a machine that does other things too
 
 
 def test_the_first_content_is_there_at_once_and_the_page_is_light(
-    browser: Browser, visit: Open, topic: str, posting: PostWriter
+    whole_browser: Browser, visit_whole: Open, topic: str, posting: PostWriter
 ) -> None:
     posting.write(*everyday(topic, 60))
-    with visit() as tab:
-        trace = first_content(browser, tab, f"/#{topic}")
+    with visit_whole() as tab:
+        trace = first_content(whole_browser, tab, f"/#{topic}")
         assert 100_000 < tab.page.evaluate(OWN_FILES) <= OWN
     assert trace.first_paint is not None and trace.first_paint < 500 * BUSY
 
@@ -69,8 +69,8 @@ def test_at_50_posts_a_second_no_task_is_long(browser: Browser, visit: Open, top
 
 
 @pytest.mark.soak
-def test_100_000_posts_leave_it_as_light_as_it_was(browser: Browser, worker: Worker, posting: PostWriter) -> None:
+def test_100_000_posts_leave_it_as_light_as_it_was(whole_browser: Browser, worker: Worker, posting: PostWriter) -> None:
     """Its times are held on a machine that does nothing else."""
-    measured = measure(browser, worker, posting, 100_000, 50, 60)
+    measured = measure(whole_browser, worker, posting, 100_000, 50, 60)
     print(f"\n{measured.table()}")
     assert measured.missed() == []
