@@ -163,6 +163,22 @@ async def test_a_filter_that_matches_little_costs_short_pages_and_comes_to_an_en
         assert numbers(later.records) == [406]
 
 
+async def test_a_page_that_takes_too_long_ends_with_what_it_found(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that was busy it ended with 503."""
+    monkeypatch.setattr(pages, "FETCH_RECORDS", 10)
+    await writer.write(2, *range(3, 203, 2))  # one is `traffic`, the oldest
+    async with hub_of(writer) as live:
+        whole = await page(live, writer, 5, label="traffic")
+        assert numbers(whole.records) == [2]
+        monkeypatch.setattr(pages, "READ_FOR", 0.0)
+        short = await page(live, writer, 5, label="traffic")
+        assert short.records == [] and short.before is not None and short.before >= 90
+        assert numbers(await backwards(live, writer, 5, label="traffic")) == [2]
+        assert numbers(await forwards(live, writer, 5, -1, label="traffic")) == [2]
+
+
 async def test_any_number_of_foreign_records_is_skipped(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "SCAN", 10)
     monkeypatch.setattr(pages, "FETCH_RECORDS", 5)

@@ -3,11 +3,12 @@
 A page has the posts between two offsets. It names the offsets where the next pages start, also when no post passes the
 filter, so that pages leave no hole. As in streams, duplicates are skipped. A page reads about SCAN records at most:
 a filter that matches few posts costs many short requests instead of an endless one. It has PAGE_BYTES at most. A client
-that has read more than its share gets what was found, with the position to go on from.
+that has read more than its share, or for READ_FOR seconds, gets what was found, with the position to go on from.
 """
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -25,6 +26,7 @@ from tweetream.models.feed import Position
 OVERLAP = 1_000
 TRIES = 3
 PAGE_BYTES = 2 * 1024 * 1024  # of the posts of a page; a page has at least one post
+READ_FOR = 5.0  # seconds, on a machine that is too busy for SCAN records
 BLOCK_BYTES = 4 * PAGE_BYTES  # of records that are read at once, if there are more than one
 
 
@@ -58,6 +60,7 @@ class _Span(msgspec.Struct):
     lower: int
     upper: int
     gap: tuple[Position, int] | None = None
+    until: float = msgspec.field(default_factory=lambda: time.monotonic() + READ_FOR)
 
 
 async def page(past: PastReader, kafka_topic: str, generation: str, query: PageQuery) -> Page:
@@ -136,7 +139,7 @@ async def _backward(past: PastReader, kafka_topic: str, first: int, span: _Span,
     ):
         feed = past.ring(kafka_topic)
         ringed = feed is not None and feed.start < top <= feed.end
-        start = max(span.lower, feed.start if feed is not None and ringed else top - size)
+        start, began = max(span.lower, feed.start if feed is not None and ringed else top - size), time.monotonic()
         block = _Block(Newest(query.post_filter, query.number - len(found), room))
         async for records in _read(past, kafka_topic, first, start, top, query.scan):
             block.take(records)
@@ -148,7 +151,8 @@ async def _backward(past: PastReader, kafka_topic: str, first: int, span: _Span,
             cut = block.newest.cut
             oldest = oldest if block.first is None else block.first
             newest = block.last if newest is None else newest
-            top, size = start, min(GROWTH * size, SCAN)
+            growth = GROWTH if time.monotonic() - began < READ_FOR / GROWTH else 1
+            top, size = start, min(growth * size, SCAN)
             continue
         size = block.last - start + 1  # so many of these large records can be read at once
     before = None if top <= span.floor and not cut else oldest
@@ -160,7 +164,8 @@ async def _backward(past: PastReader, kafka_topic: str, first: int, span: _Span,
 
 
 def _may_go_on(span: _Span, top: int, query: PageQuery) -> bool:
-    return span.upper - top < SCAN and not (query.scan is not None and query.scan.wait)
+    over = query.scan is not None and query.scan.wait
+    return span.upper - top < SCAN and not over and time.monotonic() < span.until
 
 
 async def _forward(past: PastReader, kafka_topic: str, first: int, span: _Span, query: PageQuery) -> Page:
@@ -173,8 +178,8 @@ async def _forward(past: PastReader, kafka_topic: str, first: int, span: _Span, 
         size += size_of(new)
         last = records[-1].offset if records else last
         seen = 0 if last is None else last - span.lower
-        over = query.scan is not None and query.scan.wait and last is not None
-        if len(passing) >= query.number or size >= PAGE_BYTES or seen >= SCAN or over:
+        over = time.monotonic() >= span.until or (query.scan is not None and query.scan.wait)
+        if len(passing) >= query.number or size >= PAGE_BYTES or seen >= SCAN or (over and last is not None):
             break
     found = _oldest(passing, query.number)
     after = found[-1].offset if found and (len(found) == query.number or len(found) < len(passing)) else last
