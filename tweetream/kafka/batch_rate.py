@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-RATE, BURST = 1_500, 300  # batches to feeds a second, and at once; each costs 100 µs of CPU or more
+RATE, BURST = 800, 300  # batches to feeds a second, and at once; each costs 100 µs of CPU or more
 BUSY = 0.7  # of a core; below it the rate is FASTER times as high
 FASTER = 4
 TICK = 0.05  # seconds between two looks at what waits
