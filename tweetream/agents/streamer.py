@@ -7,17 +7,18 @@ nothing. It also makes the Kafka topic of an active feed again when somebody has
 recorded before the change shows.
 """
 
-import asyncio
 import contextlib
 import logging
 import time
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, Literal
 
 import msgspec
 from faust.types import EventT
 
 from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
+from tweetream.agents.feed_creation import FeedCreation
 from tweetream.app import app, kafka, settings
 from tweetream.kafka import admin
 from tweetream.kafka.producer import Abandoned, RecordRejected
@@ -50,13 +51,13 @@ log = logging.getLogger(__name__)
 LET_GO = 3.0  # seconds that writers and readers have to see a tombstone
 REMAKE_TIMEOUT = 5.0  # seconds
 OVERLAP = 2_000  # ms after which a post that comes is certain to be matched with a new topic
-_feeds_lock = asyncio.Lock()  # no feed is created while the sweep deletes
 _told_gone: dict[str, float] = {}  # Kafka topics of feeds that are gone, and when all workers were told
 
 
 @app.agent(commands, name="streamer")
 async def streamer(stream: Any) -> None:
     """Apply the commands."""
+    creation().follow(stream.channel.queue._queue)
     await AtLeastOnce(_apply).run(stream)
 
 
@@ -73,6 +74,12 @@ async def _apply(event: EventT[Any], still_assigned: StillAssigned) -> Delivery 
         await _do(command, offset, made_at, still_assigned)
     await topics_table.flush(still_assigned)
     return None
+
+
+@cache
+def creation() -> FeedCreation:
+    """The worker's one."""
+    return FeedCreation(_read)
 
 
 def _read(value: bytes | None, made_at: int) -> Command:
@@ -108,7 +115,7 @@ async def _do(command: Command, offset: int, made_at: int, still_assigned: Still
         if not _has_room(topic):
             topics_table.apply(offset)
             return
-        await _create(topic, still_assigned)
+        await creation().create(topic, still_assigned)
         await _record(command, "add", offset, made_at, still_assigned)
         if not still_assigned():  # the change would stay pending, and be older than those of the next owner
             raise Abandoned("a rebalance came while the feed was created")
@@ -199,20 +206,6 @@ async def _record(
     log.info("topic %s: %s by %s from %s", change.topic, what, change.by, change.address)
 
 
-async def _create(topic: Topic, still_assigned: StillAssigned) -> None:
-    """Create the feed's Kafka topic. Waits for a broker that is away."""
-    while True:
-        async with _feeds_lock:
-            try:
-                await admin.create(kafka, [feed_spec(topic.kafka_topic)], settings.replication)
-                return
-            except Unavailable as error:
-                log.warning("the feed of %s waits for Kafka: %s", topic.name, error)
-        await asyncio.sleep(0.5)
-        if not still_assigned():
-            raise Abandoned("a rebalance came before the feed was created")
-
-
 def _let_go(entry: Topic) -> tuple[str, ...]:
     """The Kafka topics of an entry that can be deleted: their writers and readers have let go."""
     if now_ms() - (entry.deleted_at or entry.created_at) <= LET_GO * 1000:
@@ -273,7 +266,7 @@ async def _remake(gone: list[Topic]) -> None:
     # All workers know after a while that positions in the old log are of the past.
     due = [topic.kafka_topic for topic in gone if time.monotonic() > _told_gone[topic.kafka_topic] + LET_GO]
     if due:
-        async with _feeds_lock:
+        async with creation().lock:
             await admin.create(kafka, map(feed_spec, filter(is_live, due)), settings.replication)
 
 
@@ -283,7 +276,7 @@ async def _sweep() -> None:
     dead = [(entry, gone) for entry in topics_table.entries() if (gone := _let_go(entry))]
     if not dead:
         return
-    async with _feeds_lock:
+    async with creation().lock:
         present = await admin.names(kafka)
         ours = {name for name in present if name.startswith(FEED_PREFIX)}  # never more, whatever an entry names
         await admin.delete(kafka, [name for _, gone in dead for name in gone if name in ours])
