@@ -92,26 +92,28 @@ async def test_without_memory_a_count_is_taken_again_and_counted_once(monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("feeds", "pause"), [(1, counting.GATHER), (3 * counting.CHANGES, 3.0), (50_000, counting.GATHER_MOST)]
+    ("feeds", "flowing", "pauses"), [(1, True, 1), (3 * counting.CHANGES, True, 3), (900, False, 1), (50_000, True, 10)]
 )
 async def test_many_changes_of_the_table_are_gathered_longer(
-    feeds: int, pause: float, monkeypatch: pytest.MonkeyPatch
+    feeds: int, flowing: bool, pauses: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service, slept = counting.Counting(), list[float]()
+    """Not while a rebalance or the stop waits for them."""
+    service, writes, slept = counting.Counting(), list[int](), list[float]()
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
-        if len(slept) > 1:
-            await service.stop()
 
     async def flush(*args: Any) -> None:
-        return None
+        writes.append(len(slept))
+        if len(writes) == 2:
+            await service.stop()
 
     monkeypatch.setattr(counting, "is_still_assigned", lambda event: True)
+    monkeypatch.setattr("tweetream.agents.counting.app.is_flowing", lambda: flowing)
     monkeypatch.setattr(counts_table, "flush", flush)
     monkeypatch.setattr(counts_table, "put", lambda feed, entry: None)
     monkeypatch.setattr(service, "sleep", sleep)
     of_feeds = {f"t-feed-{feeds}-{number}": {now_ms() // 60_000: {"traffic": 1}} for number in range(feeds)}
     counting.pending().append(Event(b""), CountRecord(0, 1, 1, 0, of_feeds))  # type: ignore[arg-type]
     await service._write(service)
-    assert slept == [counting.GATHER, pause]
+    assert writes == [1, 1 + pauses] and set(slept) == {counting.GATHER}

@@ -115,13 +115,17 @@ async def test_nothing_is_made_ahead_without_room_for_all(kafka: Kafka, monkeypa
 async def test_one_that_kafka_does_not_take_holds_no_other(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
     there(monkeypatch)
     kafka.errors = [Unavailable("b cannot be created")]
-    await created(waiting(add("b")), topic("a"), topic("b", NOW + 1))
-    a, b = feed_topic("a", NOW), feed_topic("b", NOW + 1)
-    assert kafka.calls == [[a, b], [a], [b]]
+    await created(waiting(add("b"), add("c")), topic("a"), topic("b", NOW + 1))
+    a, b, c = feed_topic("a", NOW), feed_topic("b", NOW + 1), feed_topic("c", NOW + 2)
+    assert kafka.calls == [[a, b, c], [a], [b]], "several at once are not tried again soon"
 
 
 async def test_it_gives_up_when_a_rebalance_comes(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
     there(monkeypatch)
+    answers = [True, False]
     kafka.errors = [Unavailable("away")]
     with pytest.raises(Abandoned):
+        await FeedCreation(streamer._read).create(topic("a"), lambda: answers.pop(0))
+    with pytest.raises(Abandoned):
         await FeedCreation(streamer._read).create(topic("a"), lambda: False)
+    assert len(kafka.calls) == 1

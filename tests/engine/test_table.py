@@ -52,21 +52,22 @@ async def test_a_thousand_changes_go_out_in_one_send(
     assert set(table.values()) == {b"1"}, "each key knows the offset of its own change"
 
 
-async def test_what_is_too_large_is_told_and_the_rest_is_delivered(
+async def test_what_follows_a_change_that_is_too_large_is_not_sent_without_it(
     table: ReplicatedTable, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def only_small(topic: str, partition: int, send: Send) -> None:
         for value, _ in send.records:
             if value == b"large":
-                send.pass_over()
-            else:
-                send.count(1, 7)
+                assert send.strict
+                raise RecordTooLarge
+            send.count(1, 7)
 
     monkeypatch.setattr(producer, "deliver", only_small)
-    table[b"a"], table[b"b"] = b"large", b"1"
-    with pytest.raises(RecordTooLarge):
-        await table.flush()
-    assert table.in_changelog(b"a") is None and table.in_changelog(b"b") == b"1"
+    table[b"a"], table[b"b"], table[b"c"] = b"1", b"large", b"1"
+    for _ in range(2):
+        with pytest.raises(RecordTooLarge):
+            await table.flush()
+        assert [table.in_changelog(key) for key in (b"a", b"b", b"c")] == [b"1", None, None]
 
 
 async def test_an_abandoned_flush_leaves_the_change_for_the_next_one(

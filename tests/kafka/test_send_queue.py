@@ -10,7 +10,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata, TopicPartition
 
 from tweetream.kafka.connection import Connection
-from tweetream.kafka.producer import MAX_REQUEST, Abandoned, OrderedProducer, RecordRejected
+from tweetream.kafka.producer import MAX_REQUEST, Abandoned, OrderedProducer, RecordRejected, RecordTooLarge
 from tweetream.kafka.send_queue import Record, Send
 
 
@@ -161,6 +161,21 @@ async def test_of_a_batch_that_is_too_large_each_send_learns_its_own(producer: O
         kafka.free.release()
     assert await asyncio.gather(*tasks) == [[], [0], []]
     assert kafka.batches == [[b"a"], [b"b"], [b"d"], [b"e"]]
+
+
+async def test_a_strict_send_ends_at_what_is_too_large_and_the_next_goes_on(
+    producer: OrderedProducer, kafka: Kafka
+) -> None:
+    send = Send([(b"a", []), (b"x" * 2 * MAX_REQUEST, []), (b"c", [])], [b"1", b"2", b"3"], lambda: True)
+    send.strict = True
+    strict = asyncio.create_task(producer.deliver("t", 0, send))
+    await asyncio.sleep(0)
+    (other,) = await begun(producer, records("d"))
+    for _ in range(20):
+        kafka.free.release()
+    with pytest.raises(RecordTooLarge):
+        await strict
+    assert (send.offsets, await other, kafka.batches) == ([0], [], [[b"a"], [b"d"]])
 
 
 async def test_a_producer_that_stops_lets_all_go(producer: OrderedProducer, kafka: Kafka) -> None:

@@ -20,5 +20,5 @@ def test_the_topics_of_the_settings_are_made_in_a_few_calls_and_each_gets_its_po
     with workers(1, apache_kafka.url, namespace, tmp_path, **settings) as (worker,):
         until(lambda: sorted(worker.topics()) == sorted(NAMES), 60, "the topics")
         made = [int(number) for number in re.findall(r"(\d+) Kafka topics made in one call", worker.log.read_text())]
-        assert sum(made) == len(NAMES) and len(made) < len(NAMES) / 2, made
+        assert len(made) + len(NAMES) - sum(made) < len(NAMES) / 2, made
         until(lambda: all(worker.count(name) == 1 for name in NAMES), 60, "a post in each feed")

@@ -23,6 +23,7 @@ from tweetream.topology import counts, counts_table, dead_letter, now_ms
 log = logging.getLogger(__name__)
 GATHER = 1.0  # seconds: each change of the table goes to every worker
 CHANGES, GATHER_MOST = 300, 10.0  # of the table a second; seconds
+WAIT_MOST = 500  # records: what was counted lately is known by the last 1,000 (`counted`)
 TRY_AGAIN = 5.0  # seconds, when Kafka rejects the records of the table
 MINUTES = 61  # kept of each feed: the last hour and the current minute
 AHEAD = 60  # minutes that the clock of another worker may be ahead
@@ -33,6 +34,9 @@ class PendingCounts:
 
     def __init__(self) -> None:
         self._pending: list[tuple[EventT[Any], CountRecord]] = []
+
+    def __len__(self) -> int:
+        return len(self._pending)
 
     def append(self, event: EventT[Any], record: CountRecord) -> None:
         self._pending.append((event, record))
@@ -99,9 +103,9 @@ class Counting(Service):
 
     @Service.task
     async def _write(self) -> None:
-        pause = GATHER
+        pause = 0.0
         while not self.should_stop:
-            await self.sleep(pause)
+            await self._gather(pause)
             try:
                 pause = min(max(GATHER, await pending().write() / CHANGES), GATHER_MOST)
             except (
@@ -111,6 +115,13 @@ class Counting(Service):
             ) as error:  # an exception that leaves a service ends the worker
                 log.error("the counts wait, since they cannot be written: %r", error)
                 await self.sleep(TRY_AGAIN)
+
+    async def _gather(self, seconds: float) -> None:
+        """Wait so long, once GATHER at least. A rebalance and the stop wait for these records, so they end it."""
+        waited = 0.0
+        while not waited or (waited < seconds and app.is_flowing() and len(pending()) < WAIT_MOST):
+            await self.sleep(GATHER)
+            waited += GATHER
 
 
 def add(records: list[CountRecord]) -> int:

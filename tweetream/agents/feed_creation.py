@@ -2,7 +2,8 @@
 
 Kafka takes 30 ms or more for a call, whatever the call makes, so a thousand adds would take a minute one by one. What
 is made ahead is what the adds make when it is their turn: only names that were never there, as long as nothing but adds
-comes between, and as long as there is room for all of them. Who dies meanwhile leaves nothing: the commands come again.
+comes between, and as long as there is room for all of them. When a worker dies meanwhile, the commands come again, and
+find their Kafka topics there. Only a worker that allows fewer topics than the one before would leave some unused.
 """
 
 import asyncio
@@ -38,6 +39,7 @@ class FeedCreation:
         self._read = read
         self._waiting: Iterable[EventT[Any]] = ()
         self._made: set[str] = set()  # ahead of their commands
+        self._alone = 0  # so many of the next are made alone, since Kafka has refused several at once
 
     def follow(self, waiting: Iterable[EventT[Any]]) -> None:
         """From now on these are the commands that wait; the first of them comes next."""
@@ -49,20 +51,23 @@ class FeedCreation:
         if topic.kafka_topic in self._made:
             self._made.discard(topic.kafka_topic)
             return
-        ahead = self._ahead(topic)
+        self._alone = max(0, self._alone - 1)
+        ahead = [] if self._alone else self._ahead(topic)
         while True:
             async with self.lock:
+                if not still_assigned():
+                    raise Abandoned("a rebalance came before the feed was created")
                 try:
                     await admin.create(kafka, map(feed_spec, [topic.kafka_topic, *ahead]), settings.replication)
                     self._made = set(ahead)
-                    log.info("%d Kafka topics made in one call", 1 + len(ahead))
+                    if ahead:
+                        log.info("%d Kafka topics made in one call", 1 + len(ahead))
                     return
                 except Unavailable as error:
                     log.warning("the feed of %s waits for Kafka: %s", topic.name, error)
-                    ahead = []  # one of them may be the reason
+                    if ahead:  # one of them may be the reason
+                        ahead, self._alone = [], AT_ONCE
             await asyncio.sleep(PAUSE)
-            if not still_assigned():
-                raise Abandoned("a rebalance came before the feed was created")
 
     def _ahead(self, topic: Topic) -> list[str]:
         """The Kafka topics that the adds behind the one of `topic` will make."""

@@ -85,20 +85,23 @@ class ReplicatedTable(GlobalTable):
     async def flush(self, still_assigned: StillAssigned = always) -> None:
         """Deliver what was changed, in the order of change.
 
-        Raises Abandoned: a change stays pending, or was withdrawn because another worker writes now.
+        Raises RecordTooLarge, or Abandoned: a change stays pending, or was withdrawn since another worker writes now.
         """
         while self._pending:
             changes, term = list(self._pending.items()), self._term
             send = Send([(value, []) for _, value in changes], [key for key, _ in changes], still_assigned)
-            await self.producer.deliver(self.changelog_topic_name, 0, send)
+            send.strict, rejected = True, None  # what follows a change that Kafka never takes must not go without it
+            try:
+                await self.producer.deliver(self.changelog_topic_name, 0, send)
+            except RecordTooLarge as error:
+                rejected = error
             if term != self._term:  # lost while it was sent: the changelog has the outcome
                 raise Abandoned(f"{self.name} is written by another worker now")
-            for (key, value), offset in zip(changes, send.offsets, strict=True):
-                if offset >= 0:
-                    self._sent(key, value, offset)
+            for (key, value), offset in zip(changes, send.offsets, strict=False):
+                self._sent(key, value, offset)
             self._wake()
-            if send.too_large:
-                raise RecordTooLarge(f"{self.name} has {len(send.too_large)} values that are too large for Kafka")
+            if rejected is not None:
+                raise rejected
 
     def _sent(self, key: bytes, value: bytes | None, offset: int) -> None:
         """Kafka has this change."""

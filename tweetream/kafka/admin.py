@@ -76,7 +76,8 @@ async def create(kafka: Connection, specs: Iterable[TopicSpec], replication: int
         if missing:
             new = [
                 NewTopic(name, declared[name].partitions, replication, topic_configs=safe | dict(declared[name].config))
-                for name in sorted(missing)
+                for name in declared
+                if name in missing
             ]
             try:
                 response = await client.create_topics(new)

@@ -162,9 +162,8 @@ class OrderedProducer:
     ) -> RecordMetadata:
         """Send one record. Raises RecordTooLarge, RecordRejected or Abandoned."""
         async with self.queue(topic, partition).turn():
-            return await self._deliver(
-                topic, lambda: self._send_one(topic, partition, value, key, headers), still_assigned
-            )
+            attempt = partial(self._send_one, topic, partition, value, key, headers)
+            return await self._deliver(topic, attempt, still_assigned)
 
     async def send_each(
         self,
@@ -203,9 +202,9 @@ class OrderedProducer:
     ) -> list[int]:
         """Send records in order, in as few batches as possible. Returns the indices of those that are too large.
 
-        What other calls wait to send to the partition goes out in the same batches. `keys` has the key of each record,
-        if they have keys. `limit` is entered before the first attempt, and may end the call. Raises RecordRejected or
-        Abandoned; then some records may have been delivered, so another call would double them.
+        What other calls wait to send to the partition goes out in the same batches. `keys` has the records' keys, if
+        any. `limit` is entered before the first attempt, and may end the call. Raises RecordRejected or Abandoned; then
+        some records may have been delivered, so another call would double them.
         """
         if not records:
             return []
@@ -247,6 +246,8 @@ class OrderedProducer:
             except RecordTooLarge:
                 if sum(counts) > 1:
                     most = sum(counts) // 2
+                elif send.strict:
+                    raise
                 else:
                     send.pass_over()
             except Abandoned:  # perhaps for another of them, which fails in its own turn
@@ -263,8 +264,7 @@ class OrderedProducer:
     async def _send_one(
         self, topic: str, partition: int, value: bytes | None, key: bytes | None, headers: Headers
     ) -> RecordMetadata:
-        future = await self._started().send(topic, value, key=key, partition=partition, headers=list(headers))
-        return await future
+        return await (await self._started().send(topic, value, key=key, partition=partition, headers=list(headers)))
 
     async def _send_batch(self, topic: str, partition: int, batch: Any) -> RecordMetadata:
         return await (await self._started().send_batch(batch, topic, partition=partition))

@@ -26,10 +26,22 @@ class Send:
 
     `too_large` has the indices of the records that Kafka will never take. `limit` is entered before the first attempt.
     `ended` is called once by the queue that sends the records, with the error that ended it or None. With `keys` the
-    value of a record may be None, and `offsets` has the offset of each record that was sent (-1: too large).
+    value of a record may be None, and `offsets` has the offset of each record that was sent (-1: too large). A `strict`
+    send ends by RecordTooLarge instead, and what comes after that record is not sent.
     """
 
-    __slots__ = ("records", "keys", "still_assigned", "limit", "ended", "turn", "sent", "too_large", "offsets")
+    __slots__ = (
+        "records",
+        "keys",
+        "still_assigned",
+        "limit",
+        "ended",
+        "turn",
+        "sent",
+        "too_large",
+        "offsets",
+        "strict",
+    )
 
     def __init__(
         self,
@@ -45,6 +57,7 @@ class Send:
         self.sent = 0
         self.too_large: list[int] = []
         self.offsets: list[int] = []
+        self.strict = False
 
     @property
     def left(self) -> int:
