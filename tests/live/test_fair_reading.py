@@ -39,13 +39,15 @@ def test_sixty_searches_that_find_nothing_do_not_delay_pages_and_an_unknown_labe
     with workers(1, embedded_broker.url, namespace, tmp_path, **settings) as (worker,):
         until(lambda: worker.count("jalan") == POSTS, 60, "all posts are in the feed")
         answers, took = asyncio.run(search_and_read(worker.url))
-        assert {answer.status_code for answer in answers} == {200, 429}
+        assert {answer.status_code for answer in answers} <= {200, 429, 503}, "503: a machine that is too busy"
         for answer in answers:
             if answer.status_code == 200:
                 page = answer.json()
                 assert page["posts"] == [] and page["before"], "there is a position to go on from"
             else:
                 assert int(answer.headers["Retry-After"]) > 0
+                assert answer.status_code == 429 or "took too long" in answer.text
+        assert any(answer.status_code != 200 for answer in answers), "some are refused"
         assert max(took) < 3.0, took
         for path in (PAGE, "/feeds/jalan", "/feeds/jalan?last=5", "/feeds/jalan?last_event_id=jalan@1:1"):
             label = f"{'&' if '?' in path else '?'}label=tiada"

@@ -19,17 +19,25 @@ RATE = 200
 
 
 async def move(bootstrap: str, topic: str, broker: int) -> None:
-    """Make the topic anew on one broker alone."""
+    """Make the topic anew on one broker alone; again if the worker was faster and has made it on all."""
     client = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await client.start()
     try:
-        await client.delete_topics([topic])
         new = NewTopic(topic, -1, -1, {0: [broker]}, {"min.insync.replicas": "1"})
-        while topic not in await client.list_topics():
+        while (there := await brokers_of(client, topic)) != [broker]:
             with contextlib.suppress(KafkaError):
+                if there:
+                    await client.delete_topics([topic])
                 await client.create_topics([new])
+            await asyncio.sleep(0.1)
     finally:
         await client.close()
+
+
+async def brokers_of(client: AIOKafkaAdminClient, topic: str) -> list[int]:
+    """Those that have the topic."""
+    (found,) = await client.describe_topics([topic])
+    return [broker for partition in found["partitions"] for broker in partition["replicas"]]
 
 
 def goes_on(worker: Worker, topic: str, posts: int = 3 * RATE) -> None:
