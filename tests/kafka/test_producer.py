@@ -260,6 +260,7 @@ async def test_the_queues_of_feeds_that_come_and_go_do_not_accumulate() -> None:
     assert set(producer._queues) == {("feed-7", 0)}
 
 
+@pytest.mark.kafka
 async def test_what_is_sent_while_the_broker_is_dead_is_delivered_in_order_when_it_is_back() -> None:
     with ApacheKafka() as broker:
         await admin.create(Connection([broker.bootstrap]), [admin.TopicSpec("t", 1)], 1)

@@ -28,7 +28,7 @@ DOCUMENT = DOCS / "clients.md"
 SNIPPETS = dict(re.findall(r"^```(\w+)\n(.*?)^```$", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE))
 PROGRAMS = {"bash": ["bash"], "python": [sys.executable], "js": ["node"]}
 PAGE_PORT = free_ports(1)[0]
-ALL = ["bash", "python", pytest.param("js", marks=pytest.mark.node)]
+ALL = [pytest.param("bash", marks=pytest.mark.curl), "python", pytest.param("js", marks=pytest.mark.node)]
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_SHELL = "chromium-headless-shell"
 TOOLS = [
     Tool("kafka", "Apache Kafka", frozenset({"apache_kafka", "creating_kafka", "secure_kafka"}), jars.missing),
+    Tool("curl", "curl", frozenset(), _no_program("curl")),
     Tool("caddy", "Caddy", frozenset({"caddy"}), _no_program("caddy")),
     Tool("nginx", "nginx", frozenset({"nginx"}), _no_program("nginx")),
     Tool("haproxy", "HAProxy", frozenset({"haproxy"}), _no_program("haproxy")),
