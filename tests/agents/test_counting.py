@@ -92,7 +92,8 @@ async def test_without_memory_a_count_is_taken_again_and_counted_once(monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("feeds", "flowing", "pauses"), [(1, True, 1), (3 * counting.CHANGES, True, 3), (900, False, 1), (50_000, True, 10)]
+    ("feeds", "flowing", "pauses"),
+    [(1, True, 1), (3 * counting.PER_SECOND, True, 3), (900, False, 1), (50_000, True, 10)],
 )
 async def test_many_changes_of_the_table_are_gathered_longer(
     feeds: int, flowing: bool, pauses: int, monkeypatch: pytest.MonkeyPatch

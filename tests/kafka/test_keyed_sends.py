@@ -11,7 +11,7 @@ from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker
 from tweetream.kafka.producer import MAX_REQUEST, OrderedProducer, always
-from tweetream.kafka.send_queue import Change, Send
+from tweetream.kafka.send_queue import AnyRecord, Send
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ async def test_each_change_tells_its_offset_and_what_is_too_large_has_none(
     producer: OrderedProducer, any_broker: Broker, namespace: str
 ) -> None:
     await producer.send(namespace, 0, b"before")
-    changes: list[Change] = [(b"1", []), (None, []), (b"x" * 2 * MAX_REQUEST, []), (b"3", [])]
+    changes: list[AnyRecord] = [(b"1", []), (None, []), (b"x" * 2 * MAX_REQUEST, []), (b"3", [])]
     keys = [b"a", b"b", b"large", b"c"]
     send = Send(changes, keys, always)
     await producer.deliver(namespace, 0, send)

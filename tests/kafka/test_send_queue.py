@@ -173,7 +173,7 @@ async def test_a_strict_send_ends_at_what_is_too_large_and_the_next_goes_on(
     (other,) = await begun(producer, records("d"))
     for _ in range(20):
         kafka.free.release()
-    with pytest.raises(RecordTooLarge):
+    with pytest.raises(RecordTooLarge, match="t takes records of up to [0-9]+ bytes"):
         await strict
     assert (send.offsets, await other, kafka.batches) == ([0], [], [[b"a"], [b"d"]])
 

@@ -1,7 +1,7 @@
 """Counts → the counts table: the posts of each feed by minute, label and source, each post once.
 
 Records are gathered for a second, since a change of the table costs more than a count, and longer when more than
-CHANGES entries change. A record is counted in an entry only if its stamp is above the highest one that the entry has
+PER_SECOND entries change. A record is counted in an entry only if its stamp is above the highest one that the entry has
 seen of that partition.
 """
 
@@ -22,7 +22,8 @@ from tweetream.topology import counts, counts_table, dead_letter, now_ms
 
 log = logging.getLogger(__name__)
 GATHER = 1.0  # seconds: each change of the table goes to every worker
-CHANGES, GATHER_MOST = 300, 10.0  # of the table a second; seconds
+PER_SECOND = 300  # entries of the table that change
+GATHER_MOST = 10.0  # seconds
 WAIT_MOST = 500  # records: what was counted lately is known by the last 1,000 (`counted`)
 TRY_AGAIN = 5.0  # seconds, when Kafka rejects the records of the table
 MINUTES = 61  # kept of each feed: the last hour and the current minute
@@ -105,9 +106,9 @@ class Counting(Service):
     async def _write(self) -> None:
         pause = 0.0
         while not self.should_stop:
-            await self._gather(pause)
+            await self._wait(pause)
             try:
-                pause = min(max(GATHER, await pending().write() / CHANGES), GATHER_MOST)
+                pause = min(max(GATHER, await pending().write() / PER_SECOND), GATHER_MOST)
             except (
                 RecordRejected,
                 OSError,
@@ -116,7 +117,7 @@ class Counting(Service):
                 log.error("the counts wait, since they cannot be written: %r", error)
                 await self.sleep(TRY_AGAIN)
 
-    async def _gather(self, seconds: float) -> None:
+    async def _wait(self, seconds: float) -> None:
         """Wait so long, once GATHER at least. A rebalance and the stop wait for these records, so they end it."""
         waited = 0.0
         while not waited or (waited < seconds and app.is_flowing() and len(pending()) < WAIT_MOST):

@@ -24,7 +24,7 @@ from tweetream.kafka.producer import Abandoned
 from tweetream.kafka.readers import FETCH_RECORDS, MAX_DEDUP_RECORDS, Readers, next_records
 from tweetream.kafka.rebootstrap import is_there
 from tweetream.kafka.retry import PAUSE, Reminder
-from tweetream.kafka.send_queue import Change, Record, StillAssigned
+from tweetream.kafka.send_queue import AnyRecord, Record, StillAssigned
 from tweetream.models.backfill import ARCHIVED
 from tweetream.models.feed import Stamp, rfc3339
 
@@ -167,7 +167,7 @@ class WrittenStamps:
                 await asyncio.sleep(PAUSE)
         return known[1]
 
-    def add(self, kafka_topic: str, records: Sequence[Change]) -> None:
+    def add(self, kafka_topic: str, records: Sequence[AnyRecord]) -> None:
         """The feed has these records now: the log that they are made of may be read again without a rebalance."""
         end = self._ends.get(kafka_topic)
         if end is not None and records:
@@ -234,7 +234,7 @@ def _above(stamp: Stamp, records: Records) -> Records:
     return [record for record in records if _stamp(record) > stamp]
 
 
-def _stamp(record: Change) -> Stamp:
+def _stamp(record: AnyRecord) -> Stamp:
     for name, value in record[1]:
         if name == "origin":
             return Stamp.unpack(value)

@@ -240,7 +240,7 @@ class OrderedProducer:
             most = MAX_RECORDS
             try:
                 if not any(counts):  # the record alone is too large
-                    raise RecordTooLarge
+                    raise RecordTooLarge(f"{topic} takes records of up to {self.max_record} bytes")
                 attempt = partial(self._send_batch, topic, partition, batch)
                 delivered = await self._deliver(topic, attempt, partial(all_assigned, together[: len(counts)]))
             except RecordTooLarge:

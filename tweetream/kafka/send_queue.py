@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 StillAssigned = Callable[[], bool]
 Headers = Sequence[tuple[str, bytes]]
 Record = tuple[bytes, Headers]
-Change = tuple[bytes | None, Headers]  # of a compacted topic; None deletes the key
+AnyRecord = tuple[bytes | None, Headers]  # the value is None in a tombstone
 Limit = AbstractContextManager[None]
 
 
@@ -45,7 +45,7 @@ class Send:
 
     def __init__(
         self,
-        records: Sequence[Change],
+        records: Sequence[AnyRecord],
         keys: Sequence[bytes] | None,
         still_assigned: StillAssigned,
         limit: Limit | None = None,
