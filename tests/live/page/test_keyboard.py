@@ -45,6 +45,7 @@ class Keys:
 
 def begin(keys: Keys, posting: PostWriter) -> list[str]:
     """Two topics are added, both followed; the ids of three posts."""
+    expect(keys.page.locator("#add-name")).to_be_enabled()
     keys.go("Name")
     keys.type("jalan")
     keys.go("Words, phrases", *"macet", "Enter")

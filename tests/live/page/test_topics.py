@@ -43,13 +43,15 @@ def test_a_new_topic_shows_what_it_would_have_matched_while_one_types(
         expect(page.get_by_label("Name")).to_be_visible()  # without topics the form is open
         shown = page.locator("#add-preview")
         expect(shown).to_be_hidden()
-        page.get_by_label("Words, phrases, #hashtags").press_sequentially(word)
+        words = page.get_by_label("Words, phrases, #hashtags")
+        expect(words).to_be_enabled()  # keys pressed before it is would be lost
+        words.press_sequentially(word)
         expect(shown).to_contain_text("7 posts of the last hour match. The new topic will not have them")
         expect(shown.locator(".preview-posts li")).to_have_count(5)
-        page.get_by_label("Words, phrases, #hashtags").fill("@nama")
+        words.fill("@nama")
         expect(shown.get_by_role("status")).to_have_text("No post of the last hour matches.")
         expect(shown.locator(".preview-warnings")).to_contain_text("@nama")
-        page.get_by_label("Words, phrases, #hashtags").fill("")
+        words.fill("")
         expect(shown).to_be_hidden()
         page.get_by_label("Language").select_option("id")
         page.get_by_label("Nama").fill(word)
