@@ -46,6 +46,7 @@ FEED_PREFIX = f"{NAMESPACE}-feed-"
 # The broker unpacks what others send compressed: our client may not know the method, and a small batch can be huge.
 PLAIN = {"compression.type": "uncompressed"}
 _HOUR_MS = 3_600_000
+MANY_FEEDS = 65_536  # names remembered; with more feeds than that each name would be read anew, for ever
 
 
 def _topic(name: str, partitions: int) -> TopicT:
@@ -129,13 +130,13 @@ def feed_topic(name: str, generation: int) -> str:
     return f"{FEED_PREFIX}{FeedName(name, generation)}"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=MANY_FEEDS)
 def is_feed(kafka_topic: str) -> bool:
     """Whether the Kafka topic can be a feed of ours by its name."""
     return kafka_topic.startswith(FEED_PREFIX) and feed_name(kafka_topic).generation > 0
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=MANY_FEEDS)
 def feed_name(kafka_topic: str) -> FeedName:
     """The user topic and the generation that a feed's Kafka topic belongs to; of another Kafka topic, its own name."""
     try:
