@@ -12,7 +12,7 @@ import csv
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from nltk.metrics.agreement import AnnotationTask
@@ -51,7 +51,9 @@ def main() -> None:
     everything = [*parts["train"], *parts["test"]]
     by_kind = read([str(HERE / f"posts-{part}.csv") for part in PARTS], choices=BY_KIND, tell=lambda line: None)
     breaches = [*_sizes(parts), *_kinds(everything, by_kind), *_likeness(everything)]
-    breaches += _overlap(parts["train"], parts["test"])
+    hard, world, hard_test = (read([str(HERE / f"posts-{name}.csv")]) for name in ("hard", "world", "hard-test"))
+    breaches += _overlap([*parts["train"], *hard, *world], [*parts["test"], *hard_test])
+    breaches += _others({"hard": hard, "world": world, "hard-test": hard_test}, everything)
     _agreement(parts["test"])
     breaches += [*_real(), *_later_reading()]
     for breach in breaches:
@@ -148,6 +150,21 @@ def _overlap(training: Sequence[LabelledPost], testing: Sequence[LabelledPost]) 
 def _grams(text: str) -> set[str]:
     folded = normalise(text)
     return {folded[place : place + GRAM] for place in range(max(len(folded) - GRAM + 1, 1))}
+
+
+def _others(files: Mapping[str, Sequence[LabelledPost]], families: Sequence[LabelledPost]) -> list[str]:
+    """Print the counts of the posts without families; returns a breach for other labels and for a text twice."""
+    print()
+    for name, posts in files.items():
+        labels = Counter(post.label for post in posts)
+        print(f"{name:<10} " + ", ".join(f"{labels[label]} {label}" for label in LABELS))
+    everything = [*families, *(post for posts in files.values() for post in posts)]
+    twice = [text for text, times in Counter(normalise(post.text) for post in everything).items() if times > 1]
+    checks = [
+        ({post.label for post in everything} == {*LABELS}, "other labels than " + ", ".join(LABELS)),
+        (not twice, f"the same text twice: {twice[:3]}"),
+    ]
+    return [breach for good, breach in checks if not good]
 
 
 def _agreement(testing: Sequence[LabelledPost]) -> None:

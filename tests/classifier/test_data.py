@@ -59,7 +59,8 @@ def copy(folder: Path, change: Change) -> None:
     for part in ("train", "test"):
         lines = (DATA / f"posts-{part}.csv").read_text("utf-8").split("\n")
         (folder / f"posts-{part}.csv").write_text("\n".join(change(part, lines)), "utf-8")
-    for name in ("second-labels.csv", "real-labels.csv", "later-reading.csv"):
+    others = ("second-labels", "real-labels", "later-reading", "posts-hard", "posts-hard-test", "posts-world")
+    for name in (f"{other}.csv" for other in others):
         (folder / name).write_bytes((DATA / name).read_bytes())
 
 
@@ -152,12 +153,24 @@ def test_real_posts_are_in_the_repository_by_id_and_label_alone() -> None:
     assert len(rows) == 5_199
 
 
-def test_posts_like_those_of_the_world_have_two_labels_and_are_in_no_other_file() -> None:
-    world = read([str(DATA / "posts-world.csv")])
-    others = {normalise(post.text) for part in ("train", "test") for post in read([str(DATA / f"posts-{part}.csv")])}
-    texts = [normalise(post.text) for post in world]
-    assert len(texts) == len(set(texts)) and not others & set(texts)
-    assert {post.label for post in world} == {"traffic", "non_traffic"}
+@pytest.mark.parametrize("name", ["world", "hard", "hard-test"])
+def test_posts_without_families_have_two_labels_and_are_in_no_other_file(
+    check: ModuleType, tmp_path: Path, name: str
+) -> None:
+    copy(tmp_path, lambda part, lines: lines)
+    with (tmp_path / f"posts-{name}.csv").open("a", encoding="utf-8") as file:
+        family = "x-1," if name == "hard" else ""
+        file.write(f"{family}traffic,lapar\n{family}perhaps,yang ini belum pernah ada\n")
+    files = {kind: read([str(tmp_path / f"posts-{kind}.csv")]) for kind in ("world", "hard", "hard-test")}
+    families = read([str(tmp_path / "posts-train.csv")])
+    found = check._others(files, families)
+    assert len(found) == 2 and "other labels" in found[0] and "the same text twice: ['lapar']" in found[1], found
+
+
+def test_the_shipped_model_knows_hard_posts_that_it_has_not_seen(shipped: Classifier) -> None:
+    hard = results(shipped, clean(read([str(DATA / "posts-hard-test.csv")])))
+    assert hard.accuracy >= 0.90
+    assert hard.calibration <= 0.03
 
 
 def test_the_shipped_models_card_tells_of_these_files_and_its_numbers_are_right(found: Result) -> None:

@@ -48,6 +48,8 @@ def small(program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             "rezeki,non_traffic,gold_pcm",
         ],
         "posts-train.csv": ["text,label", *rows],
+        "posts-hard.csv": ["label,text", "traffic,kota2 tidak gerak", "non_traffic,hati macet"],
+        "posts-hard-test.csv": ["label,text", "traffic,jalan kota3 macet", "non_traffic,rezeki macet"],
         "posts-world.csv": ["label,text", "non_traffic,macet itu takdir", "traffic,kota1 macet"],
         "posts-test.csv": ["text,label", *rows[::7]],
         "tweets/traffic_tweets.txt": traffic,

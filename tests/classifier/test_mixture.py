@@ -21,7 +21,9 @@ def mixture() -> Parameters:
     """`macet` is traffic in written posts; among real ones it is not, unless it is `sekarang`."""
     written = [*posts("macet gaya tulis", "traffic"), *posts("rezeki gaya tulis", "non_traffic")]
     real = [*posts("macet sekarang halo dunia", "traffic"), *posts("macet halo dunia", "non_traffic", 80)]
-    return train_mixture(Posts(written, written[::4], [], real[::7], real, posts("makan halo dunia", "non_traffic")))
+    return train_mixture(
+        Posts(written, [], written[::4], [], real[::7], real, posts("makan halo dunia", "non_traffic"))
+    )
 
 
 def test_the_same_word_means_what_its_sort_of_posts_says(mixture: Parameters) -> None:
@@ -49,7 +51,7 @@ def test_the_same_posts_give_the_same_bytes_and_a_file_predicts_as_before(mixtur
 def test_other_than_two_labels_are_refused(mixture: Parameters) -> None:
     one = posts("macet", "traffic")
     with pytest.raises(BadData, match="a mixture has two labels, these posts have 1"):
-        train_mixture(Posts(one, one, one, one, one, one))
+        train_mixture(Posts(one, one, one, one, one, one, one))
     with pytest.raises(BadFormat, match="a mixture has two labels"):
         pack(replace(mixture, labels=("a", "b", "c")))
 

@@ -64,7 +64,7 @@ def bases() -> list[bytes]:
         return [LabelledPost(f"{of}1 kata{i} nomor{i % 7}", of) for of in labels for i in range(20)]
 
     real = [post._replace(text=f"nyata {post.text}") for post in posts("ab")]
-    mixture = train_mixture(Posts(posts("ab"), [], [], [], real, [post for post in real if post.label == "a"]))
+    mixture = train_mixture(Posts(posts("ab"), [], [], [], [], real, [post for post in real if post.label == "a"]))
     plain = [train(posts(labels), classifier) for classifier in CLASSIFIERS for labels in ("ab", "abc")]
     return [pack(model) for model in (*plain, mixture)]
 
