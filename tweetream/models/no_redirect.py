@@ -7,11 +7,13 @@ from typing_extensions import override
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
-    """Makes an HTTPError of each redirect."""
+    """Leaves each redirect to the handler that makes an HTTPError, before anything reads where it leads."""
 
     @override
-    def redirect_request(self, *arguments: object) -> None:
+    def http_error_302(self, *arguments: Any, **named: Any) -> None:
         return None
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 def open_url(request: urllib.request.Request, timeout: float) -> Any:
