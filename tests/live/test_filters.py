@@ -23,8 +23,9 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     """A worker whose feed `langka` has a post, DULL others, one like the first, TAIL others; `hidup` grows."""
     folder = tmp_path_factory.mktemp("filters")
     rare, live = folder / "rare.txt", folder / "live.txt"
-    dull = [f"langka makan siang sayang {number}" for number in range(DULL + TAIL)]
-    posts = ["langka jalan tol macet lancar", *dull[TAIL:], "langka tol jalan macet lancar", *dull[:TAIL]]
+    dull = "langka makan siang sayang"  # always the same words, since a number can make the model surer
+    jam = "jalan tol macet total padat merayap"
+    posts = [f"langka {jam}", *[dull] * DULL, f"langka {jam}", *[dull] * TAIL]
     rare.write_text("".join(f"{text}\n" for text in posts))
     live.write_text("".join(f"hidup makan siang {number}\n" for number in range(100)))
     settings = {

@@ -55,7 +55,7 @@ def past(worker: Worker, name: str) -> list[str]:
 def test_a_deleted_post_leaves_streams_and_pages_and_who_may_have_it_is_told(
     any_broker: EmbeddedBroker | KafkaAddress, namespace: str, tmp_path: Path
 ) -> None:
-    file = write_lines(tmp_path / "posts.txt", [f"hapus {number}" for number in range(POSTS)])
+    file = write_lines(tmp_path / "posts.txt", ["hapus lagi"] * POSTS)
     settings = {"SOURCES": f"replay:{file}?rate=0", "TOPICS": "hapus", "PARTITIONS": 1}
     name = [f"replay:posts.txt:{number}" for number in range(POSTS + 1)]  # the first line is 1
     behind, here, last = name[POSTS - FETCH_RECORDS - 200], name[POSTS - 500], name[POSTS - 1]
