@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # More processes than cores: most tests wait for a worker or a broker.
-JOBS ?= 4
+JOBS ?= 5
 HOST ?= http://127.0.0.1:6066
 LOADERS ?= 1
 LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
