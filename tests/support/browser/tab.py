@@ -31,7 +31,7 @@ def said(label: str) -> str:
 def launch(playwright: Playwright, path: str, *options: str) -> Browser:
     """Debian's Chromium; it lets a page measure its memory exactly."""
     return playwright.chromium.launch(
-        executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage", "--enable-precise-memory-info", "--disable-gpu", *options]
+        executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage", "--enable-precise-memory-info", *options]
     )
 
 
