@@ -4,7 +4,7 @@
 
 The parts are split by family. No test post shares more than half of its five-letter pieces with one training post.
 Properties that have nothing to do with roads (length, questions, emoji, place names) are alike for both labels. The
-second labels come from a reader who saw only the texts of the test part. The labels of real posts come without texts:
+second labels come from readers who saw only the texts of the tests. The labels of real posts come without texts:
 each follows from its readers' answers, and the readers agree.
 """
 
@@ -54,7 +54,8 @@ def main() -> None:
     hard, world, hard_test = (read([str(HERE / f"posts-{name}.csv")]) for name in ("hard", "world", "hard-test"))
     breaches += _overlap([*parts["train"], *hard, *world], [*parts["test"], *hard_test])
     breaches += _others({"hard": hard, "world": world, "hard-test": hard_test}, everything)
-    _agreement(parts["test"])
+    _agreement("test", parts["test"])
+    _agreement("hard test", hard_test)
     breaches += [*_real(), *_later_reading()]
     for breach in breaches:
         print(f"data/check.py: {breach}", file=sys.stderr)
@@ -153,7 +154,7 @@ def _grams(text: str) -> set[str]:
 
 
 def _others(files: Mapping[str, Sequence[LabelledPost]], families: Sequence[LabelledPost]) -> list[str]:
-    """Print the counts of the posts without families; returns a breach for other labels and for a text twice."""
+    """Print the counts of the other posts; returns a breach for other labels and for a text that occurs twice."""
     print()
     for name, posts in files.items():
         labels = Counter(post.label for post in posts)
@@ -167,15 +168,15 @@ def _others(files: Mapping[str, Sequence[LabelledPost]], families: Sequence[Labe
     return [breach for good, breach in checks if not good]
 
 
-def _agreement(testing: Sequence[LabelledPost]) -> None:
-    """Print the agreement and Cohen's kappa of the two readers."""
+def _agreement(name: str, testing: Sequence[LabelledPost]) -> None:
+    """Print the agreement and Cohen's kappa of the writer's labels and a reader's."""
     with (HERE / "second-labels.csv").open(encoding="utf-8", newline="") as file:
         second = {row["text"]: row["label"] for row in csv.DictReader(file)}
     found = [post for post in testing if post.text in second]
     labels = [("first", post.text, post.label) for post in found]
     labels += [("second", post.text, second[post.text]) for post in found]
     task = AnnotationTask(data=labels)
-    print(f"two readers of {len(found)} test posts: agreement {task.avg_Ao():.3f}, kappa {task.kappa():.3f}")
+    print(f"two readers of {len(found)} {name} posts: agreement {task.avg_Ao():.3f}, kappa {task.kappa():.3f}")
 
 
 def _real() -> list[str]:

@@ -34,9 +34,9 @@ TWEETS_OF_EACH_LABEL = 3_000  # more of them make the model worse on posts that 
 POSTS = {
     "posts-train.csv": "f2c759263a919c636c9615258165ee4610e17b25dd2ec196f7969b63f803e32b",
     "posts-test.csv": "fc01adb334a728d38d67afd666ef9c76cd86a30b9dabd0c2af4c0646e7f369fb",
-    "posts-hard.csv": "8930d0c1b0356b97978ae45e7893f1b7a61efc9d20133c7fda96ede6fa3c5b4d",
-    "posts-hard-test.csv": "ec89fa0490f2541eccb68348295f650212f1a1f3d75b84098c0e9bd5616bd5aa",
-    "posts-world.csv": "3c68447c9cc85cc89f3bceecabe53affbbe7901f2c495a88af52f951d959f3dd",
+    "posts-hard.csv": "928f7edb6dd41476bf4304bc498f41d25d6e6667f6f28adca16a53d9e7c5db4a",
+    "posts-hard-test.csv": "3f9b46f3b021713ad85aa036582e7db95bb35ba21fc935cfc7c9d604fa48973d",
+    "posts-world.csv": "7f73ae205d73bbe3b2271218a082d42a32e8f7e80a650ab7560288fdd0763889",
     "real-labels.csv": "0529504c9fff8c93ca944d6bdfb3d2d9f155b5ab231fd1898c24bf4204ff4420",
 }
 REAL = {

@@ -30,8 +30,9 @@ FEWEST_POSTS = 3  # of a feature
 _SMOOTH = 0.3  # added to the sums of each feature, so that no log ratio is infinite
 _FREE = 1e6  # Platt's sigmoid has two parameters, which need no regularisation
 _WRITTEN, _HARD, _GUARDS, _TWEETS, _WORLD, _REAL, _BACKGROUND = range(7)
-# Added to the gate's log odds that a post is like the real ones (docs/model.md, "What was tried").
-_GATE_SHIFT = -0.5
+# Added to the gate's log odds that a post is like the real ones. One of an unknown source looks less like them than
+# those of the known sources do, so a post in doubt counts as real.
+_GATE_SHIFT = 0.5
 Flags = NDArray[np.bool_]
 
 

@@ -96,7 +96,7 @@ def test_a_client_that_does_not_read_is_dropped_the_others_do_not_notice_and_it_
         for name, client in (("pelan", clients["time"][0]), ("cepat", clients["bytes"][0])):
             client.drain()
             before = client.events
-            after = events(worker, f"/feeds/{name}", 1500, before[-1].id)
+            after = events(worker, f"/feeds/{name}", 1500, before[-1].id, timeout=60)
             assert all_there(apache_kafka, worker, name, before + after)
         for client in [*clients["time"], *clients["bytes"]]:
             client.socket.close()
