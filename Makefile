@@ -29,7 +29,7 @@ suite: .venv/test
 	$(BIN)/pytest -q $(PARALLEL) $(PYTEST)
 
 test-fast: .venv/test ## the tests that start no other program; a minute
-	$(BIN)/pytest -q -n 2 -m 'not process' $(PYTEST)
+	$(BIN)/pytest -q -n 4 -m 'not process' $(PYTEST)
 
 check: .venv/test ## style, types and import rules alone
 	$(BIN)/ruff check tweetream tests bench data deploy load
