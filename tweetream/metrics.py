@@ -118,7 +118,7 @@ def declare(kafka_topics: Iterable[str], sources: Iterable[str]) -> None:
         source_reconnects.labels(source)
 
 
-@lru_cache(maxsize=65_536)  # as many as topology remembers
+@lru_cache(maxsize=16_384)  # as many as topology remembers
 def fed(topic: str) -> Counter:
     """The counter of the posts written to a feed, by the user topic. To find it costs more than to count."""
     return posts_fed.labels(topic)

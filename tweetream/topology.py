@@ -46,7 +46,7 @@ FEED_PREFIX = f"{NAMESPACE}-feed-"
 # The broker unpacks what others send compressed: our client may not know the method, and a small batch can be huge.
 PLAIN = {"compression.type": "uncompressed"}
 _HOUR_MS = 3_600_000
-MANY_FEEDS = 65_536  # names remembered; with more feeds than that each name would be read anew, for ever
+MANY_FEEDS = 16_384  # names remembered: more than there are feeds, and bounded, since forged records name others
 
 
 def _topic(name: str, partitions: int) -> TopicT:

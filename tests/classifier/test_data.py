@@ -154,7 +154,7 @@ def test_real_posts_are_in_the_repository_by_id_and_label_alone() -> None:
 
 
 @pytest.mark.parametrize("name", ["world", "hard", "hard-test"])
-def test_posts_without_families_have_two_labels_and_are_in_no_other_file(
+def test_another_label_and_a_text_of_another_file_are_breaches_in_each_other_file(
     check: ModuleType, tmp_path: Path, name: str
 ) -> None:
     copy(tmp_path, lambda part, lines: lines)
@@ -167,8 +167,10 @@ def test_posts_without_families_have_two_labels_and_are_in_no_other_file(
     assert len(found) == 2 and "other labels" in found[0] and "the same text twice: ['lapar']" in found[1], found
 
 
-def test_the_shipped_model_knows_hard_posts_that_it_has_not_seen(shipped: Classifier) -> None:
+def test_the_shipped_model_knows_hard_posts_that_it_has_not_seen_as_its_card_says(shipped: Classifier) -> None:
     hard = results(shipped, clean(read([str(DATA / "posts-hard-test.csv")])))
+    card = Path(str(SHIPPED)).with_suffix(".md").read_text("utf-8")
+    assert f"`tweetream evaluate data/posts-hard-test.csv`: {hard.tested} posts, accuracy {hard.accuracy:.2%}" in card
     assert hard.accuracy >= 0.90
     assert hard.calibration <= 0.03
 

@@ -75,6 +75,14 @@ def test_the_declared_inputs_are_the_files_here_and_those_of_the_shipped_card(pr
     assert Path(str(SHIPPED)) == program.MODEL
 
 
+def test_each_file_is_learnt_as_the_sort_of_posts_that_it_has(small: ModuleType, tmp_path: Path) -> None:
+    found = small.training_posts(tmp_path / "tweets", [], [])
+    assert [post.text for post in found.hard] == ["kota tidak gerak", "hati macet"]
+    assert [post.text for post in found.world] == ["macet itu takdir", "kota1 macet"]
+    assert (len(found.written), len(found.tweets), found.real, found.background) == (80, 80, [], [])
+    assert {post.label for post in found.guards} == {"non_traffic"}
+
+
 def test_two_runs_give_the_same_bytes(small: ModuleType, tmp_path: Path) -> None:
     made = []
     for name in ("one", "other"):
