@@ -1,5 +1,7 @@
 """While a worker waits for Kafka at its start, its port answers; then the port is free for the worker itself."""
 
+import re
+
 import httpx
 import pytest
 
@@ -16,7 +18,7 @@ async def test_it_lives_and_is_not_ready_and_the_port_is_free_afterwards() -> No
                 for path in ("/readyz", "/topics", "/feeds/macet"):
                     answer = await client.get(path)
                     assert answer.status_code == 503 and answer.headers["Retry-After"] == "1"
-                    assert answer.json()["detail"].startswith("the worker is starting: it has waited for Kafka for 0 s")
+                    assert re.match(r"the worker is starting: it has waited for Kafka for \d s", answer.json()["detail"])
                 assert (await client.post("/topics", json={"name": "x"})).status_code == 503
         with pytest.raises(httpx.ConnectError):
             await client.get("/livez")
