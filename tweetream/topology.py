@@ -147,14 +147,12 @@ def feed_name(kafka_topic: str) -> FeedName:
 
 def is_live(kafka_topic: str) -> bool:
     """Whether the Kafka topic is the feed of an active topic, as far as this worker knows. Nothing else is written."""
-    entry = topics_table.entry(feed_name(kafka_topic).topic)
-    return entry is not None and entry.alive and entry.kafka_topic == kafka_topic
+    return kafka_topic in topics_table.live_feeds()
 
 
 def is_filling(kafka_topic: str) -> bool:
     """Whether the feed gets stored posts first, so that live ones wait."""
-    entry = topics_table.entry(feed_name(kafka_topic).topic)
-    return entry is not None and entry.is_filling and entry.kafka_topic == kafka_topic
+    return kafka_topic in topics_table.filling_feeds()
 
 
 def _feed_segment() -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from support.kafka.feed_writer import Writer
+from support.topics import give_topics
 
 from tweetream.agents import backfill as module
 from tweetream.agents import catch_up, classification, stored, streamer
@@ -76,7 +77,7 @@ async def test_a_live_post_that_is_stored_too_is_left_out_and_no_other(
     monkeypatch.setattr(stored, "stored_ids", lambda: ids)
     monkeypatch.setattr(stored, "feed_name", lambda feed: FeedName("macet", CREATED))
     monkeypatch.setattr(stored, "is_live", lambda feed: True)
-    monkeypatch.setattr(topics_table, "entry", {"macet": topic}.get)
+    give_topics(monkeypatch, {"macet": topic})
     found = await stored.without_stored(batch(writer.topic, UNTIL - 11, UNTIL - 10, UNTIL, UNTIL + 1), yes)
     assert [bool(post.feeds) for post in found.posts] == [True, False, True, True]
     earlier = await stored.without_stored(batch(writer.topic, UNTIL - 2999, UNTIL - 3000), yes)
@@ -91,7 +92,7 @@ async def test_a_feed_that_was_deleted_or_cannot_be_read_holds_no_other(
 ) -> None:
     done = msgspec.structs.replace(RUNNING, state="done", posts=9, end=9)
     topic = msgspec.structs.replace(TOPIC, backfill=done, deleted_at=0 if leaderless else 1)
-    monkeypatch.setattr(topics_table, "entry", {"macet": topic}.get)
+    give_topics(monkeypatch, {"macet": topic})
     monkeypatch.setattr(services.producer, "is_leaderless", lambda feed: leaderless)
     given = batch(FEED, UNTIL - 10)
     async with asyncio.timeout(3):
@@ -103,7 +104,7 @@ def test_a_deleted_topic_is_filled_no_more(monkeypatch: pytest.MonkeyPatch) -> N
     entries = {"macet": TOPIC}
     monkeypatch.setattr(module, "owns_commands", yes)
     monkeypatch.setattr(app, "is_flowing", yes)
-    monkeypatch.setattr(topics_table, "entry", entries.get)
+    give_topics(monkeypatch, entries)
     filling = Filling(TOPIC, RUNNING, SimpleNamespace())  # type: ignore[arg-type]
     assert filling.topic() is TOPIC
     entries["macet"] = msgspec.structs.replace(TOPIC, deleted_at=1)
@@ -138,7 +139,7 @@ def feeds(monkeypatch: pytest.MonkeyPatch) -> Noted:
 
 
 async def test_while_a_feed_fills_its_live_posts_wait_in_tagged(feeds: Noted, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topics_table, "entry", {"macet": TOPIC}.get)
+    give_topics(monkeypatch, {"macet": TOPIC})
     for offset in (4, 5, 6):
         assert not await classification._feed(FEED, [(b"{}", [])], 0, offset, yes), "none is counted yet"
     assert feeds.told == [Waiting(0, FEED, 4, counted=False)] and feeds.is_behind(0, FEED)
@@ -243,7 +244,7 @@ async def test_an_archive_that_cannot_be_read_ends_the_backfill_with_a_line(
 async def test_a_worker_that_lost_the_commands_writes_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings.archive, "get_secret_value", lambda: "sqlite:///x.db")
     monkeypatch.setattr(module, "owns_commands", lambda: False)
-    monkeypatch.setattr(topics_table, "entry", {"macet": TOPIC}.get)
+    give_topics(monkeypatch, {"macet": TOPIC})
     filling = Filling(TOPIC, RUNNING, SimpleNamespace())  # type: ignore[arg-type]
     with pytest.raises(Abandoned):
         await filling._look(UNTIL)

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.topics import give_topics
 
 from tweetream.agents import classification
 from tweetream.agents.classification import MAX_FED
@@ -16,7 +17,7 @@ from tweetream.models.feed import FeedName
 from tweetream.models.model_info import ModelInfo
 from tweetream.models.post import Post, TaggedBatch, TaggedPost
 from tweetream.models.topic import Topic
-from tweetream.topology import FEED_PREFIX, now_ms, services, topics_table
+from tweetream.topology import FEED_PREFIX, now_ms, services
 
 NOW = now_ms()
 POST = Post("x:1", "x", "macet", NOW, NOW)
@@ -40,7 +41,7 @@ class Known:
         self.waited: list[int] = []
         self._later = later
         monkeypatch.setattr(classification, "model", Model)
-        monkeypatch.setattr(topics_table, "entry", self.topics.get)
+        give_topics(monkeypatch, self.topics)
         monkeypatch.setattr(tagger(), "catch_up", self.catch_up)
         monkeypatch.setattr(waiting(), "is_current", lambda: True)
 
@@ -105,7 +106,7 @@ async def test_a_record_names_the_model_that_labelled_it(monkeypatch: pytest.Mon
     Known(monkeypatch, TOPIC)
     monkeypatch.setattr(services, "model", ModelInfo("mine.safetensors", "ab12", ("a", "b"), 0.0))
     ((_, headers),) = (await records(FEED))[FEED]
-    assert headers[-2:] == [("model", b"mine.safetensors"), ("model_sha256", b"ab12")]
+    assert list(headers[-2:]) == [("model", b"mine.safetensors"), ("model_sha256", b"ab12")]
 
 
 @pytest.mark.parametrize("name", ["__consumer_offsets", "tweetream-commands", FEED_PREFIX + "<b>-1", ""])

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.topics import give_topics
 
 from tweetream.agents import feed_creation, streamer
 from tweetream.agents.feed_creation import FeedCreation
@@ -44,7 +45,7 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> Kafka:
 
 def there(monkeypatch: pytest.MonkeyPatch, *topics: Topic) -> None:
     """The table has these."""
-    monkeypatch.setattr(topics_table, "entry", {topic.name: topic for topic in topics}.get)
+    give_topics(monkeypatch, {topic.name: topic for topic in topics})
     monkeypatch.setattr(topics_table, "alive", lambda: [topic for topic in topics if topic.alive])
 
 

@@ -42,8 +42,7 @@ class Producer(FakeProducer):
                 error = Abandoned()
             if error is None:
                 sent.append(topic)
-            assert send.ended is not None
-            send.ended(send, error)
+            send.ended(error)
         self.begun.clear()
         return sent
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.topics import give_topics
 
 from tweetream.agents import counting, streamer
 from tweetream.agents.classification import classify
@@ -135,7 +136,7 @@ READERS: dict[str, tuple[object, Callable[[bytes], object], tuple[type[Exception
 @pytest.fixture(autouse=True)
 def tables(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tables have the topic, and keep nothing of a test."""
-    monkeypatch.setattr(topics_table, "entry", lambda name: TOPIC if name == "macet" else None)
+    give_topics(monkeypatch, {"macet": TOPIC})
     monkeypatch.setattr(counts_table, "put", lambda feed, entry: codec.encode(entry))
 
 

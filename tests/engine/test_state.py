@@ -7,6 +7,7 @@ import pytest
 from support.tables import FakeProducer, let_tasks_run, new_table, rebalance
 
 from tweetream.engine.state import TopicsTable
+from tweetream.models.backfill import Backfill
 from tweetream.models.topic import Topic
 from tweetream.topology import FEED_PREFIX
 
@@ -46,3 +47,18 @@ async def test_only_the_topic_that_changed_is_decoded_again(producer: FakeProduc
     assert after["a"] is before["a"] and after["b"] == msgspec.structs.replace(second, deleted_at=5)
     table.apply(3, forgotten="a")
     assert [topic.name for topic in table.entries()] == ["b"] and table.entry("a") is None
+
+
+async def test_a_feed_is_live_while_its_topic_is_active_and_filling_while_it_gets_stored_posts(
+    producer: FakeProducer,
+) -> None:
+    table = new_table(TopicsTable, producer)
+    first, second = (Topic(name, (name,), 1, 1, f"{FEED_PREFIX}{name}-1", 1) for name in ("a", "b"))
+    assert table.live_feeds() == table.filling_feeds() == set()
+    running = msgspec.structs.replace(second, backfill=Backfill(60, until=5))
+    table.apply(1, first, running)
+    assert table.live_feeds() == {first.kafka_topic, second.kafka_topic}
+    assert table.filling_feeds() == {second.kafka_topic}
+    again = msgspec.structs.replace(first, generation=2, kafka_topic=f"{FEED_PREFIX}a-2")
+    table.apply(2, again, msgspec.structs.replace(running, deleted_at=5))
+    assert table.live_feeds() == {again.kafka_topic} and table.filling_feeds() == set()

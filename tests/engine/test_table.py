@@ -52,6 +52,19 @@ async def test_a_thousand_changes_go_out_in_one_send(
     assert set(table.values()) == {b"1"}, "each key knows the offset of its own change"
 
 
+async def test_an_own_change_that_comes_back_is_not_decoded(
+    table: ReplicatedTable, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[bytes] = []
+    monkeypatch.setattr(table, "check", lambda key, value: checked.append(value))
+    table[b"a"] = b"1"
+    await table.flush()
+    receive(table, (0, b"a", b"1"))
+    assert checked == [] and table.read_to == 0
+    receive(table, (1, b"a", b"1"), (2, b"a", b"2"))
+    assert checked == [b"1", b"2"], "what others wrote is"
+
+
 async def test_what_follows_a_change_that_is_too_large_is_not_sent_without_it(
     table: ReplicatedTable, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,10 +8,10 @@ import pytest
 from aiokafka.errors import RequestTimedOutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata, TopicPartition
+from support.kafka.sends import AddedSend
 
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.producer import MAX_REQUEST, Abandoned, OrderedProducer
-from tweetream.kafka.send_queue import Send
 
 
 class Batch(BatchBuilder):
@@ -93,7 +93,7 @@ class Sends:
                 await asyncio.sleep(0)
 
         if self.chance.random() < 0.6:
-            self.producer.begin_send("t", 0, Send(records, None, assigned, None, end))
+            self.producer.begin_send("t", 0, AddedSend(records, assigned, end))
         else:
             self._tasks.append(asyncio.create_task(wait()))
         if self.chance.random() < 0.1:

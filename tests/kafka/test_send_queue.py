@@ -8,6 +8,7 @@ import pytest
 from aiokafka.errors import RecordListTooLargeError, RequestTimedOutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata, TopicPartition
+from support.kafka.sends import AddedSend
 
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.producer import MAX_REQUEST, Abandoned, OrderedProducer, RecordRejected, RecordTooLarge
@@ -195,8 +196,7 @@ class Added:
         self._producer = producer
 
     def add(self, *names: str, assigned: Callable[[], bool] = lambda: True) -> None:
-        send = Send(records(*names), None, assigned, None, self._note)
-        self._producer.begin_send("t", 0, send)
+        self._producer.begin_send("t", 0, AddedSend(records(*names), assigned, self._note))
 
     def _note(self, send: Send, error: Exception | None) -> None:
         self.ended.append(([value for value, _ in send.records if value is not None], error))

@@ -1,6 +1,7 @@
 """A send to a topic that Kafka cannot write ends. While Kafka does not answer, none ends, since nothing is known."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,9 +15,23 @@ class Client:
     """A Kafka client whose metadata the test sets: the leaders of each topic."""
 
     def __init__(self, **leaders: list[int]) -> None:
+        self.listeners: list[Callable[[Any], None]] = []
         self.leaders = leaders
         self.cluster = self
         self.answers = True
+
+    @property
+    def leaders(self) -> dict[str, list[int]]:
+        return self._leaders
+
+    @leaders.setter
+    def leaders(self, leaders: dict[str, list[int]]) -> None:
+        self._leaders = leaders
+        for listener in self.listeners:
+            listener(self)
+
+    def add_listener(self, listener: Callable[[Any], None]) -> None:
+        self.listeners.append(listener)
 
     def set_topics(self, topics: list[str]) -> None:
         pass
@@ -78,6 +93,27 @@ async def test_a_topic_is_missing_only_after_a_while_however_long_it_had_no_lead
     await asyncio.sleep(0.01)
     watch._note_leaders()
     assert watch.is_missing("a")
+
+
+async def test_leaders_are_looked_for_in_new_metadata_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stops an idle worker that looks at thousands of topics twice a second."""
+    client, looks = Client(a=[1], b=[1]), list[str]()
+    partitions = client.partitions_for_topic
+
+    def noting(topic: str) -> set[int] | None:
+        looks.append(topic)
+        return partitions(topic)
+
+    monkeypatch.setattr(client, "partitions_for_topic", noting)
+    watch = watching(client, "a")
+    for count in (1, 2, 3):
+        await asyncio.sleep(0.02)
+        assert looks == count * ["a"]
+        client.leaders = {"a": [count]}
+    watch.follow(["b"])
+    await asyncio.sleep(0.02)
+    assert looks[-1] == "b" and len(looks) < 6
+    watch.stop()
 
 
 async def test_a_send_that_kafka_does_not_take_ends_and_a_probe_finds_out_when_it_does_again() -> None:

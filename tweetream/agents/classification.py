@@ -145,7 +145,8 @@ def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tu
         if len(post.text) * len(tagged_post.feeds) > MAX_FED:
             post = _cut(post, MAX_FED // len(tagged_post.feeds))
         score = None if exact is None else round(exact, 4)
-        headers = [label_header[label], _score_header(score or 0.0), ("origin", stamp(tagged_post.index)), *model]
+        # A tuple of tuples: lists would be looked at by each garbage collection while they wait.
+        headers = (label_header[label], _score_header(score or 0.0), ("origin", stamp(tagged_post.index)), *model)
         minute = post.received_at // 60_000
         for number in tagged_post.feeds:
             if number not in dead:

@@ -8,16 +8,18 @@ must be read first, or whose earlier records are not in its queue yet, is writte
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable
-from functools import cache, partial
+from functools import cache
 from typing import TypeVar
+
+from typing_extensions import override
 
 from tweetream import metrics
 from tweetream.agents.counted import CountedStamps
 from tweetream.agents.waiting import waiting
 from tweetream.app import app, kafka, settings
 from tweetream.feeds.written import KnownOfFeeds, Records, WrittenStamps
-from tweetream.kafka.producer import Abandoned
-from tweetream.kafka.send_queue import Send, StillAssigned
+from tweetream.kafka.producer import Abandoned, always
+from tweetream.kafka.send_queue import Limit, Send, StillAssigned
 from tweetream.kafka.write_watch import Unwritable
 from tweetream.topology import dead_letter, feed_name, is_filling, is_live, services, topics_table
 
@@ -40,6 +42,28 @@ def _remade(feed: str) -> int:
 @app.after
 async def _stop() -> None:
     await written().stop()
+
+
+class _FeedSend(Send):
+    """The records of one feed. It is no Send with functions, since an event can make a thousand of them."""
+
+    __slots__ = ("_writes", "_feed")
+
+    def __init__(self, writes: "FeedWrites", feed: str, records: Records) -> None:
+        super().__init__(records, None, always)
+        self._writes, self._feed = writes, feed
+
+    @override
+    def still_assigned(self) -> bool:
+        return self._writes.may_send(self._feed)
+
+    @override
+    def limit(self) -> Limit:
+        return services.producer.limit(self._feed)
+
+    @override
+    def ended(self, error: Exception | None) -> None:
+        self._writes.feed_ended(self._feed, self, error)
 
 
 class FeedWrites:
@@ -65,7 +89,7 @@ class FeedWrites:
         return begun
 
     def _begin(self, feed: str, records: Records) -> bool:
-        if feed in _stepwise or not self._may_send(feed) or is_filling(feed) or services.producer.is_leaderless(feed):
+        if feed in _stepwise or not self.may_send(feed) or is_filling(feed) or services.producer.is_leaderless(feed):
             return False
         new = written().known_unwritten(feed, records, app.rebalancing_count)
         if new is None:
@@ -73,9 +97,7 @@ class FeedWrites:
         if len(new) < len(records):
             metrics.duplicates.inc(len(records) - len(new))
         if new:
-            limit = services.producer.limit(feed)
-            send = Send(new, None, partial(self._may_send, feed), limit, partial(self._ended, feed))
-            services.producer.begin_send(feed, 0, send)
+            services.producer.begin_send(feed, 0, _FeedSend(self, feed, new))
             self._left += 1
         return True
 
@@ -93,10 +115,11 @@ class FeedWrites:
         outcomes = await asyncio.gather(*self._rest, return_exceptions=True)
         return self._failed + [error for error in outcomes if isinstance(error, BaseException)]
 
-    def _may_send(self, feed: str) -> bool:
+    def may_send(self, feed: str) -> bool:
+        """Whether the records may go to this feed now."""
         return self._still_assigned() and is_live(feed) and not waiting().is_behind(self._partition, feed)
 
-    def _ended(self, feed: str, send: Send, error: Exception | None) -> None:
+    def feed_ended(self, feed: str, send: Send, error: Exception | None) -> None:
         """Called before the queue sends what comes later: a backlog must be known until then."""
         if isinstance(error, Unwritable):
             self._rest.append(waiting().begin(self._partition, feed, self._offset, self._still_assigned))

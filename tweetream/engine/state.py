@@ -59,6 +59,8 @@ class TopicsTable(ReplicatedTable):
     _decoded: dict[str, Topic] = {}
     _values: dict[str, bytes] = {}  # of which these were made
     _decoded_version = -1
+    _live: frozenset[str] = frozenset()
+    _filling: frozenset[str] = frozenset()
 
     def entry(self, name: str) -> Topic | None:
         """The topic or tombstone of that name."""
@@ -67,6 +69,16 @@ class TopicsTable(ReplicatedTable):
     def entries(self) -> Iterable[Topic]:
         """All topics and tombstones."""
         return self._entries().values()
+
+    def live_feeds(self) -> frozenset[str]:
+        """The Kafka topics of the feeds of the active topics."""
+        self._entries()
+        return self._live
+
+    def filling_feeds(self) -> frozenset[str]:
+        """Those of them that get stored posts first, so that live ones wait."""
+        self._entries()
+        return self._filling
 
     def _entries(self) -> dict[str, Topic]:
         """The table decoded, once for each version of it, and only what has changed: there may be 2,000 tombstones."""
@@ -77,6 +89,8 @@ class TopicsTable(ReplicatedTable):
                 name: known[name] if before.get(name) is data else codec.decode(data, Topic)
                 for name, data in values.items()
             }
+            self._live = frozenset([topic.kafka_topic for topic in self._decoded.values() if topic.alive])
+            self._filling = frozenset([topic.kafka_topic for topic in self._decoded.values() if topic.is_filling])
             self._values, self._decoded_version = values, self.version
         return self._decoded
 

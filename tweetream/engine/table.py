@@ -171,6 +171,9 @@ class ReplicatedTable(GlobalTable):
     def _take(self, key: bytes, value: bytes | None, offset: int) -> bytes | None:
         """Take a key's value from the changelog, unless it is older than the value here. Returns the valid one."""
         known = self.in_changelog(key)
+        if value is not None and value == known and offset <= self._offsets.get(key, -1):
+            self._corrupt.pop(key, None)
+            return value  # our own change comes back; to decode it would cost more than to make it
         if not self._is_sound(key, value, offset):
             return known
         if offset <= self._offsets.get(key, -1):

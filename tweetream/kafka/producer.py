@@ -228,7 +228,7 @@ class OrderedProducer:
 
     async def _deliver_all(self, topic: str, partition: int, send: Send) -> None:
         """Deliver the records of this send, and what goes along of those behind it."""
-        with send.limit or contextlib.nullcontext():
+        with send.limit():
             await self._deliver_batches(topic, partition, send)
 
     async def _deliver_batches(self, topic: str, partition: int, send: Send) -> None:

@@ -1,15 +1,14 @@
 """What waits to be sent to one partition, in order, and which of it may go out in one batch.
 
-A caller can wait for its turn in a task of its own (`turn`). Or it adds records with a function to be called at their
-end (`add`): one task for the whole queue then sends them, which costs a tenth where each of a thousand partitions gets
-a record or two.
+A caller can wait for its turn in a task of its own (`turn`). Or it adds records that are told of their end (`add`): one
+task for the whole queue then sends them, which costs a tenth where each of a thousand partitions gets a record or two.
 """
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from itertools import islice
 from typing import Any
 
@@ -19,29 +18,18 @@ Headers = Sequence[tuple[str, bytes]]
 Record = tuple[bytes, Headers]
 AnyRecord = tuple[bytes | None, Headers]  # the value is None in a tombstone
 Limit = AbstractContextManager[None]
+_NO_LIMIT: Limit = nullcontext()
 
 
 class Send:
     """The records of one call, and how many of them were sent or passed over. Without records it goes out alone.
 
-    `too_large` has the indices of the records that Kafka will never take. `limit` is entered before the first attempt.
-    `ended` is called once by the queue that sends the records, with the error that ended it or None. With `keys` the
-    value of a record may be None, and `offsets` has the offset of each record that was sent (-1: too large). A `strict`
-    send ends by RecordTooLarge instead, and what comes after that record is not sent.
+    `too_large` has the indices of the records that Kafka will never take. With `keys` the value of a record may be
+    None, and `offsets` has the offset of each record that was sent (-1: too large). A `strict` send ends by
+    RecordTooLarge instead, and what comes after that record is not sent.
     """
 
-    __slots__ = (
-        "records",
-        "keys",
-        "still_assigned",
-        "limit",
-        "ended",
-        "turn",
-        "sent",
-        "too_large",
-        "offsets",
-        "strict",
-    )
+    __slots__ = ("records", "keys", "turn", "sent", "too_large", "offsets", "strict", "_still_assigned", "_limit")
 
     def __init__(
         self,
@@ -49,15 +37,25 @@ class Send:
         keys: Sequence[bytes] | None,
         still_assigned: StillAssigned,
         limit: Limit | None = None,
-        ended: "Callable[[Send, Exception | None], None] | None" = None,
     ) -> None:
-        self.records, self.keys, self.still_assigned = records, keys, still_assigned
-        self.limit, self.ended = limit, ended
+        self.records, self.keys = records, keys
+        self._still_assigned, self._limit = still_assigned, limit
         self.turn: asyncio.Future[None] | None = None  # done when it is the turn of the call that waits
         self.sent = 0
         self.too_large: list[int] = []
         self.offsets: list[int] = []
         self.strict = False
+
+    def still_assigned(self) -> bool:
+        """Whether the records may be sent. Called before each attempt."""
+        return self._still_assigned()
+
+    def limit(self) -> Limit:
+        """A block to enter before the first attempt."""
+        return self._limit or _NO_LIMIT
+
+    def ended(self, error: Exception | None) -> None:
+        """Called once, when the queue to which the records were added has sent them, or an error ended their way."""
 
     @property
     def left(self) -> int:
@@ -82,7 +80,7 @@ class Send:
             key = self.keys[self.sent + added] if self.keys else None
             if batch.record_count() and batch.size() + len(value or b"") > size:
                 break
-            if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
+            if batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is None:
                 break
             added += 1
         return added
@@ -133,11 +131,11 @@ class SendQueue:
 
     def end(self, send: Send, error: Exception | None = None) -> None:
         """The records were delivered, or an error ended their way. Without an await before the next are sent."""
-        if send.ended is None or send not in self._waiting:
+        if send.turn is not None or send not in self._waiting:
             return
         self._waiting.remove(send)
         try:
-            send.ended(send, error)
+            send.ended(error)
         except Exception:  # a bug in it must not end the sending of others
             log.exception("after sending")
 

@@ -36,6 +36,11 @@ class WriteWatch:
         self._sends: dict[str, SendLimit] = {}
         self._waited: dict[str, float] = {}  # seconds that a send has waited while Kafka answered
         self._task: asyncio.Task[None] | None = None
+        self._new = True  # the metadata, or the topics followed, since `_note_leaders` looked
+        client.cluster.add_listener(self._note_metadata)
+
+    def _note_metadata(self, metadata: object) -> None:
+        self._new = True
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._watch())
@@ -46,7 +51,7 @@ class WriteWatch:
 
     def follow(self, topics: Iterable[str]) -> None:
         """Watch these topics. Ask for the metadata of these only: asking for a deleted topic can create it again."""
-        self._followed = frozenset(topics)
+        self._followed, self._new = frozenset(topics), True
         self._stuck &= self._followed
         self._client.set_topics(list(self._followed))
 
@@ -117,7 +122,9 @@ class WriteWatch:
                 send.cancel()
 
     def _note_leaders(self) -> None:
-        now, cluster = time.monotonic(), self._client.cluster
+        if not self._new:  # twice a second, of thousands of topics
+            return
+        self._new, now, cluster = False, time.monotonic(), self._client.cluster
         leaderless = {topic for topic in self._followed if not has_leaders(cluster, topic)}
         missing = {topic for topic in leaderless if cluster.partitions_for_topic(topic) is None}
         self._leaderless = {topic: self._leaderless.get(topic, now) for topic in leaderless}
