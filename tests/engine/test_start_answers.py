@@ -18,7 +18,8 @@ async def test_it_lives_and_is_not_ready_and_the_port_is_free_afterwards() -> No
                 for path in ("/readyz", "/topics", "/feeds/macet"):
                     answer = await client.get(path)
                     assert answer.status_code == 503 and answer.headers["Retry-After"] == "1"
-                    assert re.match(r"the worker is starting: it has waited for Kafka for \d s", answer.json()["detail"])
+                    detail = answer.json()["detail"]
+                    assert re.match(r"the worker is starting: it has waited for Kafka for \d s", detail)
                 assert (await client.post("/topics", json={"name": "x"})).status_code == 503
         with pytest.raises(httpx.ConnectError):
             await client.get("/livez")
