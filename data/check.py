@@ -38,6 +38,7 @@ from tweetream.text import normalise
 
 HERE = Path(__file__).parent
 PARTS = ("train", "test")
+OTHERS = ("hard", "world", "hard-test")
 LABELS = ("traffic", "non_traffic")
 FEWEST_POSTS, FEWEST_FAMILIES, FEWEST_TESTED, LARGEST_FAMILY = 3_000, 600, 600, 5
 GRAM, SHARED = 5, 0.5
@@ -49,11 +50,12 @@ EMOJI = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
 def main() -> None:
     parts = {part: read([str(HERE / f"posts-{part}.csv")]) for part in PARTS}
     everything = [*parts["train"], *parts["test"]]
-    by_kind = read([str(HERE / f"posts-{part}.csv") for part in PARTS], choices=BY_KIND, tell=lambda line: None)
-    breaches = [*_sizes(parts), *_kinds(everything, by_kind), *_likeness(everything)]
-    hard, world, hard_test = (read([str(HERE / f"posts-{name}.csv")]) for name in ("hard", "world", "hard-test"))
+    hard, world, hard_test = (read([str(HERE / f"posts-{name}.csv")]) for name in OTHERS)
+    files = [str(HERE / f"posts-{name}.csv") for name in (*PARTS, *OTHERS)]
+    by_kind = read(files, choices=BY_KIND, tell=lambda line: None)
+    breaches = [*_sizes(parts), *_kinds([*everything, *hard, *world, *hard_test], by_kind), *_likeness(everything)]
     breaches += _overlap([*parts["train"], *hard, *world], [*parts["test"], *hard_test])
-    breaches += _others({"hard": hard, "world": world, "hard-test": hard_test}, everything)
+    breaches += _others(dict(zip(OTHERS, (hard, world, hard_test), strict=True)), everything)
     _agreement("test", parts["test"])
     _agreement("hard test", hard_test)
     breaches += [*_real(), *_later_reading()]

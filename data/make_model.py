@@ -32,11 +32,11 @@ MODEL = HERE.parent / "tweetream" / "data" / "model.safetensors"
 HARD = "posts-hard-test.csv"
 TWEETS_OF_EACH_LABEL = 3_000  # more of them make the model worse on posts that people write in their own words
 POSTS = {
-    "posts-train.csv": "f2c759263a919c636c9615258165ee4610e17b25dd2ec196f7969b63f803e32b",
+    "posts-train.csv": "0af086a5e848d530f37c0c7383710a5317e5b924862119250efbf6044ad7e7f2",
     "posts-test.csv": "fc01adb334a728d38d67afd666ef9c76cd86a30b9dabd0c2af4c0646e7f369fb",
-    "posts-hard.csv": "928f7edb6dd41476bf4304bc498f41d25d6e6667f6f28adca16a53d9e7c5db4a",
-    "posts-hard-test.csv": "3f9b46f3b021713ad85aa036582e7db95bb35ba21fc935cfc7c9d604fa48973d",
-    "posts-world.csv": "7f73ae205d73bbe3b2271218a082d42a32e8f7e80a650ab7560288fdd0763889",
+    "posts-hard.csv": "9352e29733383283ce879c1351a317a491508da1110a5a3ed2e64e073b49b217",
+    "posts-hard-test.csv": "3e09340e5bb44ae516fd16d9c7cbfcc61a4b877013334eb5af6f7d297908f6b1",
+    "posts-world.csv": "6a6c590558550d7912e00ad9d162cf29173e74b7495c8cf36c64d3b8692b4b81",
     "real-labels.csv": "0529504c9fff8c93ca944d6bdfb3d2d9f155b5ab231fd1898c24bf4204ff4420",
 }
 REAL = {

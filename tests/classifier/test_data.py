@@ -160,7 +160,7 @@ def test_another_label_and_a_text_of_another_file_are_breaches_in_each_other_fil
     copy(tmp_path, lambda part, lines: lines)
     with (tmp_path / f"posts-{name}.csv").open("a", encoding="utf-8") as file:
         family = "x-1," if name == "hard" else ""
-        file.write(f"{family}traffic,lapar\n{family}perhaps,yang ini belum pernah ada\n")
+        file.write(f"{family}traffic,jam,lapar\n{family}perhaps,,yang ini belum pernah ada\n")
     files = {kind: read([str(tmp_path / f"posts-{kind}.csv")]) for kind in ("world", "hard", "hard-test")}
     families = read([str(tmp_path / "posts-train.csv")])
     found = check._others(files, families)
@@ -171,7 +171,7 @@ def test_the_shipped_model_knows_hard_posts_that_it_has_not_seen_as_its_card_say
     hard = results(shipped, clean(read([str(DATA / "posts-hard-test.csv")])))
     card = Path(str(SHIPPED)).with_suffix(".md").read_text("utf-8")
     assert f"`tweetream evaluate data/posts-hard-test.csv`: {hard.tested} posts, accuracy {hard.accuracy:.2%}" in card
-    assert hard.accuracy >= 0.90
+    assert hard.accuracy >= 0.91
     assert hard.calibration <= 0.03
 
 
@@ -187,7 +187,7 @@ def test_the_shipped_models_card_tells_of_these_files_and_its_numbers_are_right(
 
 
 def test_the_shipped_model_is_right_and_knows_how_often(found: Result) -> None:
-    assert found.accuracy >= 0.95
+    assert found.accuracy >= 0.96
     assert found.calibration <= 0.03
 
 

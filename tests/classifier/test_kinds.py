@@ -52,7 +52,7 @@ def test_a_report_gets_its_kind(kinds: Classifier, text: str, label: str) -> Non
 def test_its_card_is_its_own_and_its_numbers_are_right(kinds: Classifier, program: ModuleType) -> None:
     card = program.MODEL.with_suffix(".md").read_text("utf-8")
     assert f"`{kinds.digest}`" in card and kinds.digest == hashlib.sha256(program.MODEL.read_bytes()).hexdigest()
-    for name in ("posts-train.csv", "posts-test.csv", "real-labels.csv"):
+    for name in ("posts-train.csv", "posts-hard.csv", "posts-world.csv", "posts-test.csv", "real-labels.csv"):
         assert f"`{name}` (SHA-256 `{hashlib.sha256((DATA / name).read_bytes()).hexdigest()}`)" in card
     posts = clean(read([str(DATA / "posts-test.csv")], choices=Choices(columns={"label": "kind"})))
     found = check(kinds, posts)
@@ -60,6 +60,9 @@ def test_its_card_is_its_own_and_its_numbers_are_right(kinds: Classifier, progra
         f"Tested on {found.tested} posts: accuracy {found.accuracy:.4f}; calibration error {found.calibration:.4f}"
         in card
     )
+    hard = check(kinds, clean(read([str(DATA / "posts-hard-test.csv")], choices=Choices(columns={"label": "kind"}))))
+    assert f"{hard.tested} posts, accuracy\n{hard.accuracy:.2%}" in card
+    assert found.accuracy >= 0.86 and hard.accuracy >= 0.83
 
 
 def test_two_runs_give_the_same_bytes(program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +77,10 @@ def test_two_runs_give_the_same_bytes(program: ModuleType, tmp_path: Path, monke
     ]
     contents = {
         "posts-train.csv": ["family,label,kind,text", *rows],
+        "posts-hard.csv": ["family,label,kind,text", "x,traffic,jam,jam k8", "x,traffic,,nobody knows"],
+        "posts-world.csv": ["label,kind,text", "non_traffic,non_traffic,non_traffic k8"],
         "posts-test.csv": ["family,label,kind,text", *rows[::9]],
+        "posts-hard-test.csv": ["label,kind,text", *(row.partition(",")[2] for row in rows[::11])],
         "near.csv": ["id,text,source", *near],
         "background.csv": ["text,source", *(f"makan {chr(97 + i)} enak,smsa" for i in range(26))],
         "real-labels.csv": ["id,label,readers,kind,part", *labels],
