@@ -19,6 +19,7 @@ class Client:
         self.leaders = leaders
         self.cluster = self
         self.answers = True
+        self._metadata_max_age_ms = 5_000
 
     @property
     def leaders(self) -> dict[str, list[int]]:
@@ -37,6 +38,8 @@ class Client:
         pass
 
     async def force_metadata_update(self) -> bool:
+        if self.answers:
+            self.leaders = self.leaders
         return self.answers
 
     def partitions_for_topic(self, topic: str) -> set[int] | None:
@@ -88,11 +91,44 @@ async def test_a_topic_is_missing_only_after_a_while_however_long_it_had_no_lead
         await asyncio.sleep(0)
     watch.stop()
     client.leaders = {}
-    watch._note_leaders()
+    watch._note_leaders(True)
     assert watch.is_leaderless("a") and not watch.is_missing("a"), "a broker that has just come back may not know it"
     await asyncio.sleep(0.01)
-    watch._note_leaders()
+    watch._note_leaders(True)
     assert watch.is_missing("a")
+
+
+async def test_what_kafka_has_not_answered_about_is_not_missing_however_long_it_is_away() -> None:
+    """Stops a worker that takes all its Kafka topics for deleted, since Kafka went away while it started."""
+    client = Client()
+    client.answers = False
+    watch = watching(client, "a")
+    await asyncio.sleep(0.05)
+    client.leaders = {}  # a broker at another address tells where it is, and of no topic
+    await asyncio.sleep(0.05)
+    assert not watch.is_leaderless("a") and not watch.is_missing("a")
+    client.answers = True
+    while not watch._leaderless:
+        await asyncio.sleep(0)
+    assert not watch.is_missing("a"), "it may have begun just now"
+    client.answers = False
+    await asyncio.sleep(0.05)
+    assert not watch.is_missing("a"), "nor is the time without an answer counted"
+    client.answers = True
+    while not watch.is_missing("a"):
+        await asyncio.sleep(0)
+    client.leaders = {"a": [1]}
+    while watch.is_missing("a"):
+        await asyncio.sleep(0)
+    watch.stop()
+
+
+async def test_metadata_of_thousands_of_topics_is_asked_for_less_often() -> None:
+    client = Client()
+    watch = WriteWatch(client)  # type: ignore[arg-type]
+    for count, age in ((10, 5_000), (5_000, 15_000), (1_000, 5_000)):
+        watch.follow([f"t{number}" for number in range(count)])
+        assert client._metadata_max_age_ms == age
 
 
 async def test_leaders_are_looked_for_in_new_metadata_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +145,7 @@ async def test_leaders_are_looked_for_in_new_metadata_only(monkeypatch: pytest.M
     for count in (1, 2, 3):
         await asyncio.sleep(0.02)
         assert looks == count * ["a"]
-        client.leaders = {"a": [count]}
+        client.leaders = {"a": [count], "b": [1]}
     watch.follow(["b"])
     await asyncio.sleep(0.02)
     assert looks[-1] == "b" and len(looks) < 6

@@ -38,7 +38,7 @@ TOUCHED = {
     "faust.web.drivers.aiohttp:Web": ["_runner"],
     "aiokafka:AIOKafkaConsumer": ["_client", "_fetch_max_wait_ms"],
     "aiokafka.admin:AIOKafkaAdminClient": ["_client"],
-    "aiokafka.client:AIOKafkaClient": ["_get_conn", "_metadata_update"],
+    "aiokafka.client:AIOKafkaClient": ["_get_conn", "_metadata_update", "_metadata_max_age_ms"],
     "aiokafka.cluster:ClusterMetadata": ["_partitions"],
     "aiokafka.conn:AIOKafkaConnection": ["_request_timeout", "_ssl_context", "_writer"],
 }
@@ -52,7 +52,7 @@ RELIED_ON = {
         "fetch_all_metadata",
         "send",
     ],
-    "aiokafka.cluster:ClusterMetadata": ["update_metadata", "failed_update", "internal_topics"],
+    "aiokafka.cluster:ClusterMetadata": ["update_metadata", "failed_update", "internal_topics", "add_listener"],
     "aiokafka.protocol.commit:OffsetFetchRequest": ["build"],
     "faust.cli.worker:worker": ["on_worker_created"],
     "aiohttp:ClientRequest": ["url", "headers"],

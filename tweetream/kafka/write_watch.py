@@ -17,6 +17,8 @@ from tweetream.kafka.rebootstrap import has_leaders
 log = logging.getLogger(__name__)
 TICK = 0.5  # seconds between two looks at the metadata
 PATIENCE = 3.0  # seconds that a topic may have no leader: Kafka elects one in less
+AGE_EACH_MS = 3  # of metadata, for each topic followed: an answer about 5,000 topics takes half a second of CPU
+ANSWER_EACH = 0.001  # seconds for an answer, for each topic followed
 STUCK = 15.0  # seconds that Kafka may take for one send while it answers other requests
 
 
@@ -32,11 +34,14 @@ class WriteWatch:
         self._followed: frozenset[str] = frozenset()
         self._leaderless: dict[str, float] = {}  # since when, by time.monotonic
         self._missing: dict[str, float] = {}  # as well
+        self._suspected = False  # a topic has no leader in metadata that may be older than the topic is followed
+        self._answered_at = 0.0  # when Kafka answered last, by time.monotonic
         self._stuck: set[str] = set()
         self._sends: dict[str, SendLimit] = {}
         self._waited: dict[str, float] = {}  # seconds that a send has waited while Kafka answered
         self._task: asyncio.Task[None] | None = None
         self._new = True  # the metadata, or the topics followed, since `_note_leaders` looked
+        self._least_age_ms: int = client._metadata_max_age_ms
         client.cluster.add_listener(self._note_metadata)
 
     def _note_metadata(self, metadata: object) -> None:
@@ -53,15 +58,16 @@ class WriteWatch:
         """Watch these topics. Ask for the metadata of these only: asking for a deleted topic can create it again."""
         self._followed, self._new = frozenset(topics), True
         self._stuck &= self._followed
+        self._client._metadata_max_age_ms = max(self._least_age_ms, AGE_EACH_MS * len(self._followed))
         self._client.set_topics(list(self._followed))
 
     def is_missing(self, topic: str) -> bool:
         """Whether Kafka has had no such topic for a while."""
-        return _is_old(self._missing, topic)
+        return self._is_old(self._missing, topic)
 
     def is_leaderless(self, topic: str) -> bool:
         """Whether the topic is missing, or has had a partition without a leader for a while."""
-        return _is_old(self._leaderless, topic)
+        return self._is_old(self._leaderless, topic)
 
     def is_unwritable(self, topic: str) -> bool:
         return topic in self._stuck or self.is_leaderless(topic)
@@ -107,10 +113,10 @@ class WriteWatch:
         waiting = [topic for topic in self._sends if topic in self._waited]
         self._waited.update((topic, 0.0) for topic in self._sends if topic not in self._waited)
         answered = False
-        if waiting or self._leaderless:
-            async with asyncio.timeout(4 * TICK):
+        if waiting or self._leaderless or self._suspected:
+            async with asyncio.timeout(4 * TICK + ANSWER_EACH * len(self._followed)):
                 answered = bool(await self._client.force_metadata_update())
-        self._note_leaders()
+        self._note_leaders(answered)
         if answered:
             for topic in waiting:
                 if topic in self._waited:
@@ -121,18 +127,28 @@ class WriteWatch:
             if self.is_unwritable(topic) and topic in waiting:
                 send.cancel()
 
-    def _note_leaders(self) -> None:
-        if not self._new:  # twice a second, of thousands of topics
+    def _note_leaders(self, answered: bool) -> None:
+        """Look for leaders in new metadata. That a topic has none counts only if Kafka has `answered` just now.
+
+        A worker that starts while Kafka goes away has metadata without its topics, and nobody deleted these.
+        """
+        now, cluster = time.monotonic(), self._client.cluster
+        if answered:
+            self._answered_at = now
+        if not self._new:  # else it would look at thousands of topics twice a second
             return
-        self._new, now, cluster = False, time.monotonic(), self._client.cluster
-        leaderless = {topic for topic in self._followed if not has_leaders(cluster, topic)}
+        self._new = False
+        without = {topic for topic in self._followed if not has_leaders(cluster, topic)}
+        leaderless = without if answered else without & self._leaderless.keys()
         missing = {topic for topic in leaderless if cluster.partitions_for_topic(topic) is None}
+        if not answered:
+            missing &= self._missing.keys()
+        self._suspected = len(leaderless) < len(without)
         self._leaderless = {topic: self._leaderless.get(topic, now) for topic in leaderless}
         self._missing = {topic: self._missing.get(topic, now) for topic in missing}
 
-
-def _is_old(since: dict[str, float], topic: str) -> bool:
-    return topic in since and time.monotonic() - since[topic] >= PATIENCE
+    def _is_old(self, since: dict[str, float], topic: str) -> bool:
+        return topic in since and self._answered_at - since[topic] >= PATIENCE
 
 
 class SendLimit:
