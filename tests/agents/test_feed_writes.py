@@ -1,5 +1,7 @@
 """The records of an event go to its feeds without a task for each, and what ends one of them concerns no other."""
 
+import asyncio
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 from support.tables import FakeProducer
 from typing_extensions import override
 
+from tweetream import metrics
 from tweetream.agents import feed_writes as module
 from tweetream.agents.feed_writes import FeedWrites
 from tweetream.agents.waiting import Backlog, WaitingFeeds
@@ -193,3 +196,28 @@ async def test_records_that_are_too_large_become_dead_letters(
     producer.begun[0][1].too_large = [1]
     producer.end()
     assert await one.ended() == [] and letters == [(FEED, b"{}", "2 bytes are too many for Kafka")]
+
+
+async def test_a_bug_after_the_sending_comes_to_the_event_and_does_not_hold_it(
+    producer: Producer, feeds: WaitingFeeds, written: WrittenStamps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(topic: str) -> Any:
+        raise MemoryError
+
+    one = event(7)
+    assert one.begin(FEED, records(1)) and one.begin(OTHER, records(1))
+    monkeypatch.setattr(metrics, "fed", fail)
+    producer.end()
+    async with asyncio.timeout(5):
+        assert [type(error) for error in await one.ended()] == [MemoryError, MemoryError]
+
+
+async def test_a_send_is_limited_by_what_is_known_of_its_feed_when_it_begins(
+    producer: Producer, feeds: WaitingFeeds, written: WrittenStamps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: dict[str, Any] = {}
+    monkeypatch.setattr(producer, "limit", limits.get)
+    one = event(7)
+    assert one.begin(FEED, records(1)) and one.begin(OTHER, records(1))
+    limits.update({FEED: nullcontext(), OTHER: nullcontext()})
+    assert {topic: send.limit() for topic, send in producer.begun} == limits

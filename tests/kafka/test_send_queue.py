@@ -13,6 +13,7 @@ from support.kafka.sends import AddedSend
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.producer import MAX_REQUEST, Abandoned, OrderedProducer, RecordRejected, RecordTooLarge
 from tweetream.kafka.send_queue import Record, Send
+from tweetream.kafka.write_watch import Unwritable
 
 
 class Batch(BatchBuilder):
@@ -211,6 +212,18 @@ class Added:
 @pytest.fixture
 async def added(producer: OrderedProducer) -> Added:
     return Added(producer)
+
+
+async def test_what_may_not_be_sent_now_ends_alone(added: Added, kafka: Kafka, producer: OrderedProducer) -> None:
+    class Limited(AddedSend):
+        def limit(self) -> Any:
+            raise Unwritable("t")
+
+    producer.begin_send("t", 0, Limited(records("a"), lambda: True, added._note))
+    added.add("b")
+    kafka.free.release()
+    assert await added.wait(2) == [[b"a"], [b"b"]]
+    assert [type(error) for _, error in added.ended] == [Unwritable, type(None)] and kafka.batches == [[b"b"]]
 
 
 async def test_what_is_added_goes_out_in_order_and_together(added: Added, kafka: Kafka) -> None:

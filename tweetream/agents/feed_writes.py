@@ -121,6 +121,15 @@ class FeedWrites:
 
     def feed_ended(self, feed: str, send: Send, error: Exception | None) -> None:
         """Called before the queue sends what comes later: a backlog must be known until then."""
+        try:
+            self._take_outcome(feed, send, error)
+        except Exception as failed:  # noqa: BLE001 - whatever it is, the event comes to its end
+            self._failed.append(failed)
+        self._left -= 1
+        if not self._left and not self._all_ended.done():
+            self._all_ended.set_result(None)
+
+    def _take_outcome(self, feed: str, send: Send, error: Exception | None) -> None:
         if isinstance(error, Unwritable):
             self._rest.append(waiting().begin(self._partition, feed, self._offset, self._still_assigned))
             self._note_uncounted(feed)
@@ -132,9 +141,6 @@ class FeedWrites:
             for nth in send.too_large:
                 value = send.records[nth][0]
                 self._rest.append(dead_letter(feed, value, f"{len(value or b'')} bytes are too many for Kafka"))
-        self._left -= 1
-        if not self._left and not self._all_ended.done():
-            self._all_ended.set_result(None)
 
     def _fail(self, feed: str, error: Exception) -> None:
         """A rebalance can take a topic out of the table for a moment, so that the event comes again."""

@@ -61,6 +61,7 @@ class TopicsTable(ReplicatedTable):
     _decoded_version = -1
     _live: frozenset[str] = frozenset()
     _filling: frozenset[str] = frozenset()
+    _feeds_version = -1
 
     def entry(self, name: str) -> Topic | None:
         """The topic or tombstone of that name."""
@@ -72,13 +73,19 @@ class TopicsTable(ReplicatedTable):
 
     def live_feeds(self) -> frozenset[str]:
         """The Kafka topics of the feeds of the active topics."""
-        self._entries()
+        self._look_at_feeds()
         return self._live
 
     def filling_feeds(self) -> frozenset[str]:
         """Those of them that get stored posts first, so that live ones wait."""
-        self._entries()
+        self._look_at_feeds()
         return self._filling
+
+    def _look_at_feeds(self) -> None:
+        if self._feeds_version != self.version:
+            self._live = frozenset([topic.kafka_topic for topic in self.entries() if topic.alive])
+            self._filling = frozenset([topic.kafka_topic for topic in self.entries() if topic.is_filling])
+            self._feeds_version = self.version
 
     def _entries(self) -> dict[str, Topic]:
         """The table decoded, once for each version of it, and only what has changed: there may be 2,000 tombstones."""
@@ -89,8 +96,6 @@ class TopicsTable(ReplicatedTable):
                 name: known[name] if before.get(name) is data else codec.decode(data, Topic)
                 for name, data in values.items()
             }
-            self._live = frozenset([topic.kafka_topic for topic in self._decoded.values() if topic.alive])
-            self._filling = frozenset([topic.kafka_topic for topic in self._decoded.values() if topic.is_filling])
             self._values, self._decoded_version = values, self.version
         return self._decoded
 
