@@ -18,7 +18,7 @@ given: dict[str, Any] = json.loads(os.environ["PEER"])
 BOOTSTRAP: str = given["bootstrap"]
 POSTS: str = given["posts"]
 FEEDS: dict[str, str] = given["feeds"]  # topic → its topic in Kafka
-_encode = msgspec.json.Encoder().encode
+encode = msgspec.json.Encoder().encode
 
 
 class Post(msgspec.Struct):
@@ -26,6 +26,14 @@ class Post(msgspec.Struct):
 
     id: str
     text: str
+
+
+class Tagged(msgspec.Struct):
+    """A post that matches, with its topics and its cleaned text."""
+
+    post: Post
+    topics: tuple[str, ...]
+    clean: str
 
 
 class Entry(msgspec.Struct):
@@ -39,22 +47,37 @@ class Entry(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(Post).decode
+decode_tagged = msgspec.json.Decoder(Tagged).decode
 _cleaner, _classifier = Cleaner(), Classifier.load()
 _match = Matcher({name: [name] for name in FEEDS}).match
 
 
+def _tagged(post: Post) -> Tagged | None:
+    topics = _match(text := normalise(post.text))
+    return Tagged(post, topics, _cleaner.clean(text)) if topics else None
+
+
+def tag(value: bytes) -> Tagged | None:
+    """The first of two steps; None if no topic matches."""
+    return _tagged(_decode(value))
+
+
+def labelled(found: Sequence[Tagged]) -> Iterator[Entry]:
+    """The entries of tagged posts, with one prediction for all."""
+    labels, scores = _classifier.predict([tagged.clean for tagged in found])
+    for tagged, label, score in zip(found, labels, scores, strict=True):
+        for topic in tagged.topics:
+            yield Entry(tagged.post.id, topic, tagged.post.text, label, score)
+
+
 def entries(posts: Sequence[Post]) -> Iterator[Entry]:
     """The entries of posts, with one prediction for all."""
-    found = [(post, text, topics) for post in posts if (topics := _match(text := normalise(post.text)))]
-    labels, scores = _classifier.predict([_cleaner.clean(text) for _, text, _ in found])
-    for (post, _, topics), label, score in zip(found, labels, scores, strict=True):
-        for topic in topics:
-            yield Entry(post.id, topic, post.text, label, score)
+    return labelled([tagged for post in posts if (tagged := _tagged(post))])
 
 
 def batch(values: Sequence[bytes]) -> list[tuple[str, bytes]]:
     """The topic in Kafka and the value of each entry of these posts."""
-    return [(FEEDS[entry.topic], _encode(entry)) for entry in entries(list(map(_decode, values)))]
+    return [(FEEDS[entry.topic], encode(entry)) for entry in entries(list(map(_decode, values)))]
 
 
 def single(post: dict[str, Any]) -> list[dict[str, Any]]:

@@ -4,8 +4,10 @@
 
 FILE is text, a post a line. Each peer is a program of its own, as its documentation says: a script on confluent-kafka,
 Bytewax, Quix Streams and plain Faust (`peer_*.py`). Peers read JSON from 8 partitions of a topic and write JSON to ten
-feeds, at least once, by an idempotent producer where they have one. The worker reads the same posts from a file, and
-each of its posts takes one hop more. A fourth of the posts runs first, unmeasured. CPU is that of the whole process.
+feeds, at least once, by an idempotent producer where they have one. The worker reads the same posts from a file, writes
+them to Kafka in batches, tags them in a second topic, and counts them. The script in two steps tags and counts too, a
+record a post, but finds its posts in Kafka. A fourth of the posts runs first, unmeasured. CPU is that of the whole
+process.
 """
 
 import argparse
@@ -43,15 +45,17 @@ READY = 20.0  # seconds that a peer gets to join its group
 
 
 class Peer(NamedTuple):
-    """A peer's name, its program with arguments, and by how much fewer posts it gets, since it is slow."""
+    """A peer: its program with arguments, by how much fewer posts it gets since it is slow, and what topics it adds."""
 
     name: str
     command: tuple[str, ...]
     fewer: int = 1
+    topics: tuple[str, ...] = ()
 
 
 PEERS = (
     Peer("confluent-kafka, a script", ("peer_confluent.py",)),
+    Peer("the script in two steps", ("peer_two_hops.py",), topics=("tagged", "counts")),
     Peer("Bytewax", ("peer_bytewax.py",)),
     Peer("Quix Streams, a post a record", ("peer_quix.py",), 8),
     Peer("plain Faust, a post a record", ("peer_faust.py", "worker", "-l", "info", "--without-web"), 16),
@@ -106,6 +110,8 @@ def _measured(peer: Peer, number: int, corpus: Corpus, kafka: ApacheKafka, folde
     feeds = {topic: f"peer-{number}-feed-{topic}" for topic in corpus.topics}
     by_arrival = {"message.timestamp.type": "LogAppendTime"}
     specs = [admin.TopicSpec(posts, PARTITIONS), *(admin.TopicSpec(feed, 1, by_arrival) for feed in feeds.values())]
+    others = {name: f"peer-{number}-{name}" for name in peer.topics}
+    specs += [admin.TopicSpec(name, PARTITIONS) for name in others.values()]
     asyncio.run(admin.create(Connection([kafka.bootstrap]), specs, 1))
     place = folder / posts
     place.mkdir()
@@ -115,6 +121,7 @@ def _measured(peer: Peer, number: int, corpus: Corpus, kafka: ApacheKafka, folde
         "feeds": feeds,
         "partitions": PARTITIONS,
         "folder": str(place),
+        **others,
     }
     count = len(corpus.lines) // peer.fewer
     expected = 0
