@@ -175,6 +175,16 @@ def test_the_shipped_model_knows_hard_posts_that_it_has_not_seen_as_its_card_say
     assert hard.calibration <= 0.03
 
 
+def test_the_model_is_wrong_where_its_page_says_that_it_fails(shipped: Classifier) -> None:
+    page = (ROOT / "docs/model.md").read_text("utf-8")
+    chapter = page.partition("## Where it fails")[2].partition("\n## ")[0].replace("\n", " ")
+    named = re.findall(r'"([^"]+)"', chapter)
+    parts = [read([str(DATA / f"posts-{name}.csv")]) for name in ("test", "hard-test")]
+    posts = clean([post for part in parts for post in part if any(post.text.startswith(text) for text in named)])
+    assert len(posts) == len(named) >= 3
+    assert results(shipped, posts).accuracy == 0
+
+
 def test_the_shipped_models_card_tells_of_these_files_and_its_numbers_are_right(found: Result) -> None:
     card = Path(str(SHIPPED)).with_suffix(".md").read_text("utf-8")
     for part in ("train", "test"):
