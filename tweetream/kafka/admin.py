@@ -143,6 +143,15 @@ async def partition_counts(kafka: Connection, names: Iterable[str]) -> dict[str,
     return {topic["topic"]: len(topic["partitions"]) for topic in found if topic["topic"] in wanted}
 
 
+async def committed(consumer: AIOKafkaConsumer, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+    """The offsets that the consumer's group has committed, of the partitions that have one. Raises KafkaError.
+
+    One request for all: the consumer's own `committed` makes one for each.
+    """
+    found = await consumer._coordinator.fetch_committed_offsets(tps)
+    return {tp: offset for tp, (offset, _) in found.items() if offset >= 0}
+
+
 class Committed:
     """Reads the offsets that a group has committed of a topic. Its consumer does not join the group.
 
@@ -163,11 +172,11 @@ class Committed:
                         **self._kafka.arguments(), group_id=self._group, enable_auto_commit=False
                     )
                     await rebootstrapping(self._consumer).start()
-                found = {tp.partition: await self._consumer.committed(tp) for tp in tps}
+                found = await committed(self._consumer, tps)
         except (KafkaError, TimeoutError, OSError) as error:
             await self.close()
             raise Unavailable(repr(error)) from error
-        return {partition: offset for partition, offset in found.items() if offset is not None and offset >= 0}
+        return {tp.partition: offset for tp, offset in found.items()}
 
     async def close(self) -> None:
         consumer, self._consumer = self._consumer, None

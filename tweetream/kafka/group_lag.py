@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from tweetream.kafka.admin import committed
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import Unavailable, wait_at_most
@@ -38,11 +39,8 @@ class GroupLag:
 
     async def _of(self, consumer: AIOKafkaConsumer, tps: list[TopicPartition]) -> int:
         begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-        lag = 0
-        for tp in tps:
-            committed = await consumer.committed(tp)
-            lag += max(0, ends[tp] - max(begins[tp], -1 if committed is None else committed))
-        return lag
+        found = await committed(consumer, tps)
+        return sum(max(0, ends[tp] - max(begins[tp], found.get(tp, -1))) for tp in tps)
 
     async def close(self) -> None:
         consumer, self._consumer = self._consumer, None
