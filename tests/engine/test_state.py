@@ -58,7 +58,8 @@ async def test_a_feed_is_live_while_its_topic_is_active_and_filling_while_it_get
     running = msgspec.structs.replace(second, backfill=Backfill(60, until=5))
     table.apply(1, first, running)
     assert table.live_feeds() == {first.kafka_topic, second.kafka_topic}
-    assert table.filling_feeds() == {second.kafka_topic}
+    assert table.filling_feeds() == {second.kafka_topic} and table.alive() == [first, running]
     again = msgspec.structs.replace(first, generation=2, kafka_topic=f"{FEED_PREFIX}a-2")
     table.apply(2, again, msgspec.structs.replace(running, deleted_at=5))
     assert table.live_feeds() == {again.kafka_topic} and table.filling_feeds() == set()
+    assert table.alive() == [again], "also when it was asked before"

@@ -59,6 +59,7 @@ class TopicsTable(ReplicatedTable):
     _decoded: dict[str, Topic] = {}
     _values: dict[str, bytes] = {}  # of which these were made
     _decoded_version = -1
+    _alive: list[Topic] = []
     _live: frozenset[str] = frozenset()
     _filling: frozenset[str] = frozenset()
     _feeds_version = -1
@@ -83,8 +84,9 @@ class TopicsTable(ReplicatedTable):
 
     def _look_at_feeds(self) -> None:
         if self._feeds_version != self.version:
-            self._live = frozenset([topic.kafka_topic for topic in self.entries() if topic.alive])
-            self._filling = frozenset([topic.kafka_topic for topic in self.entries() if topic.is_filling])
+            alive = sorted([topic for topic in self.entries() if topic.alive], key=lambda topic: topic.name)
+            self._alive, self._live = alive, frozenset([topic.kafka_topic for topic in alive])
+            self._filling = frozenset([topic.kafka_topic for topic in alive if topic.is_filling])
             self._feeds_version = self.version
 
     def _entries(self) -> dict[str, Topic]:
@@ -119,7 +121,8 @@ class TopicsTable(ReplicatedTable):
 
     def alive(self) -> list[Topic]:
         """The active topics, by name."""
-        return sorted((topic for topic in self.entries() if topic.alive), key=lambda topic: topic.name)
+        self._look_at_feeds()
+        return list(self._alive)
 
 
 class CountsTable(ReplicatedTable):
