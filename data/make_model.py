@@ -34,7 +34,7 @@ TWEETS_OF_EACH_LABEL = 3_000  # more of them make the model worse on posts that 
 POSTS = {
     "posts-train.csv": "0af086a5e848d530f37c0c7383710a5317e5b924862119250efbf6044ad7e7f2",
     "posts-test.csv": "fc01adb334a728d38d67afd666ef9c76cd86a30b9dabd0c2af4c0646e7f369fb",
-    "posts-hard.csv": "9352e29733383283ce879c1351a317a491508da1110a5a3ed2e64e073b49b217",
+    "posts-hard.csv": "ba683eb2d9179e8819c028c68d6558dfa9344ea5bfdc296e095d028bcd315896",
     "posts-hard-test.csv": "3e09340e5bb44ae516fd16d9c7cbfcc61a4b877013334eb5af6f7d297908f6b1",
     "posts-world.csv": "6a6c590558550d7912e00ad9d162cf29173e74b7495c8cf36c64d3b8692b4b81",
     "real-labels.csv": "0529504c9fff8c93ca944d6bdfb3d2d9f155b5ab231fd1898c24bf4204ff4420",

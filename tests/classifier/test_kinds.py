@@ -62,7 +62,7 @@ def test_its_card_is_its_own_and_its_numbers_are_right(kinds: Classifier, progra
     )
     hard = check(kinds, clean(read([str(DATA / "posts-hard-test.csv")], choices=Choices(columns={"label": "kind"}))))
     assert f"{hard.tested} posts, accuracy\n{hard.accuracy:.2%}" in card
-    assert found.accuracy >= 0.86 and hard.accuracy >= 0.83
+    assert found.accuracy >= 0.86 and hard.accuracy >= 0.85
 
 
 def test_two_runs_give_the_same_bytes(program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,7 @@ def _experts(truth: Flags, sort: NDArray[np.intp]) -> list[_Expert]:
     # Of the posts, in the order of Posts: written, hard, guards, tweets, world, real, background.
     return [
         _Expert(truth, of(1, 1, 0.3, 0.3, 1, 0, 0.2), of(1, 1, 0, 0, 0, 0, 0), 0.04, 0.5),
-        _Expert(truth, of(0.05, 0.05, 0.1, 1, 1, 1, 0.3) * rarer, of(0, 0, 0, 0, 0, 1, 0.3), 0.02, 0.5),
+        _Expert(truth, of(0.05, 0.025, 0.1, 1, 1, 1, 0.3) * rarer, of(0, 0, 0, 0, 0, 1, 0.3), 0.02, 0.5),
         _Expert(sort >= _TWEETS, of(1, 0.5, 0.2, 0.5, 1, 1, 1), of(1, 0.5, 0, 0, 1, 1, 1), 0.06, 0.7),
     ]
 
