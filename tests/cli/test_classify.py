@@ -137,7 +137,7 @@ def test_bytes_that_are_no_utf_8_go_through_as_they_came(classify: Run) -> None:
         (["--column", "isi"], b"text\nmacet\n", "no column 'isi'"),
         (["--column", "text"], b"text,text\nmacet,macet\n", "same name"),
         (["--column", "text"], b"", "nothing"),
-        (["--model", "/no/such/model"], b"", "cannot be used"),
+        (["--model", "/no/such/model"], b"", "there is no model"),
     ],
 )
 def test_what_cannot_be_read_at_all_is_one_line(classify: Run, arguments: list[str], stdin: bytes, reason: str) -> None:

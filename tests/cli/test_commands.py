@@ -76,6 +76,14 @@ def test_evaluate_measures_the_shipped_model_unless_it_is_told_to_train(tweetrea
     )
 
 
+def test_labels_that_the_model_does_not_give_are_named(tweetream: Run, tmp_path: Path) -> None:
+    path = tmp_path / "posts.csv"
+    path.write_text("text,label\nojol gue stuck di kuningan,traffic\nrezeki lancar,other\n", "utf-8")
+    done = tweetream("evaluate", path)
+    assert done.returncode == 0
+    assert b"the model gives no other, so these are wrong; its labels: non_traffic, traffic\n" in done.stderr
+
+
 def test_labels_that_do_not_overlap_are_an_error(tweetream: Run, posts: Path) -> None:
     done = tweetream("evaluate", posts)
     assert done.returncode == 2 and done.stdout == b""

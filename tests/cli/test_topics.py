@@ -1,6 +1,7 @@
 """`tweetream topics` and `tweetream token`: where the token comes from, and where it never goes."""
 
 import gc
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -97,6 +98,14 @@ def test_edit_sends_all_words_that_a_topic_shall_track(tweetream: Run, server: S
         assert server.bodies.pop() == b'{"track": ["tol", "banjir"]}'
     assert tweetream("topics", "edit", "macet", "--url", server.url).returncode == 2
     assert server.asked == [], "an edit without words asks for nothing"
+
+
+def test_add_takes_words_as_edit_does_and_an_address_as_curl_does(tweetream: Run, server: Server) -> None:
+    server.body = b'{"name": "dki", "track": ["jkt", "jakarta selatan"]}'
+    address = server.url.removeprefix("http://")
+    done = tweetream("topics", "add", "dki", "--track", "jkt", "jakarta selatan", "--url", address)
+    assert (done.returncode, done.stdout) == (0, b"dki: jkt, jakarta selatan\n")
+    assert json.loads(server.bodies.pop()) == {"name": "dki", "track": ["jkt", "jakarta selatan"]}
 
 
 def test_what_a_server_says_moves_no_cursor(tweetream: Run, server: Server) -> None:

@@ -128,6 +128,10 @@ class Classifier:
             with source.open("rb") as file:
                 content = read(file)
             return cls(unpack(content), hashlib.sha256(content).hexdigest(), Path(name).name, threshold)
+        except FileNotFoundError:
+            shipped = ", ".join(SHIPPED_MODELS)
+            advice = f"give the file of one, which `tweetream train` makes, or one of {shipped}"
+            raise BadModel(f"there is no model {source}: {advice}") from None
         except OSError as error:
             reason = error.strerror or str(error)
         except BadFormat as error:

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
     }
     os.environ.update({PREFIX + name: value for name, value in given.items()})
     host = load().web_host
-    check_port(host, port)
+    check_port(host, port, "another by --port N (make demo DEMO='--port N')")
     stopping = _stop_by_signal()
     with tempfile.TemporaryDirectory(prefix="tweetream-") as folder:
         try:

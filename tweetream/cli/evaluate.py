@@ -30,4 +30,8 @@ def _evaluate(options: argparse.Namespace) -> Result:
     posts = training.clean(dataset.balance(posts) if options.balanced else posts)
     if options.folds:
         return training.cross_validate(posts, options.folds, options.classifier or "svm")
-    return training.check(load_classifier(Path(options.model) if options.model else None), posts)
+    model = load_classifier(Path(options.model) if options.model else None)
+    result = training.check(model, posts)
+    if other := sorted({post.label for post in posts} - {*model.labels}):
+        tell(f"the model gives no {', '.join(other[:5])}, so these are wrong; its labels: {', '.join(model.labels)}")
+    return result

@@ -112,7 +112,7 @@ def _add_topics(commands: Any) -> None:
             verb.add_argument("name")
         if name == "add":
             verb.add_argument(
-                "--track", action="append", metavar="TERM", help="a word or phrase, * for all; repeatable"
+                "--track", action="extend", nargs="+", metavar="TERM", help="words and phrases, * for all; repeatable"
             )
             verb.add_argument(
                 "--backfill", metavar="TIME", help="first add what the archive has of so long ago, such as 7d"

@@ -28,7 +28,8 @@ MAX_ANSWER = 64 * 1024 * 1024  # bytes; a worker with all topics that it may hav
 
 def run(options: argparse.Namespace) -> None:
     """List, add, edit or delete; ends with one line and status 2 if the worker refuses or does not answer."""
-    base, token = options.url.rstrip("/"), _token(options)
+    url: str = options.url if "://" in options.url else f"http://{options.url}"  # as curl takes it
+    base, token = url.rstrip("/"), _token(options)
     if options.verb == "list":
         for topic in _call("GET", f"{base}/topics", token, list[_Topic]):
             counts = "  ".join(f"{label} {number:,}" for label, number in sorted(topic.posts.items()))

@@ -6,7 +6,7 @@ from tweetream.models.messages import fail
 from tweetream.settings import addresses_of, in_url
 
 
-def check_port(host: str, port: int, setting: str = "TWEETREAM_WEB_PORT, or --port in a demo") -> None:
+def check_port(host: str, port: int, setting: str = "TWEETREAM_WEB_PORT") -> None:
     """End with one line if another program has the port, or this machine has not the address."""
     for listening in addresses_of(host):
         try:
