@@ -5,6 +5,7 @@ Bytes that are not UTF-8 stay in the fields as surrogates, as Python's `surrogat
 
 import csv
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ class NoRow(NamedTuple):
 
 
 CsvRecord = tuple[int, int, list[str] | NoRow]  # the numbers of its first and last line, and its fields
+Waiting = deque[tuple[int, bytes | None]]  # numbers and lines
+AGAIN_MOST = 8 * MAX_LINE  # bytes that are read again: a file made for it would take hours
 
 # A field and the separator after it. It decides where a record ends and what is malformed: the module csv cannot tell
 # whether a record goes on in the next line, ends a record at a lone CR, and has one limit for the whole process. A
@@ -31,42 +34,106 @@ _FIELD = {
 }
 
 
-def records(blocks: Iterable[list[bytes | None]], after: int, mark: str) -> Iterator[CsvRecord | None]:
+def records(
+    blocks: Iterable[list[bytes | None]], after: int, mark: str, *, recover: bool = True
+) -> Iterator[CsvRecord | None]:
     """The first record of a CSV file, and the records after line `after`. None stands between two blocks of lines.
 
-    A quoted field may contain newlines. A quote that is never closed takes the following lines into its record, up to
-    MAX_LINE or the end of the file; the record is then too long or malformed.
+    A quoted field may contain newlines. Where its quote does not close rightly within MAX_LINE, or before the end of
+    the file, the line with the quote is malformed, and the lines behind it are read again. Unless they are to `recover`
+    so: then they are part of the malformed record.
     """
-    number, begin, size = 0, 0, 0
-    held: list[bytes] = []
-    split = _Splitter(mark)
+    number, joiner, split = 0, _Joiner(mark, recover), _Splitter(mark)
     for block in blocks:
         yield None
         for line in block:
             number += 1
-            if begin and not held and number <= after:
+            if joiner.held:
+                yield from joiner.feed(number, line)
+            elif number <= after and joiner.begun:
                 continue
-            if not held and line and len(line) <= MAX_LINE and (fields := split.whole(line)) is not None:
-                begin, size = number, 0
+            elif line and len(line) <= MAX_LINE and (fields := split.whole(line)) is not None:
+                joiner.begun = True  # here, since most lines are such
                 yield number, number, fields
-                continue
-            begin, inside = (begin, True) if held else (number, False)
-            size += len(line or b"") + 1
-            if line is None or size > MAX_LINE + 1:
-                held, size = [], 0
-                yield begin, number, NoRow(Drop.TOO_LONG, None)
-                continue
-            held.append(line)
-            if _ends_inside(line, inside, mark):
-                continue
-            record = without_cr(b"\n".join(held))
-            held, size = [], 0
-            if not record or record.isspace():
-                yield begin, number, NoRow(Drop.BLANK, record)
             else:
-                yield begin, number, _fields(record, mark) or NoRow(Drop.MALFORMED, record)
-    if held:
-        yield begin, number, NoRow(Drop.MALFORMED, b"\n".join(held))
+                yield from joiner.feed(number, line)
+    while joiner.held:
+        yield from joiner.finish()
+
+
+class _Joiner:
+    """Makes records of lines. `held` are the lines of the record that is not whole yet."""
+
+    def __init__(self, mark: str, recover: bool) -> None:
+        self._mark, self._recover, self._split = mark, recover, _Splitter(mark)
+        self.begun = False
+        self.held: list[bytes] = []
+        self._begin, self._size = 0, 0  # of the record that is held
+        self._again = 0  # bytes that were read again
+
+    def feed(self, number: int, line: bytes | None) -> Iterator[CsvRecord]:
+        """The records that are whole with this line."""
+        self.begun = True
+        waiting = deque([(number, line)])
+        while waiting:
+            number, line = waiting.popleft()
+            if not self.held:
+                if line and len(line) <= MAX_LINE and (fields := self._split.whole(line)) is not None:
+                    yield number, number, fields
+                    continue
+                self._begin, self._size = number, 0
+            self._size += len(line or b"") + 1
+            if line is None or self._size > MAX_LINE + 1:
+                if self.held and self._recover:
+                    yield from self._give_up(waiting, (number, line))
+                else:
+                    self.held = []
+                    yield self._begin, number, NoRow(Drop.TOO_LONG, None)
+                continue
+            inside = bool(self.held)
+            self.held.append(line)
+            if not _ends_inside(line, inside, self._mark):
+                yield from self._end(waiting, number)
+
+    def _end(self, waiting: Waiting, number: int) -> Iterator[CsvRecord]:
+        """The record that is held ends with this line."""
+        record = without_cr(b"\n".join(self.held))
+        if not record or record.isspace():
+            found: list[str] | NoRow = NoRow(Drop.BLANK, record)
+        else:
+            found = _fields(record, self._mark) or NoRow(Drop.MALFORMED, record)
+        if len(self.held) > 1 and self._recover and isinstance(found, NoRow):
+            yield from self._give_up(waiting)
+        else:
+            self.held = []
+            yield self._begin, number, found
+
+    def _give_up(self, waiting: Waiting, *more: tuple[int, bytes | None]) -> Iterator[CsvRecord]:
+        """The first line that is held is malformed; those behind it wait again, or stand alone after many times."""
+        (first, *others), begin, self.held = self.held, self._begin, []
+        yield begin, begin, NoRow(Drop.MALFORMED, without_cr(first))
+        lines = [*enumerate(others, begin + 1), *more]
+        self._again += sum(len(line or b"") + 1 for _, line in lines)
+        if self._again <= AGAIN_MOST:
+            waiting.extendleft(reversed(lines))
+            return
+        for number, line in lines:
+            if line is None or len(line) > MAX_LINE:
+                yield number, number, NoRow(Drop.TOO_LONG, None)
+            else:
+                bad = Drop.MALFORMED if line.strip() else Drop.BLANK
+                yield number, number, self._split.whole(line) or NoRow(bad, without_cr(line))
+
+    def finish(self) -> Iterator[CsvRecord]:
+        """The record that the end of the file cuts, and those behind its first line, unless one of these is cut too."""
+        if not self._recover:
+            record, self.held = b"\n".join(self.held), []
+            yield self._begin, self._begin + record.count(b"\n"), NoRow(Drop.MALFORMED, record)
+            return
+        waiting = Waiting()
+        yield from self._give_up(waiting)
+        while waiting:
+            yield from self.feed(*waiting.popleft())
 
 
 class _Splitter:

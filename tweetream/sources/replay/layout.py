@@ -159,7 +159,7 @@ def of_rows(path: str, format: str, rows: Sequence[Sequence[str]], choices: Choi
 
 def _records(begin: bytes, mark: str) -> Iterator[list[str]]:
     lines = LineSplitter().feed(begin if b"\n" in begin else begin + b"\n")
-    for record in records([lines], 0, mark):
+    for record in records([lines], 0, mark, recover=False):  # the last may be cut
         if record is not None and not isinstance(record[2], NoRow):
             yield record[2]
 

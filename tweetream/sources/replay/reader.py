@@ -29,7 +29,7 @@ from tweetream.sources.replay.json_values import MAX_VALUE, values
 from tweetream.sources.replay.layout import Layout, day_first_in_json, format_of, of_csv, of_rows
 from tweetream.sources.replay.plain import advice
 from tweetream.sources.replay.row_count import count_rows
-from tweetream.sources.replay.tables import Table, more_lines, row_advice
+from tweetream.sources.replay.tables import Table, row_advice
 
 log = logging.getLogger(__name__)
 _BELIEVED = ("replay:", "at://", "mastodon:")
@@ -232,9 +232,8 @@ class FileReader:
             yield end + skipped, 0, outcome, fields
 
     def _advise_row(self, reason: Drop, raw: Raw, number: int) -> None:
-        """Say once what is wrong with a row. On the command line a person sees the row itself, but not what it took."""
-        seen = self._choices.command_line and not more_lines(raw)
-        if reason is Drop.MALFORMED and not self._advised and not seen:
+        """Say once what is wrong with a row. On the command line a person sees the row itself."""
+        if reason is Drop.MALFORMED and not self._advised and not self._choices.command_line:
             self._advised = True
             self._warn(f"{self._shown}, line {number}: {row_advice(raw, self.layout)}")
 

@@ -63,16 +63,10 @@ class Table:
         )
 
 
-def more_lines(raw: bytes | list[str] | None) -> int:
-    """How many lines a row that gives no post has taken with it: a quote that does not close takes those behind it."""
-    return raw.count(b"\n") if isinstance(raw, bytes) else 0
-
-
 def row_advice(raw: bytes | list[str] | None, layout: Layout) -> str:
     """What is wrong with a row that gives no post, and how to mend it."""
     if not isinstance(raw, list):
-        lost = f", so {lines} lines more are lost with it" if (lines := more_lines(raw)) else ""
-        return f"wrong quotes{lost}; write a quote that stands in a quoted cell twice"
+        return "wrong quotes; write a quote that stands in a quoted cell twice"
     if len(raw) <= len(layout.names):
         return "its text is missing; such rows are left out"
     return f"{len(raw)} cells, but {len(layout.names)} columns; put a cell that has the separator in it into quotes"
