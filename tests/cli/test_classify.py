@@ -144,7 +144,7 @@ def test_bytes_that_are_no_utf_8_go_through_as_they_came(classify: Run) -> None:
         (["/no/such/file"], b"", "cannot be read"),
         (["--column", "isi"], b"text\nmacet\n", "no column 'isi'"),
         (["--column", "text"], b"text,text\nmacet,macet\n", "same name"),
-        (["--column", "text"], b"", "nothing"),
+        (["--column", "text"], b"", "is empty: give a file with posts"),
         (["--model", "/no/such/model"], b"", "there is no model"),
     ],
 )

@@ -30,7 +30,7 @@ def test_a_csv_has_columns_text_and_label_and_may_have_families(tmp_path: Path) 
     ("content", "reason"),
     [
         ("a,b\n1,2\n", "no columns"),
-        ("", "no columns"),
+        ("", "is empty: give a file with posts"),
         ("text,label\nmacet, \n", "no posts"),
         ("label,text\na\n", "line 2: not as many cells"),
         ("label,text\na,b,c\n", "line 2: not as many cells"),

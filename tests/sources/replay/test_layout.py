@@ -140,7 +140,7 @@ def test_replacement_characters_are_counted_and_said_once(tmp_path: Path) -> Non
     [
         ("id;isi_pesan\n1;Macet di Sudirman\n", ["line 1", "?text=isi_pesan", "id, isi_pesan"]),
         ("7,Macet di Sudirman\n8,Banjir\n", ["line 1", "the first line seems to be a post", "?columns=c1,text"]),
-        ("", ["line 1", "there are: nothing"]),
+        ("", ["is empty: give a file with posts"]),
         ("text,id,text\na,1,b\n", ["line 1", "two columns have the same name 'text'"]),
     ],
 )
@@ -220,7 +220,7 @@ def test_blank_lines_before_the_header_are_no_header(tmp_path: Path) -> None:
 def test_a_separator_that_is_not_read_and_an_empty_file_are_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"separated by '\^'; save it with comma"):
         read(tmp_path / "a.csv", "id^isi_twit^date\n1^macet^2\n")
-    with pytest.raises(SourceError, match="its first line is empty"):
+    with pytest.raises(SourceError, match="is empty: give a file with posts"):
         read(tmp_path / "a.csv", "")
 
 

@@ -132,6 +132,8 @@ def of_csv(path: str, shown: str, head: bytes, choices: Choices) -> Layout:
         marks = ["\t", ",", ";", "|"]
     first = 0
     begin = head.removeprefix(b"\xef\xbb\xbf")
+    if not begin.strip():
+        raise SourceError(f"{shown} is empty: give a file with posts")
     if named := _SEPARATOR_LINE.match(begin[:8].decode("utf-8", "replace")):
         first, begin = 1, begin.partition(b"\n")[2]
         if not choices.separator and named[1] in SEPARATORS.values():
