@@ -3,6 +3,7 @@
 https://docs.confluent.io/kafka-clients/python/current/overview.html: synchronous commits give at least once.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
@@ -15,25 +16,29 @@ def check(error: KafkaError | None, _: Message) -> None:
         raise KafkaException(error)
 
 
-def main() -> None:
-    """Consume for ever."""
+def consume(topics: list[str], work: Callable[[list[Message], Producer], None]) -> None:
+    """Give the messages of each poll to `work`, for ever."""
     common: dict[str, Any] = {"bootstrap.servers": BOOTSTRAP}
     producer = Producer(common | {"enable.idempotence": True})
     consumer = Consumer(
         common | {"group.id": POSTS, "auto.offset.reset": "earliest", "enable.auto.commit": False}
     )  # fmt: skip
-    consumer.subscribe([POSTS])
+    consumer.subscribe(topics)
     while True:
         messages = consumer.consume(500, 0.1)
         for message in messages:
             if error := message.error():
                 raise KafkaException(error)
         if messages:
-            for topic, value in batch([message.value() for message in messages]):
-                producer.produce(topic, value, on_delivery=check)
+            work(messages, producer)
             producer.flush()
             consumer.commit(asynchronous=False)
 
 
+def _classify(messages: list[Message], producer: Producer) -> None:
+    for topic, value in batch([message.value() for message in messages]):
+        producer.produce(topic, value, on_delivery=check)
+
+
 if __name__ == "__main__":
-    main()
+    consume([POSTS], _classify)

@@ -6,34 +6,14 @@ stamps nothing: after a kill some posts come twice.
 """
 
 from collections import Counter
-from typing import Any
 
 import msgspec
-from confluent_kafka import Consumer, KafkaException, Message, Producer
-from peer_confluent import check
-from peer_work import BOOTSTRAP, FEEDS, POSTS, Tagged, decode_tagged, encode, given, labelled, tag
+from confluent_kafka import Message, Producer
+from peer_confluent import check, consume
+from peer_work import FEEDS, POSTS, Tagged, decode_tagged, encode, given, labelled, tag
 
 TAGGED: str = given["tagged"]
 COUNTS: str = given["counts"]
-
-
-def main() -> None:
-    """Consume for ever."""
-    common: dict[str, Any] = {"bootstrap.servers": BOOTSTRAP}
-    producer = Producer(common | {"enable.idempotence": True})
-    consumer = Consumer(
-        common | {"group.id": POSTS, "auto.offset.reset": "earliest", "enable.auto.commit": False}
-    )  # fmt: skip
-    consumer.subscribe([POSTS, TAGGED])
-    while True:
-        messages = consumer.consume(500, 0.1)
-        for message in messages:
-            if error := message.error():
-                raise KafkaException(error)
-        if messages:
-            _work(messages, producer)
-            producer.flush()
-            consumer.commit(asynchronous=False)
 
 
 def _work(messages: list[Message], producer: Producer) -> None:
@@ -52,4 +32,4 @@ def _work(messages: list[Message], producer: Producer) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    consume([POSTS, TAGGED], _work)

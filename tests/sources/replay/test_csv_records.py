@@ -63,3 +63,4 @@ def test_a_file_made_of_open_quotes_takes_no_longer_than_its_size(monkeypatch: p
     data = b'a","\n' * 20_000
     assert len(read(data)) == 20_000
     assert looked < len(data) + 100_000
+    assert read(data + b"\n")[-1][2] is Drop.BLANK

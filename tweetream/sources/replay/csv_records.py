@@ -23,7 +23,7 @@ class NoRow(NamedTuple):
 
 CsvRecord = tuple[int, int, list[str] | NoRow]  # the numbers of its first and last line, and its fields
 Waiting = deque[tuple[int, bytes | None]]  # numbers and lines
-AGAIN_MOST = 8 * MAX_LINE  # bytes that are read again: a file made for it would take hours
+AGAIN_MOST = 8 * MAX_LINE  # bytes that are read again: a file of open quotes would take hours
 
 # A field and the separator after it. It decides where a record ends and what is malformed: the module csv cannot tell
 # whether a record goes on in the next line, ends a record at a lone CR, and has one limit for the whole process. A
@@ -121,8 +121,9 @@ class _Joiner:
             if line is None or len(line) > MAX_LINE:
                 yield number, number, NoRow(Drop.TOO_LONG, None)
             else:
+                fields = self._split.whole(line) if line.strip() else None
                 bad = Drop.MALFORMED if line.strip() else Drop.BLANK
-                yield number, number, self._split.whole(line) or NoRow(bad, without_cr(line))
+                yield number, number, fields or NoRow(bad, without_cr(line))
 
     def finish(self) -> Iterator[CsvRecord]:
         """The record that the end of the file cuts, and those behind its first line, unless one of these is cut too."""
