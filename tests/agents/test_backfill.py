@@ -156,8 +156,8 @@ async def test_what_waited_for_stored_posts_is_counted_once_and_only_if_it_is_no
     )
     sent: list[CountRecord] = []
 
-    async def count(records: list[CountRecord], still_assigned: Any) -> None:
-        sent.extend(record for record in records if record.counts)
+    async def count(records: list[bytes], still_assigned: Any) -> None:
+        sent.extend(codec.decode(record, CountRecord) for record in records)
 
     async def without_stored(given: TaggedBatch, *_: Any) -> TaggedBatch:
         left = [msgspec.structs.replace(post, feeds=()) if post.post.id == "x:0" else post for post in given.posts]
@@ -177,7 +177,7 @@ async def test_what_waited_for_stored_posts_is_counted_once_and_only_if_it_is_no
     monkeypatch.setattr(classification, "is_live", yes_to)
     monkeypatch.setattr(classification, "is_filling", FEED.__eq__)
     records, counts = classification.classify(await get(), 0, tagged)
-    await classification._send(records, counts, 7, yes)
+    await classification._send(records, codec.encode(counts), 0, 7, yes)
     assert [(record.index, list(record.counts)) for record in sent] == [(2, [other])]
     raw = SimpleNamespace(value=codec.encode(tagged), timestamp=now)
     await catch_up._records([raw], feeds._backlogs[0, FEED])

@@ -63,7 +63,7 @@ class Worker:
     def deliver(self, offset: int, *feeds: str) -> asyncio.Task[None]:
         counts = CountRecord(0, 9, offset, 0, {feed: {1: {"traffic": 1}} for feed in feeds})
         return asyncio.create_task(
-            classification._send({feed: [] for feed in feeds}, counts, offset, lambda: self.assigned)
+            classification._send({feed: [] for feed in feeds}, codec.encode(counts), 0, offset, lambda: self.assigned)
         )
 
     async def rebalance(self, begun: int) -> None:

@@ -35,9 +35,9 @@ async def test_a_count_that_kafka_rejects_is_sent_again_and_counted_once(monkeyp
 
     monkeypatch.setattr(counting, "is_still_assigned", lambda event: True)
     monkeypatch.setattr(counts_table, "flush", flush)
-    event = Event(b"")
+    event = Event(codec.encode(CountRecord(0, 1, 1, 0, {FEED: {now_ms() // 60_000: {"traffic": 3}}})))
     pending = counting.PendingCounts()
-    pending.append(event, CountRecord(0, 1, 1, 0, {FEED: {now_ms() // 60_000: {"traffic": 3}}}))  # type: ignore[arg-type]
+    pending.append(event)  # type: ignore[arg-type]
     with pytest.raises(RecordRejected):
         await pending.write()
     assert event.acked == 0
@@ -60,18 +60,20 @@ async def test_a_count_of_a_newer_version_stops_the_worker_and_is_kept(monkeypat
 
 async def test_without_memory_a_count_is_taken_again_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     lacking: list[BaseException] = [MemoryError(), OSError(24, "Too many open files")]
-    record = CountRecord(0, 1, 1, 0, {f"{FEED}-2": {now_ms() // 60_000: {"traffic": 3}}})  # type: ignore[arg-type]
+    record = CountRecord(0, now_ms(), 1, 0, {f"{FEED}-2": {now_ms() // 60_000: {"traffic": 3}}})
     dead: list[bytes] = []
 
-    def decode(*args: Any) -> CountRecord:
+    def decode(data: bytes, type_: type[CountRecord]) -> CountRecord:
         if lacking:
             raise lacking.pop()
-        return record
+        return decoded(data, type_)
 
     async def flush(*args: Any) -> None:
         return None
 
-    event = Event(b"")
+    decoded = codec.decode
+    event = Event(codec.encode(record))
+    event.message.timestamp = now_ms() / 1000
 
     async def events() -> AsyncIterator[Event]:
         yield event
@@ -115,6 +117,6 @@ async def test_many_changes_of_the_table_are_gathered_longer(
     monkeypatch.setattr(counts_table, "put", lambda feed, entry: None)
     monkeypatch.setattr(service, "sleep", sleep)
     of_feeds = {f"t-feed-{feeds}-{number}": {now_ms() // 60_000: {"traffic": 1}} for number in range(feeds)}
-    counting.pending().append(Event(b""), CountRecord(0, 1, 1, 0, of_feeds))  # type: ignore[arg-type]
+    counting.pending().append(Event(codec.encode(CountRecord(0, 1, 1, 0, of_feeds))))  # type: ignore[arg-type]
     await service._write(service)
     assert writes == [1, 1 + pauses] and set(slept) == {counting.GATHER}

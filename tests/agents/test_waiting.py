@@ -202,7 +202,7 @@ async def test_what_waited_is_written_together_in_order_and_what_was_tagged_agai
     assert written == [[Stamp(0, now, *rest) for rest in ((1, 0), (1, 1), (1, 2), (3, 5))]]
 
 
-COUNTS_OF = CountRecord(0, 1, 1, 0, {FEED: {}})
+COUNTS_OF = codec.encode(CountRecord(0, 1, 1, 0, {FEED: {}}))
 
 
 async def test_posts_are_counted_when_their_feed_has_them_or_is_known_to_lack_them(
@@ -225,15 +225,15 @@ async def test_posts_are_counted_when_their_feed_has_them_or_is_known_to_lack_th
     monkeypatch.setattr(classification, "count", count)
     monkeypatch.setattr(classification, "_feed", feed)
     records: Any = {FEED: [], OTHER: []}
-    await classification._send(records, COUNTS_OF, 7, yes)
+    await classification._send(records, COUNTS_OF, 0, 7, yes)
     assert order == [FEED, OTHER, "counted"]
     failing[FEED] = RecordRejected()
     with pytest.raises(RecordRejected):
-        await classification._send(records, COUNTS_OF, 7, yes)
+        await classification._send(records, COUNTS_OF, 0, 7, yes)
     assert order[-1] == "counted", "the others have it, and it does not come again"
     failing[OTHER] = Abandoned()
     with pytest.raises(Abandoned):
-        await classification._send(records, COUNTS_OF, 7, yes)
+        await classification._send(records, COUNTS_OF, 0, 7, yes)
     assert order[-1] == OTHER, "it comes again"
 
 
@@ -244,8 +244,12 @@ async def test_the_posts_of_a_partition_are_counted_in_order_whichever_feed_is_s
     counted: list[int] = []
     slow = asyncio.Event()
 
-    async def count(records: list[CountRecord], *_: object) -> None:
-        counted.extend(record.sequence for record in records)
+    async def count(records: list[bytes], *_: object) -> None:
+        counted.extend(codec.decode(record, CountRecord).sequence for record in records)
+
+    def send(feeds: Any, partition: int, sequence: int, offset: int) -> Any:
+        counts = codec.encode(CountRecord(partition, 1, sequence, 0, {}))
+        return classification._send(feeds, counts, partition, offset, yes)
 
     async def feed(name: str, *_: object) -> bool:
         if name == FEED:
@@ -255,9 +259,9 @@ async def test_the_posts_of_a_partition_are_counted_in_order_whichever_feed_is_s
     monkeypatch.setattr(classification, "count", count)
     monkeypatch.setattr(classification, "_feed", feed)
     both: Any = {FEED: [], OTHER: []}
-    first = asyncio.create_task(classification._send(both, CountRecord(0, 1, 1, 0, {}), 7, yes))
-    second = asyncio.create_task(classification._send({OTHER: []}, CountRecord(0, 1, 2, 0, {}), 8, yes))
-    await classification._send({OTHER: []}, CountRecord(1, 1, 3, 0, {}), 7, yes)
+    first = asyncio.create_task(send(both, 0, 1, 7))
+    second = asyncio.create_task(send({OTHER: []}, 0, 2, 8))
+    await send({OTHER: []}, 1, 3, 7)
     slow.set()
     await asyncio.gather(first, second)
     assert counted == [3, 1, 2]

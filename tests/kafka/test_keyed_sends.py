@@ -32,7 +32,7 @@ async def test_each_change_tells_its_offset_and_what_is_too_large_has_none(
     send = Send(changes, keys, always)
     await producer.deliver(namespace, 0, send)
     rejected = not isinstance(any_broker, EmbeddedBroker)  # which has no limit
-    assert send.too_large == [2] * rejected and (send.offsets[2] == -1) == rejected
+    assert list(send.too_large) == [2] * rejected and (send.offsets[2] == -1) == rejected
     there = {offset: (key, value) for offset, key, (value, _) in zip(send.offsets, keys, changes, strict=True)}
     tp, found = TopicPartition(namespace, 0), dict[int, tuple[bytes | None, bytes | None]]()
     async with asyncio.timeout(20), AIOKafkaConsumer(bootstrap_servers=any_broker.bootstrap) as consumer:

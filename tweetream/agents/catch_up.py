@@ -151,7 +151,7 @@ async def _records(raws: list[Any], backlog: Backlog) -> None:
         limit = services.producer.limit(backlog.feed, probe=True)
         await write(backlog.feed, found, may_write, limit, lacking=True)
         if not backlog.counted:
-            await count(counted, may_write)
+            await count([codec.encode(record) for record in counted if record.counts], may_write)
     except RecordRejected as error:
         log.error("%s lacks posts: %s", backlog.feed, error)
 

@@ -127,7 +127,8 @@ async def _work(event: EventT[Any], still_assigned: StillAssigned) -> Delivery |
         await waiting().read(still_assigned)
     batch = await without_stored(batch, still_assigned)
     records, counts = classify(await model().get(), event.message.partition, batch)
-    return partial(_send, records, counts, event.message.offset, still_assigned)
+    # Encoded already: its thousands of dicts would be looked at by each garbage collection while the posts wait.
+    return partial(_send, records, codec.encode(counts), event.message.partition, event.message.offset, still_assigned)
 
 
 def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tuple[Records, CountRecord]:
@@ -181,40 +182,50 @@ def _by_feed(feeds: list[str], counted: Counter[tuple[int, int, str, str]]) -> t
     return by_label, by_source
 
 
-async def _send(records: Records, counts: CountRecord, offset: int, still_assigned: StillAssigned) -> None:
-    """Write the posts to their feeds, and then count them: what is counted need not be written again.
+async def _send(records: Records, counts: bytes, partition: int, offset: int, still_assigned: StillAssigned) -> None:
+    """Write the posts to their feeds, and then send their `counts`: what is counted need not be written again.
 
     What was written is counted also when a rebalance or the stop has begun meanwhile. The next owner would read it in
     the feed, but the feed's log may be lost before. Nothing is counted after posts that were not written: those come
     again, and must not be taken for counted.
     """
-    with counting_order().place(counts.partition) as its_turn:
+    with counting_order().place(partition) as its_turn:
         if not still_assigned():
             raise Abandoned("a rebalance came before it began")  # so did others before it, which have no place here
-        writes = FeedWrites(counts.partition, offset, still_assigned)
+        writes = FeedWrites(partition, offset, still_assigned)
         others = [feed for feed, found in records.items() if not writes.begin(feed, found)]
         steps = [
-            writes.step_by_step(feed, _feed(feed, records[feed], counts.partition, offset, still_assigned))
-            for feed in others
+            writes.step_by_step(feed, _feed(feed, records[feed], partition, offset, still_assigned)) for feed in others
         ]
         # All of them end before the event is done. An abandoned send brings it again, whatever else was rejected.
         sent = await asyncio.gather(*steps, return_exceptions=True)
         failed = [*await writes.ended(), *(error for error in sent if isinstance(error, BaseException))]
         failed.sort(key=lambda error: (isinstance(error, RecordRejected), not isinstance(error, Abandoned)))
         if not failed or isinstance(failed[0], RecordRejected):
-            uncounted = [feed for feed, counted in zip(others, sent, strict=True) if counted is False]
-            for feed in uncounted + writes.uncounted:
-                counts.counts.pop(feed, None)
-                counts.sources.pop(feed, None)
+            uncounted = {feed for feed, counted in zip(others, sent, strict=True) if counted is False}
+            uncounted.update(writes.uncounted)
             all_counted = await its_turn()
-            await count([counts], lambda: all_counted or still_assigned())
+            if not uncounted.issuperset(records):
+                await count([_without(counts, uncounted)], lambda: all_counted or still_assigned())
         if failed:
             raise failed[0]
 
 
-async def count(records: list[CountRecord], still_assigned: StillAssigned) -> None:
-    """Send these counts. Raises RecordRejected or Abandoned."""
-    found: list[tuple[bytes, Headers]] = [(codec.encode(record), []) for record in records if record.counts]
+def _without(counts: bytes, feeds: set[str]) -> bytes:
+    """The record of counts without these feeds."""
+    if not feeds:
+        return counts
+    record = codec.decode(counts, CountRecord)
+    by_label, by_source = (
+        {feed: numbers for feed, numbers in of_feeds.items() if feed not in feeds}
+        for of_feeds in (record.counts, record.sources)
+    )
+    return codec.encode(msgspec.structs.replace(record, counts=by_label, sources=by_source))
+
+
+async def count(records: list[bytes], still_assigned: StillAssigned) -> None:
+    """Send these records of counts. Raises RecordRejected or Abandoned."""
+    found: list[tuple[bytes, Headers]] = [(record, ()) for record in records]
     if found and await services.producer.send_all(COUNTS, 0, found, still_assigned=still_assigned):
         raise RecordRejected("its counts are too large for Kafka")
 

@@ -31,16 +31,20 @@ AHEAD = 60  # minutes that the clock of another worker may be ahead
 
 
 class PendingCounts:
-    """The count records that are not in the table yet, each with its event."""
+    """The events of the count records that are not in the table yet.
+
+    Each is decoded again when it is written: all dicts of the records that wait would be looked at by each garbage
+    collection.
+    """
 
     def __init__(self) -> None:
-        self._pending: list[tuple[EventT[Any], CountRecord]] = []
+        self._pending: list[EventT[Any]] = []
 
     def __len__(self) -> int:
         return len(self._pending)
 
-    def append(self, event: EventT[Any], record: CountRecord) -> None:
-        self._pending.append((event, record))
+    def append(self, event: EventT[Any]) -> None:
+        self._pending.append(event)
 
     async def write(self) -> int:
         """Write the records to the table, and acknowledge them. Returns how many entries changed.
@@ -50,27 +54,27 @@ class PendingCounts:
         """
         taken = self._take()
         try:
-            changed = add([record for _, record in taken])
+            changed = add([codec.decode(event.value, CountRecord) for event in taken])
             await counts_table.flush(app.is_flowing)
         except Abandoned:
-            for event, _ in taken:
+            for event in taken:
                 give_up(event)
             return 0
         except (RecordRejected, OSError, MemoryError):
             self._pending[:0] = taken
             raise
         else:
-            for event, _ in taken:
+            for event in taken:
                 event.ack()
             return changed
 
-    def _take(self) -> list[tuple[EventT[Any], CountRecord]]:
+    def _take(self) -> list[EventT[Any]]:
         """The pending records that are still this worker's; after a rebalance the others come again."""
         taken, self._pending = self._pending, []
-        for event, _ in taken:
+        for event in taken:
             if not is_still_assigned(event):
                 give_up(event)
-        return [(event, record) for event, record in taken if is_still_assigned(event)]
+        return [event for event in taken if is_still_assigned(event)]
 
 
 @cache
@@ -88,9 +92,8 @@ async def counting(stream: Any) -> None:
 
 async def _gather(event: EventT[Any]) -> None:
     try:
-        record = codec.decode(event.value, CountRecord)
-        check_counts(record, time_of(event), settings.partitions)
-        pending().append(event, record)
+        check_counts(codec.decode(event.value, CountRecord), time_of(event), settings.partitions)
+        pending().append(event)
     except codec.TooNew as error:
         app.abort(str(error))
     except codec.Undecodable as error:

@@ -209,7 +209,7 @@ class OrderedProducer:
         if not records:
             return []
         await self.deliver(topic, partition, send := Send(records, keys, still_assigned, limit))
-        return send.too_large
+        return list(send.too_large)
 
     async def deliver(self, topic: str, partition: int, send: Send) -> None:
         """As send_all; the send tells what became of each record."""

@@ -42,8 +42,9 @@ class Send:
         self._still_assigned, self._limit = still_assigned, limit
         self.turn: asyncio.Future[None] | None = None  # done when it is the turn of the call that waits
         self.sent = 0
-        self.too_large: list[int] = []
-        self.offsets: list[int] = []
+        # No lists of its own: each garbage collection would look at those of ten thousand sends that wait.
+        self.too_large: Sequence[int] = ()
+        self.offsets: Sequence[int] = ()
         self.strict = False
 
     def still_assigned(self) -> bool:
@@ -64,14 +65,14 @@ class Send:
 
     def pass_over(self) -> None:
         """Kafka will never take the next record."""
-        self.too_large.append(self.sent)
+        self.too_large = [*self.too_large, self.sent]
         self.count(1, -1)
 
     def count(self, number: int, offset: int) -> None:
         """So many more records are done, of which the first got this offset."""
         self.sent += number
         if self.keys:
-            self.offsets += range(offset, offset + number)
+            self.offsets = [*self.offsets, *range(offset, offset + number)]
 
     def fill(self, batch: Any, size: int, most: int) -> int:
         """Append waiting records to a BatchBuilder, up to `size` bytes and `most` records. Returns how many."""
