@@ -75,7 +75,6 @@ async def test_a_live_post_that_is_stored_too_is_left_out_and_no_other(
     topic = msgspec.structs.replace(TOPIC, kafka_topic=writer.topic, backfill=done)
     ids = stored.StoredIds()
     monkeypatch.setattr(stored, "stored_ids", lambda: ids)
-    monkeypatch.setattr(stored, "feed_name", lambda feed: FeedName("macet", CREATED))
     monkeypatch.setattr(stored, "is_live", lambda feed: True)
     give_topics(monkeypatch, {"macet": topic})
     found = await stored.without_stored(batch(writer.topic, UNTIL - 11, UNTIL - 10, UNTIL, UNTIL + 1), yes)

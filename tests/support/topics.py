@@ -1,6 +1,7 @@
 """The topics table, as it would be with these topics."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -11,12 +12,16 @@ from tweetream.topology import topics_table
 def give_topics(monkeypatch: pytest.MonkeyPatch, topics: Mapping[str, Topic]) -> None:
     """The table has these, by name; one that is changed later is seen."""
 
-    def live() -> frozenset[str]:
-        return frozenset(topic.kafka_topic for topic in topics.values() if topic.alive)
+    def anew(ask: Callable[[], Any]) -> Callable[[], Any]:
+        def asked() -> Any:
+            topics_table._feeds_version = -1
+            return ask()
 
-    def filling() -> frozenset[str]:
-        return frozenset(topic.kafka_topic for topic in topics.values() if topic.is_filling)
+        return asked
 
+    for name in ("_alive", "_live", "_filling", "_filled", "_feeds_version"):  # as they were, after the test
+        monkeypatch.setattr(topics_table, name, getattr(topics_table, name))
     monkeypatch.setattr(topics_table, "entry", topics.get)
-    monkeypatch.setattr(topics_table, "live_feeds", live)
-    monkeypatch.setattr(topics_table, "filling_feeds", filling)
+    monkeypatch.setattr(topics_table, "entries", topics.values)
+    for name in ("live_feeds", "filling_feeds", "filled_feeds"):
+        monkeypatch.setattr(topics_table, name, anew(getattr(topics_table, name)))

@@ -42,6 +42,7 @@ from tweetream.topology import (
     is_live,
     services,
     tagged,
+    topics_table,
 )
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ async def _work(event: EventT[Any], still_assigned: StillAssigned) -> Delivery |
         raise codec.Undecodable("it names a Kafka topic that is no feed")
     if not batch.posts:
         return None
-    if not all(map(is_live, batch.feeds)):  # deleted; or so new that this worker does not know it
+    if not topics_table.live_feeds().issuperset(batch.feeds):  # deleted; or so new that this worker does not know it
         await tagger().catch_up(batch.command, still_assigned)
     if not waiting().is_current():
         await waiting().read(still_assigned)
@@ -175,10 +176,14 @@ def model_headers(model: ModelInfo | None) -> Headers:
 def _by_feed(feeds: list[str], counted: Counter[tuple[int, int, str, str]]) -> tuple[ByFeed, ByFeed]:
     """The numbers of posts by feed, minute and label, and by feed, minute and source."""
     by_label, by_source = ByFeed(), ByFeed()
-    for (number, minute, *kinds), posts in counted.items():
-        for by_feed, kind in zip((by_label, by_source), kinds, strict=True):
-            kinds_there = by_feed.setdefault(feeds[number], {}).setdefault(minute, {})
-            kinds_there[kind] = kinds_there.get(kind, 0) + posts
+    for (number, minute, label, source), posts in counted.items():
+        feed = feeds[number]
+        if feed not in by_label:  # as most, where there are many topics
+            by_label[feed], by_source[feed] = {minute: {label: posts}}, {minute: {source: posts}}
+        else:
+            for by_feed, kind in ((by_label, label), (by_source, source)):
+                kinds = by_feed[feed].setdefault(minute, {})
+                kinds[kind] = kinds.get(kind, 0) + posts
     return by_label, by_source
 
 

@@ -6,6 +6,7 @@ seen of that partition.
 """
 
 import logging
+from collections.abc import Iterable
 from functools import cache, partial
 from typing import Any
 
@@ -54,7 +55,7 @@ class PendingCounts:
         """
         taken = self._take()
         try:
-            changed = add([codec.decode(event.value, CountRecord) for event in taken])
+            changed = add(codec.decode(event.value, CountRecord) for event in taken)
             await counts_table.flush(app.is_flowing)
         except Abandoned:
             for event in taken:
@@ -128,7 +129,7 @@ class Counting(Service):
             waited += GATHER
 
 
-def add(records: list[CountRecord]) -> int:
+def add(records: Iterable[CountRecord]) -> int:
     """Add the records to the entries of their feeds. Returns how many entries changed."""
     now = now_ms() // 60_000
     kept = range(now - MINUTES + 1, now + AHEAD)

@@ -24,7 +24,7 @@ from tweetream.kafka.send_queue import StillAssigned
 from tweetream.models.backfill import ARCHIVED
 from tweetream.models.post import TaggedBatch
 from tweetream.models.topic import Topic
-from tweetream.topology import feed_name, is_live, services, topics_table
+from tweetream.topology import is_live, services, topics_table
 
 TIMEOUT = 10.0  # seconds
 PAUSE = 0.5  # seconds between two attempts
@@ -124,15 +124,14 @@ def stored_ids() -> StoredIds:
 async def without_stored(batch: TaggedBatch, still_assigned: StillAssigned) -> TaggedBatch:
     """The batch without the feeds that have a post of it already, from the archive. Raises Abandoned."""
     stored: dict[int, set[str]] = {}
-    for number, feed in enumerate(batch.feeds):
-        topic = topics_table.entry(feed_name(feed).topic)
-        if topic is None or topic.backfill is None or topic.kafka_topic != feed or topic.is_filling:
-            continue
-        if not can_be_read(feed):
+    filled = topics_table.filled_feeds()
+    for number, feed in enumerate(batch.feeds) if filled else ():
+        topic = filled.get(feed)
+        if topic is None or topic.backfill is None or not can_be_read(feed):
             continue
         times = [post.post.received_at for post in batch.posts if number in post.feeds]
         early = [time for time in times if time < topic.backfill.until]
-        if early and topic.backfill.posts:
+        if early:
             stored[number] = await stored_ids().of(topic, min(early), still_assigned)
     if not stored:
         return batch

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from typing_extensions import override
 
@@ -62,6 +63,7 @@ class TopicsTable(ReplicatedTable):
     _alive: list[Topic] = []
     _live: frozenset[str] = frozenset()
     _filling: frozenset[str] = frozenset()
+    _filled: Mapping[str, Topic] = MappingProxyType({})
     _feeds_version = -1
 
     def entry(self, name: str) -> Topic | None:
@@ -82,11 +84,18 @@ class TopicsTable(ReplicatedTable):
         self._look_at_feeds()
         return self._filling
 
+    def filled_feeds(self) -> Mapping[str, Topic]:
+        """The feeds of active topics that have got their stored posts, and their topics."""
+        self._look_at_feeds()
+        return self._filled
+
     def _look_at_feeds(self) -> None:
         if self._feeds_version != self.version:
             alive = sorted([topic for topic in self.entries() if topic.alive], key=lambda topic: topic.name)
             self._alive, self._live = alive, frozenset([topic.kafka_topic for topic in alive])
             self._filling = frozenset([topic.kafka_topic for topic in alive if topic.is_filling])
+            filled = [topic for topic in alive if topic.backfill and topic.backfill.posts and not topic.is_filling]
+            self._filled = {topic.kafka_topic: topic for topic in filled}
             self._feeds_version = self.version
 
     def _entries(self) -> dict[str, Topic]:

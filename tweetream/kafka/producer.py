@@ -234,7 +234,8 @@ class OrderedProducer:
     async def _deliver_batches(self, topic: str, partition: int, send: Send) -> None:
         queue, most = self.queue(topic, partition), MAX_RECORDS
         while send.left:
-            together = queue.together()
+            if not (together := queue.together()):
+                raise Abandoned(f"records for {topic} are no longer assigned to this worker")
             batch = self._started().create_batch()
             counts = fill(batch, together, self.max_record - RECORD_BYTES, most)
             most = MAX_RECORDS
@@ -242,7 +243,8 @@ class OrderedProducer:
                 if not any(counts):  # the record alone is too large
                     raise RecordTooLarge(f"{topic} takes records of up to {self.max_record} bytes")
                 attempt = partial(self._send_batch, topic, partition, batch)
-                delivered = await self._deliver(topic, attempt, partial(all_assigned, together[: len(counts)]))
+                assigned = partial(all_assigned, together[: len(counts)])
+                delivered = await self._deliver(topic, attempt, assigned, asked=True)
             except RecordTooLarge:
                 if sum(counts) > 1:
                     most = sum(counts) // 2
@@ -275,8 +277,12 @@ class OrderedProducer:
             self._queues[topic, partition] = SendQueue(partial(self._deliver_in_turn, topic, partition))
         return self._queues[topic, partition]
 
-    async def _deliver(self, topic: str, attempt: Callable[[], Any], still_assigned: StillAssigned) -> RecordMetadata:
-        while still_assigned():
+    async def _deliver(
+        self, topic: str, attempt: Callable[[], Any], still_assigned: StillAssigned, *, asked: bool = False
+    ) -> RecordMetadata:
+        """Attempt until it is delivered. `still_assigned` was `asked` already, just before."""
+        while asked or still_assigned():
+            asked = False
             try:
                 metadata = await attempt()
             except _FINAL as error:

@@ -179,7 +179,8 @@ class SendQueue:
     def together(self) -> list[Send]:
         """The sends that may go out in one batch: the first that is not done, and those right behind it.
 
-        A send that is no longer assigned ends the list, since it must fail in its own turn.
+        A send that is no longer assigned ends the list, since it must fail in its own turn. So the list is empty if
+        the first is not.
         """
         found: list[Send] = []
         for send in self._waiting:
@@ -187,7 +188,7 @@ class SendQueue:
                 if send.records:  # done
                     continue
                 break
-            if found and not send.still_assigned():
+            if not send.still_assigned():
                 break
             found.append(send)
         return found
