@@ -10,8 +10,8 @@ from support.kafka.feed_writer import Broker
 from tweetream.kafka import admin
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.embedded import EmbeddedBroker
-from tweetream.kafka.producer import MAX_REQUEST, OrderedProducer, always
-from tweetream.kafka.send_queue import AnyRecord, Send
+from tweetream.kafka.producer import MAX_REQUEST, OrderedProducer
+from tweetream.kafka.send_queue import AnyRecord, Send, always
 
 
 @pytest.fixture

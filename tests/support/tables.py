@@ -14,8 +14,8 @@ from tweetream.engine.application import App
 from tweetream.engine.changelog import Changelog, ChangelogRecord
 from tweetream.engine.table import ReplicatedTable
 from tweetream.kafka.connection import Connection
-from tweetream.kafka.producer import Abandoned, OrderedProducer, always
-from tweetream.kafka.send_queue import Headers, Send, StillAssigned
+from tweetream.kafka.producer import Abandoned, OrderedProducer
+from tweetream.kafka.send_queue import Headers, Send, StillAssigned, always
 
 Table = TypeVar("Table", bound=ReplicatedTable)
 

@@ -18,8 +18,8 @@ from tweetream.agents.counted import CountedStamps
 from tweetream.agents.waiting import waiting
 from tweetream.app import app, kafka, settings
 from tweetream.feeds.written import KnownOfFeeds, Records, WrittenStamps
-from tweetream.kafka.producer import Abandoned, always
-from tweetream.kafka.send_queue import Limit, Send, StillAssigned
+from tweetream.kafka.producer import Abandoned
+from tweetream.kafka.send_queue import Limit, Send, StillAssigned, always
 from tweetream.kafka.write_watch import Unwritable
 from tweetream.topology import dead_letter, feed_name, is_filling, is_live, services, topics_table
 

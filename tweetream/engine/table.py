@@ -19,8 +19,8 @@ from tweetream.engine.application import App
 from tweetream.engine.changelog import Changelog, ChangelogRecord
 from tweetream.engine.snapshot import Snapshot, fingerprint
 from tweetream.engine.store import Store
-from tweetream.kafka.producer import Abandoned, OrderedProducer, RecordTooLarge, always
-from tweetream.kafka.send_queue import Send, StillAssigned
+from tweetream.kafka.producer import Abandoned, OrderedProducer, RecordTooLarge
+from tweetream.kafka.send_queue import Send, StillAssigned, always
 from tweetream.models import codec
 
 log = logging.getLogger(__name__)

@@ -31,7 +31,7 @@ from tweetream.kafka.batch_rate import BURST, RATE, BatchRate
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.rebootstrap import rebootstrapping
 from tweetream.kafka.retry import Reminder, Unavailable, wait_at_most
-from tweetream.kafka.send_queue import Headers, Record, Send, SendQueue, StillAssigned, all_assigned, fill
+from tweetream.kafka.send_queue import Headers, Record, Send, SendQueue, StillAssigned, all_assigned, always, fill
 from tweetream.kafka.write_watch import WriteWatch
 
 log = logging.getLogger(__name__)
@@ -42,11 +42,6 @@ METADATA_AGE_MS = 5_000  # a deleted topic is noticed after so long, also withou
 FRAMING = 1024  # bytes of a batch besides its records' keys, values and headers, and some to spare
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 _FINAL = (InvalidTopicError, TopicAuthorizationFailedError)
-
-
-def always() -> bool:
-    """The StillAssigned of records that no rebalance concerns."""
-    return True
 
 
 class RecordRejected(Exception):
@@ -232,19 +227,18 @@ class OrderedProducer:
             await self._deliver_batches(topic, partition, send)
 
     async def _deliver_batches(self, topic: str, partition: int, send: Send) -> None:
-        queue, most = self.queue(topic, partition), MAX_RECORDS
+        queue, attempt, most = self.queue(topic, partition), partial(self._send_batch, topic, partition), MAX_RECORDS
         while send.left:
             if not (together := queue.together()):
-                raise Abandoned(f"records for {topic} are no longer assigned to this worker")
+                raise Abandoned(topic)
             batch = self._started().create_batch()
             counts = fill(batch, together, self.max_record - RECORD_BYTES, most)
             most = MAX_RECORDS
             try:
                 if not any(counts):  # the record alone is too large
                     raise RecordTooLarge(f"{topic} takes records of up to {self.max_record} bytes")
-                attempt = partial(self._send_batch, topic, partition, batch)
                 assigned = partial(all_assigned, together[: len(counts)])
-                delivered = await self._deliver(topic, attempt, assigned, asked=True)
+                delivered = await self._deliver(topic, partial(attempt, batch), assigned, asked=True)
             except RecordTooLarge:
                 if sum(counts) > 1:
                     most = sum(counts) // 2
@@ -278,7 +272,7 @@ class OrderedProducer:
         return self._queues[topic, partition]
 
     async def _deliver(
-        self, topic: str, attempt: Callable[[], Any], still_assigned: StillAssigned, *, asked: bool = False
+        self, topic: str, attempt: Callable[[], Any], still_assigned: StillAssigned, asked: bool = False
     ) -> RecordMetadata:
         """Attempt until it is delivered. `still_assigned` was `asked` already, just before."""
         while asked or still_assigned():

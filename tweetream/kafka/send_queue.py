@@ -21,6 +21,11 @@ Limit = AbstractContextManager[None]
 _NO_LIMIT: Limit = nullcontext()
 
 
+def always() -> bool:
+    """The StillAssigned of records that no rebalance concerns."""
+    return True
+
+
 class Send:
     """The records of one call, and how many of them were sent or passed over. Without records it goes out alone.
 
