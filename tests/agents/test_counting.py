@@ -1,5 +1,6 @@
 """Counting: a record is acknowledged after its count is in Kafka, and counted once after any number of attempts."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -86,11 +87,32 @@ async def test_without_memory_a_count_is_taken_again_and_counted_once(monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(codec, "decode", decode)
         await agent.fun(SimpleNamespace(noack=lambda: SimpleNamespace(events=events)))
-    with monkeypatch.context() as patch, pytest.raises(MemoryError):
-        patch.setattr(counting, "add", lambda records: (_ for _ in ()).throw(MemoryError()))
+    for name in ("add", "put"):
+        with monkeypatch.context() as patch, pytest.raises(MemoryError):
+            patch.setattr(counting, name, lambda *_: (_ for _ in ()).throw(MemoryError()))
+            await counting.pending().write()
+    with monkeypatch.context() as patch, pytest.raises(OSError):
+        lacking.append(OSError(24, "Too many open files"))
+        patch.setattr(codec, "decode", decode)
         await counting.pending().write()
     await counting.pending().write()
     assert (dead, event.acked, counts_table.entry(f"{FEED}-2").labels) == ([], 1, {"traffic": 3})
+
+
+async def test_a_rebalance_while_counts_are_added_up_leaves_the_table_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table can be another worker's then, and the counts come again."""
+    feed, given_up = f"{FEED}-3", list[Event]()
+    pending, ours = counting.PendingCounts(), [True]
+    for sequence in range(counting.SLICE + 1):
+        record = CountRecord(0, 1, sequence, 0, {feed: {now_ms() // 60_000: {"traffic": 1}}})
+        pending.append(Event(codec.encode(record)))  # type: ignore[arg-type]
+    monkeypatch.setattr(counting, "is_still_assigned", lambda event: ours[0])
+    monkeypatch.setattr(counting, "give_up", given_up.append)
+    writing = asyncio.ensure_future(pending.write())
+    await asyncio.sleep(0)
+    ours[0] = False
+    assert await writing == 0 and len(given_up) == counting.SLICE + 1 and not len(pending)
+    assert counts_table.entry(feed).labels == {}
 
 
 @pytest.mark.parametrize(

@@ -99,10 +99,16 @@ def take_tagged(data: bytes) -> None:
         take_counts(codec.encode(counts))
 
 
+def count(record: CountRecord) -> None:
+    changed: dict[str, Counts] = {}
+    counting.add(changed, record)
+    counting.put(changed)
+
+
 def take_counts(data: bytes) -> None:
     record = codec.decode(data, CountRecord)
     check_counts(record, NOW, 4)
-    counting.add([record])
+    count(record)
 
 
 def take_report(data: bytes) -> None:
@@ -250,7 +256,7 @@ def test_forged_counts_do_not_grow_an_entry_above_what_kafka_takes(monkeypatch: 
     for number in range(20):
         kinds = {f"{number}-{kind}-{'x' * 80}": 10_000 for kind in range(200)}
         counted = {FEED: {minute + 10**9: kinds} | {minute - back: kinds for back in range(70)}}
-        counting.add([CountRecord(0, NOW, number, 0, counted, counted)])
+        count(CountRecord(0, NOW, number, 0, counted, counted))
     assert 0 < len(entries[FEED]) < 1_000_000
     assert len(entry.labels) <= 1000 and minute + 10**9 not in entry.minutes
 

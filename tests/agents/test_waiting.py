@@ -237,6 +237,30 @@ async def test_posts_are_counted_when_their_feed_has_them_or_is_known_to_lack_th
     assert order[-1] == OTHER, "it comes again"
 
 
+async def test_posts_that_no_feed_has_yet_are_not_counted_and_those_of_the_others_are(
+    producer: Producer, feeds: WaitingFeeds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[CountRecord] = []
+    waits = {FEED, OTHER}
+
+    async def count(records: list[bytes], *_: object) -> None:
+        counted.extend(codec.decode(record, CountRecord) for record in records)
+
+    async def feed(name: str, *_: object) -> bool:
+        return name not in waits
+
+    monkeypatch.setattr(classification, "count", count)
+    monkeypatch.setattr(classification, "_feed", feed)
+    one = {1: {"k" * 200: 1}}  # as long as a label may be
+    counts = CountRecord(0, 1, 1, 0, {FEED: one, OTHER: one}, {FEED: one, OTHER: one})
+    both: Any = {FEED: [], OTHER: []}
+    await classification._send(both, codec.encode(counts), 0, 7, yes)
+    assert counted == []
+    waits.remove(OTHER)
+    await classification._send(both, codec.encode(counts), 0, 7, yes)
+    assert [(record.counts, record.sources) for record in counted] == [({OTHER: one}, {OTHER: one})]
+
+
 async def test_the_posts_of_a_partition_are_counted_in_order_whichever_feed_is_slow(
     producer: Producer, feeds: WaitingFeeds, monkeypatch: pytest.MonkeyPatch
 ) -> None:

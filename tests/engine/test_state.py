@@ -1,6 +1,7 @@
 """What the table of topics says has been applied: here, and in Kafka."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
@@ -63,3 +64,20 @@ async def test_a_feed_is_live_while_its_topic_is_active_and_filling_while_it_get
     table.apply(2, again, msgspec.structs.replace(running, deleted_at=5))
     assert table.live_feeds() == {again.kafka_topic} and table.filling_feeds() == set()
     assert table.alive() == [again], "also when it was asked before"
+
+
+async def test_a_feed_has_stored_posts_to_look_at_when_its_backfill_has_ended_and_brought_some(
+    producer: FakeProducer,
+) -> None:
+    """While a feed is filled its ids are not complete, and must not be remembered."""
+    table = new_table(TopicsTable, producer)
+
+    def topic(name: str, **backfill: Any) -> Topic:
+        told = Backfill(60, until=5, **backfill) if backfill else None
+        return Topic(name, (name,), 1, 1, f"{FEED_PREFIX}{name}-1", 1, backfill=told)
+
+    done, failed = topic("done", state="done", posts=3), topic("failed", state="failed", posts=3)
+    deleted = msgspec.structs.replace(topic("deleted", state="done", posts=3), deleted_at=7)
+    none, running = topic("none", state="done", posts=0), topic("running", state="running", posts=3)
+    table.apply(1, topic("without"), done, failed, deleted, none, running)
+    assert table.filled_feeds() == {one.kafka_topic: one for one in (done, failed)}

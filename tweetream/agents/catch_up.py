@@ -139,8 +139,9 @@ async def _records(raws: list[Any], backlog: Backlog) -> None:
         # Where posts were tagged again, records come again.
         if batch.posts and (batch.epoch, batch.sequence, batch.posts[0].index) > last:
             last = (batch.epoch, batch.sequence, batch.posts[-1].index)
+            classifier = await model().get()
             batch = await without_stored(batch, waiting().is_current)
-            records, counts = classify(await model().get(), backlog.partition, batch)
+            records, counts = classify(classifier, backlog.partition, batch)
             found += records.get(backlog.feed, [])
             counts.index = whole.posts[-1].index  # as where it comes again for all its feeds
             counted.append(counts)

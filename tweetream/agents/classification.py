@@ -126,9 +126,10 @@ async def _work(event: EventT[Any], still_assigned: StillAssigned) -> Delivery |
         await tagger().catch_up(batch.command, still_assigned)
     if not waiting().is_current():
         await waiting().read(still_assigned)
-    batch = await without_stored(batch, still_assigned)
-    records, counts = classify(await model().get(), event.message.partition, batch)
-    # Encoded already: its thousands of dicts would be looked at by each garbage collection while the posts wait.
+    classifier = await model().get()
+    batch = await without_stored(batch, still_assigned)  # last: what it finds is true until the next await
+    records, counts = classify(classifier, event.message.partition, batch)
+    # Encoded here: else each garbage collection would look at the thousands of dicts of the counts.
     return partial(_send, records, codec.encode(counts), event.message.partition, event.message.offset, still_assigned)
 
 

@@ -5,8 +5,8 @@ PER_SECOND entries change. A record is counted in an entry only if its stamp is 
 seen of that partition.
 """
 
+import asyncio
 import logging
-from collections.abc import Iterable
 from functools import cache, partial
 from typing import Any
 
@@ -26,6 +26,7 @@ GATHER = 1.0  # seconds: each change of the table goes to every worker
 PER_SECOND = 300  # entries of the table that change
 GATHER_MOST = 10.0  # seconds
 WAIT_MOST = 500  # records: what was counted lately is known by the last 1,000 (`counted`)
+SLICE = 10  # records that are added up before others have their turn; one can name all feeds
 TRY_AGAIN = 5.0  # seconds, when Kafka rejects the records of the table
 MINUTES = 61  # kept of each feed: the last hour and the current minute
 AHEAD = 60  # minutes that the clock of another worker may be ahead
@@ -34,8 +35,7 @@ AHEAD = 60  # minutes that the clock of another worker may be ahead
 class PendingCounts:
     """The events of the count records that are not in the table yet.
 
-    Each is decoded again when it is written: all dicts of the records that wait would be looked at by each garbage
-    collection.
+    Each is decoded again when it is counted: else each garbage collection would look at the dicts of all that wait.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,8 @@ class PendingCounts:
         """
         taken = self._take()
         try:
-            changed = add(codec.decode(event.value, CountRecord) for event in taken)
+            changed = await self._changed(taken)
+            put(changed)
             await counts_table.flush(app.is_flowing)
         except Abandoned:
             for event in taken:
@@ -67,7 +68,18 @@ class PendingCounts:
         else:
             for event in taken:
                 event.ack()
-            return changed
+            return len(changed)
+
+    async def _changed(self, taken: list[EventT[Any]]) -> dict[str, Counts]:
+        """The entries with these records, by feed. Raises Abandoned if a rebalance came meanwhile."""
+        changed: dict[str, Counts] = {}
+        for number, event in enumerate(taken, 1):
+            add(changed, codec.decode(event.value, CountRecord))
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+        if not all(map(is_still_assigned, taken)):  # the table can be another worker's now
+            raise Abandoned("a rebalance came before they were counted")
+        return changed
 
     def _take(self) -> list[EventT[Any]]:
         """The pending records that are still this worker's; after a rebalance the others come again."""
@@ -129,25 +141,26 @@ class Counting(Service):
             waited += GATHER
 
 
-def add(records: Iterable[CountRecord]) -> int:
-    """Add the records to the entries of their feeds. Returns how many entries changed."""
+def add(changed: dict[str, Counts], record: CountRecord) -> None:
+    """Add a record to the entries of its feeds: to those that have `changed`, or those of the table."""
+    stamp = (record.epoch, record.sequence, record.index)
+    for feed, minutes in record.counts.items():
+        entry = changed.get(feed) or counts_table.entry(feed)
+        if stamp > entry.stamps.get(record.partition, (-1, -1, -1)):
+            changed[feed] = entry
+            entry.stamps[record.partition] = stamp
+            count(entry, minutes)
+            add_up(entry.sources, record.sources.get(feed, {}))
+
+
+def put(changed: dict[str, Counts]) -> None:
+    """Put these entries into the table, with the minutes that are kept."""
     now = now_ms() // 60_000
     kept = range(now - MINUTES + 1, now + AHEAD)
-    changed: dict[str, Counts] = {}
-    for record in records:
-        stamp = (record.epoch, record.sequence, record.index)
-        for feed, minutes in record.counts.items():
-            entry = changed.get(feed) or counts_table.entry(feed)
-            if stamp > entry.stamps.get(record.partition, (-1, -1, -1)):
-                changed[feed] = entry
-                entry.stamps[record.partition] = stamp
-                count(entry, minutes)
-                add_up(entry.sources, record.sources.get(feed, {}))
     for feed, entry in changed.items():
         entry.minutes = {minute: labels for minute, labels in entry.minutes.items() if minute in kept}
         entry.sources = {minute: sources for minute, sources in entry.sources.items() if minute in kept}
         counts_table.put(feed, entry)
-    return len(changed)
 
 
 def count(entry: Counts, minutes: dict[int, dict[str, int]]) -> None:

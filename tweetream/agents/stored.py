@@ -7,6 +7,7 @@ backfill.
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Mapping
 from functools import cache
 
 import msgspec
@@ -124,15 +125,15 @@ def stored_ids() -> StoredIds:
 async def without_stored(batch: TaggedBatch, still_assigned: StillAssigned) -> TaggedBatch:
     """The batch without the feeds that have a post of it already, from the archive. Raises Abandoned."""
     stored: dict[int, set[str]] = {}
-    filled = topics_table.filled_feeds()
-    for number, feed in enumerate(batch.feeds) if filled else ():
-        topic = filled.get(feed)
-        if topic is None or topic.backfill is None or not can_be_read(feed):
-            continue
-        times = [post.post.received_at for post in batch.posts if number in post.feeds]
-        early = [time for time in times if time < topic.backfill.until]
-        if early:
-            stored[number] = await stored_ids().of(topic, min(early), still_assigned)
+    filled: Mapping[str, Topic] = {}
+    while filled != (now := topics_table.filled_feeds()):  # a backfill can end while the posts of another are read
+        filled = now
+        for number in [number for number, feed in enumerate(batch.feeds) if feed in filled and number not in stored]:
+            topic = filled[batch.feeds[number]]
+            times = [post.post.received_at for post in batch.posts if number in post.feeds]
+            early = [time for time in times if topic.backfill is not None and time < topic.backfill.until]
+            if early and can_be_read(topic.kafka_topic):
+                stored[number] = await stored_ids().of(topic, min(early), still_assigned)
     if not stored:
         return batch
     posts = []

@@ -230,7 +230,7 @@ class OrderedProducer:
         queue, attempt, most = self.queue(topic, partition), partial(self._send_batch, topic, partition), MAX_RECORDS
         while send.left:
             if not (together := queue.together()):
-                raise Abandoned(topic)
+                raise Abandoned(f"{topic}: not assigned any more")
             batch = self._started().create_batch()
             counts = fill(batch, together, self.max_record - RECORD_BYTES, most)
             most = MAX_RECORDS
@@ -274,7 +274,7 @@ class OrderedProducer:
     async def _deliver(
         self, topic: str, attempt: Callable[[], Any], still_assigned: StillAssigned, asked: bool = False
     ) -> RecordMetadata:
-        """Attempt until it is delivered. `still_assigned` was `asked` already, just before."""
+        """Attempt until it is delivered. If `asked`, the caller has just called `still_assigned`."""
         while asked or still_assigned():
             asked = False
             try:

@@ -11,7 +11,7 @@ from tweetream.models.post import Index, KafkaTopic, Natural, Total
 
 MAX_COUNT = 10_000  # posts of one tagged record, by far
 MAX_KINDS = 1_000  # different labels of an entry; labels or sources of one of its minutes
-Kind = Annotated[str, msgspec.Meta(max_length=100)]  # a label, or the name of a source
+Kind = Annotated[str, msgspec.Meta(max_length=200)]  # a label, or the name of a source
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
 
 
