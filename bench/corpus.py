@@ -68,11 +68,14 @@ def make(lines: list[str], posts: int) -> Corpus:
     return Corpus([next(endless[number]) for number in matches], topics, matches)
 
 
-def make_many(lines: list[str], posts: int, number: int) -> Corpus:
-    """As `make`, but with so many topics, each matched as often as any other: a made word stands in the posts."""
+def make_many(lines: list[str], posts: int, number: int, each: int = 1) -> Corpus:
+    """As `make`, but with so many topics, each matched as often as any other: made words stand in the posts.
+
+    With more than one match `each`, every post has so many, or all topics.
+    """
     topics = [f"topik{nth:05}" for nth in range(number)]
     turn = cycle(topics)
-    matches = list(islice(cycle(_spread()), posts))
+    matches = list(islice(cycle(_spread()), posts)) if each == 1 else [min(each, number)] * posts
     found = [" ".join([line, *islice(turn, count)]) for line, count in zip(cycle(lines), matches, strict=False)]
     return Corpus(found, topics, matches)
 

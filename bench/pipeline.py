@@ -79,6 +79,13 @@ def _options() -> argparse.Namespace:
         "--topics", type=_positive, action="append", metavar="N",
         help="instead, so many topics, each with as many posts as any other; repeatable: one after the other",
     )  # fmt: skip
+    parser.add_argument(
+        "--matches",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="topics a post matches, with --topics (default 1)",
+    )
     parser.add_argument("--partitions", type=_positive, default=8, help="of each topic (default %(default)s)")
     parser.add_argument("--profile", type=Path, metavar="FILE", help="write the worker's stacks there, by py-spy")
     options = parser.parse_args()
@@ -112,7 +119,7 @@ def _many_topics(lines: list[str], options: argparse.Namespace) -> int:
     names = ("topics", "posts", "posts/s", "CPU µs/post", "floor", "MiB", "ready s", "rebuild s", "add s", "list s")
     print("".join([f"{name:>13}" for name in names]), flush=True)
     for number in options.topics:
-        corpus = make_many(lines, options.posts, number)
+        corpus = make_many(lines, options.posts, number, options.matches)
         floor = bare_work(corpus)
         with tempfile.TemporaryDirectory(prefix="tweetream-bench-") as name, ApacheKafka(quick=False) as kafka:
             began = time.monotonic()
