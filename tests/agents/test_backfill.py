@@ -15,6 +15,7 @@ from support.topics import give_topics
 from tweetream.agents import backfill as module
 from tweetream.agents import catch_up, classification, stored, streamer
 from tweetream.agents.backfill import NO_ARCHIVE, Filling
+from tweetream.agents.model import Predicted
 from tweetream.agents.waiting import WaitingFeeds
 from tweetream.app import app, settings
 from tweetream.archive.errors import ArchiveUnavailable, BadArchive
@@ -190,17 +191,17 @@ async def test_what_waited_for_stored_posts_is_counted_once_and_only_if_it_is_no
     async def write(*_: Any, **__: Any) -> None:
         pass
 
-    async def get() -> Any:
-        return SimpleNamespace(predict=lambda texts: (["traffic"] * len(texts), [0.5] * len(texts)))
+    async def predict(texts: list[str]) -> Predicted:
+        return ["traffic"] * len(texts), [0.5] * len(texts)
 
     for place in (classification, catch_up):
         monkeypatch.setattr(place, "count", count)
         monkeypatch.setattr(place, "write", write)
     monkeypatch.setattr(catch_up, "without_stored", without_stored)
-    monkeypatch.setattr(catch_up, "model", lambda: SimpleNamespace(get=get))
+    monkeypatch.setattr(catch_up, "model", lambda: SimpleNamespace(predict=predict))
     monkeypatch.setattr(classification, "is_live", yes_to)
     monkeypatch.setattr(classification, "is_filling", FEED.__eq__)
-    records, counts = classification.classify(await get(), 0, tagged)
+    records, counts = classification.classify(await predict([""] * 3), 0, tagged)
     await classification._send(records, codec.encode(counts), 0, 7, yes)
     assert [(record.index, list(record.counts)) for record in sent] == [(2, [other])]
     raw = SimpleNamespace(value=codec.encode(tagged), timestamp=now)

@@ -9,6 +9,7 @@ from support.topics import give_topics
 
 from tweetream.agents import classification
 from tweetream.agents.classification import MAX_FED
+from tweetream.agents.model import Predicted
 from tweetream.agents.preprocessing import tagger
 from tweetream.agents.waiting import waiting
 from tweetream.feeds.record import Filter, Stamps, read_record
@@ -26,10 +27,7 @@ TOPIC = Topic("macet", ("macet",), NOW, NOW, FEED, 3)
 
 
 class Model:
-    async def get(self) -> "Model":
-        return self
-
-    def predict(self, texts: list[str]) -> tuple[list[str], list[float]]:
+    async def predict(self, texts: list[str]) -> Predicted:
         return ["traffic"] * len(texts), [0.5] * len(texts)
 
 
@@ -75,10 +73,9 @@ async def test_an_unsure_post_has_no_label_and_is_counted_and_filtered_as_unsure
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     Known(monkeypatch, TOPIC)
-    monkeypatch.setattr(Model, "predict", lambda self, texts: ([None] * len(texts), [None] * len(texts)))
     batch = TaggedBatch(NOW, 1, 3, [FEED], [TaggedPost(0, POST, "qwxyz", (0,))])
     monkeypatch.setattr(classification, "is_live", lambda feed: True)
-    found, counts = classification.classify(Model(), 0, batch)  # type: ignore[arg-type]
+    found, counts = classification.classify(([None], [None]), 0, batch)
     ((value, headers),) = found[FEED]
     assert b'"label":null,"score":null' in value
     assert ("label", b"unsure") in headers and ("score", b"0.0000") in headers
@@ -97,7 +94,8 @@ async def test_a_post_with_the_words_of_all_topics_is_no_flood(monkeypatch: pyte
     long, short = (msgspec.structs.replace(POST, text="é" * length) for length in (32_000, 1_000))
     every = tuple(range(len(feeds)))
     posts = [TaggedPost(0, long, "macet", every), TaggedPost(1, short, "macet", every), TaggedPost(2, long, "a", (0,))]
-    found, _ = classification.classify(Model(), 0, TaggedBatch(NOW, 1, 3, feeds, posts))  # type: ignore[arg-type]
+    predicted = await Model().predict([""] * len(posts))
+    found, _ = classification.classify(predicted, 0, TaggedBatch(NOW, 1, 3, feeds, posts))
     texts = [msgspec.json.decode(value)["text"] for value, _ in found[feeds[0]]]
     assert [len(text) for text in texts] == [MAX_FED // 1_000, 1_000, 32_000] and texts[0].endswith("é…")
 

@@ -76,13 +76,6 @@ def _with_odd(value: Any, chance: random.Random) -> Any:
     return {(key if one == at else one): _with_odd(v, chance) if one == at else v for one, v in value.items()}
 
 
-class Model:
-    """A classifier of one label."""
-
-    def predict(self, texts: list[str]) -> tuple[list[str], list[float]]:
-        return ["traffic"] * len(texts), [0.5] * len(texts)
-
-
 def take_posts(data: bytes) -> None:
     batch = read_posts(data, NOW)
     assert batch.epoch <= NOW + MAX_AHEAD
@@ -94,7 +87,8 @@ def take_posts(data: bytes) -> None:
 def take_tagged(data: bytes) -> None:
     batch = read_tagged(data, NOW)
     if batch.posts and all(map(is_feed, batch.feeds)):
-        records, counts = classify(Model(), 0, batch)  # type: ignore[arg-type]
+        number = len(batch.posts)
+        records, counts = classify((["traffic"] * number, [0.5] * number), 0, batch)
         assert set(records) <= {FEED}
         take_counts(codec.encode(counts))
 

@@ -123,8 +123,8 @@ def builds(monkeypatch: pytest.MonkeyPatch) -> Builds:
     return builds
 
 
-def batch(text: str) -> PostBatch:
-    return PostBatch(1, 1, -1, {}, [Post("1", "replay", text, 1, 1)])
+def batch(*texts: str) -> PostBatch:
+    return PostBatch(1, 1, -1, {}, [Post(str(number), "replay", text, 1, 1) for number, text in enumerate(texts)])
 
 
 async def test_a_batch_is_never_matched_with_topics_older_than_its_command(table: Table, builds: Builds) -> None:
@@ -196,7 +196,27 @@ async def test_a_long_post_does_not_hold_the_loop(table: Table, monkeypatch: pyt
     monkeypatch.setattr(tagger, "tag", noted)
     for text in ("macet", "macet " + "\ufdfa" * 20_000):
         assert (await tagger.tagged(batch(text))).feeds == ["feed"]
-    assert [thread == threading.get_ident() for thread in threads] == [True, False]
+    assert [thread == threading.get_ident() for thread in threads] == [False], "the short one is no work for a thread"
+
+
+async def test_many_posts_are_tagged_slice_by_slice(table: Table) -> None:
+    """Streams get their events between two slices; the posts are those that one call gives."""
+    tagger, turns = Tagger(Cleaner(None)), 0
+    table.apply(1, "feed", "macet")
+    await tagger.catch_up(1, lambda: True)
+    many = batch(*(f"macet {number}" if number % 3 else "kopi" for number in range(4 * preprocessing.SLICE)))
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    found = await tagger.tagged(many)
+    counting.cancel()
+    assert found == tagger.tag(many) and len(found.posts) == len(many.posts) * 2 // 3
+    assert turns >= 3
 
 
 async def test_a_forged_command_does_not_end_the_waits_for_real_ones(waits: Waits) -> None:

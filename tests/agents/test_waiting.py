@@ -9,6 +9,7 @@ from support.tables import FakeProducer
 
 from tweetream.agents import catch_up, classification
 from tweetream.agents import waiting as module
+from tweetream.agents.model import Predicted
 from tweetream.agents.waiting import Backlog, WaitingFeeds
 from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.kafka.write_watch import Unwritable
@@ -190,11 +191,11 @@ async def test_what_waited_is_written_together_in_order_and_what_was_tagged_agai
         assert feed == FEED and lacking
         written.append([Stamp.unpack(dict(headers)["origin"]) for _, headers in records])
 
-    async def get() -> Any:
-        return SimpleNamespace(predict=lambda texts: (["traffic"] * len(texts), [0.5] * len(texts)))
+    async def predict(texts: list[str]) -> Predicted:
+        return ["traffic"] * len(texts), [0.5] * len(texts)
 
     monkeypatch.setattr(catch_up, "write", write)
-    monkeypatch.setattr(catch_up, "model", lambda: SimpleNamespace(get=get))
+    monkeypatch.setattr(catch_up, "model", lambda: SimpleNamespace(predict=predict))
     monkeypatch.setattr(classification, "is_live", lambda feed: True)
     junk = SimpleNamespace(value=b"junk", timestamp=now)
     raws = [record(1, 0, 1), record(1, 2), junk, record(2, 0, feed=OTHER), record(1, 0, 1), record(3, 5)]

@@ -14,10 +14,10 @@ def test_a_model_is_served_without_scikit_learn() -> None:
     code = (
         "import sys\n"
         "from tweetream.cli.main import main\n"
-        "from tweetream.agents import classification\n"
+        "from tweetream.agents import classification, model\n"
         "from tweetream.web import classify\n"
         "import tweetream.topology\n"
-        "found = classification._load()\n"
+        "found = model._load()\n"
         "assert found.predict(['macet']) and found.explain('macet')\n"
         "assert classify._load().explain('macet')\n"
         "try: main(['explain', 'macet'])\n"

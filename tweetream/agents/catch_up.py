@@ -15,7 +15,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from mode import Service
 
 from tweetream import metrics
-from tweetream.agents.classification import classify, count, model, write
+from tweetream.agents.classification import classify, count, write
+from tweetream.agents.model import model
 from tweetream.agents.stored import without_stored
 from tweetream.agents.waiting import Backlog, waiting
 from tweetream.app import app, kafka
@@ -139,9 +140,9 @@ async def _records(raws: list[Any], backlog: Backlog) -> None:
         # Where posts were tagged again, records come again.
         if batch.posts and (batch.epoch, batch.sequence, batch.posts[0].index) > last:
             last = (batch.epoch, batch.sequence, batch.posts[-1].index)
-            classifier = await model().get()
+            predicted = await model().predict([tagged_post.clean for tagged_post in batch.posts])
             batch = await without_stored(batch, waiting().is_current)
-            records, counts = classify(classifier, backlog.partition, batch)
+            records, counts = classify(predicted, backlog.partition, batch)
             found += records.get(backlog.feed, [])
             counts.index = whole.posts[-1].index  # as where it comes again for all its feeds
             counted.append(counts)

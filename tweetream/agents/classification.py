@@ -1,4 +1,4 @@
-"""Tagged → feeds: one prediction a batch, then one record a post in the feed of each of its topics.
+"""Tagged → feeds: the labels of a batch, then one record a post in the feed of each of its topics.
 
 The record is the JSON that browsers get; the label, the score, the stamp and the model are its headers. The header
 of a post without a label is `unsure`, and its score 0. Only feeds of active topics are written: for a deleted one a
@@ -7,12 +7,10 @@ cannot write, or that gets stored posts first (`backfill`), is passed over (`wai
 """
 
 import asyncio
-import contextlib
-import logging
 from collections import Counter
 from contextlib import AbstractContextManager
 from functools import cache, lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from faust.types import EventT
@@ -20,11 +18,12 @@ from faust.types import EventT
 from tweetream import metrics
 from tweetream.agents.at_least_once import AtLeastOnce, Delivery, time_of
 from tweetream.agents.feed_writes import FeedWrites, written
+from tweetream.agents.model import Predicted, model
 from tweetream.agents.order import InOrder
 from tweetream.agents.preprocessing import tagger
 from tweetream.agents.stored import without_stored
 from tweetream.agents.waiting import waiting
-from tweetream.app import app, settings
+from tweetream.app import app
 from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.kafka.send_queue import Headers, StillAssigned
 from tweetream.kafka.write_watch import Unwritable
@@ -45,51 +44,10 @@ from tweetream.topology import (
     topics_table,
 )
 
-if TYPE_CHECKING:
-    from tweetream.classifier.model import Classifier
-
-log = logging.getLogger(__name__)
 FORGET_EVERY = 60.0  # seconds
 MAX_FED = 1024 * 1024  # characters of a post in all its feeds; a long text can have the words of a thousand topics
 Records = dict[str, list[tuple[bytes, Headers]]]
 ByFeed = dict[str, dict[int, dict[str, int]]]
-
-
-class Model:
-    """The classifier, loaded in a thread when the worker is up. Only this agent uses it."""
-
-    def __init__(self) -> None:
-        self._loading: asyncio.Future[Classifier] | None = None
-
-    async def get(self) -> "Classifier":
-        if self._loading is None:
-            self._loading = asyncio.ensure_future(asyncio.to_thread(_load))
-        try:
-            found = await asyncio.shield(self._loading)
-            services.model = ModelInfo(found.name, found.digest, found.labels, found.threshold)
-            services.model_known.set()
-            return found
-        except (OSError, MemoryError, RuntimeError):  # this machine lacks something: the next call tries again
-            self._loading = None
-            raise
-
-
-def _load() -> "Classifier":
-    from tweetream.classifier.model import BadModel, Classifier
-
-    try:
-        found = Classifier.load(settings.model, settings.threshold)
-        log.info("model %s, SHA-256 %s", settings.model or "as shipped", found.digest)
-        return found
-    except BadModel as error:
-        app.abort(f"TWEETREAM_MODEL: {error}" if settings.model else str(error))
-        raise Abandoned("there is no model") from None
-
-
-@cache
-def model() -> Model:
-    """The worker's one model."""
-    return Model()
 
 
 @cache
@@ -101,13 +59,6 @@ def counting_order() -> InOrder:
 @app.timer(FORGET_EVERY)
 async def _forget_deleted() -> None:
     written().keep(is_live)
-
-
-@app.task
-async def load() -> None:
-    """Load the model before the first post comes."""
-    with contextlib.suppress(Abandoned):
-        await model().get()
 
 
 @app.agent(tagged, name="classification")
@@ -126,16 +77,16 @@ async def _work(event: EventT[Any], still_assigned: StillAssigned) -> Delivery |
         await tagger().catch_up(batch.command, still_assigned)
     if not waiting().is_current():
         await waiting().read(still_assigned)
-    classifier = await model().get()
+    predicted = await model().predict([tagged_post.clean for tagged_post in batch.posts])
     batch = await without_stored(batch, still_assigned)  # last: what it finds is true until the next await
-    records, counts = classify(classifier, event.message.partition, batch)
+    records, counts = classify(predicted, event.message.partition, batch)
     # Encoded here: else each garbage collection would look at the thousands of dicts of the counts.
     return partial(_send, records, codec.encode(counts), event.message.partition, event.message.offset, still_assigned)
 
 
-def classify(classifier: "Classifier", partition: int, batch: TaggedBatch) -> tuple[Records, CountRecord]:
+def classify(predicted: Predicted, partition: int, batch: TaggedBatch) -> tuple[Records, CountRecord]:
     """The records of each feed, and the numbers of posts by minute and label, and by minute and source."""
-    labels, scores = classifier.predict([tagged.clean for tagged in batch.posts])
+    labels, scores = predicted
     names = [feed_name(feed).topic for feed in batch.feeds]
     dead = {number for number, feed in enumerate(batch.feeds) if not is_live(feed)}
     found: list[list[tuple[bytes, Headers]]] = [[] for _ in batch.feeds]

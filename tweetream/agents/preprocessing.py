@@ -34,6 +34,7 @@ from tweetream.topology import POSTS, TAGGED, dead_letter, posts, services, topi
 log = logging.getLogger(__name__)
 WAIT_FOR_COMMAND = 15.0  # seconds, at most and once for each command
 LONG = 2_048  # characters of a post that is not worked on in the loop
+SLICE = 300  # posts that are tagged before others have their turn: 2 ms
 MOST_WAITS = 5  # without a command that is applied between them
 
 
@@ -113,19 +114,28 @@ class Tagger:
         return epoch < self._highest[partition]
 
     async def tagged(self, batch: PostBatch) -> TaggedBatch:
-        """As `tag`. A long post can take 100 ms, so a thread does it, and streams get their events meanwhile."""
+        """As `tag`; streams get their events meanwhile. A long post can take 100 ms, so a thread does it."""
         if any(len(post.text) > LONG for post in batch.posts):
             return await asyncio.to_thread(self.tag, batch)
-        return self.tag(batch)
+        slices = self._slices(batch)
+        while (found := next(slices)) is None:
+            await asyncio.sleep(0)
+        return found
 
     def tag(self, batch: PostBatch) -> TaggedBatch:
         """The posts of a batch that match, each with its feeds."""
+        return next(filter(None, self._slices(batch)))
+
+    def _slices(self, batch: PostBatch) -> Iterator[TaggedBatch | None]:
+        """None after each slice of the posts, and at the end the tagged batch."""
         match, clean = self._current.matcher.match, self._cleaner.clean
         applied = self._current.applied
         feeds: dict[str, int] = {}
         numbers: dict[tuple[str, ...], tuple[int, ...]] = {}  # of the feeds; few sets of topics occur in a batch
         tagged = []
         for index, post in enumerate(batch.posts):
+            if index and index % SLICE == 0:
+                yield None
             text = normalise(post.text)
             matched = match(words_of(post) if post.also else text)
             if matched:
@@ -133,7 +143,7 @@ class Tagger:
                 if known is None:
                     known = numbers[matched] = tuple([feeds.setdefault(feed, len(feeds)) for feed in matched])
                 tagged.append(TaggedPost(index, post, clean(text), known))
-        return TaggedBatch(batch.epoch, batch.sequence, applied, list(feeds), tagged)
+        yield TaggedBatch(batch.epoch, batch.sequence, applied, list(feeds), tagged)
 
 
 def words_of(post: Post) -> str:
