@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Awaitable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import measure
 from aiokafka import AIOKafkaProducer
@@ -37,6 +37,7 @@ from tweetream.models.feed import pack_stamp  # noqa: E402
 FEEDS = [1, 100, 1_000]
 TOGETHER = 50  # streams opened before their answers are awaited
 REST = 10.0  # seconds of rest that are measured
+OPEN = 120.0  # seconds until a stream tells its position
 SETTLE = 10.0  # seconds that the last events may take
 
 
@@ -120,8 +121,8 @@ async def _followed(
     clients: list[asyncio.Task[None]] = []
     for start in range(0, len(topics), TOGETHER):
         opened = [_open(worker.port, topic) for topic in topics[start : start + TOGETHER]]
-        for reader in await asyncio.gather(*opened):
-            clients.append(asyncio.create_task(_read(reader, latencies)))
+        for streams in await asyncio.gather(*opened):
+            clients.append(asyncio.create_task(_read(*streams, latencies)))
     all_open = time.monotonic() - began
     await asyncio.sleep(1.0)
     rest = await _share(worker, asyncio.sleep(REST))
@@ -142,19 +143,25 @@ async def _share(worker: Worker, work: Awaitable[None]) -> float:
     return (measure.cpu([worker.pid]) - before) / (time.monotonic() - began)
 
 
-async def _open(port: int, topic: str) -> asyncio.StreamReader:
+async def _open(port: int, topic: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"GET /feeds/{topic} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: text/event-stream\r\n\r\n".encode())
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
     if b" 200 " not in head.split(b"\r\n")[0]:
         raise Failed(f"no stream: {head[:60]!r}")
-    return reader
+    async with asyncio.timeout(OPEN):
+        while not (await reader.readline()).startswith(b"id:"):  # the stream's position: from here on it has all
+            pass
+    return reader, writer
 
 
-async def _read(reader: asyncio.StreamReader, latencies: list[float]) -> None:
-    while line := await reader.readline():
-        if found := STAMP.search(line):
-            latencies.append((time.monotonic_ns() - int(found[2])) / 1e6)
+async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, latencies: list[float]) -> None:
+    try:
+        while line := await reader.readline():
+            if found := STAMP.search(line):
+                latencies.append((time.monotonic_ns() - int(found[2])) / 1e6)
+    finally:
+        writer.close()
 
 
 async def _append(bootstrap: str, feeds: list[str], rate: float, number: int) -> None:
@@ -162,11 +169,14 @@ async def _append(bootstrap: str, feeds: list[str], rate: float, number: int) ->
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
     await producer.start()
     began, epoch = time.monotonic(), time.time_ns() // 1_000_000
+    sent: list[asyncio.Future[Any]] = []
     try:
         for nth in range(number):
             await asyncio.sleep(max(0.0, began + nth / rate - time.monotonic()))
             headers = [("label", LABEL.encode()), ("score", b"%.4f" % SCORE), ("origin", pack_stamp(0, epoch, nth, 0))]
-            await producer.send(feeds[nth % len(feeds)], event(nth, time.monotonic_ns()), partition=0, headers=headers)
+            data, feed = event(nth, time.monotonic_ns()), feeds[nth % len(feeds)]
+            sent.append(await producer.send(feed, data, partition=0, headers=headers))
+        await asyncio.gather(*sent)
     finally:
         await producer.stop()
 

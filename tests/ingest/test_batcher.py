@@ -34,7 +34,7 @@ def numbers(read: Batch) -> list[int]:
 async def test_a_batch_closes_when_it_has_enough_posts_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LINGER", 60)
     batcher = Batcher({}, {})
-    await put(batcher, chunk("1", 0, 1_020), chunk("2", 1_020, 180), chunk("3", 1_200, 1))
+    await put(batcher, chunk("1", 0, 420), chunk("2", 420, 180), chunk("3", 600, 1))
     read = await first(batcher)
     assert numbers(read) == list(range(BATCH_POSTS)) and read.positions == {"a": "2"}
 
@@ -80,11 +80,11 @@ async def test_a_batch_that_is_full_by_bytes_closes_without_waiting(monkeypatch:
 
 async def test_a_chunk_that_does_not_fit_is_held_back_whole_and_comes_first_in_the_next() -> None:
     batcher = Batcher({}, {})
-    await put(batcher, chunk("1", 0, 1_150), chunk("2", 1_150, 60), chunk("3", 1_210, 5))
+    await put(batcher, chunk("1", 0, 550), chunk("2", 550, 60), chunk("3", 610, 5))
     batches = batcher.batches()
     one, two = await anext(batches), await anext(batches)
-    assert (numbers(one), one.positions) == (list(range(1_150)), {"a": "1"})
-    assert (numbers(two), two.positions) == (list(range(1_150, 1_215)), {"a": "3"})
+    assert (numbers(one), one.positions) == (list(range(550)), {"a": "1"})
+    assert (numbers(two), two.positions) == (list(range(550, 615)), {"a": "3"})
 
 
 async def test_nothing_is_lost_doubled_or_reordered_whatever_the_chunks() -> None:

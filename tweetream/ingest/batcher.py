@@ -1,4 +1,4 @@
-"""Makes batches from the chunks of several sources: a batch closes at 1,200 posts, 50 ms or 256 KiB.
+"""Makes batches from the chunks of several sources: a batch closes at 600 posts, 50 ms or 256 KiB.
 
 A chunk is never split, since its position is valid only after all its posts.
 """

@@ -12,7 +12,7 @@ from tweetream.models import codec
 from tweetream.models.epoch import check_epoch
 
 MAX_POSTS = 200  # of a chunk that a source gives
-BATCH_POSTS = 1_200  # of a batch: some chunks, while posts come faster than they are sent
+BATCH_POSTS = 600  # of a batch: a few chunks, while posts come faster than they are sent
 MAX_BYTES = 256 * 1024  # of the texts of a chunk, and of a batch
 MAX_POSITIONS = 256 * 1024  # characters of a batch's positions, with their URLs
 Natural = Annotated[int, msgspec.Meta(ge=0)]
