@@ -127,7 +127,14 @@ async def _followed(
     await asyncio.sleep(1.0)
     rest = await _share(worker, asyncio.sleep(REST))
     sent = round(options.rate * options.seconds)
-    busy = await _share(worker, _append(bootstrap, feeds, options.rate, sent))
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    try:
+        for feed in feeds:  # it asks for the metadata of each when that is first named
+            await producer.partitions_for(feed)
+        busy = await _share(worker, _append(producer, feeds, options.rate, sent))
+    finally:
+        await producer.stop()
     deadline = time.monotonic() + SETTLE
     while len(latencies) < sent and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
@@ -164,21 +171,16 @@ async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, late
         writer.close()
 
 
-async def _append(bootstrap: str, feeds: list[str], rate: float, number: int) -> None:
+async def _append(producer: AIOKafkaProducer, feeds: list[str], rate: float, number: int) -> None:
     """Append events to the feeds in turn."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
-    await producer.start()
     began, epoch = time.monotonic(), time.time_ns() // 1_000_000
     sent: list[asyncio.Future[Any]] = []
-    try:
-        for nth in range(number):
-            await asyncio.sleep(max(0.0, began + nth / rate - time.monotonic()))
-            headers = [("label", LABEL.encode()), ("score", b"%.4f" % SCORE), ("origin", pack_stamp(0, epoch, nth, 0))]
-            data, feed = event(nth, time.monotonic_ns()), feeds[nth % len(feeds)]
-            sent.append(await producer.send(feed, data, partition=0, headers=headers))
-        await asyncio.gather(*sent)
-    finally:
-        await producer.stop()
+    for nth in range(number):
+        await asyncio.sleep(max(0.0, began + nth / rate - time.monotonic()))
+        headers = [("label", LABEL.encode()), ("score", b"%.4f" % SCORE), ("origin", pack_stamp(0, epoch, nth, 0))]
+        data, feed = event(nth, time.monotonic_ns()), feeds[nth % len(feeds)]
+        sent.append(await producer.send(feed, data, partition=0, headers=headers))
+    await asyncio.gather(*sent)
 
 
 if __name__ == "__main__":
