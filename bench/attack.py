@@ -15,7 +15,6 @@ import contextlib
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -24,18 +23,17 @@ from typing import NamedTuple
 
 import attackers
 import httpx
+import on_kafka
 import psutil
 import sse_appender
 import witness
-from beside import Beside, open_files
-from measure import Failed
+from beside import Beside
 from sse_appender import Target
 from sse_runs import Ours, Run, appender, memory, run
 from witness import Seen
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from support.kafka.apache_kafka import ApacheKafka  # noqa: E402
-from support.kafka.jars import ApacheKafkaError, missing  # noqa: E402
 
 CLIENTS, RATE = 100, 20
 PAST, PAST_RATE, PAST_SECONDS = "past", 10_000, 3  # a feed to search, without clients
@@ -63,23 +61,7 @@ def main() -> int:
     )
     parser.add_argument("--profile", metavar="FILE", help="sample the worker under attack with py-spy")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if reason := missing():
-        return _refuse(f"Apache Kafka cannot run: {reason}")
-    try:
-        open_files()
-        with tempfile.TemporaryDirectory(prefix="tweetream-bench-") as name, ApacheKafka(quick=False) as kafka:
-            _attack(kafka, Path(name).resolve(), options)
-    except (ApacheKafkaError, Failed, AssertionError) as error:
-        return _refuse(str(error))
-    except KeyboardInterrupt:
-        return _refuse("interrupted")
-    return 0
-
-
-def _refuse(line: str) -> int:
-    print(f"attack: {line}", file=sys.stderr)
-    return 2
+    return on_kafka.run("attack", lambda kafka, folder: _attack(kafka, folder, options))
 
 
 class Row(NamedTuple):

@@ -9,26 +9,21 @@ run meanwhile make every number worse. Needs Linux.
 
 import argparse
 import asyncio
-import signal
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import measure
+import on_kafka
 from aiokafka import AIOKafkaProducer
-from beside import open_files
 from measure import Failed
 from sse_appender import LABEL, SCORE, STAMP, event
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from support.kafka.apache_kafka import ApacheKafka  # noqa: E402
-from support.kafka.jars import (
-    ApacheKafkaError,
-    missing,  # noqa: E402
-)
 from support.waiting import until  # noqa: E402
 from support.workers import Worker  # noqa: E402
 
@@ -44,32 +39,21 @@ SETTLE = 10.0  # seconds that the last events may take
 def main() -> int:
     """Run with each number of feeds and print the table; 2 when something is missing or a run fails."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument(
-        "--feeds", type=int, nargs="+", default=[1, 100, 1_000], metavar="N", help="default: 1 100 1,000"
-    )
+    parser.add_argument("--feeds", type=int, nargs="+", default=FEEDS, metavar="N", help="default: 1, 100 and 1,000")
     parser.add_argument("--rate", type=float, default=50.0, help="events a second, of all feeds (default %(default)s)")
     parser.add_argument("--seconds", type=float, default=20.0, help="of events (default %(default)s)")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if reason := missing():
-        return _refuse(f"Apache Kafka cannot run: {reason}")
-    open_files()
     names = ("feeds", "all open s", "MiB", "CPU at rest", "CPU busy", "µs/delivery", "p50 ms", "p99 ms", "lacking")
     print("".join([f"{name:>13}" for name in names]), flush=True)
-    try:
-        for number in options.feeds:
-            with tempfile.TemporaryDirectory(prefix="tweetream-bench-") as name, ApacheKafka(quick=False) as kafka:
-                print(_row(number, _measured(kafka, Path(name).resolve(), number, options)), flush=True)
-    except (ApacheKafkaError, Failed, AssertionError) as error:
-        return _refuse(str(error))
-    except KeyboardInterrupt:
-        return _refuse("interrupted")
+    for number in options.feeds:
+        work = partial(_print_row, number, options)
+        if status := on_kafka.run("hub", work):
+            return status
     return 0
 
 
-def _refuse(line: str) -> int:
-    print(f"hub: {line}", file=sys.stderr)
-    return 2
+def _print_row(number: int, options: argparse.Namespace, kafka: ApacheKafka, folder: Path) -> None:
+    print(_row(number, _measured(kafka, folder, number, options)), flush=True)
 
 
 class Followed(NamedTuple):
