@@ -160,7 +160,7 @@ def feeds(monkeypatch: pytest.MonkeyPatch) -> Noted:
 async def test_while_a_feed_fills_its_live_posts_wait_in_tagged(feeds: Noted, monkeypatch: pytest.MonkeyPatch) -> None:
     give_topics(monkeypatch, {"macet": TOPIC})
     for offset in (4, 5, 6):
-        assert not await classification._feed(FEED, [(b"{}", [])], 0, offset, yes), "none is counted yet"
+        assert not await classification._feed(FEED, [], 0, offset, yes), "none is counted yet"
     assert feeds.told == [Waiting(0, FEED, 4, counted=False)] and feeds.is_behind(0, FEED)
 
 

@@ -76,7 +76,8 @@ async def test_an_unsure_post_has_no_label_and_is_counted_and_filtered_as_unsure
     batch = TaggedBatch(NOW, 1, 3, [FEED], [TaggedPost(0, POST, "qwxyz", (0,))])
     monkeypatch.setattr(classification, "is_live", lambda feed: True)
     found, counts = classification.classify(([None], [None]), 0, batch)
-    ((value, headers),) = found[FEED]
+    (sent,) = found[FEED]
+    value, headers = sent.value, sent.headers()
     assert b'"label":null,"score":null' in value
     assert ("label", b"unsure") in headers and ("score", b"0.0000") in headers
     assert list(counts.counts[FEED].values()) == [{"unsure": 1}]
@@ -96,15 +97,15 @@ async def test_a_post_with_the_words_of_all_topics_is_no_flood(monkeypatch: pyte
     posts = [TaggedPost(0, long, "macet", every), TaggedPost(1, short, "macet", every), TaggedPost(2, long, "a", (0,))]
     predicted = await Model().predict([""] * len(posts))
     found, _ = classification.classify(predicted, 0, TaggedBatch(NOW, 1, 3, feeds, posts))
-    texts = [msgspec.json.decode(value)["text"] for value, _ in found[feeds[0]]]
+    texts = [msgspec.json.decode(record.value)["text"] for record in found[feeds[0]]]
     assert [len(text) for text in texts] == [MAX_FED // 1_000, 1_000, 32_000] and texts[0].endswith("é…")
 
 
 async def test_a_record_names_the_model_that_labelled_it(monkeypatch: pytest.MonkeyPatch) -> None:
     Known(monkeypatch, TOPIC)
     monkeypatch.setattr(services, "model", ModelInfo("mine.safetensors", "ab12", ("a", "b"), 0.0))
-    ((_, headers),) = (await records(FEED))[FEED]
-    assert list(headers[-2:]) == [("model", b"mine.safetensors"), ("model_sha256", b"ab12")]
+    (sent,) = (await records(FEED))[FEED]
+    assert sent.headers()[-2:] == [("model", b"mine.safetensors"), ("model_sha256", b"ab12")]
 
 
 @pytest.mark.parametrize("name", ["__consumer_offsets", "tweetream-commands", FEED_PREFIX + "<b>-1", ""])

@@ -32,8 +32,8 @@ class Worker:
         monkeypatch.setattr(services, "producer", SimpleNamespace(send_all=self._send_all))
         self.uncounted: list[str] = []
 
-    def begin(self, feed: str, records: Any) -> bool:
-        return False
+    def begin(self, records: Any) -> list[str]:
+        return list(records)
 
     async def step_by_step(self, feed: str, write: Any) -> Any:
         return await write

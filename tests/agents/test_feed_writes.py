@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.records import post_record
 from support.tables import FakeProducer
 from typing_extensions import override
 
@@ -20,7 +21,7 @@ from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.kafka.send_queue import Send
 from tweetream.kafka.write_watch import Unwritable
 from tweetream.models.feed import Stamp
-from tweetream.topology import FEED_PREFIX, services
+from tweetream.topology import FEED_PREFIX, services, topics_table
 
 FEED, OTHER = f"{FEED_PREFIX}macet-1", f"{FEED_PREFIX}banjir-1"
 
@@ -61,7 +62,7 @@ def producer(monkeypatch: pytest.MonkeyPatch) -> Producer:
 def feeds(monkeypatch: pytest.MonkeyPatch) -> WaitingFeeds:
     found = WaitingFeeds()
     monkeypatch.setattr(module, "waiting", lambda: found)
-    monkeypatch.setattr(module, "is_live", lambda feed: True)
+    monkeypatch.setattr(topics_table, "live_feeds", lambda: frozenset([FEED, OTHER]))
     return found
 
 
@@ -80,7 +81,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> WrittenStamps:
 
 
 def records(*sequences: int) -> Records:
-    return [(b"{}", [("origin", Stamp(0, 9, sequence, 0).pack())]) for sequence in sequences]
+    return [post_record(Stamp(0, 9, sequence, 0)) for sequence in sequences]
 
 
 def event(offset: int, *, assigned: bool = True) -> FeedWrites:
@@ -91,11 +92,11 @@ async def test_what_a_feed_does_not_have_is_sent_and_then_known(
     producer: Producer, feeds: WaitingFeeds, written: WrittenStamps
 ) -> None:
     first = event(7)
-    assert first.begin(FEED, records(1, 2)) and first.begin(OTHER, records(2))
+    assert first.begin({FEED: records(1, 2), OTHER: records(2)}) == []
     assert producer.end() == [FEED, OTHER] and await first.ended() == []
     again = event(7)
-    assert again.begin(FEED, records(1, 2)) and producer.begun == [], "it has them"
-    assert again.begin(FEED, records(2, 3)) and len(producer.begun[0][1].records) == 1
+    assert again.begin({FEED: records(1, 2)}) == [] == producer.begun, "it has them"
+    assert again.begin({FEED: records(2, 3)}) == [] and len(producer.begun[0][1].records) == 1
     producer.end()
     assert await again.ended() == []
 
@@ -109,18 +110,18 @@ async def test_a_feed_whose_end_must_be_read_is_written_step_by_step_and_later_e
     async def write(number: int) -> None:
         steps.append(number)
 
-    assert not first.begin(FEED, records(1)) and first.begin(OTHER, records(1))
+    assert first.begin({FEED: records(1), OTHER: records(1)}) == [FEED]
     one = first.step_by_step(FEED, write(1))
     written._ends[FEED].rebalance = 3
-    assert not second.begin(FEED, records(2)), "the first has not begun"
+    assert second.begin({FEED: records(2)}) == [FEED], "the first has not begun"
     two = second.step_by_step(FEED, write(2))
     await one
-    assert not third.begin(FEED, records(3)), "the second has not begun"
+    assert third.begin({FEED: records(3)}) == [FEED], "the second has not begun"
     await two
     await third.step_by_step(FEED, write(3))
-    assert steps == [1, 2, 3] and event(10).begin(FEED, records(4))
+    assert steps == [1, 2, 3] and event(10).begin({FEED: records(4)}) == []
     written._asked[OTHER] += 1
-    assert not (last := event(11)).begin(OTHER, records(5)), "another call may read its end"
+    assert (last := event(11)).begin({OTHER: records(5)}) == [OTHER], "another call may read its end"
     await last.step_by_step(OTHER, write(5))
 
 
@@ -129,7 +130,7 @@ async def test_a_feed_that_cannot_be_written_has_a_backlog_before_the_next_is_se
 ) -> None:
     first, second = event(7), event(8)
     for one, sequence in ((first, 1), (second, 2)):
-        assert one.begin(FEED, records(sequence)) and one.begin(OTHER, records(sequence))
+        assert one.begin({FEED: records(sequence), OTHER: records(sequence)}) == []
     queued, producer.begun = producer.begun, []
     for topic, send in queued:
         producer.begun = [(topic, send)]
@@ -137,7 +138,7 @@ async def test_a_feed_that_cannot_be_written_has_a_backlog_before_the_next_is_se
     assert feeds._backlogs == {(0, FEED): Backlog(0, FEED, 7, 9)}
     assert await first.ended() == await second.ended() == [] and len(producer.log) == 1
     assert written.known_unwritten(OTHER, records(2), 3) == []
-    assert not (later := event(9)).begin(FEED, records(3)), "not before what it lacks"
+    assert (later := event(9)).begin({FEED: records(3)}) == [FEED], "not before what it lacks"
     await later.step_by_step(FEED, _nothing())
 
 
@@ -150,7 +151,7 @@ async def test_an_error_comes_to_the_event_when_all_its_feeds_have_ended(
     producer: Producer, feeds: WaitingFeeds, written: WrittenStamps, error: Exception
 ) -> None:
     one = event(7)
-    assert one.begin(FEED, records(1)) and one.begin(OTHER, records(1))
+    assert one.begin({FEED: records(1), OTHER: records(1)}) == []
     assert producer.end(feed=error) == [OTHER]
     assert await one.ended() == [error]
 
@@ -159,7 +160,7 @@ async def test_posts_that_wait_for_stored_ones_are_not_counted_now(
     producer: Producer, feeds: WaitingFeeds, written: WrittenStamps
 ) -> None:
     one = event(7)
-    assert one.begin(FEED, records(1)) and one.begin(OTHER, records(1))
+    assert one.begin({FEED: records(1), OTHER: records(1)}) == []
     feeds._backlogs[0, FEED] = Backlog(0, FEED, 6, 7, counted=False)  # begun after the records were put into the queue
     assert producer.end() == [OTHER] and await one.ended() == []
     assert one.uncounted == [FEED] and feeds._backlogs[0, FEED].until == 8
@@ -169,7 +170,7 @@ async def test_an_event_that_a_rebalance_took_away_begins_nothing(
     producer: Producer, feeds: WaitingFeeds, written: WrittenStamps
 ) -> None:
     gone = event(7, assigned=False)
-    assert not gone.begin(FEED, records(1)) and producer.begun == []
+    assert gone.begin({FEED: records(1)}) == [FEED] and producer.begun == []
     await gone.step_by_step(FEED, _nothing())
 
 
@@ -177,8 +178,8 @@ async def test_the_posts_of_a_topic_that_is_deleted_meanwhile_are_dropped(
     producer: Producer, feeds: WaitingFeeds, written: WrittenStamps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = event(7)
-    assert one.begin(FEED, records(1))
-    monkeypatch.setattr(module, "is_live", lambda feed: False)
+    assert one.begin({FEED: records(1)}) == []
+    monkeypatch.setattr(topics_table, "live_feeds", frozenset)
     assert producer.end() == [] and await one.ended() == [] and FEED not in written._ends
 
 
@@ -192,7 +193,7 @@ async def test_records_that_are_too_large_become_dead_letters(
 
     monkeypatch.setattr(module, "dead_letter", dead_letter)
     one = event(7)
-    assert one.begin(FEED, records(1, 2))
+    assert one.begin({FEED: records(1, 2)}) == []
     producer.begun[0][1].too_large = [1]
     producer.end()
     assert await one.ended() == [] and letters == [(FEED, b"{}", "2 bytes are too many for Kafka")]
@@ -205,7 +206,7 @@ async def test_a_bug_after_the_sending_comes_to_the_event_and_does_not_hold_it(
         raise MemoryError
 
     one = event(7)
-    assert one.begin(FEED, records(1)) and one.begin(OTHER, records(1))
+    assert one.begin({FEED: records(1), OTHER: records(1)}) == []
     monkeypatch.setattr(metrics, "fed", fail)
     producer.end()
     async with asyncio.timeout(5):
@@ -218,6 +219,6 @@ async def test_a_send_is_limited_by_what_is_known_of_its_feed_when_it_begins(
     limits: dict[str, Any] = {}
     monkeypatch.setattr(producer, "limit", limits.get)
     one = event(7)
-    assert one.begin(FEED, records(1)) and one.begin(OTHER, records(1))
+    assert one.begin({FEED: records(1), OTHER: records(1)}) == []
     limits.update({FEED: nullcontext(), OTHER: nullcontext()})
     assert {topic: send.limit() for topic, send in producer.begun} == limits

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.records import post_record
 from support.tables import FakeProducer
 
 from tweetream.agents import catch_up, classification
@@ -74,7 +75,7 @@ def feeds(monkeypatch: pytest.MonkeyPatch) -> WaitingFeeds:
 async def feed(*offsets: int) -> None:
     """Deliver these records of tagged, each to both feeds, one begun after the other."""
     sends = [
-        classification._feed(feed, [(b"%d" % offset, [])], 0, offset, yes)
+        classification._feed(feed, [post_record(Stamp(0, 1, offset, 0), b"%d" % offset)], 0, offset, yes)
         for offset in offsets
         for feed in (FEED, OTHER)
     ]
@@ -124,7 +125,7 @@ async def test_new_records_wait_until_the_end_of_the_backlog_is_in_kafka(
 
 async def test_an_event_that_a_rebalance_took_away_notes_nothing(producer: Producer, feeds: WaitingFeeds) -> None:
     with pytest.raises(Abandoned):
-        await classification._feed(FEED, [(b"7", [])], 0, 7, lambda: False)
+        await classification._feed(FEED, [post_record(Stamp(0, 1, 7, 0))], 0, 7, lambda: False)
     assert producer.log == [] and feeds._backlogs == {}
 
 
@@ -189,7 +190,7 @@ async def test_what_waited_is_written_together_in_order_and_what_was_tagged_agai
 
     async def write(feed: str, records: Any, *_: object, lacking: bool) -> None:
         assert feed == FEED and lacking
-        written.append([Stamp.unpack(dict(headers)["origin"]) for _, headers in records])
+        written.append([Stamp.unpack(record.origin) for record in records])
 
     async def predict(texts: list[str]) -> Predicted:
         return ["traffic"] * len(texts), [0.5] * len(texts)

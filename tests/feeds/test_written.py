@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from support.kafka.feed_writer import Writer
+from support.records import post_record
 
 from tweetream.feeds import written
 from tweetream.feeds.record import Stamps
@@ -38,11 +39,16 @@ RETENTION = 60.0
 
 def batch(writer: Writer, *numbers: int, received_at: float = 0.0) -> Records:
     time_of = rfc3339(round(received_at * 1000))
-    return [(b'{"n":%d,"received_at":"%s"}' % (n, time_of.encode()), writer.headers(n)) for n in numbers]
+    return [
+        post_record(
+            Stamp.unpack(dict(writer.headers(n))["origin"]), b'{"n":%d,"received_at":"%s"}' % (n, time_of.encode())
+        )
+        for n in numbers
+    ]
 
 
 def numbers_of(records: Records) -> list[int]:
-    return [int(value[5:].partition(b",")[0]) for value, _ in records]
+    return [int(record.value[5:].partition(b",")[0]) for record in records]
 
 
 @pytest.fixture
@@ -91,7 +97,7 @@ async def test_a_partition_that_came_long_before_the_others_is_found(
     await writer.raw(b"{}", [("label", b"x"), ("score", b"1"), ("origin", Stamp(1, 1, 7, 7).pack())])
     await writer.write(*range(300))
     known = WrittenStamps(writer.kafka, 2, RETENTION, KNOWN)
-    again: Records = [(b"{}", [("origin", Stamp(1, 1, 7, index).pack())]) for index in (6, 7, 8)]
+    again = [post_record(Stamp(1, 1, 7, index)) for index in (6, 7, 8)]
     assert await known.unwritten(writer.topic, again, 1, lambda: True) == again[2:]
     await known.stop()
 

@@ -16,7 +16,7 @@ from tweetream.feeds.ring import FeedRing
 from tweetream.feeds.subscription import Subscription
 from tweetream.kafka.connection import Connection
 from tweetream.metrics import registry
-from tweetream.models.feed import Stamp
+from tweetream.models.feed import PostRecord, Stamp, label_header, score_header
 
 
 def raw(offset: int, n: int, value: bytes = b"") -> SimpleNamespace:
@@ -25,6 +25,11 @@ def raw(offset: int, n: int, value: bytes = b"") -> SimpleNamespace:
     return SimpleNamespace(
         topic="t", offset=offset, value=value or b'{"n":%d}' % n, timestamp=0, headers=tuple(headers.items())
     )  # fmt: skip
+
+
+def post_record(stamp: Stamp, value: bytes = b"{}") -> PostRecord:
+    """The record of a post before it is sent."""
+    return PostRecord(value, label_header("traffic"), score_header(0.5), stamp.pack())
 
 
 def post(offset: int, n: int) -> SimpleNamespace:

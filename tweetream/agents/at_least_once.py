@@ -55,7 +55,7 @@ class AtLeastOnce:
     async def _attempt(self, event: EventT[Any]) -> Delivery | None:
         """The delivery that `work` returns. None if the event is done: acknowledged or given up."""
         message = event.message
-        attempt = partial(self._work, event, partial(is_still_assigned, event))
+        attempt = partial(self._work, event, still_assigned(event))
         try:
             delivery = await retry_machine_errors(attempt, partial(check_assigned, event))
             if delivery is None:
@@ -101,7 +101,13 @@ def time_of(event: EventT[Any]) -> int:
 
 def is_still_assigned(event: EventT[Any]) -> bool:
     """Whether this worker may deliver the event: no rebalance has come since it was read."""
-    return app.is_flowing() and cast(Consumer, app.consumer).is_current(event.message)
+    return still_assigned(event)()
+
+
+def still_assigned(event: EventT[Any]) -> StillAssigned:
+    """A function that says whether the event `is_still_assigned`. It looks up little: each feed of an event asks it."""
+    is_flowing, is_current, message = app.is_flowing, cast(Consumer, app.consumer).is_current, event.message
+    return lambda: is_flowing() and is_current(message)
 
 
 def check_assigned(event: EventT[Any]) -> None:

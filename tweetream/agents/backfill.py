@@ -24,14 +24,13 @@ from tweetream.archive.errors import ArchiveUnavailable, BadArchive
 from tweetream.archive.rows import BITS
 from tweetream.kafka.producer import Abandoned
 from tweetream.kafka.retry import Reminder
-from tweetream.kafka.send_queue import Headers
 from tweetream.matching import Matcher
 from tweetream.models import codec
 from tweetream.models.backfill import ARCHIVED, MAX_REASON, Backfill, archived_stamp
 from tweetream.models.codec import json_line
 from tweetream.models.command import Command
 from tweetream.models.counts import CountRecord
-from tweetream.models.feed import UNSURE, FeedEntry, rfc3339
+from tweetream.models.feed import UNSURE, FeedEntry, PostRecord, label_header, rfc3339, score_header
 from tweetream.models.topic import Topic
 from tweetream.text import normalise
 from tweetream.topology import COMMANDS, COUNTS, dead_letter, now_ms, owns_commands, recovered, services, topics_table
@@ -183,9 +182,8 @@ class Filling:
         stamps = [archived_stamp(post.key, number) for number, post in enumerate(posts, self._number)]
         counts = CountRecord(*stamps[-1], *counted(feed, posts))
         await services.producer.send(COUNTS, 0, codec.encode(counts), still_assigned=self._may_send)
-        records = [
-            record(post, self._given.name, stamp.pack()) for post, stamp in zip(posts, stamps, strict=True)
-        ]  # fmt: skip
+        made = [record(post, self._given.name, stamp.pack()) for post, stamp in zip(posts, stamps, strict=True)]
+        records = [(one.value, one.headers()) for one in made]
         limit = services.producer.limit(feed)
         for nth in await services.producer.send_all(feed, 0, records, still_assigned=self._may_send, limit=limit):
             await dead_letter(feed, records[nth][0], f"{len(records[nth][0])} bytes are too many for Kafka")
@@ -193,11 +191,10 @@ class Filling:
         metrics.posts_fed.labels(self._given.name).inc(len(posts))
 
 
-def record(post: "Found", topic: str, stamp: bytes) -> tuple[bytes, Headers]:
+def record(post: "Found", topic: str, stamp: bytes) -> PostRecord:
     """The record of a stored post in a topic's feed. No header names a model: which it was is not stored."""
     entry = FeedEntry(**{name: getattr(post, name) for name in FeedEntry.__struct_fields__} | {"topic": topic})
-    label = (post.label or UNSURE).encode()
-    return json_line(entry), [("label", label), ("score", b"%.4f" % (post.score or 0)), ("origin", stamp)]
+    return PostRecord(json_line(entry), label_header(post.label), score_header(post.score), stamp)
 
 
 def counted(feed: str, posts: "list[Found]") -> tuple[dict[str, Any], dict[str, Any]]:

@@ -8,6 +8,7 @@ cannot write, or that gets stored posts first (`backfill`), is passed over (`wai
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cache, lru_cache, partial
 from typing import Any
@@ -24,12 +25,13 @@ from tweetream.agents.preprocessing import tagger
 from tweetream.agents.stored import without_stored
 from tweetream.agents.waiting import waiting
 from tweetream.app import app
+from tweetream.feeds.written import Records
 from tweetream.kafka.producer import Abandoned, RecordRejected
 from tweetream.kafka.send_queue import Headers, StillAssigned
 from tweetream.kafka.write_watch import Unwritable
 from tweetream.models import codec
 from tweetream.models.counts import CountRecord
-from tweetream.models.feed import UNSURE, event_line, pack_stamp
+from tweetream.models.feed import UNSURE, Header, PostRecord, event_line, label_header, pack_stamp, score_header
 from tweetream.models.model_info import ModelInfo
 from tweetream.models.post import Post, TaggedBatch, read_tagged
 from tweetream.topology import (
@@ -46,8 +48,10 @@ from tweetream.topology import (
 
 FORGET_EVERY = 60.0  # seconds
 MAX_FED = 1024 * 1024  # characters of a post in all its feeds; a long text can have the words of a thousand topics
-Records = dict[str, list[tuple[bytes, Headers]]]
-ByFeed = dict[str, dict[int, dict[str, int]]]
+FEW = 3  # posts of a feed in an event, as where there are many topics: the same facts come again and again
+ByFeed = dict[str, Records]
+Fact = tuple[int, str, str]  # of a post: minute, label, source
+ByMinute = dict[int, dict[str, int]]
 
 
 @cache
@@ -84,14 +88,14 @@ async def _work(event: EventT[Any], still_assigned: StillAssigned) -> Delivery |
     return partial(_send, records, codec.encode(counts), event.message.partition, event.message.offset, still_assigned)
 
 
-def classify(predicted: Predicted, partition: int, batch: TaggedBatch) -> tuple[Records, CountRecord]:
+def classify(predicted: Predicted, partition: int, batch: TaggedBatch) -> tuple[ByFeed, CountRecord]:
     """The records of each feed, and the numbers of posts by minute and label, and by minute and source."""
     labels, scores = predicted
     names = [feed_name(feed).topic for feed in batch.feeds]
     dead = {number for number, feed in enumerate(batch.feeds) if not is_live(feed)}
-    found: list[list[tuple[bytes, Headers]]] = [[] for _ in batch.feeds]
-    facts: list[tuple[int, int, str, str]] = []  # of each record: the number of its feed, minute, label, source
-    label_header = {label: ("label", (label or UNSURE).encode()) for label in set(labels)}
+    found: list[Records] = [[] for _ in batch.feeds]
+    facts: list[list[Fact]] = [[] for _ in batch.feeds]
+    label_headers = {label: label_header(label) for label in set(labels)}
     model = model_headers(services.model)
     stamp = partial(pack_stamp, partition, batch.epoch, batch.sequence)
     for tagged_post, label, exact in zip(batch.posts, labels, scores, strict=True):
@@ -99,47 +103,47 @@ def classify(predicted: Predicted, partition: int, batch: TaggedBatch) -> tuple[
         if len(post.text) * len(tagged_post.feeds) > MAX_FED:
             post = _cut(post, MAX_FED // len(tagged_post.feeds))
         score = None if exact is None else round(exact, 4)
-        # A tuple of tuples: lists would be looked at by each garbage collection while they wait.
-        headers = (label_header[label], _score_header(score or 0.0), ("origin", stamp(tagged_post.index)), *model)
-        minute = post.received_at // 60_000
+        headers = label_headers[label], score_header(score), stamp(tagged_post.index), model
+        fact = post.received_at // 60_000, label or UNSURE, post.source
         for number in tagged_post.feeds:
             if number not in dead:
-                found[number].append((event_line(post, names[number], label, score), headers))
-                facts.append((number, minute, label or UNSURE, post.source))
+                found[number].append(PostRecord(event_line(post, names[number], label, score), *headers))
+                facts[number].append(fact)
     records = {feed: of_feed for feed, of_feed in zip(batch.feeds, found, strict=True) if of_feed}
-    counts, sources = _by_feed(batch.feeds, Counter(facts))
+    counted = {feed: _counted(of_feed) for feed, of_feed in zip(batch.feeds, facts, strict=True) if of_feed}
+    counts, sources = ({feed: both[nth] for feed, both in counted.items()} for nth in (0, 1))
     return records, CountRecord(partition, batch.epoch, batch.sequence, batch.posts[-1].index, counts, sources)
-
-
-@lru_cache(maxsize=16_384)  # more than there are scores of four digits
-def _score_header(score: float) -> tuple[str, bytes]:
-    return "score", b"%.4f" % score
 
 
 def _cut(post: Post, most: int) -> Post:
     return msgspec.structs.replace(post, text=f"{post.text[: most - 1]}…")
 
 
-def model_headers(model: ModelInfo | None) -> Headers:
+def model_headers(model: ModelInfo | None) -> tuple[Header, ...]:
     """The headers that tell which model gave a record its label."""
-    return [("model", model.name.encode()), ("model_sha256", model.sha256.encode())] if model else []
+    return (("model", model.name.encode()), ("model_sha256", model.sha256.encode())) if model else ()
 
 
-def _by_feed(feeds: list[str], counted: Counter[tuple[int, int, str, str]]) -> tuple[ByFeed, ByFeed]:
-    """The numbers of posts by feed, minute and label, and by feed, minute and source."""
-    by_label, by_source = ByFeed(), ByFeed()
-    for (number, minute, label, source), posts in counted.items():
-        feed = feeds[number]
-        if feed not in by_label:  # as most, where there are many topics
-            by_label[feed], by_source[feed] = {minute: {label: posts}}, {minute: {source: posts}}
-        else:
-            for by_feed, kind in ((by_label, label), (by_source, source)):
-                kinds = by_feed[feed].setdefault(minute, {})
-                kinds[kind] = kinds.get(kind, 0) + posts
+def _counted(facts: list[Fact]) -> tuple[ByMinute, ByMinute]:
+    """The numbers of posts by minute and label, and by minute and source. They are not to be changed."""
+    return _of_few(tuple(facts)) if len(facts) <= FEW else _numbers(facts)
+
+
+@lru_cache(maxsize=1_024)
+def _of_few(facts: tuple[Fact, ...]) -> tuple[ByMinute, ByMinute]:
+    return _numbers(facts)
+
+
+def _numbers(facts: Sequence[Fact]) -> tuple[ByMinute, ByMinute]:
+    by_label, by_source = ByMinute(), ByMinute()
+    for (minute, label, source), posts in Counter(facts).items():
+        for by_minute, kind in ((by_label, label), (by_source, source)):
+            kinds = by_minute.setdefault(minute, {})
+            kinds[kind] = kinds.get(kind, 0) + posts
     return by_label, by_source
 
 
-async def _send(records: Records, counts: bytes, partition: int, offset: int, still_assigned: StillAssigned) -> None:
+async def _send(records: ByFeed, counts: bytes, partition: int, offset: int, still_assigned: StillAssigned) -> None:
     """Write the posts to their feeds, and then send their `counts`: what is counted need not be written again.
 
     What was written is counted also when a rebalance or the stop has begun meanwhile. The next owner would read it in
@@ -150,7 +154,7 @@ async def _send(records: Records, counts: bytes, partition: int, offset: int, st
         if not still_assigned():
             raise Abandoned("a rebalance came before it began")  # so did others before it, which have no place here
         writes = FeedWrites(partition, offset, still_assigned)
-        others = [feed for feed, found in records.items() if not writes.begin(feed, found)]
+        others = writes.begin(records)
         steps = [
             writes.step_by_step(feed, _feed(feed, records[feed], partition, offset, still_assigned)) for feed in others
         ]
@@ -187,9 +191,7 @@ async def count(records: list[bytes], still_assigned: StillAssigned) -> None:
         raise RecordRejected("its counts are too large for Kafka")
 
 
-async def _feed(
-    feed: str, records: list[tuple[bytes, Headers]], partition: int, offset: int, still_assigned: StillAssigned
-) -> bool:
+async def _feed(feed: str, records: Records, partition: int, offset: int, still_assigned: StillAssigned) -> bool:
     """Send the records of one feed, made of a record of tagged. They are dropped if the feed is deleted meanwhile.
 
     While Kafka cannot write the feed, or it gets stored posts, and until it has what it lacks from that time, the
@@ -221,7 +223,7 @@ async def _feed(
 
 async def write(
     feed: str,
-    records: list[tuple[bytes, Headers]],
+    records: Records,
     may_send: StillAssigned,
     limit: AbstractContextManager[None],
     *,
@@ -240,8 +242,9 @@ async def write(
     new = await written().unwritten(feed, records, app.rebalancing_count, may_read, lacking=lacking)
     if len(new) < len(records):
         metrics.duplicates.inc(len(records) - len(new))
-    too_large = await services.producer.send_all(feed, 0, new, still_assigned=may_send, limit=limit)
+    pairs = [(record.value, record.headers()) for record in new]
+    too_large = await services.producer.send_all(feed, 0, pairs, still_assigned=may_send, limit=limit)
     written().add(feed, new)
     for nth in too_large:
-        await dead_letter(feed, new[nth][0], f"{len(new[nth][0])} bytes are too many for Kafka")
+        await dead_letter(feed, new[nth].value, f"{len(new[nth].value)} bytes are too many for Kafka")
     metrics.posts_fed.labels(feed_name(feed).topic).inc(len(new) - len(too_large))

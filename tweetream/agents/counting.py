@@ -30,6 +30,7 @@ SLICE = 10  # records that are added up before others have their turn; one can n
 TRY_AGAIN = 5.0  # seconds, when Kafka rejects the records of the table
 MINUTES = 61  # kept of each feed: the last hour and the current minute
 AHEAD = 60  # minutes that the clock of another worker may be ahead
+_NO_STAMP = (-1, -1, -1)
 
 
 class PendingCounts:
@@ -143,14 +144,15 @@ class Counting(Service):
 
 def add(changed: dict[str, Counts], record: CountRecord) -> None:
     """Add a record to the entries of its feeds: to those that have `changed`, or those of the table."""
-    stamp = (record.epoch, record.sequence, record.index)
+    partition, stamp, sources = record.partition, (record.epoch, record.sequence, record.index), record.sources
     for feed, minutes in record.counts.items():
         entry = changed.get(feed) or counts_table.entry(feed)
-        if stamp > entry.stamps.get(record.partition, (-1, -1, -1)):
+        if stamp > entry.stamps.get(partition, _NO_STAMP):
             changed[feed] = entry
-            entry.stamps[record.partition] = stamp
+            entry.stamps[partition] = stamp
             count(entry, minutes)
-            add_up(entry.sources, record.sources.get(feed, {}))
+            if feed in sources:
+                add_up(entry.sources, sources[feed])
 
 
 def put(changed: dict[str, Counts]) -> None:
@@ -173,11 +175,16 @@ def count(entry: Counts, minutes: dict[int, dict[str, int]]) -> None:
 def add_up(there: dict[int, dict[str, int]], more: dict[int, dict[str, int]]) -> None:
     """Add numbers by minute and kind to those that are there."""
     for minute, numbers in more.items():
-        _sum_up(there.setdefault(minute, {}), numbers)
+        kinds = there.get(minute)
+        if kinds is None:
+            kinds = there[minute] = {}
+        _sum_up(kinds, numbers)
 
 
 def _sum_up(there: dict[str, int], more: dict[str, int]) -> None:
     """Add numbers by kind; the kinds that come after MAX_KINDS are left out."""
     for kind, number in more.items():
-        if kind in there or len(there) < MAX_KINDS:
-            there[kind] = there.get(kind, 0) + number
+        if kind in there:
+            there[kind] += number
+        elif len(there) < MAX_KINDS:
+            there[kind] = number

@@ -7,8 +7,9 @@ must be read first, or whose earlier records are not in its queue yet, is writte
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable, Mapping
 from functools import cache
+from itertools import islice
 from typing import TypeVar
 
 from typing_extensions import override
@@ -19,9 +20,9 @@ from tweetream.agents.waiting import waiting
 from tweetream.app import app, kafka, settings
 from tweetream.feeds.written import KnownOfFeeds, Records, WrittenStamps
 from tweetream.kafka.producer import Abandoned
-from tweetream.kafka.send_queue import Limit, Send, StillAssigned, always
+from tweetream.kafka.send_queue import Header, Limit, Send, StillAssigned
 from tweetream.kafka.write_watch import Unwritable
-from tweetream.topology import dead_letter, feed_name, is_filling, is_live, services, topics_table
+from tweetream.topology import dead_letter, feed_name, is_live, services, topics_table
 
 Result = TypeVar("Result")
 _stepwise: Counter[str] = Counter()  # feeds with writes step by step that have not begun yet
@@ -48,14 +49,19 @@ class _FeedSend(Send):
     """The records of one feed. It is no Send with functions, since an event can make a thousand of them."""
 
     __slots__ = ("_writes", "_feed")
+    keys, turn, strict, offsets = None, None, False, ()  # of all of them, so they take no time and no memory
 
     def __init__(self, writes: "FeedWrites", feed: str, records: Records) -> None:
-        super().__init__(records, None, always)
+        self.records, self.sent, self.too_large = records, 0, ()
         self._writes, self._feed = writes, feed
 
     @override
     def still_assigned(self) -> bool:
         return self._writes.may_send(self._feed)
+
+    @override
+    def pairs(self, most: int) -> list[tuple[bytes | None, list[Header]]]:
+        return [(record.value, record.headers()) for record in islice(self.records, self.sent, self.sent + most)]
 
     @override
     def limit(self) -> Limit:
@@ -77,20 +83,30 @@ class FeedWrites:
         self._rest: list[Awaitable[None]] = []
         self.uncounted: list[str] = []  # feeds whose posts are not to be counted now, when all have ended
 
-    def begin(self, feed: str, records: Records) -> bool:
-        """Put the records that the feed does not have into its queue. False if that must be done `step_by_step`."""
-        try:
-            begun = self._begin(feed, records)
-        except Exception as error:  # noqa: BLE001 - the other feeds go on; the event fails when all have ended
-            self._failed.append(error)
-            return True
-        if not begun:
+    def begin(self, records: Mapping[str, Records]) -> list[str]:
+        """Put the records that a feed does not have into its queue. The feeds of which that must be `step_by_step`."""
+        ready, others = self._ready(records), list[str]()
+        for feed, of_feed in records.items():
+            try:
+                if feed in ready and self._begin(feed, of_feed):
+                    continue
+            except Exception as error:  # noqa: BLE001 - the other feeds go on; the event fails when all have ended
+                self._failed.append(error)
+                continue
             _stepwise[feed] += 1
-        return begun
+            others.append(feed)
+        return others
+
+    def _ready(self, feeds: Iterable[str]) -> frozenset[str]:
+        """Those of the feeds that may be sent to at once, as far as that is not known of the records."""
+        if not self._still_assigned():
+            return frozenset()
+        watch, table = services.producer.watch, topics_table
+        leaderless = [] if watch is None else watch.leaderless()
+        others = (_stepwise, table.filling_feeds(), leaderless, waiting().behind(self._partition))
+        return table.live_feeds().intersection(feeds).difference(*others)
 
     def _begin(self, feed: str, records: Records) -> bool:
-        if feed in _stepwise or not self.may_send(feed) or is_filling(feed) or services.producer.is_leaderless(feed):
-            return False
         new = written().known_unwritten(feed, records, app.rebalancing_count)
         if new is None:
             return False
@@ -117,34 +133,34 @@ class FeedWrites:
 
     def may_send(self, feed: str) -> bool:
         """Whether the records may go to this feed now."""
-        return self._still_assigned() and is_live(feed) and not waiting().is_behind(self._partition, feed)
+        live = self._still_assigned() and feed in topics_table.live_feeds()
+        return live and not waiting().is_behind(self._partition, feed)
 
     def feed_ended(self, feed: str, send: Send, error: Exception | None) -> None:
         """Called before the queue sends what comes later: a backlog must be known until then."""
         try:
-            self._take_outcome(feed, send, error)
+            if error is None:
+                self._written(feed, send)
+            else:
+                self._not_written(feed, error)
         except Exception as failed:  # noqa: BLE001 - whatever it is, the event comes to its end
             self._failed.append(failed)
         self._left -= 1
         if not self._left and not self._all_ended.done():
             self._all_ended.set_result(None)
 
-    def _take_outcome(self, feed: str, send: Send, error: Exception | None) -> None:
+    def _written(self, feed: str, send: Send) -> None:
+        written().add(feed, send.records)
+        metrics.fed(feed_name(feed).topic).inc(len(send.records) - len(send.too_large))
+        for nth in send.too_large:
+            value = send.records[nth].value
+            self._rest.append(dead_letter(feed, value, f"{len(value)} bytes are too many for Kafka"))
+
+    def _not_written(self, feed: str, error: Exception) -> None:
+        """A rebalance can take a topic out of the table for a moment, so that the event comes again."""
         if isinstance(error, Unwritable):
             self._rest.append(waiting().begin(self._partition, feed, self._offset, self._still_assigned))
-            self._note_uncounted(feed)
-        elif error is not None:
-            self._fail(feed, error)
-        else:
-            written().add(feed, send.records)
-            metrics.fed(feed_name(feed).topic).inc(len(send.records) - len(send.too_large))
-            for nth in send.too_large:
-                value = send.records[nth][0]
-                self._rest.append(dead_letter(feed, value, f"{len(value or b'')} bytes are too many for Kafka"))
-
-    def _fail(self, feed: str, error: Exception) -> None:
-        """A rebalance can take a topic out of the table for a moment, so that the event comes again."""
-        if not isinstance(error, Abandoned) or not self._still_assigned():
+        elif not isinstance(error, Abandoned) or not self._still_assigned():
             self._failed.append(error)
         elif not is_live(feed):
             written().forget(feed)

@@ -77,6 +77,10 @@ class WaitingFeeds:
         """Whether the feed lacks earlier posts of the partition, so that it must not get later ones yet."""
         return (partition, feed) in self._backlogs
 
+    def behind(self, partition: int) -> list[str]:
+        """The feeds that lack earlier posts of the partition."""
+        return [feed for number, feed in self._backlogs if number == partition]
+
     def pass_over(self, partition: int, feed: str, offset: int) -> bool:
         """The record at this offset was not written to the feed. False if the feed lacks nothing of the partition."""
         backlog = self._backlogs.get((partition, feed))

@@ -76,7 +76,8 @@ class TopicsTable(ReplicatedTable):
 
     def live_feeds(self) -> frozenset[str]:
         """The Kafka topics of the feeds of the active topics."""
-        self._look_at_feeds()
+        if self._feeds_version != self.version:  # asked here too, since each feed of an event comes twice
+            self._look_at_feeds()
         return self._live
 
     def filling_feeds(self) -> frozenset[str]:

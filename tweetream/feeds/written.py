@@ -24,16 +24,16 @@ from tweetream.kafka.producer import Abandoned
 from tweetream.kafka.readers import FETCH_RECORDS, MAX_DEDUP_RECORDS, Readers, next_records
 from tweetream.kafka.rebootstrap import is_there
 from tweetream.kafka.retry import PAUSE, Reminder
-from tweetream.kafka.send_queue import AnyRecord, Record, StillAssigned
+from tweetream.kafka.send_queue import StillAssigned
 from tweetream.models.backfill import ARCHIVED
-from tweetream.models.feed import Stamp, rfc3339
+from tweetream.models.feed import PostRecord, Stamp, rfc3339
 
 log = logging.getLogger(__name__)
 TIMEOUT = 10.0  # seconds for the end of a feed; then it is tried again
 COUNTED_TIMEOUT = 30.0  # seconds for what was counted, of all feeds
 SLICE = 100  # records that are read without a pause
 GROWTH = 8  # each block is so many times larger than the one after it
-Records = list[Record]
+Records = list[PostRecord]
 ALL_TIME = 2**62  # ms since 1970
 
 
@@ -99,7 +99,7 @@ class WrittenStamps:
         end = self._ends.get(kafka_topic)
         if end is None or end.rebalance != rebalance or kafka_topic in self._asked:
             return None
-        first = _stamp(records[0])
+        first = Stamp.unpack(records[0].origin)
         highest = end.stamps.highest(first.partition)
         if highest is None:
             return None if end.lost_until or self._known.remade(kafka_topic) else records
@@ -112,7 +112,7 @@ class WrittenStamps:
             end = self._ends.get(kafka_topic)
             if end is None or end.rebalance != rebalance:
                 end = await self._read(kafka_topic, rebalance, still_assigned)
-            first = _stamp(records[0])
+            first = Stamp.unpack(records[0].origin)
             highest = end.stamps.highest(first.partition)
             if highest is not None:
                 return records if first > highest else _above(highest, records)
@@ -123,7 +123,9 @@ class WrittenStamps:
             if counted is None or first > counted:
                 return records
             oldest = rfc3339(lost_until)
-            return [record for record in records if _stamp(record) > counted or _received_at(record) > oldest]
+            return [
+                record for record in records if Stamp.unpack(record.origin) > counted or _received_at(record) > oldest
+            ]
 
     async def _read(self, kafka_topic: str, rebalance: int, still_assigned: StillAssigned) -> FeedEnd:
         before = self._ends.get(kafka_topic)
@@ -167,11 +169,11 @@ class WrittenStamps:
                 await asyncio.sleep(PAUSE)
         return known[1]
 
-    def add(self, kafka_topic: str, records: Sequence[AnyRecord]) -> None:
+    def add(self, kafka_topic: str, records: Sequence[PostRecord]) -> None:
         """The feed has these records now: the log that they are made of may be read again without a rebalance."""
         end = self._ends.get(kafka_topic)
         if end is not None and records:
-            end.stamps.admit(_stamp(records[-1]))
+            end.stamps.admit(Stamp.unpack(records[-1].origin))
 
     def keep(self, is_live: Callable[[str], bool]) -> None:
         """Forget the feeds that were deleted. One that is forgotten too early is read again."""
@@ -231,15 +233,8 @@ def _missing(rebalance: int, before: FeedEnd | None) -> FeedEnd:
 
 def _above(stamp: Stamp, records: Records) -> Records:
     """The records with a higher stamp."""
-    return [record for record in records if _stamp(record) > stamp]
+    return [record for record in records if Stamp.unpack(record.origin) > stamp]
 
 
-def _stamp(record: AnyRecord) -> Stamp:
-    for name, value in record[1]:
-        if name == "origin":
-            return Stamp.unpack(value)
-    raise KeyError("origin")
-
-
-def _received_at(record: Record) -> str:
-    return msgspec.json.decode(record[0], type=_Received).received_at
+def _received_at(record: PostRecord) -> str:
+    return msgspec.json.decode(record.value, type=_Received).received_at

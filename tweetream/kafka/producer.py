@@ -267,9 +267,9 @@ class OrderedProducer:
 
     def queue(self, topic: str, partition: int) -> SendQueue:
         """The queue of a partition, in order of arrival; a turn in it ends when all its records were delivered."""
-        if (topic, partition) not in self._queues:
-            self._queues[topic, partition] = SendQueue(partial(self._deliver_in_turn, topic, partition))
-        return self._queues[topic, partition]
+        if (queue := self._queues.get((topic, partition))) is None:
+            queue = self._queues[topic, partition] = SendQueue(partial(self._deliver_in_turn, topic, partition))
+        return queue
 
     async def _deliver(
         self, topic: str, attempt: Callable[[], Any], still_assigned: StillAssigned, asked: bool = False

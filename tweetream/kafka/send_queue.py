@@ -13,8 +13,10 @@ from itertools import islice
 from typing import Any
 
 log = logging.getLogger(__name__)
+ROOM = 1024  # bytes that a record takes besides its value, at most: a batch is not asked for its size before each
 StillAssigned = Callable[[], bool]
-Headers = Sequence[tuple[str, bytes]]
+Header = tuple[str, bytes]
+Headers = Sequence[Header]
 Record = tuple[bytes, Headers]
 AnyRecord = tuple[bytes | None, Headers]  # the value is None in a tombstone
 Limit = AbstractContextManager[None]
@@ -43,7 +45,8 @@ class Send:
         still_assigned: StillAssigned,
         limit: Limit | None = None,
     ) -> None:
-        self.records, self.keys = records, keys
+        self.records: Sequence[Any] = records
+        self.keys = keys
         self._still_assigned, self._limit = still_assigned, limit
         self.turn: asyncio.Future[None] | None = None  # done when it is the turn of the call that waits
         self.sent = 0
@@ -63,6 +66,10 @@ class Send:
     def ended(self, error: Exception | None) -> None:
         """Called once, when the queue to which the records were added has sent them, or an error ended their way."""
 
+    def pairs(self, most: int) -> list[tuple[bytes | None, list[Header]]]:
+        """The values and headers of the next records, so many at most."""
+        return [(value, list(headers)) for value, headers in islice(self.records, self.sent, self.sent + most)]
+
     @property
     def left(self) -> int:
         """The number of records that wait."""
@@ -81,13 +88,17 @@ class Send:
 
     def fill(self, batch: Any, size: int, most: int) -> int:
         """Append waiting records to a BatchBuilder, up to `size` bytes and `most` records. Returns how many."""
-        added = 0
-        for value, headers in islice(self.records, self.sent, self.sent + most):
-            key = self.keys[self.sent + added] if self.keys else None
-            if batch.record_count() and batch.size() + len(value or b"") > size:
+        added, room, append, keys = 0, 0, batch.append, self.keys
+        for value, headers in self.pairs(most):
+            length = len(value or b"")
+            if room < length:
+                room = size - batch.size()
+                if room < length and batch.record_count():
+                    break
+            key = keys[self.sent + added] if keys else None
+            if append(key=key, value=value, timestamp=None, headers=headers) is None:
                 break
-            if batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is None:
-                break
+            room -= length + ROOM
             added += 1
         return added
 
@@ -107,7 +118,8 @@ class SendQueue:
     def add(self, send: Send) -> None:
         """Send these records when all before them are delivered, and then call `send.ended`."""
         self._waiting.append(send)
-        self._go_on()
+        if not self._busy:
+            self._go_on()
 
     def _go_on(self) -> None:
         """Give the first its turn."""
@@ -150,7 +162,7 @@ class SendQueue:
         for send, count in zip(sends, counts, strict=False):
             send.count(count, offset)
             offset += count
-            if not send.left:
+            if send.sent == len(send.records):
                 self.end(send)
 
     def stop(self, error: Exception) -> None:
@@ -189,13 +201,12 @@ class SendQueue:
         """
         found: list[Send] = []
         for send in self._waiting:
-            if not send.left:
-                if send.records:  # done
-                    continue
+            if send.sent < len(send.records):
+                if not send.still_assigned():
+                    break
+                found.append(send)
+            elif not send.records:  # else it is done
                 break
-            if not send.still_assigned():
-                break
-            found.append(send)
         return found
 
 

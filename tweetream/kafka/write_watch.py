@@ -69,6 +69,10 @@ class WriteWatch:
         """Whether the topic is missing, or has had a partition without a leader for a while."""
         return self._is_old(self._leaderless, topic)
 
+    def leaderless(self) -> list[str]:
+        """The topics followed that are leaderless."""
+        return [topic for topic in self._leaderless if self.is_leaderless(topic)]
+
     def is_unwritable(self, topic: str) -> bool:
         return topic in self._stuck or self.is_leaderless(topic)
 

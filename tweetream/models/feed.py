@@ -43,10 +43,37 @@ class Stamp(NamedTuple):
     @classmethod
     def unpack(cls, data: bytes) -> "Stamp":
         """Raises struct.error for other bytes."""
-        return cls(*_STAMP.unpack(data))
+        return cls._make(_STAMP.unpack(data))
 
 
 pack_stamp = _STAMP.pack  # packs without making a Stamp, since it runs for each post of each feed
+Header = tuple[str, bytes]
+
+
+class PostRecord(msgspec.Struct, frozen=True, gc=False):
+    """The record of a post in a feed, before it is sent. `value` is its event's line, `origin` its packed stamp.
+
+    `label` and `score` are headers, and so is what tells of the `model`. All headers together are made when it is sent:
+    thousands of records wait, and each garbage collection would look at the headers of each.
+    """
+
+    value: bytes
+    label: Header
+    score: Header
+    origin: bytes
+    model: tuple[Header, ...] = ()
+
+    def headers(self) -> list[Header]:
+        return [self.label, self.score, ("origin", self.origin), *self.model]
+
+
+def label_header(label: str | None) -> Header:
+    return "label", (label or UNSURE).encode()
+
+
+@lru_cache(maxsize=16_384)  # more than there are scores of four digits
+def score_header(score: float | None) -> Header:
+    return "score", b"%.4f" % (score or 0.0)
 
 
 class FeedEntry(msgspec.Struct, gc=False):
