@@ -53,7 +53,7 @@ async def test_a_retracted_post_comes_to_no_client_and_clients_that_had_it_get_t
     writer: Writer, live: Hub, feed: FeedRing
 ) -> None:
     announced: list[int] = []
-    live.on_records = lambda: announced.append(feed.retracted)
+    live.on_records = lambda feeds: announced.append(feed.retracted)
     early = cursor(live, feed, 10)
     assert ids(await read(early, 60)) == list(range(10, 60)) and early.caught_up
     slow = cursor(live, feed, 12)

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from support.kafka.feed_writer import Broker, Writer, numbers
 from support.records import counted
@@ -18,6 +17,7 @@ from tweetream.feeds.hub import Hub
 from tweetream.feeds.record import Stamps
 from tweetream.feeds.ring import FeedRing
 from tweetream.kafka.connection import Connection
+from tweetream.kafka.session_consumer import SessionConsumer
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def test_a_client_sees_what_comes_after_it_joined(writer: Writer, live: Hu
     ends: list[int] = []
     async with live.follow(writer.topic, asyncio.Event()) as feed:
         assert feed.end == 3
-        live.on_records = lambda: ends.append(feed.end)
+        live.on_records = lambda feeds: ends.append(feed.end)
         await writer.write_singly(3)
         await writer.write(4, 5)
         await until_async(lambda: bool(ends) and ends[-1] == 6)
@@ -45,20 +45,20 @@ async def test_a_client_sees_what_comes_after_it_joined(writer: Writer, live: Hu
 async def test_new_records_are_announced_also_when_kafka_fails_right_after_them(
     writer: Writer, live: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, failed = AIOKafkaConsumer.getmany, 0
+    whole, failed = SessionConsumer.getmany, 0
 
-    async def failing(self: AIOKafkaConsumer, *tps: TopicPartition, **options: Any) -> Any:
+    async def failing(self: SessionConsumer, **options: Any) -> Any:
         nonlocal failed
         if options["timeout_ms"] == hub.SECOND_POLL_MS:
             failed += 1
             raise KafkaError("the connection broke")
-        return await whole(self, *tps, **options)
+        return await whole(self, **options)
 
     monkeypatch.setattr(pace, "SHARE", 1e-9)  # as under load
-    monkeypatch.setattr(AIOKafkaConsumer, "getmany", failing)
+    monkeypatch.setattr(SessionConsumer, "getmany", failing)
     ends: list[int] = []
     async with live.follow(writer.topic, asyncio.Event()) as feed:
-        live.on_records = lambda: ends.append(feed.end)
+        live.on_records = lambda feeds: ends.append(feed.end)
         for n in range(3):
             await writer.write(n)
             await until_async(lambda n=n: feed.end == n + 1)

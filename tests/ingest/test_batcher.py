@@ -8,7 +8,7 @@ import pytest
 from tweetream.ingest import batcher as module
 from tweetream.ingest.batcher import Batch, Batcher, halves
 from tweetream.models.drop import Drop
-from tweetream.models.post import BATCH_POSTS, MAX_BYTES, Post
+from tweetream.models.post import BATCH_POSTS, MANY_TOPICS, MAX_BYTES, Post
 from tweetream.sources.base import Chunk
 
 
@@ -37,6 +37,15 @@ async def test_a_batch_closes_when_it_has_enough_posts_without_waiting(monkeypat
     await put(batcher, chunk("1", 0, 420), chunk("2", 420, 180), chunk("3", 600, 1))
     read = await first(batcher)
     assert numbers(read) == list(range(BATCH_POSTS)) and read.positions == {"a": "2"}
+
+
+async def test_with_many_topics_a_batch_has_twice_as_many_posts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LINGER", 60)
+    for topics, posts in ((MANY_TOPICS, BATCH_POSTS), (MANY_TOPICS + 1, 2 * BATCH_POSTS)):
+        batcher = Batcher({}, {}, lambda topics=topics: topics)  # type: ignore[misc]
+        filling = asyncio.create_task(put(batcher, *[chunk(str(nth), 200 * nth, 200) for nth in range(9)]))
+        assert len((await first(batcher)).posts) == posts
+        filling.cancel()
 
 
 async def test_a_batch_closes_after_50_ms_however_little_is_in_it() -> None:

@@ -1,56 +1,25 @@
 """The fan-out: each event is made once for all clients, and a slow client leaves its group. Over real sockets."""
 
-import asyncio
 import contextlib
 import gc
-import socket
 import weakref
 from collections.abc import AsyncIterator
 
 import pytest
+from support.peers import Peers
 from support.records import post, raw, subscription
 
 from tweetream.feeds.record import Filter, Stamps
 from tweetream.feeds.ring import FeedRing
 from tweetream.models.feed import join_positions
 from tweetream.web import events
-from tweetream.web.fanout import HEARTBEAT, MAX_BUFFERED, TELL_POSITION, FanOut, Subscriber, http_chunk
-
-
-class Peer:
-    """A client's two ends: `client` for the worker, `received()` for its reader."""
-
-    def __init__(self, transport: asyncio.Transport, far: socket.socket, chunked: bool) -> None:
-        self.client = Subscriber(transport, chunked)
-        self.transport = transport
-        self._far = far
-
-    async def received(self) -> bytes:
-        data = b""
-        with contextlib.suppress(TimeoutError):
-            while True:
-                data += await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._far, 1 << 20), 0.1)
-        return data
+from tweetream.web.fanout import HEARTBEAT, MAX_BUFFERED, TELL_POSITION, FanOut, http_chunk
 
 
 @pytest.fixture
-async def peers() -> AsyncIterator["Peers"]:
+async def peers() -> AsyncIterator[Peers]:
     async with contextlib.AsyncExitStack() as stack:
         yield Peers(stack)
-
-
-class Peers:
-    def __init__(self, stack: contextlib.AsyncExitStack) -> None:
-        self._stack = stack
-
-    async def __call__(self, *, chunked: bool = False) -> Peer:
-        near, far = socket.socketpair()
-        near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        far.setblocking(False)
-        transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=near)
-        self._stack.callback(far.close)
-        self._stack.callback(transport.abort)
-        return Peer(transport, far, chunked)
 
 
 def feed(name: str = "t") -> FeedRing:
@@ -71,6 +40,25 @@ async def test_clients_at_the_same_place_get_the_same_bytes_framed_as_their_http
     assert await old.received() == event(0) + event(1)
     assert await new.received() == http_chunk(event(0) + event(1))
     assert http_chunk(b"x" * 31) == b"1f\r\n" + b"x" * 31 + b"\r\n"
+
+
+async def test_only_the_clients_of_the_feeds_that_have_something_new_are_looked_at(peers: Peers) -> None:
+    fan_out, one, other = FanOut(), feed("t"), feed("u")
+    here, there, both = await peers(), await peers(), await peers()
+    fan_out.join(here.client, subscription(one))
+    fan_out.join(there.client, subscription(other))
+    fan_out.join(both.client, subscription(one, other))
+    for ring in (one, other):
+        ring.take([raw(0, 0)])
+    fan_out.flush({"t"})
+    got = [await peer.received() for peer in (here, there, both)]
+    assert got[0] == event(0) and got[1] == b"" and got[2].count(b"data:") == 2
+    fan_out.flush({"u", "v"})
+    assert [(await peer.received()).count(b"data:") for peer in (here, there, both)] == [0, 1, 0]
+    for peer in (here, there, both):
+        fan_out.leave(peer.client)
+    fan_out.keep_alive(0.0)
+    assert not fan_out._groups and not fan_out._of_feed, "nothing is kept of groups without clients"
 
 
 async def test_a_client_that_joins_between_two_flushes_gets_each_event_once(peers: Peers) -> None:

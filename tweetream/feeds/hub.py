@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from tweetream.feeds.budget import Scan
@@ -19,10 +19,10 @@ from tweetream.feeds.pace import Pace
 from tweetream.feeds.past import PastReader
 from tweetream.feeds.retractions import Retractions
 from tweetream.feeds.ring import FeedRing
-from tweetream.kafka import readers
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.readers import FETCH_RECORDS, POLL_MS
 from tweetream.kafka.retry import Reminder
+from tweetream.kafka.session_consumer import SessionConsumer
 
 log = logging.getLogger(__name__)
 RETRACTION_DELAY = 0.05  # seconds that a retraction waits for others
@@ -30,6 +30,7 @@ SECOND_POLL_MS = 10
 ALL_BYTES = 512 * 1024 * 1024  # of posts in all rings; one ring has MIN_BYTES in any case
 MIN_BYTES = 1024 * 1024
 TRY_AGAIN = 0.5  # seconds after a failure of Kafka or of this machine
+LOOK = 0.2  # seconds between two looks at which feeds are in use, and can be read
 
 
 class Hub:
@@ -41,10 +42,12 @@ class Hub:
         self._joining: dict[str, asyncio.Lock] = {}
         self._follower: asyncio.Task[None] | None = None
         self._joined = asyncio.Event()  # set when there is a feed to follow
+        self._changed = True  # the feeds, since they were looked at
         self._announcement: asyncio.TimerHandle | None = None
         self.retractions = Retractions()
         self.past = PastReader(kafka, self._feeds, self.retractions, dedup_window)
-        self.on_records: Callable[[], None] = lambda: None  # called after new records and after retractions
+        # Called with the Kafka topics of the feeds that have new records; with None after retractions, for all feeds.
+        self.on_records: Callable[[set[str] | None], None] = lambda feeds: None
 
     async def start(self) -> None:
         self._follower = asyncio.create_task(self._follow_all())
@@ -81,6 +84,7 @@ class Hub:
                 feed = self._feeds[kafka_topic] = await self.past.load_ring(kafka_topic, scan)
                 self._share()
                 self._joined.set()
+                self._changed = True
             feed.clients.add(client)
         try:
             yield feed
@@ -98,6 +102,7 @@ class Hub:
         """Stop following a feed, for example because its topic was deleted, and wake its clients."""
         feed = self._feeds.pop(kafka_topic, None)
         self._joining.pop(kafka_topic, None)
+        self._changed = True
         if feed is not None:
             for client in feed.clients:
                 client.set()
@@ -117,12 +122,12 @@ class Hub:
 
     def _announce(self) -> None:
         self._announcement = None
-        self.on_records()
+        self.on_records(None)
 
     async def _follow_all(self) -> None:
         reminder = Reminder(log)
         while True:
-            consumer = readers.consumer(self._kafka)
+            consumer = SessionConsumer(self._kafka)
             try:
                 await consumer.start()
                 await self._follow_with(consumer)
@@ -143,16 +148,16 @@ class Hub:
             self._feeds[kafka_topic].lost = True
             self.drop(kafka_topic)
 
-    async def _follow_with(self, consumer: AIOKafkaConsumer) -> None:
+    async def _follow_with(self, consumer: SessionConsumer) -> None:
         assigned: dict[TopicPartition, FeedRing] = {}
-        pace, pause = Pace(), 0.0
+        pace, pause, look_at = Pace(), 0.0, 0.0
         while True:
-            in_use = {feed.tp: feed for feed in self._feeds_in_use()}
-            if in_use != assigned:
-                assigned = in_use
-                consumer.assign(list(in_use))  # replaces the whole assignment and its positions
-                for tp, feed in in_use.items():
-                    consumer.seek(tp, feed.end)
+            if self._changed or time.monotonic() >= look_at:
+                self._changed, look_at = False, time.monotonic() + LOOK
+                in_use = {feed.tp: feed for feed in self._feeds_in_use()}
+                if in_use != assigned:
+                    assigned = in_use
+                    consumer.assign({tp: feed.end for tp, feed in in_use.items()})
             if not assigned:
                 self._joined.clear()
                 with contextlib.suppress(TimeoutError):
@@ -162,16 +167,16 @@ class Hub:
             found = await consumer.getmany(timeout_ms=POLL_MS, max_records=5 * FETCH_RECORDS)
             if found:
                 began = time.thread_time()
-                number = _append(found, assigned)
+                number, feeds = _append(found, assigned), {tp.topic for tp in found}
                 try:
                     if pause > SECOND_POLL_MS / 1000:
                         # The first poll gives what came just after the last one. What came in the pause needs another.
-                        number += _append(
-                            await consumer.getmany(timeout_ms=SECOND_POLL_MS, max_records=5 * FETCH_RECORDS), assigned
-                        )
+                        more = await consumer.getmany(timeout_ms=SECOND_POLL_MS, max_records=5 * FETCH_RECORDS)
+                        number += _append(more, assigned)
+                        feeds.update([tp.topic for tp in more])
                         began = time.thread_time()
                 finally:
-                    self.on_records()  # also when Kafka fails now, since the next records may come much later
+                    self.on_records(feeds)  # also when Kafka fails now, since the next records may come much later
                 pause = pace.pause(number, time.thread_time() - began, time.monotonic())
                 await asyncio.sleep(pause)
 

@@ -1,16 +1,17 @@
 """Makes batches from the chunks of several sources: a batch closes at 600 posts, 50 ms or 256 KiB.
 
-A chunk is never split, since its position is valid only after all its posts.
+With more than 300 topics it closes at 1,200 posts. A chunk is never split, since its position is valid only after all
+its posts.
 """
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
 from tweetream.models.drop import Drop
-from tweetream.models.post import BATCH_POSTS, MAX_BYTES, Post, size_of
+from tweetream.models.post import BATCH_POSTS, MANY_TOPICS, MAX_BYTES, Post, size_of
 from tweetream.sources.base import Chunk
 
 LINGER = 0.05  # seconds that a post waits for others
@@ -39,12 +40,16 @@ def halves(batch: Batch, positions: dict[str, str]) -> list[Batch]:
 
 
 class Batcher:
-    """Takes chunks with `put`, which blocks while a few chunks wait, and gives batches with `batches`."""
+    """Takes chunks with `put`, which blocks while a few chunks wait, and gives batches with `batches`.
 
-    def __init__(self, positions: dict[str, str], ids: dict[str, None]) -> None:
+    `topics` gives the number of active topics.
+    """
+
+    def __init__(self, positions: dict[str, str], ids: dict[str, None], topics: Callable[[], int] = lambda: 0) -> None:
         self._queue: asyncio.Queue[tuple[str, Chunk]] = asyncio.Queue(maxsize=4)
         self._positions = dict(positions)
         self._ids = OrderedDict(ids)  # to find its first key, a dict passes over all deleted ones
+        self._topics = topics
         self._held: tuple[str, Chunk] | None = None
 
     async def put(self, url: str, chunk: Chunk) -> None:
@@ -65,14 +70,14 @@ class Batcher:
                 continue
             self._held = None
             size = self._add(batch, *item)
-            closes = loop.time() + LINGER
-            while len(batch.posts) < BATCH_POSTS and size < MAX_BYTES:
+            closes, most = loop.time() + LINGER, BATCH_POSTS * (2 if self._topics() > MANY_TOPICS else 1)
+            while len(batch.posts) < most and size < MAX_BYTES:
                 try:
                     async with asyncio.timeout_at(closes):
                         item = await self._queue.get()
                 except TimeoutError:
                     break
-                if len(batch.posts) + len(item[1].posts) > BATCH_POSTS or size + _size(item[1].posts) > MAX_BYTES:
+                if len(batch.posts) + len(item[1].posts) > most or size + _size(item[1].posts) > MAX_BYTES:
                     self._held = item
                     break
                 size += self._add(batch, *item)

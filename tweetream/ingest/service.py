@@ -108,7 +108,7 @@ class Run:
         self._backpressure.begin(takeover.ends)
         await recall(kafka, takeover, self._settled.by_url(), settings.partitions)
         log.info("streaming from %d sources, epoch %d", len(self._supervisors), takeover.epoch)
-        batcher = Batcher(takeover.positions, takeover.ids)
+        batcher = Batcher(takeover.positions, takeover.ids, lambda: len(topics_table.live_feeds()))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._backpressure.watch())
             tasks.create_task(watch_group_lag())

@@ -27,16 +27,18 @@ from tweetream.kafka.group_errors import heed_group_errors
 log = logging.getLogger(__name__)
 PAUSE = 0.5  # seconds between two attempts of a client that finds no broker
 MISSING_PAUSE = 0.1  # seconds between two questions for a topic that cannot be used: aiokafka would make none
-Client = TypeVar("Client", AIOKafkaConsumer, AIOKafkaProducer)
+Client = TypeVar("Client", AIOKafkaConsumer, AIOKafkaProducer, AIOKafkaClient)
 
 
 def rebootstrapping(client: Client) -> Client:
-    """The consumer or producer, made to ask the bootstrap servers again when all the brokers it knows are gone.
+    """The client, made to ask the bootstrap servers again when all the brokers it knows are gone.
 
     It gives up connecting in time, does not make Kafka create the topics that it asks for, and heeds the errors of its
     group's coordinator.
     """
-    connections: AIOKafkaClient = client.client if isinstance(client, AIOKafkaProducer) else client._client
+    connections: AIOKafkaClient = client
+    if not isinstance(client, AIOKafkaClient):
+        connections = client.client if isinstance(client, AIOKafkaProducer) else client._client
 
     async def ask(metadata: ClusterMetadata, topics: Collection[str] | None) -> bool:
         if await _ask_brokers(connections, metadata, topics):

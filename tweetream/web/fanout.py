@@ -123,6 +123,7 @@ class FanOut:
 
     def __init__(self) -> None:
         self._groups: dict[SubscriptionState, Group] = {}
+        self._of_feed: dict[str, set[Group]] = {}  # by the feed's Kafka topic: a worker can follow a thousand
         self._clients: set[Subscriber] = set()
         self._sweeping: asyncio.Task[None] | None = None
 
@@ -154,6 +155,7 @@ class FanOut:
         group = self._groups.get(state)
         if group is None:
             group = self._groups[state] = Group(subscription.copy(), state)
+            self._remember(group)
         group.clients.add(client)
         client.cursor_states, client.group = None, group
         return True
@@ -166,19 +168,37 @@ class FanOut:
         states, client.group = client.group.state.cursors, None
         return states
 
-    def flush(self) -> None:
-        """Send what has come. Groups that are then at the same positions become one."""
+    def flush(self, feeds: Iterable[str] | None = None) -> None:
+        """Send what has come to these feeds, or to all. Groups that are then at the same positions become one."""
         now = asyncio.get_running_loop().time()
-        groups, self._groups = self._groups, {}
-        for group in groups.values():
-            group.flush(now)
-            if not group.clients:
+        groups = list(self._groups.values()) if feeds is None else self._followers(feeds)
+        for group in groups:
+            if group.subscription.caught_up:
                 continue
-            same = self._groups.setdefault(group.state, group)
+            del self._groups[group.state]
+            group.flush(now)
+            same = self._groups.setdefault(group.state, group) if group.clients else None
             if same is not group:
+                self._forget(group)
+            if same is not None and same is not group:
                 for client in group.clients:
                     client.group = same
                 same.clients |= group.clients
+
+    def _followers(self, feeds: Iterable[str]) -> set[Group]:
+        """The groups that follow one of these feeds."""
+        return set[Group]().union(*[self._of_feed[feed] for feed in feeds if feed in self._of_feed])
+
+    def _remember(self, group: Group) -> None:
+        for cursor in group.subscription.cursors:
+            self._of_feed.setdefault(cursor.feed.kafka_topic, set()).add(group)
+
+    def _forget(self, group: Group) -> None:
+        for cursor in group.subscription.cursors:
+            followers = self._of_feed.get(cursor.feed.kafka_topic, set())
+            followers.discard(group)
+            if not followers:
+                self._of_feed.pop(cursor.feed.kafka_topic, None)
 
     async def _sweep(self) -> None:
         while True:
@@ -188,7 +208,8 @@ class FanOut:
     def keep_alive(self, now: float) -> None:
         """Send something to every client that has got nothing for a while."""
         # An empty group would hold its feeds' rings until the next record, which may take days.
-        self._groups = {state: group for state, group in self._groups.items() if group.clients}
+        for group in [group for group in self._groups.values() if not group.clients]:
+            self._forget(self._groups.pop(group.state))
         for group in self._groups.values():
             group.keep_alive(now)
         for client in self._clients:
