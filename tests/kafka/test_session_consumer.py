@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaConnectionError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaConnectionError, OffsetOutOfRangeError, TopicAuthorizationFailedError
 from support.kafka.feed_writer import Broker
 
-from tweetream.kafka import admin
+from tweetream.kafka import admin, session_consumer
 from tweetream.kafka.connection import Connection
 from tweetream.kafka.fetch_session import FetchSession, SessionFetch
 from tweetream.kafka.session_consumer import SessionConsumer
@@ -166,6 +166,43 @@ async def test_an_offset_that_the_log_does_not_have_is_told(topics: Topics) -> N
     with pytest.raises(OffsetOutOfRangeError) as raised:
         await topics.read(lambda: False)
     assert raised.value.args[0] == {topics.tps[0]: 99}
+
+
+def forbidden(partition: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (partition[0], TopicAuthorizationFailedError.errno, *partition[2:])
+
+
+def corrupt(partition: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (*partition[:-1], partition[-1][:-1] + b"?") if partition[-1] else partition
+
+
+@pytest.mark.parametrize("spoil", [forbidden, corrupt])
+async def test_a_partition_that_cannot_be_read_holds_no_other(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+) -> None:
+    monkeypatch.setattr(session_consumer, "LATER", 0.3)
+    bad, *others = topics.tps[:5]
+    whole, spoilt = topics.consumer._client.send, True
+
+    async def send(node: int, request: Any, **options: Any) -> Any:
+        answer = await whole(node, request, **options)
+        if isinstance(request, SessionFetch) and spoilt:
+            for nth, (topic, partitions) in enumerate(answer.topics):
+                if topic == bad.topic:
+                    answer.topics[nth] = (topic, [spoil(partition) for partition in partitions])
+        return answer
+
+    topics.consumer._client.send = send  # type: ignore[method-assign]
+    topics.consumer.assign(dict.fromkeys(topics.tps, 0))
+    for value in range(3):
+        for number in range(5):
+            await topics.write(number, value)
+        await topics.read(lambda value=value: [topics.got[tp][-1:] for tp in others] == [[value]] * 4)  # type: ignore[misc]
+    assert topics.got[bad] == []
+    spoilt = False
+    await topics.read(lambda: topics.got[bad] == [0, 1, 2])
+    await topics.quiet()
+    assert [topics.got[tp] for tp in others] == [[0, 1, 2]] * 4
 
 
 async def test_a_topic_that_is_made_later_is_read_when_it_is_there(topics: Topics, namespace: str) -> None:

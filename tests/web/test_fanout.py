@@ -42,6 +42,26 @@ async def test_clients_at_the_same_place_get_the_same_bytes_framed_as_their_http
     assert http_chunk(b"x" * 31) == b"1f\r\n" + b"x" * 31 + b"\r\n"
 
 
+async def test_clients_that_could_not_be_sent_to_come_again_and_others_go_on(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fan_out, one, first, second = FanOut(), feed(), await peers(), await peers()
+    fan_out.join(first.client, subscription(one))
+    one.take([raw(0, 0)])
+
+    def fail(*_: object) -> bytes:
+        raise MemoryError
+
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr(events, "deliveries", fail)
+        fan_out.flush({"t"})
+    assert first.transport.is_closing(), "it resumes after its last id"
+    fan_out.join(second.client, subscription(one))
+    one.take([raw(1, 1)])
+    fan_out.flush({"t"})
+    assert await second.received() == event(1)
+
+
 async def test_only_the_clients_of_the_feeds_that_have_something_new_are_looked_at(peers: Peers) -> None:
     fan_out, one, other = FanOut(), feed("t"), feed("u")
     here, there, both = await peers(), await peers(), await peers()

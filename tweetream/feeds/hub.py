@@ -151,6 +151,7 @@ class Hub:
     async def _follow_with(self, consumer: SessionConsumer) -> None:
         assigned: dict[TopicPartition, FeedRing] = {}
         pace, pause, look_at = Pace(), 0.0, 0.0
+        self.on_records(None)  # of what came right before a failure
         while True:
             if self._changed or time.monotonic() >= look_at:
                 self._changed, look_at = False, time.monotonic() + LOOK

@@ -9,7 +9,7 @@ from tweetream.kafka.retry import Unavailable
 from tweetream.topology import NAMESPACE, POSTS
 
 INTERVAL = 0.5  # seconds between two looks at the committed offsets
-MAX_LAG = 400  # records of the posts topic, of up to 600 posts, that are sent but not committed
+MAX_LAG = 400  # records of the posts topic, each a batch of posts, that are sent but not committed
 
 
 class Backpressure:

@@ -7,13 +7,13 @@ task for the whole queue then sends them, which costs a tenth where each of a th
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from itertools import islice
 from typing import Any
 
 log = logging.getLogger(__name__)
-ROOM = 1024  # bytes that a record takes besides its value, at most: a batch is not asked for its size before each
+ROOM = 1024  # bytes of a record besides its key and value, at most: a batch is not asked for its size before each
 StillAssigned = Callable[[], bool]
 Header = tuple[str, bytes]
 Headers = Sequence[Header]
@@ -66,9 +66,9 @@ class Send:
     def ended(self, error: Exception | None) -> None:
         """Called once, when the queue to which the records were added has sent them, or an error ended their way."""
 
-    def pairs(self, most: int) -> list[tuple[bytes | None, list[Header]]]:
+    def pairs(self, most: int) -> Iterable[tuple[bytes | None, list[Header]]]:
         """The values and headers of the next records, so many at most."""
-        return [(value, list(headers)) for value, headers in islice(self.records, self.sent, self.sent + most)]
+        return ((value, list(headers)) for value, headers in islice(self.records, self.sent, self.sent + most))
 
     @property
     def left(self) -> int:
@@ -98,7 +98,7 @@ class Send:
             key = keys[self.sent + added] if keys else None
             if append(key=key, value=value, timestamp=None, headers=headers) is None:
                 break
-            room -= length + ROOM
+            room -= length + ROOM + len(key or b"")
             added += 1
         return added
 

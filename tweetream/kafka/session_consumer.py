@@ -5,6 +5,7 @@ CPU for a thousand.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Mapping
@@ -20,7 +21,6 @@ from aiokafka.errors import (
     KafkaError,
     NoError,
     OffsetOutOfRangeError,
-    TopicAuthorizationFailedError,
     for_code,
 )
 from aiokafka.record.memory_records import MemoryRecords
@@ -32,6 +32,8 @@ from tweetream.kafka.retry import Reminder, wait_at_most
 
 log = logging.getLogger(__name__)
 PAUSE = 0.1  # seconds before a broker that failed, or the leader of a partition, is asked for again
+LATER = 1.0  # seconds before a partition that cannot be read is asked for again
+ANSWER = 10.0  # seconds for the metadata
 
 
 class _Broker:
@@ -83,7 +85,13 @@ class SessionConsumer:
             await self._fetch(timeout_ms / 1000)
         found: dict[TopicPartition, list[Any]] = {}
         for tp, records in list(self._fetched.items()):
-            if taken := list(islice(records, max_records - sum(map(len, found.values())))):
+            try:
+                taken = list(islice(records, max_records - sum(map(len, found.values()))))
+            except KafkaError as error:  # it is corrupt; the other partitions go on
+                del self._fetched[tp]
+                self._put_off(self._leaders[tp].session, tp, error)
+                continue
+            if taken:
                 found[tp] = taken
                 self._move(tp, taken[-1].offset + 1)
             if sum(map(len, found.values())) == max_records:
@@ -98,11 +106,14 @@ class SessionConsumer:
 
     async def _fetch(self, timeout: float) -> None:
         """Ask each broker that is not asked yet, and take the answers that come in time."""
+        if self._client._sync_task.done():
+            raise KafkaError("nobody asks for the leaders of partitions any more")
         if self._news.is_set():
             self._place()
         for node, broker in self._brokers.items():
             if broker.fetch is None and broker.session.wanted:
                 broker.fetch = asyncio.create_task(self._ask(node, broker.session))
+                broker.fetch.add_done_callback(lambda done: done.cancelled() or done.exception())
         fetches = [broker.fetch for broker in self._brokers.values() if broker.fetch is not None]
         if not fetches:
             return await wait_at_most(timeout, self._news.wait(), cancel=True)
@@ -125,8 +136,10 @@ class SessionConsumer:
             else:
                 placed[node][tp] = offset
                 self._leaders[tp] = self._brokers[node]
-        for node, broker in self._brokers.items():
+        for node, broker in list(self._brokers.items()):
             broker.session.want(placed[node])
+            if not placed[node] and broker.fetch is None:
+                del self._brokers[node]
 
     def _note_metadata(self, metadata: object) -> None:
         self._news.set()
@@ -137,7 +150,9 @@ class SessionConsumer:
 
     async def _find_leaders(self) -> None:
         await asyncio.sleep(PAUSE)
-        await self._client.force_metadata_update()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER):
+                await self._client.force_metadata_update()
         self._news.set()  # also if nobody answered: then it is tried again
 
     async def _ask(self, node: int, session: FetchSession) -> Any:
@@ -145,14 +160,15 @@ class SessionConsumer:
         told = session.changes()
         try:
             answer = await self._client.send(node, SessionFetch(session.id, told))
-        except KafkaError as error:
+        except (KafkaError, LookupError) as error:  # aiokafka looks for a connection that has gone meanwhile
             self._reminder.warn("Kafka's broker %s does not tell what is new: %r", node, error)
             self._ask_for_leaders()
             await asyncio.sleep(PAUSE)
             return None
         failure = for_code(getattr(answer, "error_code", 0))
-        if failure in (FetchSessionIdNotFound, InvalidFetchSessionEpoch):
+        if failure is FetchSessionIdNotFound:
             session.lose()
+        if failure in (FetchSessionIdNotFound, InvalidFetchSessionEpoch):
             return None
         if failure is not NoError:
             raise failure
@@ -166,19 +182,25 @@ class SessionConsumer:
                 tp = TopicPartition(topic, partition)
                 if not broker.session.is_asked(tp):  # the assignment has changed since
                     continue
-                offset = self._offsets[tp]
-                if code:
-                    self._fail(broker.session, tp, for_code(code), gone)
-                elif (records := MemoryRecords(data)).has_next():
+                offset, error = self._offsets[tp], for_code(code)
+                if error is OffsetOutOfRangeError:
+                    gone[tp] = offset
+                elif error is not NoError:
+                    self._fail(broker.session, tp, error)
+                elif (records := MemoryRecords(data or b"")).has_next():
                     self._fetched[tp] = PartitionRecords(tp, records, [], offset, None, None, True, READ_UNCOMMITTED)
         if gone:
             raise OffsetOutOfRangeError(gone)
 
-    def _fail(self, session: FetchSession, tp: TopicPartition, error: type, gone: dict[TopicPartition, int]) -> None:
-        if error is OffsetOutOfRangeError:
-            gone[tp] = self._offsets[tp]
-        elif error is TopicAuthorizationFailedError:
-            raise TopicAuthorizationFailedError(tp.topic)
-        else:  # most often the partition has moved to another broker
+    def _fail(self, session: FetchSession, tp: TopicPartition, error: type[KafkaError]) -> None:
+        if error.invalid_metadata:  # it has moved to another broker
             session.drop(tp)
             self._ask_for_leaders()
+        else:
+            self._put_off(session, tp, error())
+
+    def _put_off(self, session: FetchSession, tp: TopicPartition, error: KafkaError) -> None:
+        """Read the partition again a little later: others must not wait for it."""
+        self._reminder.warn("%s cannot be read now: %r", tp.topic, error)
+        session.drop(tp)
+        asyncio.get_running_loop().call_later(LATER, self._news.set)

@@ -112,6 +112,11 @@ class Group:
             client.cursor_states, client.group = states, None
             client.wake.set()
 
+    def abort(self) -> None:
+        """Close all connections."""
+        for client in self.clients:
+            client.abort()
+
     def keep_alive(self, now: float) -> None:
         id = events.id_of(self.subscription.positions()) if self.subscription.filtered else b""
         slow = [client for client in self.clients if not client.keep_alive(id, now)]
@@ -176,7 +181,12 @@ class FanOut:
             if group.subscription.caught_up:
                 continue
             del self._groups[group.state]
-            group.flush(now)
+            try:
+                group.flush(now)
+            except BaseException:  # such as no memory: some of its clients may have the events, so all come again
+                self._forget(group)
+                group.abort()
+                raise
             same = self._groups.setdefault(group.state, group) if group.clients else None
             if same is not group:
                 self._forget(group)
