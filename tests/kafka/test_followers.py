@@ -36,7 +36,7 @@ async def test_a_follower_tries_again(follower: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Consumer, "lacking", list(LACKING), raising=False)
     monkeypatch.setattr(Consumer, "started", asyncio.Event(), raising=False)
     monkeypatch.setattr("tweetream.feeds.hub.TRY_AGAIN", 0)
-    monkeypatch.setattr("tweetream.feeds.hub.readers.consumer", Consumer)
+    monkeypatch.setattr("tweetream.feeds.hub.SessionConsumer", Consumer)
     monkeypatch.setattr(compacted, "PAUSE", 0)
     monkeypatch.setattr(compacted, "AIOKafkaConsumer", Consumer)
     monkeypatch.setattr(compacted, "rebootstrapping", lambda consumer: consumer)
