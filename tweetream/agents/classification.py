@@ -48,7 +48,7 @@ from tweetream.topology import (
 
 FORGET_EVERY = 60.0  # seconds
 MAX_FED = 1024 * 1024  # characters of a post in all its feeds; a long text can have the words of a thousand topics
-FEW = 3  # posts of a feed in an event, as where there are many topics: the same facts come again and again
+FEW = 3  # posts of a feed in an event; with many topics most feeds have no more, and their counts repeat
 ByFeed = dict[str, Records]
 Fact = tuple[int, str, str]  # of a post: minute, label, source
 ByMinute = dict[int, dict[str, int]]

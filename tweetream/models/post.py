@@ -13,7 +13,7 @@ from tweetream.models.epoch import check_epoch
 
 MAX_POSTS = 200  # of a chunk that a source gives
 BATCH_POSTS = 600  # of a batch: a few chunks, while posts come faster than they are sent
-MANY_TOPICS = 300  # with more, a batch has up to twice as many posts: each feed of a batch costs, and comes less often
+MANY_TOPICS = 300  # with more, a batch has up to twice as many posts: each feed in a batch has a cost of its own
 MAX_BYTES = 256 * 1024  # of the texts of a chunk, and of a batch
 MAX_POSITIONS = 256 * 1024  # characters of a batch's positions, with their URLs
 Natural = Annotated[int, msgspec.Meta(ge=0)]
